@@ -1,0 +1,1 @@
+"""Duet: one process and one login for FastAPI and Flask."""

@@ -1,0 +1,250 @@
+"""One tree of errors for everything that auth refuses. They carry data and know no HTTP.
+
+`code` is the reason as machines read it: the same in the API's answer, the flash message's class, the audit
+row and the log line. `message` is the reason as people read it; it never holds anything that was typed in.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import ClassVar
+
+
+class AuthError(Exception):
+    """Something that auth does not allow."""
+
+    code: ClassVar[str] = "auth_error"
+    message: str = "That is not allowed."
+
+    def __init__(self, message: str | None = None) -> None:
+        if message is not None:
+            self.message = message
+        super().__init__(self.message)
+
+
+# Not authenticated: the caller has to log in (again).
+
+
+class NotAuthenticated(AuthError):
+    """Nobody is signed in, or what they showed does not count."""
+
+    code = "not_authenticated"
+    message = "A login is needed."
+
+
+class TokenMissing(NotAuthenticated):
+    """The request carried no token and no session."""
+
+    code = "token_missing"
+
+
+class TokenInvalid(NotAuthenticated):
+    """The token is not one of ours, or was tampered with, or is of another kind."""
+
+    code = "token_invalid"
+    message = "The token is not valid."
+
+
+class TokenNotCurrent(NotAuthenticated):
+    """The token is genuine, but does not count now: a fresh one of the same session may."""
+
+
+class TokenExpired(TokenNotCurrent):
+    """The access token's life is over (or longer than the policy now allows)."""
+
+    code = "token_expired"
+    message = "The token has expired."
+
+
+class TokenFromFuture(TokenNotCurrent):
+    """The token was issued later than now: a clock stepped back."""
+
+    code = "token_from_future"
+    message = "The token is not valid yet."
+
+
+class RightsChanged(TokenNotCurrent):
+    """The user's roles or activity changed after the token was issued."""
+
+    code = "rights_changed"
+    message = "The account's rights have changed."
+
+
+class SessionEnded(NotAuthenticated):
+    """The session behind the token is over; only a new login helps."""
+
+
+class SessionRevoked(SessionEnded):
+    """Somebody ended the session: its owner, an admin, or a change of password."""
+
+    code = "session_revoked"
+    message = "The session was ended."
+
+
+class SessionExpired(SessionEnded):
+    """The session reached its idle or its absolute limit."""
+
+    code = "session_expired"
+    message = "The session was not used for too long, or has reached its longest life."
+
+
+class RefreshReused(SessionEnded):
+    """A refresh token was used a second time, so its session was ended (RFC 9700 section 4.14.2)."""
+
+    code = "refresh_reused"
+    message = "The session was ended because one of its tokens was used twice, which may be a theft."
+
+
+class AccountDisabled(SessionEnded):
+    """The account exists, and is switched off."""
+
+    code = "account_disabled"
+    message = "The account is disabled."
+
+
+class PasswordChanged(SessionEnded):
+    """The password was changed or reset, which ends the other sessions."""
+
+    code = "password_changed"
+    message = "The password was changed."
+
+
+class AccountDeleted(SessionEnded):
+    """The account is gone."""
+
+    code = "account_deleted"
+    message = "The account was deleted."
+
+
+class LoggedOut(SessionEnded):
+    """The session's owner logged out."""
+
+    code = "logged_out"
+    message = "You logged out."
+
+
+class LoginStale(AuthError):
+    """The login is too long ago for this act: the password is asked for again (RFC 9470)."""
+
+    code = "login_stale"
+    message = "Please confirm your password to go on."
+
+    def __init__(self, max_age: timedelta) -> None:
+        self.max_age = max_age
+        super().__init__()
+
+
+# Authenticated, and still not allowed.
+
+
+class RoleMissing(AuthError):
+    """The caller is known, and lacks the role that the endpoint requires."""
+
+    code = "role_missing"
+    message = "Your account does not have the rights for this."
+
+    def __init__(self, role: str) -> None:
+        self.role = role
+        super().__init__()
+
+
+# Refused input.
+
+
+class InvalidCredentials(AuthError):
+    """Unknown address, wrong password, disabled account: deliberately the same (OWASP ASVS V6.3.8)."""
+
+    code = "invalid_credentials"
+    message = "The e-mail address or the password is wrong."
+
+
+class WrongPassword(AuthError):
+    """A signed-in person confirmed with a wrong password."""
+
+    code = "wrong_password"
+    message = "The password is wrong."
+
+
+class InvalidGrant(AuthError):
+    """A refresh token that does not count (RFC 6749 section 5.2)."""
+
+    code = "invalid_grant"
+    message = "The refresh token is not valid, has expired or was revoked."
+
+
+class EmailInvalid(AuthError):
+    """Not an e-mail address."""
+
+    code = "email_invalid"
+    message = "That is not an e-mail address."
+
+
+class EmailTaken(AuthError):
+    """Another account has that address, in some spelling."""
+
+    code = "email_taken"
+    message = "There is an account with this e-mail address already."
+
+
+class PasswordUnacceptable(AuthError):
+    """The new password does not meet the rules; the message says which."""
+
+    code = "password_unacceptable"
+
+
+class NameInvalid(AuthError):
+    """A display name with control characters, or too long."""
+
+    code = "name_invalid"
+    message = "A name has at most 100 characters and no line breaks."
+
+
+class RegistrationClosed(AuthError):
+    """The operator does not let people register by themselves."""
+
+    code = "registration_closed"
+    message = "Registration is closed. Please ask the people who run this site."
+
+
+class NotFound(AuthError):
+    """What was named does not exist, or is somebody else's."""
+
+    code = "not_found"
+    message = "There is no such thing."
+
+
+# Not now.
+
+
+class TryLater(AuthError):
+    """Refused for the moment. `retry_after` is in whole seconds."""
+
+    def __init__(self, message: str | None = None, *, retry_after: int = 2) -> None:
+        self.retry_after = retry_after
+        super().__init__(message)
+
+
+class StoreUnavailable(TryLater):
+    """The database does not answer."""
+
+    code = "store_unavailable"
+    message = "The service can't reach its database right now. Nothing was lost; please try again shortly."
+
+
+class TooBusy(TryLater):
+    """More work of one kind than may be queued."""
+
+    code = "too_busy"
+    message = "Too many people are logging in at this moment. Please try again shortly."
+
+
+#: What a session's stored `revoked_reason` turns into when its tokens are shown again.
+ENDED_BY: dict[str, type[SessionEnded]] = {
+    kind.code: kind
+    for kind in (RefreshReused, AccountDisabled, PasswordChanged, AccountDeleted, LoggedOut, SessionRevoked)
+}
+
+
+def session_ended(reason: str) -> SessionEnded:
+    """The error for a session that was revoked for `reason` (a code of `ENDED_BY`)."""
+    return ENDED_BY.get(reason, SessionRevoked)()

@@ -1,0 +1,162 @@
+"""Who may enter: markers for endpoints of both frameworks, and the one decision over them.
+
+A marker is a plain attribute on the endpoint, so the same decorator works on a Flask view and on a FastAPI
+route. An endpoint without one needs a login: forgetting is safe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, Final, TypeVar
+
+from app.auth.errors import LoginStale, RoleMissing, TokenMissing, TryLater
+from app.auth.models import Caller, Principal
+
+#: Where the gate leaves the `Caller` in the ASGI scope.
+CALLER: Final = "duet.caller"
+_MARK: Final = "__duet_policy__"
+
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a caller must be to reach an endpoint. The default asks for a login, no more."""
+
+    is_public: bool = False
+    role: str | None = None
+    fresh: timedelta | None = None
+
+    def __str__(self) -> str:
+        if self.is_public:
+            return "public"
+        parts = [f"role {self.role}" if self.role else "login"]
+        if self.fresh is not None:
+            parts.append(f"password within {self.fresh.total_seconds():g} s")
+        return ", ".join(parts)
+
+
+LOGIN: Final = Policy()
+PUBLIC: Final = Policy(is_public=True)
+
+
+def public(endpoint: Endpoint) -> Endpoint:
+    """Opens an endpoint to everybody. It still learns who is there, if somebody is."""
+    setattr(endpoint, _MARK, PUBLIC)
+    return endpoint
+
+
+def require(*, role: str | None = None, fresh: timedelta | None = None) -> Callable[[Endpoint], Endpoint]:
+    """Asks more than a login of an endpoint's callers.
+
+    Args:
+        role: a role that the caller's account must have.
+        fresh: how long ago the password may have been proven, at most.
+    """
+    policy = Policy(role=role, fresh=fresh)
+
+    def mark(endpoint: Endpoint) -> Endpoint:
+        setattr(endpoint, _MARK, policy)
+        return endpoint
+
+    return mark
+
+
+def decide(policy: Policy, caller: Caller, now: datetime) -> Principal | None:
+    """The only place that says yes or no, for pages and API alike.
+
+    Returns:
+        The caller's principal; None for an anonymous caller of a public endpoint.
+
+    Raises:
+        NotAuthenticated, TryLater: nobody is signed in; the gate's reason is passed on.
+        RoleMissing: the caller lacks the role.
+        LoginStale: the password was proven too long ago.
+    """
+    principal = caller.principal
+    if policy.is_public:
+        return principal
+    if principal is None:
+        raise caller.error or TokenMissing()
+    if policy.role is not None and policy.role not in principal.roles:
+        raise RoleMissing(policy.role)
+    if policy.fresh is not None and now - principal.auth_time > policy.fresh:
+        raise LoginStale(policy.fresh)
+    return principal
+
+
+# The table: every endpoint of the process with its policy, resolved once, at start.
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One row of the table: what is served where, and who may call it."""
+
+    half: str
+    path: str
+    methods: tuple[str, ...]
+    endpoint: str
+    policy: Policy
+
+
+class PolicyError(Exception):
+    """The table has a hole, so the process does not start. The message names the endpoint."""
+
+
+def policy_of(endpoint: Any, *, name: str) -> Policy:
+    """The policy that `endpoint` carries, `LOGIN` if none.
+
+    Args:
+        endpoint: the function that a route or URL rule calls.
+        name: how to name it to a person.
+
+    Raises:
+        PolicyError: a marker sits on something that `endpoint` wraps, or on a method of its class, where the
+            framework will never look: under a decorator without `functools.wraps`, say. Without this check a
+            lost `@require(role=…)` would leave the endpoint open to everybody signed in.
+    """
+    own = getattr(endpoint, _MARK, None)
+    for inner in _reachable(endpoint):
+        lost = getattr(inner, _MARK, None)
+        if lost is not None and lost != own:
+            where = getattr(inner, "__qualname__", repr(inner))
+            raise PolicyError(
+                f"{name}: the marker '{lost}' on {where} does not reach the endpoint. Put it outermost, give the "
+                "decorator between them functools.wraps, or list it in the view class's 'decorators'."
+            )
+    return own or LOGIN
+
+
+def _reachable(endpoint: Any) -> Iterator[Any]:
+    """Functions and classes that a call of `endpoint` may pass through: closures, partials, view classes."""
+    seen = {id(endpoint)}
+    queue = [endpoint]
+    while queue:
+        for inner in _parts(queue.pop()):
+            if callable(inner) and id(inner) not in seen:
+                seen.add(id(inner))
+                queue.append(inner)
+                yield inner
+
+
+def _parts(thing: Any) -> Iterator[Any]:
+    if isinstance(thing, partial):
+        yield thing.func
+    if isinstance(thing, type):
+        for base in thing.__mro__[:-1]:
+            yield from (value for value in vars(base).values() if callable(value))
+        return
+    for cell in getattr(thing, "__closure__", None) or ():
+        try:
+            yield cell.cell_contents
+        except ValueError:  # a cell that is not filled yet
+            continue
+    yield getattr(thing, "__wrapped__", None)
+    yield getattr(thing, "__func__", None)
+    yield getattr(thing, "view_class", None)
+    if not hasattr(thing, "__code__") and not isinstance(thing, type):  # an object with __call__
+        yield from getattr(thing, "__dict__", {}).values()
+        yield getattr(type(thing), "__call__", None)
