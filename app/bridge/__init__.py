@@ -1,0 +1,7 @@
+"""The one seam between Flask's threads and the event loop, both ways."""
+
+from app.bridge.crossing import Crossing
+from app.bridge.pages import PagesApp
+from app.bridge.slow import is_marked_slow, slow
+
+__all__ = ["Crossing", "PagesApp", "is_marked_slow", "slow"]
