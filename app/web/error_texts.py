@@ -1,0 +1,81 @@
+"""What an error page says, by status: what happened, and what a person can do next."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorText:
+    """The words of one error page."""
+
+    title: str
+    explanation: str
+    advice: str
+
+
+ERROR_TEXTS: Final[Mapping[int, ErrorText]] = MappingProxyType(
+    {
+        400: ErrorText(
+            title="That request got garbled",
+            explanation="What arrived was not something we could read, or the form had been open for too long.",
+            advice="Go back, reload the page and try once more.",
+        ),
+        403: ErrorText(
+            title="This is not yours to open",
+            explanation="You are known here, but your account does not have the rights for this.",
+            advice="If you think it should, ask the person who looks after this site.",
+        ),
+        404: ErrorText(
+            title="There is no such page",
+            explanation="The address may be misspelled, or what was here has moved or gone.",
+            advice="Check the address, or start again from the home page.",
+        ),
+        405: ErrorText(
+            title="It does not work that way",
+            explanation="The page exists, but it can't be called like this.",
+            advice="Go back and use the buttons and links of the page.",
+        ),
+        408: ErrorText(
+            title="That took too long",
+            explanation="Your request did not arrive completely in the time we wait for one.",
+            advice="Check your connection and send it again.",
+        ),
+        413: ErrorText(
+            title="That is too big",
+            explanation="You sent more than we take in one go.",
+            advice="Send less: a smaller file or a shorter text.",
+        ),
+        414: ErrorText(
+            title="That address is too long",
+            explanation="The address of the page is longer than any of ours.",
+            advice="Check the link you followed, or start again from the home page.",
+        ),
+        415: ErrorText(
+            title="We can't read that format",
+            explanation="What you sent is of a kind that this page does not understand.",
+            advice="Go back and use the form of the page, or send another kind of file.",
+        ),
+        429: ErrorText(
+            title="A little slower, please",
+            explanation="There were many tries in a short time, so we take a break to keep accounts safe.",
+            advice="Wait a moment, then try again. Nothing is lost.",
+        ),
+        431: ErrorText(
+            title="Your browser sent too much along",
+            explanation="The cookies or other details sent with the request are larger than we accept.",
+            advice="Delete the cookies of this site in your browser, then log in again.",
+        ),
+        500: ErrorText(
+            title="Something broke on our side",
+            explanation="It is not your fault. The mistake has been written down so that it can be looked into.",
+            advice="Try again in a moment. If it stays, tell the person who looks after this site.",
+        ),
+        503: ErrorText(
+            title="We need a moment",
+            explanation="A part of the site is busy or does not answer just now.",
+            advice="Try again shortly. What you have saved is safe, and you do not need to log in again.",
+        ),
+    }
+)
