@@ -7,7 +7,10 @@ row and the log line. `message` is the reason as people read it; it never holds 
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from app.auth.models import Principal
 
 
 class AuthError(Exception):
@@ -46,7 +49,14 @@ class TokenInvalid(NotAuthenticated):
 
 
 class TokenNotCurrent(NotAuthenticated):
-    """The token is genuine, but does not count now: a fresh one of the same session may."""
+    """The token is genuine, but does not count now: a fresh one of the same session may.
+
+    `principal` is whom it was issued to, so that a browser's session can be renewed.
+    """
+
+    def __init__(self, principal: Principal) -> None:
+        self.principal = principal
+        super().__init__()
 
 
 class TokenExpired(TokenNotCurrent):

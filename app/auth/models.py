@@ -87,10 +87,12 @@ class TokenPair:
 
     access_token: str = field(repr=False)
     refresh_token: str | None = field(repr=False)
-    expires_in: int
-    scope: str
-    session_id: str
-    user_id: str
+    principal: Principal
+
+    @property
+    def expires_in(self) -> int:
+        """The access token's life, in seconds (RFC 6749 section 5.1)."""
+        return int((self.principal.expires_at - self.principal.issued_at).total_seconds())
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,7 @@ class Principal:
     amr: tuple[str, ...]
     rights_version: int
     token_id: str
+    issued_at: datetime
     expires_at: datetime
 
     def has_role(self, role: str) -> bool:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from app.auth.errors import LoginStale, RoleMissing, TokenMissing, TryLater
+from app.auth.errors import LoginStale, RoleMissing, TokenMissing
 from app.auth.models import Caller, Principal
 
 #: Where the gate leaves the `Caller` in the ASGI scope.
@@ -159,4 +159,4 @@ def _parts(thing: Any) -> Iterator[Any]:
     yield getattr(thing, "view_class", None)
     if not hasattr(thing, "__code__") and not isinstance(thing, type):  # an object with __call__
         yield from getattr(thing, "__dict__", {}).values()
-        yield getattr(type(thing), "__call__", None)
+        yield vars(type(thing)).get("__call__")

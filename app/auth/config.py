@@ -1,0 +1,33 @@
+"""The figures that auth works by; the composition root fills them in from the settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class AuthConfig:
+    """What a deployment decides about logins.
+
+    Args:
+        issuer: the `iss` and `aud` of access tokens: the public address, without a slash at its end.
+        access_lifetime: an access token's life.
+        idle_lifetime: how long a session lives without being renewed.
+        absolute_lifetime: how long it lives at the most.
+        refresh_grace: how long a refresh token's immediate parent still yields its successor.
+        bcrypt_rounds: the binary logarithm of bcrypt's iterations.
+        hash_threads: how many passwords are hashed at once.
+        password_min_length: in characters.
+        registration: `open`, `invite` or `closed`.
+    """
+
+    issuer: str
+    access_lifetime: timedelta = timedelta(minutes=15)
+    idle_lifetime: timedelta = timedelta(days=30)
+    absolute_lifetime: timedelta = timedelta(days=90)
+    refresh_grace: timedelta = timedelta(seconds=30)
+    bcrypt_rounds: int = 12
+    hash_threads: int = 1
+    password_min_length: int = 15
+    registration: str = "open"

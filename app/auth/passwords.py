@@ -1,0 +1,130 @@
+"""Passwords: their rules, and hashing in a bounded pool off the event loop. The only importer of `passlib`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+import unicodedata
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Final, TypeVar
+
+from passlib.context import CryptContext
+
+from app.auth.errors import PasswordUnacceptable, TooBusy
+
+MAX_LENGTH: Final = 1024
+#: How long a hash may have to wait for a thread, in seconds, before the next one is refused.
+MAX_WAIT: Final = 5.0
+
+Result = TypeVar("Result")
+
+
+class Passwords:
+    """Checks, hashes and verifies passwords.
+
+    bcrypt cuts at 72 bytes and NUL; `bcrypt_sha256` hashes first and so does neither. Plain bcrypt hashes, brought
+    from elsewhere, verify as well and are upgraded at the next log-in.
+
+    Args:
+        rounds: the binary logarithm of bcrypt's iterations.
+        threads: hashes computed at once; bcrypt frees the interpreter lock meanwhile.
+        min_length: in characters.
+    """
+
+    def __init__(self, *, rounds: int, threads: int, min_length: int) -> None:
+        self._context = CryptContext(
+            schemes=["bcrypt_sha256", "bcrypt"], deprecated=["bcrypt"], default="bcrypt_sha256"
+        ).using(bcrypt_sha256__rounds=rounds, bcrypt__rounds=rounds)
+        self._unknown = _hash_of_nothing(rounds)
+        self._min_length = min_length
+        self._threads = threads
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="hash")
+        self._pending = 0
+        self._seconds_per_hash = 2.0**rounds * 6e-5  # a first guess, corrected by every hash
+
+    @property
+    def pending(self) -> int:
+        """How many hashes are being computed or wait for a thread."""
+        return self._pending
+
+    def check(self, password: str) -> None:
+        """Raises `PasswordUnacceptable`, with the reason, if `password` may not be chosen. Hashes nothing."""
+        if len(password) > MAX_LENGTH:
+            raise PasswordUnacceptable(f"A password has at most {MAX_LENGTH:,} characters.")
+        if len(_normal_form(password)) < self._min_length:
+            raise PasswordUnacceptable(
+                f"A password has at least {self._min_length} characters. "
+                "Several words in a row are easy to remember."
+            )
+
+    async def hash(self, password: str) -> str:
+        """The hash to store. Raises `PasswordUnacceptable` or `TooBusy`."""
+        self.check(password)
+        return await self._run(partial(self._context.hash, _normal_form(password)))
+
+    async def verify(self, password: str, password_hash: str | None) -> tuple[bool, str | None]:
+        """Whether `password` belongs to `password_hash`, and a better hash of it where the stored one is outdated.
+
+        None for the hash of an unknown user costs as much as a known one's (OWASP ASVS V6.3.8). Raises `TooBusy`.
+        """
+        if len(password) > MAX_LENGTH:
+            return False, None
+        secret = _normal_form(password)
+        verify = partial(self._context.verify_and_update, secret, password_hash or self._unknown)
+        matches, better = await self._run(partial(_tolerant, verify))
+        return matches and password_hash is not None, better
+
+    def close(self) -> None:
+        """Lets go of the threads. Safe to call twice."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    async def _run(self, work: Callable[[], Result]) -> Result:
+        """Runs `work` in the pool, unless those before it already fill `MAX_WAIT` seconds."""
+        wait = self._pending * self._seconds_per_hash / self._threads
+        if self._pending >= self._threads and wait > MAX_WAIT:
+            raise TooBusy(retry_after=max(1, round(wait)))
+        self._pending += 1
+        try:
+            future = self._pool.submit(_timed, work)
+        except BaseException:
+            self._pending -= 1
+            raise
+        loop = asyncio.get_running_loop()
+        # Counted down when the work ends, not when its caller gives up: a client that hangs up frees no thread.
+        future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._done))
+        result, seconds = await asyncio.wrap_future(future)
+        self._seconds_per_hash += 0.1 * (seconds - self._seconds_per_hash)
+        return result
+
+    def _done(self) -> None:
+        self._pending -= 1
+
+
+def _timed(work: Callable[[], Result]) -> tuple[Result, float]:
+    start = time.perf_counter()
+    result = work()
+    return result, time.perf_counter() - start
+
+
+def _tolerant(verify: Callable[[], tuple[bool, str | None]]) -> tuple[bool, str | None]:
+    """A stored hash of an unknown or broken form belongs to no password; it is not an error of the caller's."""
+    try:
+        return verify()
+    except (ValueError, TypeError):
+        return False, None
+
+
+def _normal_form(password: str) -> str:
+    """One spelling for what looks the same on every keyboard (RFC 8265 section 4.2, NIST SP 800-63B-4)."""
+    return unicodedata.normalize("NFC", password)
+
+
+def _hash_of_nothing(rounds: int) -> str:
+    """A well-formed hash that no password is known for: verifying against it costs what a real one costs."""
+    alphabet = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+    text = "".join(alphabet[byte % 64] for byte in os.urandom(51))
+    # The last characters of salt and digest carry two and four bits that must be zero: 'u' is one such character.
+    return f"$bcrypt-sha256$v=2,t=2b,r={rounds}${text[:21]}u${text[21:]}u"

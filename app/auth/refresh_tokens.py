@@ -1,0 +1,58 @@
+"""Refresh tokens: derived from a session and its generation, never stored, so a stolen database yields none."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from base64 import urlsafe_b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from app.auth.errors import InvalidGrant
+from app.auth.keys import Key
+from app.auth.models import Session
+
+_FORM: Final = re.compile(r"duet_rt_([A-Za-z0-9_-]{1,64})\.([1-9][0-9]{0,8})\.([A-Za-z0-9_-]{43})", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshToken:
+    """What a refresh token claims: not to be believed before `RefreshTokens.is_genuine` says so."""
+
+    session_id: str
+    generation: int
+    mac: str = field(repr=False)
+
+
+class RefreshTokens:
+    """Derives and checks refresh tokens.
+
+    Args:
+        keys: the first signs, all verify.
+    """
+
+    def __init__(self, keys: Sequence[Key]) -> None:
+        self._keys = tuple(key.secret for key in keys)
+
+    def derive(self, session: Session, generation: int) -> str:
+        """The refresh token of `session` at `generation`: the same text whenever it is asked for."""
+        return f"duet_rt_{session.id}.{generation}.{_mac(self._keys[0], session, generation)}"
+
+    def decode(self, text: str) -> RefreshToken:
+        """The parts of a refresh token, unchecked. Raises `InvalidGrant` if `text` has not its form."""
+        match = _FORM.fullmatch(text)
+        if match is None:
+            raise InvalidGrant()
+        return RefreshToken(match[1], int(match[2]), match[3])
+
+    def is_genuine(self, token: RefreshToken, session: Session) -> bool:
+        """Whether this deployment derived `token` for `session`, in any of its generations."""
+        return any(hmac.compare_digest(_mac(key, session, token.generation), token.mac) for key in self._keys)
+
+
+def _mac(key: bytes, session: Session, generation: int) -> str:
+    # The nonce voids, after a restore from a back-up, what was derived after that back-up.
+    message = f"{session.id}.{generation}.{session.nonce}".encode()
+    return urlsafe_b64encode(hmac.digest(key, message, hashlib.sha256)).rstrip(b"=").decode()

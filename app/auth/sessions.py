@@ -1,0 +1,275 @@
+"""Logins: begun by a password, kept alive by refreshes and renewals, ended by whoever may end them."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+
+from app.auth.accounts import Accounts
+from app.auth.audit import Audit
+from app.auth.config import AuthConfig
+from app.auth.errors import (
+    AccountDisabled,
+    AuthError,
+    InvalidCredentials,
+    InvalidGrant,
+    NotFound,
+    RefreshReused,
+    SessionEnded,
+    SessionExpired,
+    SessionRevoked,
+    TokenInvalid,
+    TokenNotCurrent,
+    session_ended,
+)
+from app.auth.models import API_CLIENT, WEB_CLIENT, Client, Principal, Session, TokenPair, User
+from app.auth.ports import Clock, Store
+from app.auth.refresh_tokens import RefreshTokens
+from app.auth.revocations import Revocations
+from app.auth.tokens import AccessTokens
+
+
+class Sessions:
+    """Begins, continues and ends logins. Every method may raise `StoreUnavailable`.
+
+    Args:
+        config: the lifetimes.
+        store: keeps the sessions.
+        clock: tells the time.
+        tokens: issues and verifies access tokens.
+        refresh_tokens: derives and checks refresh tokens.
+        revocations: what ended, in memory.
+        accounts: checks passwords.
+        audit: is told of everything.
+    """
+
+    def __init__(
+        self,
+        config: AuthConfig,
+        *,
+        store: Store,
+        clock: Clock,
+        tokens: AccessTokens,
+        refresh_tokens: RefreshTokens,
+        revocations: Revocations,
+        accounts: Accounts,
+        audit: Audit,
+    ) -> None:
+        self._config = config
+        self._store = store
+        self._clock = clock
+        self._tokens = tokens
+        self._refresh_tokens = refresh_tokens
+        self._revocations = revocations
+        self._accounts = accounts
+        self._audit = audit
+
+    def authenticate(self, access_token: str) -> Principal:
+        """Whom `access_token` was issued to, if it still counts. Asks no store.
+
+        Raises:
+            NotAuthenticated: it does not count; the kind says why.
+            StoreUnavailable: the revocation list was not loaded since the start.
+        """
+        principal = self._tokens.verify(access_token)
+        self._revocations.check(principal)
+        return principal
+
+    # beginning
+
+    async def log_in(self, email: str, password: str, client: Client) -> TokenPair:
+        """Begins a session. A browser's (`WEB_CLIENT`) gets no refresh token.
+
+        Raises:
+            InvalidCredentials: deliberately the same for every reason.
+            TooBusy: too many hashes are waiting.
+        """
+        user = await self._accounts.authenticate(email, password, client)
+        session = self._new_session(user, client)
+        if not await self._store.add_session(session, password_hash=user.password_hash):
+            # The password was changed, or the account disabled, while the old password was being verified.
+            await self._audit.record("login_failed", client=client, user_id=user.id, detail="account_changed")
+            raise InvalidCredentials()
+        await self._audit.record("login", client=client, user_id=user.id, session_id=session.id)
+        return self._token_pair(user, session)
+
+    def _new_session(self, user: User, client: Client) -> Session:
+        now = self._clock.now()
+        last = now + self._config.absolute_lifetime
+        return Session(
+            id=secrets.token_urlsafe(16),
+            user_id=user.id,
+            client_id=client.id,
+            created_at=now,
+            auth_time=now,
+            last_used_at=now,
+            idle_expires_at=min(now + self._config.idle_lifetime, last),
+            expires_at=last,
+            nonce=secrets.token_urlsafe(12),
+            ip=client.ip,
+            user_agent=client.user_agent,
+        )
+
+    def _token_pair(self, user: User, session: Session, generation: int = 1) -> TokenPair:
+        access_token, principal = self._tokens.issue(user, session)
+        is_browser = session.client_id == WEB_CLIENT
+        refresh_token = None if is_browser else self._refresh_tokens.derive(session, generation)
+        return TokenPair(access_token, refresh_token, principal)
+
+    async def confirm_password(self, principal: Principal, password: str, client: Client) -> TokenPair:
+        """Proves the password again within the session, for acts that want a fresh login.
+
+        Raises:
+            WrongPassword: it is not the password.
+            SessionEnded: the session ended meanwhile.
+        """
+        user = await self._accounts.confirm_password(principal.user_id, password, client)
+        if not await self._store.set_auth_time(principal.session_id, now=self._clock.now()):
+            raise SessionRevoked()
+        session, user = await self._live_session(principal.session_id)
+        await self._audit.record("reauthenticated", client=client, user_id=user.id, session_id=session.id)
+        return self._token_pair(user, session, session.generation)
+
+    # continuing
+
+    async def refresh(self, refresh_token: str, client: Client) -> TokenPair:
+        """Exchanges a refresh token for its successor and a new access token (RFC 9700 section 4.14.2).
+
+        The immediate parent of the current token yields the same successor within the grace, so that two callers
+        at once, or one whose answer got lost, do no harm. Anything older was stolen or copied: the session ends.
+
+        Raises:
+            InvalidGrant: the token does not count, or no longer.
+        """
+        token = self._refresh_tokens.decode(refresh_token)
+        while True:
+            found = await self._store.session_with_user(token.session_id)
+            # Genuine first: else anybody who knows a session's id could end it by a forged old token.
+            if found is None or not self._refresh_tokens.is_genuine(token, found[0]):
+                raise InvalidGrant()
+            session, user = found
+            now = self._clock.now()
+            if not user.is_active or session.client_id != API_CLIENT or not session.is_live(now):
+                await self._audit.record(
+                    "refresh_refused", client=client, user_id=user.id, session_id=session.id,
+                    detail=self._why_ended(session, user).code,
+                )  # fmt: skip
+                raise InvalidGrant()
+            if token.generation != session.generation:
+                if not self._is_in_grace(token.generation, session, now):
+                    await self._end_for_reuse(session, client)
+                    raise InvalidGrant()
+                return self._token_pair(user, session, session.generation)
+            if await self._rotate(session, now):
+                return self._token_pair(user, session, session.generation + 1)
+            # Somebody was faster: with the same token, or with a log-out. The next look at the store tells.
+
+    async def _rotate(self, session: Session, now: datetime) -> bool:
+        idle_expires_at = min(now + self._config.idle_lifetime, session.expires_at)
+        return await self._store.rotate_session(
+            session.id, generation=session.generation, now=now, idle_expires_at=idle_expires_at
+        )
+
+    def _is_in_grace(self, generation: int, session: Session, now: datetime) -> bool:
+        if generation != session.generation - 1 or session.rotated_at is None:
+            return False
+        # From the rotation on, so that using the parent again and again does not stretch it.
+        return now - session.rotated_at <= self._config.refresh_grace
+
+    async def _end_for_reuse(self, session: Session, client: Client) -> None:
+        await self._revoke(session.id, RefreshReused.code)
+        await self._audit.record(RefreshReused.code, client=client, user_id=session.user_id, session_id=session.id)
+
+    async def renew(self, principal: Principal) -> TokenPair:
+        """A new access token for a browser's session whose own has run out, if the session still lives.
+
+        Raises:
+            SessionEnded: it does not; the kind says why.
+            TokenInvalid: it is not a browser's session.
+        """
+        if principal.client_id != WEB_CLIENT:
+            raise TokenInvalid()
+        session, user = await self._live_session(principal.session_id)
+        now = self._clock.now()
+        idle_expires_at = min(now + self._config.idle_lifetime, session.expires_at)
+        if not await self._store.touch_session(session.id, now=now, idle_expires_at=idle_expires_at):
+            session, user = await self._live_session(principal.session_id)  # raises: it ended in between
+        return self._token_pair(user, session)
+
+    async def _live_session(self, session_id: str) -> tuple[Session, User]:
+        found = await self._store.session_with_user(session_id)
+        if found is None:
+            raise SessionExpired()
+        session, user = found
+        if not user.is_active or not session.is_live(self._clock.now()):
+            raise self._why_ended(session, user)
+        return session, user
+
+    def _why_ended(self, session: Session, user: User) -> SessionEnded:
+        if session.revoked_at is not None:
+            return session_ended(session.revoked_reason)
+        return SessionExpired() if user.is_active else AccountDisabled()
+
+    # ending
+
+    async def log_out(self, principal: Principal, client: Client) -> None:
+        """Ends the caller's own session."""
+        await self._revoke(principal.session_id, "logged_out")
+        await self._audit.record(
+            "logout", client=client, user_id=principal.user_id, session_id=principal.session_id
+        )
+
+    async def revoke_token(self, token: str, client: Client) -> None:
+        """Ends the session of a refresh or access token; any other text does nothing (RFC 7009 section 2.2)."""
+        session_id = await self._session_of(token)
+        if session_id is not None and await self._revoke(session_id, "logged_out"):
+            await self._audit.record("token_revoked", client=client, session_id=session_id)
+
+    async def _session_of(self, token: str) -> str | None:
+        try:
+            return self._tokens.verify(token).session_id
+        except TokenNotCurrent as error:
+            return error.principal.session_id
+        except AuthError:
+            pass
+        try:
+            refresh_token = self._refresh_tokens.decode(token)
+        except InvalidGrant:
+            return None
+        found = await self._store.session_with_user(refresh_token.session_id)
+        if found is None or not self._refresh_tokens.is_genuine(refresh_token, found[0]):
+            return None
+        return refresh_token.session_id
+
+    async def end(self, principal: Principal, session_id: str, client: Client) -> None:
+        """Ends one of the caller's sessions. Raises `NotFound` if it is not one of theirs, or has ended."""
+        found = await self._store.session_with_user(session_id)
+        if found is None or found[0].user_id != principal.user_id:
+            raise NotFound()
+        if not await self._revoke(session_id, SessionRevoked.code):
+            raise NotFound()
+        await self._audit.record(
+            SessionRevoked.code, client=client, user_id=principal.user_id, session_id=session_id
+        )
+
+    async def end_others(self, principal: Principal, client: Client) -> int:
+        """Ends all of the caller's sessions but this one; how many."""
+        now = self._clock.now()
+        ended = await self._store.revoke_user_sessions(
+            principal.user_id, at=now, reason=SessionRevoked.code, keep=principal.session_id
+        )
+        self._revocations.add_sessions(ended, at=now, reason=SessionRevoked.code)
+        await self._audit.record(
+            "other_sessions_revoked", client=client, user_id=principal.user_id, session_id=principal.session_id
+        )
+        return len(ended)
+
+    async def of(self, principal: Principal) -> list[Session]:
+        """The caller's live sessions, the latest used first."""
+        return await self._store.sessions_of(principal.user_id, now=self._clock.now())
+
+    async def _revoke(self, session_id: str, reason: str) -> bool:
+        now = self._clock.now()
+        did = await self._store.revoke_session(session_id, at=now, reason=reason)
+        self._revocations.add_sessions([session_id], at=now, reason=reason)
+        return did

@@ -1,0 +1,195 @@
+"""Access tokens: JWTs after RFC 9068, issued and verified without the database. The only importer of `jwt`."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import jwt
+
+from app.auth.errors import TokenExpired, TokenFromFuture, TokenInvalid
+from app.auth.keys import Key
+from app.auth.models import Principal, Session, User
+from app.auth.ports import Clock
+
+ALGORITHM: Final = "HS256"
+TYPE: Final = "at+jwt"
+#: What an access token may do today: everything its user may.
+SCOPE: Final = "read write"
+#: How far ahead of this process the clock of another container may run.
+LEEWAY: Final = timedelta(seconds=60)
+#: Characters. Ours have about 600; more is not worth decoding.
+MAX_LENGTH: Final = 8192
+
+# The whole text, before anything is decoded: PyJWT takes a trailing '=' and so a second spelling of one token.
+_COMPACT: Final = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)", re.ASCII)
+# Exactly these: `jwk`, `jku`, `x5u`, `x5c`, `crit` and `b64` are refused like the rest (RFC 8725 section 3.1).
+_HEADER: Final = frozenset({"alg", "typ", "kid"})
+_CLAIMS: Final[dict[str, type]] = {
+    "iss": str,
+    "sub": str,
+    "aud": str,
+    "exp": int,
+    "iat": int,
+    "jti": str,
+    "sid": str,
+    "client_id": str,
+    "auth_time": int,
+    "amr": list,
+    "roles": list,
+    "scope": str,
+    "rights_version": int,
+}
+_NOT_EMPTY: Final = ("sub", "jti", "sid", "client_id")
+# Seconds since the epoch that `datetime` can hold (until the year 9999).
+_MAX_INSTANT: Final = 253_402_300_799
+
+
+class AccessTokens:
+    """Issues and verifies access tokens.
+
+    Args:
+        keys: the first signs; the header's `kid` picks among them when verifying.
+        issuer: both `iss` and `aud`: the tokens are for this process and for nobody else.
+        lifetime: of a new token, and the longest that is accepted.
+        clock: tells the time.
+        cache_size: how many verified tokens are remembered. The signature of these is not checked again;
+            expiry is, on every use, and revocation is the caller's to check, on every use too.
+    """
+
+    def __init__(
+        self, keys: Sequence[Key], *, issuer: str, lifetime: timedelta, clock: Clock, cache_size: int = 4096
+    ) -> None:
+        self._signer = keys[0]
+        self._keys = {key.kid: key.secret for key in keys}
+        self._issuer = issuer
+        self._lifetime = lifetime
+        self._clock = clock
+        self._cache: dict[str, Principal] = {}
+        self._cache_size = cache_size
+
+    def issue(self, user: User, session: Session) -> tuple[str, Principal]:
+        """A new access token for `user` in `session`, which it never outlives."""
+        now = self._clock.now().replace(microsecond=0)
+        last = min(now + self._lifetime, session.idle_expires_at, session.expires_at)
+        claims: dict[str, Any] = {
+            "iss": self._issuer,
+            "sub": user.id,
+            "aud": self._issuer,
+            "exp": max(int(last.timestamp()), int(now.timestamp()) + 1),
+            "iat": int(now.timestamp()),
+            "jti": secrets.token_urlsafe(12),
+            "sid": session.id,
+            "client_id": session.client_id,
+            "auth_time": int(session.auth_time.timestamp()),
+            "amr": ["pwd"],
+            "roles": list(user.roles),
+            "scope": SCOPE,
+            "rights_version": user.rights_version,
+        }
+        header = {"typ": TYPE, "kid": self._signer.kid}
+        token = jwt.encode(claims, self._signer.secret, ALGORITHM, headers=header)
+        return token, _principal(claims)
+
+    def verify(self, token: str) -> Principal:
+        """Whom `token` was issued to.
+
+        Raises:
+            TokenInvalid: it is not an access token of this deployment.
+            TokenExpired: it was one; its life is over, or is longer than the policy now allows.
+            TokenFromFuture: it was issued later than now and the leeway: a clock stepped back.
+        """
+        principal = self._cache.get(token)
+        if principal is None:
+            principal = self._decode(token)
+            if len(self._cache) >= self._cache_size:
+                del self._cache[next(iter(self._cache))]
+            self._cache[token] = principal
+        now = self._clock.now()
+        if now >= principal.expires_at or principal.expires_at - principal.issued_at > self._longest:
+            raise TokenExpired(principal)
+        if principal.issued_at > now + LEEWAY:
+            raise TokenFromFuture(principal)
+        return principal
+
+    @property
+    def _longest(self) -> timedelta:
+        return max(self._lifetime, timedelta(seconds=1))
+
+    def _decode(self, token: str) -> Principal:
+        """Everything about the token that does not depend on the time."""
+        match = _COMPACT.fullmatch(token) if len(token) <= MAX_LENGTH else None
+        if match is None or not all(map(_is_canonical, match.groups())):
+            raise TokenInvalid()
+        try:
+            header = jwt.get_unverified_header(token)
+            secret = self._keys.get(header["kid"]) if header.keys() == _HEADER else None
+            if secret is None or header["alg"] != ALGORITHM or header["typ"] != TYPE:
+                raise TokenInvalid()
+            claims = jwt.decode(token, secret, algorithms=[ALGORITHM], options=_SIGNATURE_ONLY)
+        except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
+            # Beside its own errors PyJWT lets out what lone surrogates, deep nesting and odd types raise below it.
+            raise TokenInvalid() from error
+        self._check(claims)
+        return _principal(claims)
+
+    def _check(self, claims: dict[str, Any]) -> None:
+        """Every claim is there, of its type, and says what ours say. bool is an int in Python, and refused."""
+        for name, kind in _CLAIMS.items():
+            if type(claims.get(name)) is not kind:
+                raise TokenInvalid()
+        if not all(claims[name] for name in _NOT_EMPTY):
+            raise TokenInvalid()
+        if claims["iss"] != self._issuer or claims["aud"] != self._issuer:
+            raise TokenInvalid()
+        if not all(isinstance(text, str) for text in (*claims["amr"], *claims["roles"])):
+            raise TokenInvalid()
+        if not all(0 <= claims[name] <= _MAX_INSTANT for name in ("exp", "iat", "auth_time")):
+            raise TokenInvalid()
+
+
+# The signature is PyJWT's to check. The claims are ours: its defaults take a missing `exp`, a string `exp`, a
+# missing `sub` and a list of audiences, and it asks a clock of its own.
+_SIGNATURE_ONLY: Final[Any] = {
+    "verify_signature": True,
+    "verify_exp": False,
+    "verify_nbf": False,
+    "verify_iat": False,
+    "verify_aud": False,
+    "verify_iss": False,
+    "verify_sub": False,
+    "verify_jti": False,
+}
+
+
+def _is_canonical(segment: str) -> bool:
+    """Whether `segment` is the one spelling of its bytes: its last character may hold bits that decoding drops."""
+    try:
+        data = urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
+    except ValueError:
+        return False
+    return urlsafe_b64encode(data).rstrip(b"=").decode() == segment
+
+
+def _instant(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _principal(claims: dict[str, Any]) -> Principal:
+    return Principal(
+        user_id=claims["sub"],
+        session_id=claims["sid"],
+        client_id=claims["client_id"],
+        roles=frozenset(claims["roles"]),
+        scope=claims["scope"],
+        auth_time=_instant(claims["auth_time"]),
+        amr=tuple(claims["amr"]),
+        rights_version=claims["rights_version"],
+        token_id=claims["jti"],
+        issued_at=_instant(claims["iat"]),
+        expires_at=_instant(claims["exp"]),
+    )
