@@ -1,15 +1,56 @@
-"""The outermost ASGI layer itself: it judges each request, and dresses each answer."""
+"""The outermost ASGI layer itself: it judges each request, and dresses and logs each answer."""
 
+import secrets
+import time
 from collections.abc import Callable, Sequence
+from http import HTTPStatus
 
+import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.contextvars import bind_contextvars, clear_contextvars
 
+from app.edge.body import TOO_LARGE, GuardedBody
 from app.edge.headers import Header, with_security_headers
+from app.edge.proxies import TrustedProxies
+from app.edge.wellformed import Malformed, check_framing, check_host, sift, tidy_target
 
+#: Draws a refusal as the half that the scope's path belongs to would: `(scope, status, detail)` to the
+#: answer's headers and body. `detail` is a sentence for people.
 Refuse = Callable[[Scope, int, str], tuple[list[Header], bytes]]
+
+#: Where a request's id lies in the scope.
+REQUEST_ID = "duet.request_id"
+#: Where the halves leave the template of the route that they chose, for the log: never the path itself,
+#: in which the tokens of mailed links travel.
+ROUTE = "duet.route"
+
+_log = structlog.stdlib.get_logger("duet.edge")
+
+# After these the body that the client is sending stays unread, so the connection can't be used again.
+_CLOSING = frozenset({400, 408, 413, 414, 431})
 
 
 class Edge:
+    """Refuses what is not well-formed, for both halves, and makes every answer safe.
+
+    It hands on a copy of the scope; the layers inside must share that one, not copy it again, if the
+    route that they leave in `scope["duet.route"]` is to be logged.
+
+    Args:
+        app: what lies inside.
+        max_body_bytes: what a request's body may weigh; more is a 413.
+        refuse: draws the refusals.
+        trusted_proxies: addresses and CIDR networks whose `X-Forwarded-*` are believed. uvicorn's own
+            `proxy_headers` has to be off, or it changes the client before the edge sees it.
+        https: whether people reach Duet over https even where this process sees http.
+        body_seconds: what a body may take to arrive, on top of a second for each `body_min_rate` bytes;
+            later is a 408.
+        body_min_rate: bytes per second.
+
+    Raises:
+        ValueError: a trusted proxy is neither an address nor a network.
+    """
+
     def __init__(
         self,
         app: ASGIApp,
@@ -22,12 +63,133 @@ class Edge:
         body_min_rate: int = 16384,
     ) -> None:
         self._app = app
+        self._max_body_bytes = max_body_bytes
+        self._refuse = refuse
+        self._proxies = TrustedProxies(trusted_proxies)
         self._https = https
+        self._body_seconds = body_seconds
+        self._body_min_rate = body_min_rate
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def dressed(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = with_security_headers(message.get("headers", ()), https=self._https)
-            await send(message)
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        scope = dict(scope)
+        # uvicorn starts a pipelined request in the context of the one before it.
+        clear_contextvars()
+        fault = self._tidy(scope)
+        bind_contextvars(request_id=scope[REQUEST_ID])
+        body = GuardedBody(
+            receive,
+            max_bytes=self._max_body_bytes,
+            seconds=self._body_seconds,
+            min_rate=self._body_min_rate,
+        )
+        answer = _Answer(scope, send, body, https=self._https)
+        guarded = receive if scope["type"] == "websocket" else body.receive
+        try:
+            await self._run(scope, guarded, body, answer, fault)
+        finally:
+            _log.info(
+                "request",
+                method=scope.get("method", "WEBSOCKET"),
+                route=scope.get(ROUTE, "-"),
+                status=answer.status,
+                ms=round((time.perf_counter() - started) * 1000, 1),
+                client=scope["client"][0] if scope.get("client") else None,
+            )
 
-        await self._app(scope, receive, dressed)
+    def _tidy(self, scope: Scope) -> Malformed | None:
+        """Make `scope` what the app may rely on, and return what is wrong with the request, if anything."""
+        scope[REQUEST_ID] = secrets.token_hex(8)
+        try:
+            tidy_target(scope)
+            headers, aside = sift(scope["headers"])
+            scope["headers"] = headers
+            check_host(headers)
+            scope[REQUEST_ID] = self._proxies.apply(scope, headers, aside) or scope[REQUEST_ID]
+            if (check_framing(headers) or 0) > self._max_body_bytes:
+                return Malformed(413, TOO_LARGE)
+        except Malformed as fault:
+            return fault
+        return None
+
+    async def _run(
+        self, scope: Scope, receive: Receive, body: GuardedBody, answer: "_Answer", fault: Malformed | None
+    ) -> None:
+        if fault is None:
+            try:
+                await self._app(scope, receive, answer.send)
+            except Exception:
+                if body.fault is None:
+                    _log.exception("request_failed", method=scope.get("method"), route=scope.get(ROUTE, "-"))
+            fault = body.fault
+        if answer.started or body.disconnected:
+            # An answer that began and did not end is left so: uvicorn then cuts the connection, and the
+            # client can tell that it is not complete.
+            return
+        if fault is None:
+            fault = Malformed(500, "Something went wrong here. It has been noted.")
+        await self._send_refusal(scope, answer, fault)
+
+    async def _send_refusal(self, scope: Scope, answer: "_Answer", fault: Malformed) -> None:
+        if scope["type"] == "websocket":
+            await answer.send_directly({"type": "websocket.close", "code": 1008})
+            return
+        headers, content = self._draw(scope, fault)
+        names = {name.lower() for name, _ in headers}
+        if b"content-length" not in names:
+            headers.append((b"content-length", b"%d" % len(content)))
+        if fault.status in _CLOSING:
+            headers.append((b"connection", b"close"))
+        if scope["method"] == "HEAD":
+            content = b""
+        await answer.send_directly({"type": "http.response.start", "status": fault.status, "headers": headers})
+        await answer.send_directly({"type": "http.response.body", "body": content})
+
+    def _draw(self, scope: Scope, fault: Malformed) -> tuple[list[Header], bytes]:
+        try:
+            headers, content = self._refuse(scope, fault.status, fault.detail)
+            return list(headers), content
+        except Exception:
+            _log.exception("refusal_failed", status=fault.status)
+            content = HTTPStatus(fault.status).phrase.encode("ascii")
+            return [(b"content-type", b"text/plain; charset=utf-8")], content
+
+
+class _Answer:
+    """One answer on its way out: adds its headers, and holds it back once the body is at fault."""
+
+    def __init__(self, scope: Scope, send: Send, body: GuardedBody, *, https: bool) -> None:
+        self._scope = scope
+        self._send = send
+        self._body = body
+        self._https = https or scope.get("scheme") in ("https", "wss")
+        self.status: int | None = None
+
+    @property
+    def started(self) -> bool:
+        return self.status is not None
+
+    async def send(self, message: Message) -> None:
+        """The app's `send`. What it says about a body that is at fault is dropped, unless it spoke before."""
+        if self._body.fault is None or self.started:
+            await self.send_directly(message)
+
+    async def send_directly(self, message: Message) -> None:
+        kind = message["type"]
+        if kind in ("http.response.start", "websocket.http.response.start"):
+            self.status = message["status"]
+            message = {**message, "headers": self._dress(message.get("headers", ()))}
+        elif kind == "websocket.accept":
+            self.status = 101
+        elif kind == "websocket.close" and not self.started:
+            self.status = 403  # what a server makes of a close before the handshake is answered
+        await self._send(message)
+
+    def _dress(self, headers: Sequence[Header]) -> list[Header]:
+        dressed = with_security_headers(headers, https=self._https)
+        if all(name.lower() != b"x-request-id" for name, _ in headers):
+            dressed.append((b"x-request-id", self._scope[REQUEST_ID].encode("ascii")))
+        return dressed

@@ -1,0 +1,111 @@
+"""Whose `X-Forwarded-*` headers are believed, and what they then change."""
+
+import ipaddress
+import re
+from collections.abc import Mapping, Sequence
+
+from starlette.types import Scope
+
+from app.edge.headers import Header
+from app.edge.wellformed import is_host
+
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
+_WITH_PORT = re.compile(r"\[(?P<v6>[^\]]+)\](?::\d+)?|(?P<v4>[0-9.]+):\d+")
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+
+
+def parse_address(text: str) -> _Address | None:
+    """Read an IP address, with or without a port; an IPv4-mapped one as IPv4. None if it is none."""
+    if match := _WITH_PORT.fullmatch(text):
+        text = match["v6"] or match["v4"]
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    return (isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped) or address
+
+
+def _parse_network(text: str) -> _Network:
+    network = ipaddress.ip_network(text.strip(), strict=False)
+    if isinstance(network, ipaddress.IPv6Network) and network.subnet_of(_MAPPED):
+        mapped = network.network_address.ipv4_mapped
+        return ipaddress.IPv4Network((int(mapped or 0), network.prefixlen - 96))
+    return network
+
+
+class TrustedProxies:
+    """The proxies in front of Duet.
+
+    Args:
+        addresses: IPv4 and IPv6 addresses and CIDR networks.
+
+    Raises:
+        ValueError: one of them is neither.
+    """
+
+    def __init__(self, addresses: Sequence[str]) -> None:
+        if isinstance(addresses, str):
+            raise TypeError("trusted proxies are a collection of addresses, not one string")
+        self._networks = [_parse_network(address) for address in addresses]
+
+    def _trusts(self, address: _Address) -> bool:
+        return any(address in network for network in self._networks)
+
+    def apply(self, scope: Scope, headers: list[Header], aside: Mapping[bytes, list[bytes]]) -> str | None:
+        """Write into `scope` and `headers` what a trusted proxy says of client, scheme and host.
+
+        From any other peer `aside` is without effect: anybody can send these headers. Malformed values are
+        ignored.
+
+        Args:
+            scope: the request's scope; `client` and `scheme` are changed in it.
+            headers: the headers for the app; the host is replaced in them.
+            aside: the values of the headers that only a trusted proxy may set, by name.
+
+        Returns:
+            The request id that the proxy gave, or None.
+        """
+        client = scope.get("client")
+        peer = parse_address(client[0]) if client else None
+        if client is None or peer is None:
+            return None
+        if not self._networks or not self._trusts(peer):
+            scope["client"] = (str(peer), client[1])
+            return None
+        origin = self._origin(peer, aside.get(b"x-forwarded-for", []))
+        scope["client"] = (str(origin), client[1] if origin == peer else 0)
+        proto = _last(aside, b"x-forwarded-proto").lower()
+        if proto in (b"http", b"https"):
+            secure = proto == b"https"
+            plain = "ws" if scope["type"] == "websocket" else "http"
+            scope["scheme"] = f"{plain}s" if secure else plain
+        host = _last(aside, b"x-forwarded-host")
+        if is_host(host):
+            headers[:] = [(name, host if name == b"host" else value) for name, value in headers]
+        request_id = _last(aside, b"x-request-id")
+        return request_id.decode("ascii") if _REQUEST_ID.fullmatch(request_id) else None
+
+    def _origin(self, peer: _Address, values: list[bytes]) -> _Address:
+        """Walk the chain from the right, as far as each hop was written by a proxy that is trusted.
+
+        What stands further left was sent by the client and may be invented. A malformed entry ends the
+        walk for the same reason.
+        """
+        origin = peer
+        for text in reversed(b",".join(values).decode("latin-1").split(",")):
+            address = parse_address(text.strip())
+            if address is None:
+                break
+            origin = address
+            if not self._trusts(address):
+                break
+        return origin
+
+
+def _last(aside: Mapping[bytes, list[bytes]], name: bytes) -> bytes:
+    """Return what the nearest proxy wrote: the last item of the list that the header is."""
+    values = aside.get(name)
+    return values[-1].rpartition(b",")[2].strip() if values else b""
