@@ -1,18 +1,38 @@
 """The ASGI app that runs a WSGI app in bounded thread pools."""
 
+import asyncio
 from collections.abc import Callable
-from typing import Any
 
-from a2wsgi import WSGIMiddleware
 from starlette.types import Receive, Scope, Send
 
+from app.bridge.environ import make_environ, read_body
+from app.bridge.exchange import Exchange, WSGIApp
+from app.bridge.pool import ClientGone, Pool, PoolFull
 from app.edge import Refuse
+
+BUSY = "Too many people are asking for pages at this moment. Please try again."
 
 
 class PagesApp:
+    """Runs a WSGI app, such as Flask's, as an ASGI app.
+
+    A request's body is read on the event loop before a thread is taken, and a finished answer is sent
+    from the loop in one go. Slow views have threads of their own, so that the quick ones never wait for
+    them. An exception of the WSGI app propagates.
+
+    Args:
+        wsgi_app: the WSGI app.
+        threads: how many quick requests run at once.
+        slow_threads: how many slow ones.
+        is_slow: tells of a request's scope whether its view is marked `@slow`.
+        refuse: draws the 503 of a full pool.
+        max_queued: how many quick requests may wait for a thread; one more is a 503 at once.
+        max_slow_queued: how many slow ones.
+    """
+
     def __init__(
         self,
-        wsgi_app: Any,
+        wsgi_app: WSGIApp,
         *,
         threads: int,
         slow_threads: int,
@@ -21,11 +41,55 @@ class PagesApp:
         max_queued: int,
         max_slow_queued: int,
     ) -> None:
-        self._plain: Any = WSGIMiddleware(wsgi_app, workers=threads)
+        self._wsgi_app = wsgi_app
+        self._quick = Pool("pages", threads=threads, max_queued=max_queued)
+        self._slow = Pool("slow-pages", threads=slow_threads, max_queued=max_slow_queued)
+        self._is_slow = is_slow
+        self._refuse = refuse
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._plain(scope, receive, send)
+        if scope["type"] == "http":
+            await self._serve(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await receive()  # websocket.connect
+            await send({"type": "websocket.close", "code": 1000})
+        else:
+            raise RuntimeError("the root app owns the lifespan; close the pages there by aclose()")
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        received = await read_body(receive)
+        if received is None:
+            return
+        environ = make_environ(scope, *received)
+        exchange = Exchange(self._wsgi_app, environ, asyncio.get_running_loop(), receive, send)
+        pool = self._slow if self._is_slow(scope) else self._quick
+        try:
+            whole = await pool.run(exchange.run, exchange.gone)
+        except ClientGone:
+            received[0].close()
+            return
+        except PoolFull:
+            received[0].close()
+            await self._send_busy(scope, send)
+            return
+        finally:
+            exchange.give_up()
+        if whole is not None:
+            await send(whole.start)
+            await send({"type": "http.response.body", "body": whole.body})
+
+    async def _send_busy(self, scope: Scope, send: Send) -> None:
+        headers, content = self._refuse(scope, 503, BUSY)
+        headers = [
+            (name, value) for name, value in headers if name.lower() not in (b"content-length", b"retry-after")
+        ]
+        headers += [
+            (b"content-length", b"%d" % len(content)),
+            (b"retry-after", b"2"),
+        ]
+        await send({"type": "http.response.start", "status": 503, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else content})
 
     async def aclose(self) -> None:
-        """Wait for the views under way, and end the threads."""
-        self._plain.executor.shutdown(wait=False, cancel_futures=True)
+        """Wait for the views under way, and end the threads. The last word: nothing is served after it."""
+        await asyncio.gather(self._quick.aclose(), self._slow.aclose())

@@ -1,0 +1,69 @@
+"""A request on its way in: its body, read on the event loop, and its WSGI environ."""
+
+import io
+import sys
+import tempfile
+from typing import IO, Any
+from urllib.parse import quote
+
+from a2wsgi.wsgi import build_environ
+from starlette.types import Receive, Scope
+
+#: A larger body waits for its view in a temporary file, not in memory.
+SPOOL_BYTES = 1024 * 1024
+
+
+async def read_body(receive: Receive) -> tuple[IO[bytes], int] | None:
+    """Read a request's body to its end, before a thread is taken: a slow client must not hold one.
+
+    The cap and the deadline are kept by `receive`, which the edge guards.
+
+    Returns:
+        The body, to be read from its start, and its size in bytes; None when the client went away.
+    """
+    message = await receive()
+    if message["type"] != "http.request":
+        return None
+    if not message.get("more_body", False):
+        whole = message.get("body", b"")
+        return io.BytesIO(whole), len(whole)
+    body: IO[bytes] = tempfile.SpooledTemporaryFile(SPOOL_BYTES)  # noqa: SIM115 - closed with the exchange
+    try:
+        body.write(message.get("body", b""))
+        while message.get("more_body", False):
+            message = await receive()
+            if message["type"] != "http.request":
+                body.close()
+                return None
+            body.write(message.get("body", b""))
+    except BaseException:
+        body.close()
+        raise
+    size = body.tell()
+    body.seek(0)
+    return body, size
+
+
+def make_environ(scope: Scope, body: IO[bytes], size: int) -> dict[str, Any]:
+    """Build the WSGI environ of a request whose body is complete.
+
+    It is a2wsgi's, without what a2wsgi gets wrong: repeated `Cookie` headers joined by a comma, errors
+    written to standard output, a query that is not ASCII ending in an exception, and a chunked body
+    without a length, which Flask would see as an empty form.
+    """
+    query: bytes = scope.get("query_string", b"")
+    plain = scope if query.isascii() else {**scope, "query_string": quote(query, safe="%&=+/?;").encode()}
+    environ: dict[str, Any] = build_environ(plain, body)  # type: ignore[arg-type,assignment]
+    # Flask's side looks in here for what the gate found; it must be the scope that all layers share.
+    environ["asgi.scope"] = scope
+    # a2wsgi lets a variable of the process's environment win.
+    environ["SCRIPT_NAME"] = scope.get("root_path", "").encode("utf-8").decode("latin-1")
+    environ["wsgi.errors"] = sys.stderr
+    environ["wsgi.multiprocess"] = False
+    environ["wsgi.input_terminated"] = True
+    if environ.pop("HTTP_TRANSFER_ENCODING", None) is not None or size:
+        environ["CONTENT_LENGTH"] = str(size)
+    if "HTTP_COOKIE" in environ:
+        cookies = [value for name, value in scope["headers"] if name == b"cookie"]
+        environ["HTTP_COOKIE"] = b"; ".join(cookies).decode("latin-1")
+    return environ
