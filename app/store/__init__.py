@@ -1,0 +1,31 @@
+"""The stores behind `app.auth.ports.Store`, and the one place that chooses between them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from app.auth.ports import Store
+
+SQLITE: Final = "sqlite:///"
+MONGODB: Final = ("mongodb://", "mongodb+srv://")
+
+
+def open_store(database_url: str) -> Store:
+    """The store that `database_url` names, not opened yet. Raises ValueError, which never quotes the URL.
+
+    `sqlite:///relative/path.db`, `sqlite:////absolute/path.db`, `mongodb://…` or `mongodb+srv://…`. Only the
+    driver of the chosen one is imported.
+    """
+    if database_url.startswith(SQLITE):
+        path = database_url.removeprefix(SQLITE)
+        if path in ("", ":memory:") or path.endswith("/"):
+            raise ValueError("a sqlite URL must name a file, as in sqlite:///data/duet.db")
+        from app.store.sqlite import SqliteStore
+
+        return SqliteStore(Path(path))
+    if database_url.startswith(MONGODB):
+        from app.store.mongo import MongoStore
+
+        return MongoStore(database_url)
+    raise ValueError("a database URL starts with sqlite:///, mongodb:// or mongodb+srv://")

@@ -1,0 +1,169 @@
+"""What both stores share about faults: a bounded wait, one word for every outage, and recovery by itself.
+
+Each piece of work runs in a task of its own. A caller that is cancelled or out of patience walks away; the
+work goes on to its commit or rollback, so a connection is never left in the middle of a transaction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Final, TypeVar
+
+import structlog
+
+from app.auth.errors import StoreUnavailable
+
+T = TypeVar("T")
+
+#: The longest that a caller waits for an answer, in seconds.
+PATIENCE: Final = 2.5
+#: Pause between two probes while the database is away, in seconds.
+PROBE_PAUSE: Final = 1.0
+
+log = structlog.get_logger()
+
+
+class StoreUnusable(StoreUnavailable):
+    """The database can't be used until its operator does something; the message tells what.
+
+    Raised by `open` alone: the message is for whoever runs Duet, not for who visits it.
+    """
+
+
+class Breaker:
+    """Runs the work of one store, and fails at once while its database is known to be away.
+
+    `prepare` connects and checks, and is at the same time the probe; `diagnose` says in a few words, without
+    secrets, why an exception of the driver means an outage, or None if it is the caller's mistake.
+    """
+
+    def __init__(
+        self,
+        store: str,
+        *,
+        prepare: Callable[[], Awaitable[None]],
+        driver_errors: tuple[type[Exception], ...],
+        diagnose: Callable[[Exception], str | None],
+        patience: float = PATIENCE,
+        probe_pause: float = PROBE_PAUSE,
+    ) -> None:
+        self._store = store
+        self._prepare = prepare
+        self._driver_errors = driver_errors
+        self._diagnose = diagnose
+        self._patience = patience
+        self._probe_pause = probe_pause
+        self._opened = False
+        self._away: str | None = None
+        self._opening = asyncio.Lock()
+        self._prober: asyncio.Task[None] | None = None
+        self._running: set[asyncio.Task[Any]] = set()
+
+    async def open(self) -> None:
+        """Prepares the database now. If that fails, raises, and goes on trying in the background."""
+        self._opened = True
+        task = self._start(self._try())
+        await asyncio.wait({task})
+        try:
+            task.result()
+        except self._driver_errors as error:
+            raise StoreUnavailable from error
+
+    async def close(self) -> None:
+        """Stops probing, and waits for work that has begun: it is bounded by the driver's time-outs."""
+        self._opened = False
+        self._away = None
+        if self._prober is not None:
+            self._prober.cancel()
+            await asyncio.wait({self._prober})
+            self._prober = None
+        if self._running:
+            await asyncio.wait(self._running, timeout=self._patience)
+
+    async def call(self, work: Callable[[], Coroutine[Any, Any, T]], slots: asyncio.Semaphore) -> T:
+        """The result of `work`, which begins when one of `slots` is free; else raises `StoreUnavailable`.
+
+        Work that has not begun when its caller gives up never begins.
+        """
+        self._check()
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + self._patience
+        try:
+            async with asyncio.timeout_at(deadline):
+                await slots.acquire()
+        except TimeoutError as error:
+            raise self._unavailable("no answer in time") from error
+        try:
+            self._check()
+        except StoreUnavailable:
+            slots.release()
+            raise
+        task = self._start(work(), slots)
+        await asyncio.wait({task}, timeout=deadline - clock())
+        if not task.done():
+            # Was it the database, or was it this loop that stood still? An answer that is here already counts.
+            await asyncio.wait({task}, timeout=0.01)
+        if not task.done():
+            raise self._unavailable("no answer in time") from TimeoutError()
+        return self._outcome(task)
+
+    def _check(self) -> None:
+        if not self._opened or self._away is not None:
+            raise StoreUnavailable
+
+    def _start(self, work: Coroutine[Any, Any, T], slots: asyncio.Semaphore | None = None) -> asyncio.Task[T]:
+        task = asyncio.create_task(work)
+        self._running.add(task)
+
+        def settle(done: asyncio.Task[T]) -> None:
+            self._running.discard(done)
+            if slots is not None:
+                slots.release()
+            if not done.cancelled():
+                done.exception()  # marks it as seen: the caller may be gone
+
+        task.add_done_callback(settle)
+        return task
+
+    def _outcome(self, task: asyncio.Task[T]) -> T:
+        try:
+            return task.result()
+        except self._driver_errors as error:
+            reason = self._diagnose(error)
+            if reason is None:
+                raise ValueError("the database driver refused a value or a call as wrong") from error
+            raise self._unavailable(reason) from error
+
+    def _unavailable(self, reason: str) -> StoreUnavailable:
+        self._trip(reason)
+        return StoreUnavailable()
+
+    def _trip(self, reason: str) -> None:
+        if not self._opened or self._away is not None:
+            return
+        self._away = reason
+        log.error("store_away", store=self._store, reason=reason)
+        if self._prober is None or self._prober.done():
+            self._prober = asyncio.create_task(self._probe())
+
+    async def _probe(self) -> None:
+        while self._away is not None:
+            # In a task of its own: `close` ends this loop, and never an attempt that is half done.
+            await asyncio.wait({self._start(self._try())})
+            if self._away is not None:
+                await asyncio.sleep(self._probe_pause)
+
+    async def _try(self) -> None:
+        async with self._opening:
+            try:
+                await self._prepare()
+            except StoreUnusable as error:
+                self._trip(error.message)
+                raise
+            except Exception as error:
+                self._trip(self._diagnose(error) or type(error).__name__)
+                raise
+            if self._away is not None:
+                self._away = None
+                log.info("store_back", store=self._store)

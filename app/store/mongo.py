@@ -1,0 +1,136 @@
+"""The store for more than one container: users, sessions and the audit log in MongoDB, through Motor.
+
+Nothing here needs a multi-document transaction, so that a stand-alone mongod will do: every condition is part
+of the single write that depends on it, and what takes several writes is ordered so that it can stop anywhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC
+from typing import Final, TypeVar
+
+import pymongo
+from bson.errors import BSONError
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
+from pymongo.errors import ConfigurationError, DuplicateKeyError, InvalidOperation, OperationFailure, PyMongoError
+from pymongo.uri_parser import parse_uri
+
+from app.store.breaker import Breaker, StoreUnusable
+from app.store.mongo_audit import MongoAudit
+from app.store.mongo_schema import INDEXES, PROBE, Document
+from app.store.mongo_sessions import MongoSessions
+from app.store.mongo_users import MongoUsers
+
+T = TypeVar("T")
+
+#: How long all the steps of one call together may take, in seconds: less than a caller's patience.
+ANSWER_TIME: Final = 2.0
+#: How long the making of an index over existing data may take, in seconds.
+INDEX_TIME: Final = 60.0
+#: Calls under way at once. Motor's threads, five a core, do the work; the others queue here, where a caller
+#: that gives up takes its place in the queue with it.
+CONCURRENCY: Final = 64
+
+#: Server codes that speak of what we sent: BadValue, FailedToParse, TypeMismatch, DocumentValidationFailure.
+MISTAKES: Final = frozenset({2, 9, 14, 121})
+#: Unauthorized, AuthenticationFailed.
+REFUSALS: Final = frozenset({13, 18})
+
+
+def diagnose(error: Exception) -> str | None:
+    """Why `error` means that the database can't serve, without its text: that may quote the URL."""
+    if isinstance(error, BSONError | DuplicateKeyError | InvalidOperation):
+        return None
+    if isinstance(error, OperationFailure):
+        return None if error.code in MISTAKES else f"{type(error).__name__} {error.code}"
+    return type(error).__name__
+
+
+class MongoStore(MongoUsers, MongoSessions, MongoAudit):
+    """`app.auth.ports.Store` on MongoDB, a replica set or a stand-alone server."""
+
+    def __init__(self, url: str) -> None:
+        if not url.startswith("mongodb+srv://"):  # which parsing would ask the DNS about
+            try:
+                parse_uri(url)
+            except (PyMongoError, ValueError):
+                raise ValueError("that is not a well-formed MongoDB URL") from None
+        self._url = url
+        self._client: AsyncIOMotorClient[Document] | None = None
+        self._database: AsyncIOMotorDatabase[Document] | None = None
+        self._has_indexes = False
+        self._slots = asyncio.Semaphore(CONCURRENCY)
+        self._breaker = Breaker(
+            "mongodb", prepare=self._prepare, driver_errors=(PyMongoError, BSONError), diagnose=diagnose
+        )
+
+    async def open(self) -> None:
+        await self._breaker.open()
+
+    async def close(self) -> None:
+        await self._breaker.close()
+        if self._client is not None:
+            self._client.close()
+        self._client = self._database = None
+        self._has_indexes = False
+
+    async def ping(self) -> None:
+        await self._call(lambda: self._db.command("ping"))
+
+    async def _prepare(self) -> None:
+        try:
+            if self._client is None:
+                # In a thread: a mongodb+srv:// URL is looked up in the DNS.
+                self._client = await asyncio.to_thread(_connect, self._url)
+                self._database = self._client.get_default_database("duet")
+            with pymongo.timeout(ANSWER_TIME):
+                await self._collection(PROBE).update_one(
+                    {"_id": "probe"}, {"$currentDate": {"at": True}}, upsert=True
+                )
+            if not self._has_indexes:
+                with pymongo.timeout(INDEX_TIME):
+                    for name, indexes in INDEXES.items():
+                        await self._collection(name).create_indexes(indexes)
+                self._has_indexes = True
+        except OperationFailure as error:
+            if error.code in REFUSALS:
+                raise StoreUnusable("MongoDB refused the user or password of DATABASE_URL.") from error
+            raise
+        except ConfigurationError as error:
+            raise StoreUnusable(
+                "DATABASE_URL has options that don't work, or a name that the DNS lacks."
+            ) from error
+
+    @property
+    def _db(self) -> AsyncIOMotorDatabase[Document]:
+        if self._database is None:
+            raise InvalidOperation("not connected")
+        return self._database
+
+    def _collection(self, name: str) -> AsyncIOMotorCollection[Document]:
+        return self._db[name]
+
+    async def _call(self, work: Callable[[], Awaitable[T]]) -> T:
+        async def bounded() -> T:
+            with pymongo.timeout(ANSWER_TIME):
+                return await work()
+
+        return await self._breaker.call(bounded, self._slots)
+
+
+def _connect(url: str) -> AsyncIOMotorClient[Document]:
+    # Set here, they win over the URL: what the conditional writes rely on is not for a deployment to loosen.
+    return AsyncIOMotorClient(
+        url,
+        appname="duet",
+        tz_aware=True,
+        tzinfo=UTC,
+        w="majority",
+        journal=True,
+        retryWrites=True,
+        readPreference="primary",
+        serverSelectionTimeoutMS=2000,
+        connectTimeoutMS=2000,
+    )

@@ -1,0 +1,112 @@
+"""The sessions of the MongoDB store."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from bson import ObjectId
+from pymongo import DESCENDING
+
+from app.auth.models import Revocation, Session, User
+from app.store.mongo_base import MongoPart
+from app.store.mongo_schema import SESSIONS, USERS, Document, document_of, record_from
+from app.store.values import instant, number, text
+
+
+class MongoSessions(MongoPart):
+    """Logins: each change is one conditional write, except for adding one."""
+
+    async def add_session(self, session: Session, *, password_hash: str) -> bool:
+        document = {**document_of(session), "is_confirmed": False}
+        user = {"_id": text(session.user_id), "password_hash": text(password_hash), "is_active": True}
+        this = {"_id": document["_id"]}
+
+        async def work() -> bool:
+            # Who changes the password or disables the user does that first and revokes the sessions then. So
+            # either that revocation meets the session inserted here, or the look at the user below comes
+            # after the change. Until it is confirmed nobody gets to see the session, so a crash between the
+            # steps leaves nothing that lives.
+            await self._collection(SESSIONS).insert_one(document)
+            if await self._collection(USERS).find_one(user, {"_id": True}) is not None:
+                confirmed = await self._collection(SESSIONS).update_one(
+                    {**this, "revoked_at": None, "is_confirmed": False}, {"$set": {"is_confirmed": True}}
+                )
+                if confirmed.matched_count:
+                    return True
+            await self._collection(SESSIONS).delete_one(this)
+            return False
+
+        return await self._call(work)
+
+    async def session_with_user(self, session_id: str) -> tuple[Session, User] | None:
+        pipeline: list[Document] = [
+            {"$match": {"_id": text(session_id), "is_confirmed": True}},
+            {"$lookup": {"from": USERS, "localField": "user_id", "foreignField": "_id", "as": "user"}},
+        ]
+        found = await self._call(lambda: self._collection(SESSIONS).aggregate(pipeline).to_list(None))
+        if not found or not found[0]["user"]:
+            return None
+        return record_from(Session, found[0]), record_from(User, found[0]["user"][0])
+
+    async def touch_session(self, session_id: str, *, now: datetime, idle_expires_at: datetime) -> bool:
+        values = {"last_used_at": instant(now), "idle_expires_at": instant(idle_expires_at)}
+        return await self._update(SESSIONS, {"_id": text(session_id), **_live(now)}, values)
+
+    async def rotate_session(
+        self, session_id: str, *, generation: int, now: datetime, idle_expires_at: datetime
+    ) -> bool:
+        values = {
+            "rotated_at": instant(now),
+            "last_used_at": instant(now),
+            "idle_expires_at": instant(idle_expires_at),
+        }
+        which = {"_id": text(session_id), "generation": number(generation), **_live(now)}
+        return await self._update(SESSIONS, which, values, generation=1)
+
+    async def set_auth_time(self, session_id: str, *, now: datetime) -> bool:
+        return await self._update(SESSIONS, {"_id": text(session_id), **_live(now)}, {"auth_time": instant(now)})
+
+    async def revoke_session(self, session_id: str, *, at: datetime, reason: str) -> bool:
+        which = {"_id": text(session_id), "revoked_at": None}
+        return await self._update(SESSIONS, which, {"revoked_at": instant(at), "revoked_reason": text(reason)})
+
+    async def revoke_user_sessions(
+        self, user_id: str, *, at: datetime, reason: str, keep: str | None = None
+    ) -> list[str]:
+        which: Document = {"user_id": text(user_id), "revoked_at": None}
+        if keep is not None:
+            which["_id"] = {"$ne": text(keep)}
+        # The mark tells afterwards which ones it was that this call ended, and not another at the same time.
+        mark = ObjectId()
+        values = {"revoked_at": instant(at), "revoked_reason": text(reason), "revocation": mark}
+
+        async def work() -> list[str]:
+            result = await self._collection(SESSIONS).update_many(which, {"$set": values})
+            if not result.matched_count:
+                return []
+            ended = self._collection(SESSIONS).find(
+                {"user_id": which["user_id"], "revocation": mark}, {"_id": True}
+            )
+            return [document["_id"] for document in await ended.to_list(None)]
+
+        return await self._call(work)
+
+    async def sessions_of(self, user_id: str, *, now: datetime) -> list[Session]:
+        which = {"user_id": text(user_id), **_live(now)}
+        documents = await self._call(
+            lambda: self._collection(SESSIONS).find(which).sort("last_used_at", DESCENDING).to_list(None)
+        )
+        return [record_from(Session, document) for document in documents]
+
+    async def revoked_since(self, at: datetime) -> list[Revocation]:
+        which = {"revoked_at": {"$gte": instant(at)}}
+        documents = await self._call(
+            lambda: self._collection(SESSIONS).find(which).sort("revoked_at").to_list(None)
+        )
+        return [Revocation(each["_id"], each["revoked_at"], each["revoked_reason"]) for each in documents]
+
+
+def _live(now: datetime) -> Document:
+    """The condition that `Session.is_live` tells, as a filter."""
+    later = {"$gt": instant(now)}
+    return {"revoked_at": None, "is_confirmed": True, "expires_at": later, "idle_expires_at": later}

@@ -1,0 +1,204 @@
+"""The SQLite store's two connections, one that writes and one that reads, and how they are opened and used."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+import aiosqlite
+
+from app.store.breaker import Breaker, StoreUnusable
+from app.store.sqlite_schema import MIGRATIONS, VERSION
+
+#: How long SQLite waits for another process' lock, in seconds: less than a caller's patience.
+LOCK_PATIENCE: Final = 2.0
+#: STRICT tables and RETURNING.
+OLDEST_SQLITE: Final = (3, 37, 0)
+
+Statement = tuple[str, Sequence[Any]]
+Rows = list[tuple[Any, ...]]
+
+#: What the driver raises for a wrong statement or value, as opposed to a database that can't serve.
+MISTAKES: Final = (
+    sqlite3.ProgrammingError,
+    sqlite3.InterfaceError,
+    sqlite3.IntegrityError,
+    sqlite3.DataError,
+    sqlite3.NotSupportedError,
+)
+
+
+def diagnose(error: Exception) -> str | None:
+    """Why `error` means that the database can't serve; None for a mistake of ours."""
+    if isinstance(error, MISTAKES):
+        return None
+    return f"{getattr(error, 'sqlite_errorname', type(error).__name__)}: {error}"
+
+
+class Connections:
+    """Reads and writes go over a connection each, so that no read waits for a write to reach the disk.
+
+    A statement by itself is atomic in SQLite, and one step of the connection's thread. Several are one
+    transaction, in a task that no caller's cancellation reaches (see `breaker`).
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+        self._writer: aiosqlite.Connection | None = None
+        self._reader: aiosqlite.Connection | None = None
+        self._writes = asyncio.Semaphore(1)
+        self._reads = asyncio.Semaphore(1)
+        self._breaker = Breaker("sqlite", prepare=self._prepare, driver_errors=(sqlite3.Error,), diagnose=diagnose)
+
+    async def open(self) -> None:
+        """Connects and migrates; raises `StoreUnusable` where the operator has to act."""
+        await self._breaker.open()
+
+    async def close(self) -> None:
+        """Lets running work finish, then closes both connections."""
+        await self._breaker.close()
+        await self._disconnect()
+
+    async def read(self, sql: str, values: Sequence[Any] = ()) -> Rows:
+        """The rows of one SELECT."""
+
+        async def work() -> Rows:
+            return await _fetch(self._reader, sql, values)
+
+        return await self._breaker.call(work, self._reads)
+
+    async def write(self, sql: str, values: Sequence[Any] = ()) -> Rows:
+        """What one writing statement RETURNs; it is committed by itself."""
+
+        async def work() -> Rows:
+            return await _fetch(self._writer, sql, values)
+
+        return await self._breaker.call(work, self._writes)
+
+    async def write_all(self, *statements: Statement) -> list[Rows]:
+        """What each of the statements RETURNs: all of them are committed, or none."""
+
+        async def work() -> list[Rows]:
+            return await _transaction(self._writer, statements)
+
+        return await self._breaker.call(work, self._writes)
+
+    async def _prepare(self) -> None:
+        # New connections each time, also in a probe: whatever was wrong with the old ones is gone with them.
+        async with self._writes, self._reads:
+            await self._disconnect()
+            if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+                raise StoreUnusable(f"SQLite {sqlite3.sqlite_version} is too old: 3.37 or newer is needed.")
+            await asyncio.to_thread(_create_file, self.path)
+            try:
+                self._writer = await self._connect()
+                await _migrate(self._writer, self.path)
+                self._reader = await self._connect()
+                await _fetch(self._reader, "PRAGMA query_only = ON")
+            except BaseException as error:
+                await self._disconnect()
+                _explain(error, self.path)
+                raise
+
+    async def _connect(self) -> aiosqlite.Connection:
+        # mode=rw: never creates a file, which only `_create_file` does, with the right mode.
+        connection = await aiosqlite.connect(
+            f"{self.path.as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=LOCK_PATIENCE
+        )
+        try:
+            await _use_wal(connection, self.path)
+            await _fetch(connection, "PRAGMA synchronous = FULL")
+            await _fetch(connection, "PRAGMA foreign_keys = ON")
+            await _fetch(connection, "PRAGMA trusted_schema = OFF")
+        except BaseException:
+            await connection.close()
+            raise
+        return connection
+
+    async def _disconnect(self) -> None:
+        connections = self._reader, self._writer
+        self._reader = self._writer = None
+        for connection in connections:
+            if connection is not None:
+                with suppress(sqlite3.Error, ValueError):
+                    await connection.close()
+
+
+def _create_file(path: Path) -> None:
+    """An empty file, which is an empty database, that its owner alone may read."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise StoreUnusable(f"The database file {path} can't be opened: {error.strerror}.") from error
+
+
+def _explain(error: BaseException, path: Path) -> None:
+    """Raises what an operator understands, where the cause lies in the file."""
+    name = getattr(error, "sqlite_errorname", "") if isinstance(error, sqlite3.Error) else ""
+    if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
+        raise StoreUnusable(f"{path} is not a SQLite database, or is damaged.") from error
+    if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
+        raise StoreUnusable(f"{path} or its folder can't be written.") from error
+    if name == "SQLITE_ERROR":
+        raise StoreUnusable(f"{path} does not hold Duet's tables: {error}.") from error
+
+
+async def _fetch(connection: aiosqlite.Connection | None, sql: str, values: Sequence[Any] = ()) -> Rows:
+    if connection is None:
+        raise sqlite3.OperationalError("not connected")
+    return [tuple(row) for row in await connection.execute_fetchall(sql, values)]
+
+
+async def _transaction(connection: aiosqlite.Connection | None, statements: Sequence[Statement]) -> list[Rows]:
+    try:
+        await _fetch(connection, "BEGIN IMMEDIATE")
+        results = [await _fetch(connection, sql, values) for sql, values in statements]
+        await _fetch(connection, "COMMIT")
+    except BaseException:
+        # Unconditionally: the connection's thread works in order, so this comes after a BEGIN on its way.
+        with suppress(sqlite3.Error):
+            await _fetch(connection, "ROLLBACK")
+        raise
+    return results
+
+
+async def _use_wal(connection: aiosqlite.Connection, path: Path) -> None:
+    version = (await _fetch(connection, "PRAGMA user_version"))[0][0]
+    if version > VERSION:  # before anything in the file is changed
+        raise StoreUnusable(
+            f"{path} was made by a newer Duet (schema {version}, this one knows {VERSION}): please upgrade."
+        )
+    # SQLite does not wait for a lock here by itself: two processes that make the same file would fail.
+    deadline = asyncio.get_running_loop().time() + LOCK_PATIENCE
+    while True:
+        try:
+            mode = (await _fetch(connection, "PRAGMA journal_mode = WAL"))[0][0]
+            break
+        except sqlite3.OperationalError as error:
+            busy = getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY")
+            if not busy or asyncio.get_running_loop().time() > deadline:
+                raise
+            await asyncio.sleep(0.02)
+    if mode != "wal":
+        raise StoreUnusable(f"{path} lies on a file system that SQLite's write-ahead log does not work on.")
+
+
+async def _migrate(connection: aiosqlite.Connection, path: Path) -> None:
+    try:
+        await _fetch(connection, "BEGIN IMMEDIATE")
+        version = (await _fetch(connection, "PRAGMA user_version"))[0][0]
+        for statements in MIGRATIONS[version:]:
+            for sql in statements:
+                await _fetch(connection, sql)
+        # Also where nothing changed: a real write tells a full disk and a read-only file.
+        await _fetch(connection, f"PRAGMA user_version = {max(version, VERSION)}")
+        await _fetch(connection, "COMMIT")
+    except BaseException:
+        with suppress(sqlite3.Error):
+            await _fetch(connection, "ROLLBACK")
+        raise
