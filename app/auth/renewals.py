@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 from app.auth.errors import AuthError, TokenNotCurrent
 from app.auth.models import Principal, TokenPair
@@ -31,10 +32,8 @@ class Renewals:
 
     async def renew(self, stale: Principal) -> TokenPair:
         """A token that counts now, for the session of `stale`. Raises what `Sessions.renew` raises."""
-        try:
+        with suppress(TokenNotCurrent):  # that is what a renewal mends; an ended session is refused at once
             self._revocations.check(stale)
-        except TokenNotCurrent:
-            pass  # that is what a renewal mends
         kept = self._kept.get(stale.session_id)
         if kept is not None and self._counts(kept.principal, stale):
             return kept
