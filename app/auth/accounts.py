@@ -177,7 +177,7 @@ class Accounts:
             PasswordUnacceptable: `new` does not meet the rules.
             TooBusy: too many hashes are waiting.
         """
-        self._passwords.check(new)
+        self._passwords.check(new, field="new_password")
         user = await self.confirm_password(principal.user_id, current, client)
         await self._replace_password(user, new, keep=principal.session_id, client=client)
 

@@ -158,7 +158,7 @@ class RoleMissing(AuthError):
         super().__init__()
 
 
-# Refused input.
+# What was shown does not count.
 
 
 class InvalidCredentials(AuthError):
@@ -182,31 +182,52 @@ class InvalidGrant(AuthError):
     message = "The refresh token is not valid, has expired or was revoked."
 
 
-class EmailInvalid(AuthError):
+# Refused input.
+
+
+class InputRefused(AuthError):
+    """A value that may not be stored. `field` is the name of the field that held it."""
+
+    field: str
+
+    def __init__(self, message: str | None = None, *, field: str | None = None) -> None:
+        if field is not None:
+            self.field = field
+        super().__init__(message)
+
+
+class EmailInvalid(InputRefused):
     """Not an e-mail address."""
 
     code = "email_invalid"
+    field = "email"
     message = "That is not an e-mail address."
 
 
-class EmailTaken(AuthError):
+class EmailTaken(InputRefused):
     """Another account has that address, in some spelling."""
 
     code = "email_taken"
+    field = "email"
     message = "There is an account with this e-mail address already."
 
 
-class PasswordUnacceptable(AuthError):
+class PasswordUnacceptable(InputRefused):
     """The new password does not meet the rules; the message says which."""
 
     code = "password_unacceptable"
+    field = "password"
 
 
-class NameInvalid(AuthError):
+class NameInvalid(InputRefused):
     """A display name with control characters, or too long."""
 
     code = "name_invalid"
+    field = "name"
     message = "A name has at most 100 characters and no line breaks."
+
+
+# Refused for other reasons.
 
 
 class RegistrationClosed(AuthError):

@@ -74,11 +74,16 @@ API_CLIENT = "api"
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Where a login comes from."""
+    """Where a login comes from: `id` is `WEB_CLIENT` or `API_CLIENT`."""
 
     id: str
     ip: str = ""
     user_agent: str = ""
+
+    @classmethod
+    def of(cls, client_id: str, *, ip: str, user_agent: str) -> Client:
+        """A client whose user agent is cut, and freed of what would break a line of a log or a list."""
+        return cls(client_id, ip, "".join(char for char in user_agent if char.isprintable())[:256])
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,14 +50,15 @@ class Passwords:
         """How many hashes are being computed or wait for a thread."""
         return self._pending
 
-    def check(self, password: str) -> None:
+    def check(self, password: str, *, field: str = "password") -> None:
         """Raises `PasswordUnacceptable`, with the reason, if `password` may not be chosen. Hashes nothing."""
         if len(password) > MAX_LENGTH:
-            raise PasswordUnacceptable(f"A password has at most {MAX_LENGTH:,} characters.")
+            raise PasswordUnacceptable(f"A password has at most {MAX_LENGTH:,} characters.", field=field)
         if len(_normal_form(password)) < self._min_length:
             raise PasswordUnacceptable(
                 f"A password has at least {self._min_length} characters. "
-                "Several words in a row are easy to remember."
+                "Several words in a row are easy to remember.",
+                field=field,
             )
 
     async def hash(self, password: str) -> str:

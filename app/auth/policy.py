@@ -17,6 +17,8 @@ from app.auth.models import Caller, Principal
 
 #: Where the gate leaves the `Caller` in the ASGI scope.
 CALLER: Final = "duet.caller"
+#: Where the policy leaves the `Principal` of a request that it let in; None for an anonymous one.
+PRINCIPAL: Final = "duet.principal"
 _MARK: Final = "__duet_policy__"
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])

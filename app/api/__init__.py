@@ -1,0 +1,1 @@
+"""The API: FastAPI at `/api`, JSON in and out."""

@@ -1,0 +1,45 @@
+"""What routes ask for: the signed-in caller in one line, and auth."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends
+from starlette.requests import HTTPConnection
+
+from app.auth.errors import TokenMissing
+from app.auth.models import API_CLIENT, Client, Principal
+from app.auth.policy import PRINCIPAL
+from app.auth.service import Auth
+
+
+def optional_principal(connection: HTTPConnection) -> Principal | None:
+    """The caller of a `@public` route, if somebody is signed in."""
+    principal: Principal | None = connection.scope[PRINCIPAL]
+    return principal
+
+
+def current_principal(connection: HTTPConnection) -> Principal:
+    """The caller of a route that needs a login, which is every route without `@public`."""
+    principal = optional_principal(connection)
+    if principal is None:
+        raise TokenMissing()
+    return principal
+
+
+def get_auth(connection: HTTPConnection) -> Auth:
+    """The one auth object of this process."""
+    auth: Auth = connection.state.auth
+    return auth
+
+
+def get_client(connection: HTTPConnection) -> Client:
+    """Where the request comes from."""
+    ip = connection.client.host if connection.client else ""
+    return Client.of(API_CLIENT, ip=ip, user_agent=connection.headers.get("user-agent", ""))
+
+
+CurrentPrincipal = Annotated[Principal, Depends(current_principal)]
+OptionalPrincipal = Annotated[Principal | None, Depends(optional_principal)]
+CurrentAuth = Annotated[Auth, Depends(get_auth)]
+CurrentClient = Annotated[Client, Depends(get_client)]

@@ -1,0 +1,138 @@
+"""From errors to answers, in this one place for the whole API."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any, Final
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
+
+from app.api.problems import Headers, oauth_error, problem
+from app.auth.errors import (
+    AuthError,
+    EmailTaken,
+    InputRefused,
+    InvalidCredentials,
+    InvalidGrant,
+    LoginStale,
+    NotAuthenticated,
+    NotFound,
+    TokenMissing,
+    TryLater,
+)
+
+# Kinds of error, from the special to the general. What is not here is a 403.
+_STATUS: Final[tuple[tuple[type[AuthError], int], ...]] = (
+    (NotAuthenticated, 401),
+    (LoginStale, 401),
+    (InvalidCredentials, 400),
+    (InvalidGrant, 400),
+    (EmailTaken, 409),
+    (InputRefused, 422),
+    (NotFound, 404),
+    (TryLater, 503),
+)
+
+
+def add_handlers(app: FastAPI) -> None:
+    """Registers what turns each kind of error into its answer."""
+    app.add_exception_handler(AuthError, _auth_error)
+    app.add_exception_handler(RequestValidationError, _invalid_input)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(Exception, _leave_to_the_edge)
+
+
+def status_of(error: AuthError) -> int:
+    """The HTTP status that `error` is answered with."""
+    return next((status for kind, status in _STATUS if isinstance(error, kind)), 403)
+
+
+def _speaks_oauth(request: Request) -> bool:
+    path: str = request.scope["path"]
+    return path.startswith("/api/auth/")
+
+
+async def _auth_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, AuthError)
+    status, headers = status_of(error), _headers(error)
+    if _speaks_oauth(request):
+        return oauth_error(status, _oauth_code(error), error.message, headers=headers)
+    refused = isinstance(error, InputRefused)
+    errors = [{"pointer": f"/{error.field}", "detail": error.message}] if refused else ()
+    return problem(status, error.message, code=error.code, errors=errors, headers=headers)
+
+
+def _headers(error: AuthError) -> dict[str, str]:
+    """The challenge of RFC 6750 section 3, and when to come back."""
+    if isinstance(error, TryLater):
+        return {"Retry-After": str(error.retry_after)}
+    if isinstance(error, TokenMissing):
+        return {"WWW-Authenticate": "Bearer"}
+    if isinstance(error, NotAuthenticated):
+        challenge = f'Bearer error="invalid_token", error_description="{error.message}"'
+        return {"WWW-Authenticate": challenge}
+    if isinstance(error, LoginStale):  # RFC 9470 section 3
+        max_age = int(error.max_age.total_seconds())
+        return {"WWW-Authenticate": f'Bearer error="insufficient_user_authentication", max_age="{max_age}"'}
+    if status_of(error) == HTTPStatus.FORBIDDEN:
+        return {"WWW-Authenticate": 'Bearer error="insufficient_scope"'}
+    return {}
+
+
+def _oauth_code(error: AuthError) -> str:
+    if isinstance(error, InvalidCredentials | InvalidGrant):
+        return "invalid_grant"
+    if isinstance(error, TryLater):
+        return "temporarily_unavailable"
+    return "invalid_token" if isinstance(error, NotAuthenticated) else "invalid_request"
+
+
+async def _invalid_input(request: Request, error: Exception) -> Response:
+    """Says where the input is wrong, never what it was: people type passwords into the wrong field."""
+    assert isinstance(error, RequestValidationError)
+    if _speaks_oauth(request):
+        return oauth_error(400, "invalid_request", "A parameter is missing or malformed.")
+    errors = [_without_input(item) for item in error.errors()]
+    return problem(422, "The request is not valid.", code="invalid_input", errors=errors)
+
+
+def _without_input(item: dict[str, Any]) -> dict[str, str]:
+    """A message of pydantic's own holds bounds and types; a validator's own could hold the value, so it goes."""
+    detail = "The value is not acceptable." if item["type"] == "value_error" else item["msg"]
+    # The last part of an unknown field's place is its name, which was typed in as well.
+    location = item["loc"][:-1] if item["type"] == "extra_forbidden" else item["loc"]
+    return {"pointer": _pointer(location), "detail": detail}
+
+
+def _pointer(location: Sequence[str | int]) -> str:
+    """A JSON pointer (RFC 6901) into the body, or the name of the query or path parameter."""
+    parts = location[1:] if location and location[0] == "body" else location
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    detail = _SENTENCES.get(error.status_code, error.detail)
+    if _speaks_oauth(request):
+        return oauth_error(error.status_code, "invalid_request", detail, headers=error.headers)
+    headers: Headers | None = error.headers
+    return problem(error.status_code, detail, headers=headers)
+
+
+_SENTENCES: Final = {
+    404: "There is nothing at this address.",
+    405: "This address does not take that method; the Allow header says which it takes.",
+}
+
+
+class _NoAnswer(Response):
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Sends nothing: the exception is raised again, and the edge logs it and answers, for both halves alike."""
+
+
+async def _leave_to_the_edge(request: Request, error: Exception) -> Response:
+    return _NoAnswer()

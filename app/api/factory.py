@@ -1,0 +1,89 @@
+"""Builds the API: FastAPI with Duet's routes and those of the team, each behind the policy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from fastapi import APIRouter, FastAPI
+
+from app.api import errors
+from app.api.guard import include
+from app.api.routers import documentation, sessions, tokens, users
+from app.auth.policy import LOGIN, PUBLIC, PolicyError, Rule
+from app.auth.ports import Clock
+from app.extension import Extension
+
+PREFIX: Final = "/api"
+_OWN: Final[tuple[APIRouter, ...]] = (tokens.router, sessions.router, users.router, documentation.router)
+
+
+def create_api(*, version: str, clock: Clock, extensions: Sequence[Extension]) -> tuple[FastAPI, list[Rule]]:
+    """The API and its rows of the policy's table.
+
+    Raises:
+        PolicyError: a route can't be protected, or an extension's prefix is taken.
+    """
+    api = _Api(
+        title="Duet",
+        version=version,
+        description="One login for these routes and for the pages. Authorize with your address and password.",
+        servers=[{"url": PREFIX}],
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    errors.add_handlers(api)
+    rules: list[Rule] = []
+    prefixes = dict.fromkeys(("/auth", "/users", "/admin", "/docs", "/openapi.json"), "Duet")
+    for router in _OWN:
+        rules += include(api, router, prefix=PREFIX, clock=clock)
+    for extension in extensions:
+        for router in extension.routers:
+            _claim(prefixes, router.prefix, extension.name)
+            rules += include(api, router, prefix=PREFIX, clock=clock)
+    api.rules = rules
+    return api, rules
+
+
+def _claim(prefixes: dict[str, str], prefix: str, name: str) -> None:
+    """Raises `PolicyError` unless `prefix` is free for the extension `name`."""
+    if not prefix:
+        raise PolicyError(f"extension {name}: its router needs a prefix, such as /{name}")
+    first = "/" + prefix.split("/")[1]
+    owner = prefixes.get(prefix) or prefixes.get(first)
+    if owner is not None and owner != name:
+        raise PolicyError(f"extension {name}: the prefix {PREFIX}{prefix} belongs to {owner} already")
+    if prefix in prefixes:
+        raise PolicyError(f"extension {name}: two of its routers have the prefix {PREFIX}{prefix}")
+    prefixes[prefix] = name
+
+
+class _Api(FastAPI):
+    rules: Sequence[Rule] = ()
+
+    def openapi(self) -> dict[str, Any]:
+        """The description, with the way in for everything that the policy does not open."""
+        if self.openapi_schema is None:
+            schema = super().openapi()
+            flow = {"tokenUrl": f"{PREFIX}/auth/token", "refreshUrl": f"{PREFIX}/auth/token", "scopes": {}}
+            schema.setdefault("components", {})["securitySchemes"] = {
+                "login": {"type": "oauth2", "flows": {"password": flow}},
+            }
+            for rule in self.rules:
+                _describe(schema, rule)
+        return self.openapi_schema or {}
+
+
+def _describe(schema: dict[str, Any], rule: Rule) -> None:
+    """Adds to each operation of `rule` what its policy asks for and answers."""
+    for method in rule.methods:
+        operation = schema["paths"].get(rule.path.removeprefix(PREFIX), {}).get(method.lower())
+        if operation is None or rule.policy == PUBLIC:
+            continue
+        problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+        operation["security"] = [{"login": []}]
+        operation["responses"]["401"] = {"description": "No token, or one that does not count", "content": problem}
+        if rule.policy != LOGIN:
+            operation["responses"]["403"] = {"description": f"Needs: {rule.policy}", "content": problem}

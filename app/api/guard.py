@@ -1,0 +1,176 @@
+"""Applies the policy to every route of the API, before a byte of the body is read.
+
+FastAPI runs dependencies after it has parsed the body, so a malformed one would be a 422 where a missing token
+must be a 401. Hence a route class and not a dependency. Routers are included eagerly: what is in the table at the
+start is what is served, and a route that somebody adds to a router later is served by nobody.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from fastapi import APIRouter, FastAPI
+from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute, APIWebSocketRoute, RouteContext, iter_route_contexts
+from starlette.routing import BaseRoute
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket
+
+from app.auth.errors import AuthError
+from app.auth.policy import CALLER, PRINCIPAL, Policy, PolicyError, Rule, decide, policy_of
+from app.auth.ports import Clock
+
+#: Where the template of the chosen route lies, for the access log.
+ROUTE: Final = "duet.route"
+
+# What makes up an operation of FastAPI's, apart from its path and endpoint.
+_OPERATION: Final = (
+    "callbacks",
+    "dependencies",
+    "deprecated",
+    "description",
+    "generate_unique_id_function",
+    "include_in_schema",
+    "max_body_size",
+    "methods",
+    "name",
+    "openapi_extra",
+    "operation_id",
+    "response_class",
+    "response_description",
+    "response_model",
+    "response_model_by_alias",
+    "response_model_exclude",
+    "response_model_exclude_defaults",
+    "response_model_exclude_none",
+    "response_model_exclude_unset",
+    "response_model_include",
+    "responses",
+    "status_code",
+    "strict_content_type",
+    "summary",
+    "tags",
+)
+
+
+class Guard(BaseRoute):
+    """A route that asks its policy before it does anything else. Mixed into FastAPI's route classes."""
+
+    policy: Policy
+    template: str
+    clock: Clock
+    methods: set[str]
+
+    def admit(self, scope: Scope) -> None:
+        """Leaves the caller's `Principal` in the scope. Raises the `AuthError` that refuses them."""
+        scope[ROUTE] = self.template
+        scope[PRINCIPAL] = decide(self.policy, scope[CALLER], self.clock.now())
+
+
+class _GuardedRoute(Guard):
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # A method that the route does not know is a 405 for everybody, as an unknown path is a 404.
+        if scope["method"] in self.methods:
+            self.admit(scope)
+        await super().handle(scope, receive, send)
+
+
+class _GuardedWebSocketRoute(Guard, APIWebSocketRoute):
+    methods = {"WEBSOCKET"}  # noqa: RUF012 - never changed
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            self.admit(scope)
+        except AuthError as error:
+            socket = WebSocket(scope, receive, send)
+            if "websocket.http.response" in scope.get("extensions", {}):
+                await socket.send_denial_response(JSONResponse({"code": error.code}, status_code=403))
+            else:
+                await socket.close(1008, error.code)
+            return
+        await super().handle(scope, receive, send)
+
+
+def include(api: FastAPI, router: APIRouter, *, prefix: str, clock: Clock) -> list[Rule]:
+    """Adds each route of `router` to `api`, guarded by the policy that its endpoint carries.
+
+    Args:
+        api: what serves the routes.
+        router: the routes, those of routers that it includes among them.
+        prefix: where `api` is mounted, for messages, the log and the table.
+        clock: tells how long ago a password was proven.
+
+    Returns:
+        A row of the table for each.
+
+    Raises:
+        PolicyError: a marker does not reach its endpoint, two routes answer the same call, or something is neither
+            a path operation nor a WebSocket route, so that no policy would cover it.
+    """
+    _refuse_what_is_not_copied(router)
+    rules = []
+    for context in iter_route_contexts(router.routes):
+        route = _add(api, context, prefix)
+        route.template = f"{prefix}{context.path}"
+        route.clock = clock
+        methods = tuple(sorted(route.methods))
+        name = f"{'/'.join(methods)} {route.template}"
+        endpoint = context.endpoint
+        route.policy = policy_of(endpoint, name=name)
+        _refuse_duplicates(api, route, name)
+        rules.append(Rule("api", route.template, methods, _name_of(endpoint), route.policy))
+    return rules
+
+
+def _add(api: FastAPI, context: RouteContext, prefix: str) -> Guard:
+    original = context.original_route
+    path, endpoint = context.path, context.endpoint
+    if path is None or endpoint is None or not isinstance(original, APIRoute | APIWebSocketRoute):
+        raise PolicyError(
+            f"{prefix}{path or ''}: a {type(original).__name__} can't be protected. Routers of Duet's take path "
+            "operations such as @router.get and @router.websocket."
+        )
+    if isinstance(original, APIWebSocketRoute):
+        route = _GuardedWebSocketRoute(
+            path, endpoint, name=context.name, dependencies=context.dependencies, dependency_overrides_provider=api
+        )
+        api.router.routes.append(route)
+        return route
+    operation: dict[str, Any] = {name: getattr(context, name) for name in _OPERATION}
+    api.router.add_api_route(path, endpoint, route_class_override=_guarded(type(original)), **operation)
+    added = api.router.routes[-1]
+    assert isinstance(added, Guard)
+    return added
+
+
+def _guarded(route_class: type[APIRoute]) -> type[APIRoute]:
+    """A team's own route class keeps its ways, behind the guard."""
+    return type(f"Guarded{route_class.__name__}", (_GuardedRoute, route_class), {})
+
+
+def _refuse_what_is_not_copied(router: APIRouter) -> None:
+    if router.on_startup or router.on_shutdown:
+        raise PolicyError(
+            f"router {router.prefix or '/'}: its startup handlers would not run: use Extension.lifespan"
+        )
+    if getattr(router, "_low_priority_routes", None):
+        raise PolicyError(f"router {router.prefix or '/'}: its frontend can't be protected: use a Flask blueprint")
+
+
+def _refuse_duplicates(api: FastAPI, route: Guard, name: str) -> None:
+    others = [other for other in api.router.routes if isinstance(other, Guard) and other is not route]
+    if any(other.template == route.template and other.methods & route.methods for other in others):
+        raise PolicyError(f"{name}: two endpoints answer it")
+
+
+def _name_of(endpoint: Any) -> str:
+    inner = getattr(endpoint, "func", endpoint)
+    return f"{inner.__module__}.{getattr(inner, '__qualname__', type(inner).__name__)}"
+
+
+def check_covered(routes: list[BaseRoute], known: list[BaseRoute], *, where: str) -> None:
+    """Raises `PolicyError`, naming it, if something beside `known` and guarded routes is served by `routes`."""
+    for route in routes:
+        if not isinstance(route, Guard) and not any(route is one for one in known):
+            path = getattr(route, "path", repr(route))
+            raise PolicyError(f"{where}{path}: it was added beside the policy's table, so nobody would guard it")

@@ -1,0 +1,39 @@
+"""Errors as the API says them: problem details (RFC 9457), and OAuth's own form under `/api/auth` (RFC 6749)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi.responses import JSONResponse
+
+Headers = Mapping[str, str]
+
+
+def problem(
+    status: int,
+    detail: str,
+    *,
+    code: str | None = None,
+    errors: Sequence[Mapping[str, str]] = (),
+    headers: Headers | None = None,
+) -> JSONResponse:
+    """A problem detail. `code` is the reason as machines read it, `errors` are `{pointer, detail}` for input."""
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+    }
+    if code:
+        body["code"] = code
+    if errors:
+        body["errors"] = list(errors)
+    return JSONResponse(body, status, headers, media_type="application/problem+json")
+
+
+def oauth_error(status: int, error: str, description: str, *, headers: Headers | None = None) -> JSONResponse:
+    """An error of the token endpoints (RFC 6749 section 5.2), never to be cached (section 5.1)."""
+    body = {"error": error, "error_description": description}
+    return JSONResponse(body, status, {"Cache-Control": "no-store", "Pragma": "no-cache", **(headers or {})})

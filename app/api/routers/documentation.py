@@ -1,0 +1,70 @@
+"""`/api/openapi.json` and `/api/docs`: Swagger UI from a pinned package, without a script in the page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import flask_swagger_ui
+from fastapi import APIRouter, Request
+from fastapi.responses import FileResponse, HTMLResponse, Response
+from starlette.exceptions import HTTPException
+
+from app.auth.policy import public
+
+router = APIRouter(include_in_schema=False)
+
+_PACKAGE: Final = Path(flask_swagger_ui.__file__).parent / "dist"
+_ASSETS: Final = {
+    "swagger-ui.css": _PACKAGE / "swagger-ui.css",
+    "swagger-ui-bundle.js": _PACKAGE / "swagger-ui-bundle.js",
+    "start.js": Path(__file__).parent.parent / "static" / "swagger-start.js",
+}
+_PAGE: Final = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>API · Duet</title>
+<link rel="icon" href="/static/duet.svg" type="image/svg+xml">
+<link rel="stylesheet" href="/api/docs/swagger-ui.css">
+</head>
+<body>
+<main id="swagger"></main>
+<noscript>This page needs JavaScript. The description itself is at <a href="/api/openapi.json">/api/openapi.json</a>.
+</noscript>
+<script src="/api/docs/swagger-ui-bundle.js"></script>
+<script src="/api/docs/start.js"></script>
+</body>
+</html>
+"""
+# Swagger UI writes style attributes and draws its icons from data: URIs; a test shows that it breaks without these.
+_POLICY: Final = (
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; "
+    "base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
+)
+
+
+@router.get("/openapi.json")
+@public
+async def openapi(request: Request) -> dict[str, Any]:
+    """The OpenAPI description."""
+    description: dict[str, Any] = request.app.openapi()
+    return description
+
+
+@router.get("/docs")
+@public
+async def docs() -> Response:
+    """Swagger UI."""
+    return HTMLResponse(_PAGE, headers={"Content-Security-Policy": _POLICY, "Cache-Control": "no-cache"})
+
+
+@router.get("/docs/{name}")
+@public
+async def asset(name: str) -> Response:
+    """A file of Swagger UI's."""
+    path = _ASSETS.get(name)
+    if path is None:
+        raise HTTPException(404)
+    return FileResponse(path, headers={"Cache-Control": "no-cache"})

@@ -1,0 +1,30 @@
+"""`/api/users/me/sessions`: the caller's logins, on pages and API alike."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, status
+
+from app.api.deps import CurrentAuth, CurrentClient, CurrentPrincipal
+from app.api.schemas import Problem, SessionOut
+
+router = APIRouter(prefix="/users/me/sessions", tags=["sessions"])
+
+
+@router.get("")
+async def list_sessions(principal: CurrentPrincipal, auth: CurrentAuth) -> list[SessionOut]:
+    """The caller's live sessions, the latest used first."""
+    return [SessionOut.of(session, principal) for session in await auth.sessions.of(principal)]
+
+
+@router.delete("", status_code=status.HTTP_204_NO_CONTENT)
+async def end_other_sessions(principal: CurrentPrincipal, auth: CurrentAuth, client: CurrentClient) -> None:
+    """Ends all of the caller's sessions but this one."""
+    await auth.sessions.end_others(principal, client)
+
+
+@router.delete("/{session_id}", status_code=status.HTTP_204_NO_CONTENT, responses={404: {"model": Problem}})
+async def end_session(
+    session_id: str, principal: CurrentPrincipal, auth: CurrentAuth, client: CurrentClient
+) -> None:
+    """Ends one of the caller's sessions, this one too if it is named."""
+    await auth.sessions.end(principal, session_id, client)

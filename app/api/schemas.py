@@ -1,0 +1,134 @@
+"""What the API takes and gives, as OpenAPI describes it. Unknown fields are refused."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.auth.models import Principal, Session, User
+
+# Lengths that no request may exceed; what is acceptable within them, auth decides.
+Email = Annotated[str, Field(max_length=320, examples=["ada@example.com"])]
+Name = Annotated[str, Field(max_length=400, examples=["Ada Lovelace"])]
+# Longer than a password may be, so that auth says why in its own words; far shorter than a body may be.
+Password = Annotated[str, Field(max_length=4096, json_schema_extra={"format": "password"})]
+
+
+class _Input(BaseModel):
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+
+class NewUser(_Input):
+    """An account to be made."""
+
+    email: Email
+    password: Password
+    name: Name = ""
+
+
+class Profile(_Input):
+    """What a user may change of themselves without more ado."""
+
+    name: Name
+
+
+class PasswordChange(_Input):
+    """A new password, and the current one as proof."""
+
+    current_password: Password
+    new_password: Password
+
+
+class Deletion(_Input):
+    """The proof that it is the owner who deletes the account."""
+
+    password: Password
+
+
+class UserOut(BaseModel):
+    """An account."""
+
+    id: str
+    email: str
+    name: str
+    roles: list[str]
+    is_active: bool
+    is_email_verified: bool
+    created_at: datetime
+
+    @classmethod
+    def of(cls, user: User) -> UserOut:
+        """What a user may see of themselves."""
+        return cls(
+            id=user.id,
+            email=user.email,
+            name=user.name,
+            roles=list(user.roles),
+            is_active=user.is_active,
+            is_email_verified=user.is_email_verified,
+            created_at=user.created_at,
+        )
+
+
+class SessionOut(BaseModel):
+    """One login on one device. `last_used_at` is as of its last renewal."""
+
+    id: str
+    client_id: str
+    created_at: datetime
+    last_used_at: datetime
+    expires_at: datetime
+    ip: str
+    user_agent: str
+    current: bool
+
+    @classmethod
+    def of(cls, session: Session, caller: Principal) -> SessionOut:
+        """A session as its owner sees it."""
+        return cls(
+            id=session.id,
+            client_id=session.client_id,
+            created_at=session.created_at,
+            last_used_at=session.last_used_at,
+            expires_at=session.expires_at,
+            ip=session.ip,
+            user_agent=session.user_agent,
+            current=session.id == caller.session_id,
+        )
+
+
+class TokenAnswer(BaseModel):
+    """A successful answer of the token endpoint (RFC 6749 section 5.1)."""
+
+    access_token: str
+    token_type: str = "bearer"  # noqa: S105 - the type's name
+    expires_in: int = Field(description="Seconds.")
+    refresh_token: str
+    scope: str
+
+
+class OAuthError(BaseModel):
+    """A refusal under `/api/auth` (RFC 6749 section 5.2)."""
+
+    error: str
+    error_description: str
+
+
+class InputError(BaseModel):
+    """Where the input is wrong."""
+
+    pointer: str
+    detail: str
+
+
+class Problem(BaseModel):
+    """A refusal elsewhere (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str | None = None
+    errors: list[InputError] | None = None
