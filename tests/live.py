@@ -1,0 +1,77 @@
+"""Real uvicorn servers on free loopback ports, and bytes to and from them."""
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from app.protocol import DuetProtocol
+
+
+@contextlib.contextmanager
+def serve(app: ASGIApp, *, protocol: type[DuetProtocol] = DuetProtocol, **config: Any) -> Iterator[str]:
+    """Serve `app` from a thread of its own, with an event loop of its own, and yield its base URL.
+
+    Args:
+        app: the ASGI app; its lifespan runs, if it has one.
+        protocol: a subclass with shorter limits.
+        config: more of uvicorn's settings.
+    """
+    options: dict[str, Any] = {
+        "log_config": None,
+        "access_log": False,
+        "proxy_headers": False,
+        "timeout_graceful_shutdown": 2,
+        **config,
+    }
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(app, http=protocol, **options))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        try:
+            while not server.started:
+                if not thread.is_alive():
+                    raise RuntimeError("the server did not start")
+                time.sleep(0.005)
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def connect(url: str, *, seconds: float = 10, receive_buffer: int | None = None) -> socket.socket:
+    """Open a plain connection to the server at `url`; each wait on it ends after `seconds`."""
+    connection = socket.socket()
+    if receive_buffer is not None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    connection.settimeout(seconds)
+    connection.connect((urlsplit(url).hostname, urlsplit(url).port))
+    return connection
+
+
+def read_all(connection: socket.socket) -> bytes:
+    """Read until the server closes the connection, politely or not."""
+    received = b""
+    with contextlib.suppress(ConnectionResetError):
+        while piece := connection.recv(65536):
+            received += piece
+    return received
+
+
+def talk(url: str, data: bytes) -> bytes:
+    """Send `data` on a connection of its own, and return all that comes until the server closes it."""
+    with connect(url) as connection:
+        connection.sendall(data)
+        return read_all(connection)
+
+
+def status(answer: bytes) -> int:
+    """Return the status of a raw answer; 0 if there is none."""
+    return int(answer.split(b" ", 2)[1]) if answer.startswith(b"HTTP/1.1 ") else 0
