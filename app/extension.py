@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from app.settings import Settings, SettingsError
+from app.secret_key import SettingsError
+from app.settings import Settings
 
 if TYPE_CHECKING:
     from fastapi import APIRouter

@@ -61,8 +61,9 @@ async def _auth_error(request: Request, error: Exception) -> Response:
     status, headers = status_of(error), _headers(error)
     if _speaks_oauth(request):
         return oauth_error(status, _oauth_code(error), error.message, headers=headers)
-    refused = isinstance(error, InputRefused)
-    errors = [{"pointer": f"/{error.field}", "detail": error.message}] if refused else ()
+    errors = []
+    if isinstance(error, InputRefused):
+        errors.append({"pointer": f"/{error.field}", "detail": error.message})
     return problem(status, error.message, code=error.code, errors=errors, headers=headers)
 
 
@@ -131,7 +132,7 @@ _SENTENCES: Final = {
 
 class _NoAnswer(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Sends nothing: the exception is raised again, and the edge logs it and answers, for both halves alike."""
+        """Sends nothing: the exception is raised again, and the edge logs it and answers, for both halves."""
 
 
 async def _leave_to_the_edge(request: Request, error: Exception) -> Response:

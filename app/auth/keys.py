@@ -16,6 +16,8 @@ class Purpose(StrEnum):
     REFRESH_TOKEN = "refresh-token"  # noqa: S105 - a name, not a secret
     WEB_SESSION = "web-session"
     CSRF = "csrf"
+    #: Flask's own `SECRET_KEY`: for what a team's extension signs.
+    EXTENSIONS = "extensions"
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,14 +31,13 @@ _PAGE: Final = """<!doctype html>
 </head>
 <body>
 <main id="swagger"></main>
-<noscript>This page needs JavaScript. The description itself is at <a href="/api/openapi.json">/api/openapi.json</a>.
-</noscript>
+<noscript>This page needs JavaScript. The description: <a href="/api/openapi.json">/api/openapi.json</a></noscript>
 <script src="/api/docs/swagger-ui-bundle.js"></script>
 <script src="/api/docs/start.js"></script>
 </body>
 </html>
 """
-# Swagger UI writes style attributes and draws its icons from data: URIs; a test shows that it breaks without these.
+# Swagger UI writes style attributes and draws its icons from data: URIs; a test shows that it needs both.
 _POLICY: Final = (
     "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; "
     "base-uri 'none'; frame-ancestors 'none'; form-action 'self'"

@@ -1,0 +1,33 @@
+"""Forgets what nobody needs any more: sessions that ended long ago, and old rows of the audit log."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+import anyio
+import structlog
+
+from app.auth.errors import StoreUnavailable
+from app.auth.ports import Clock, Store
+
+#: Longer than any access token lives, so that a revocation is never forgotten before what it revoked has expired.
+KEEP_SESSIONS: Final = timedelta(days=7)
+KEEP_AUDIT: Final = timedelta(days=90)
+PAUSE_SECONDS: Final = 3600
+
+log = structlog.get_logger(__name__)
+
+
+async def run_upkeep(store: Store, clock: Clock) -> None:
+    """Purges once an hour, until cancelled. Several processes may do so at the same time."""
+    while True:
+        now = clock.now()
+        try:
+            gone = await store.purge(sessions_before=now - KEEP_SESSIONS, audit_before=now - KEEP_AUDIT)
+            log.debug("purged", rows=gone)
+        except StoreUnavailable:
+            pass  # an hour later is early enough
+        except Exception:
+            log.exception("purge_failed")
+        await anyio.sleep(PAUSE_SECONDS)

@@ -1,0 +1,123 @@
+"""`duet check`: what is wrong with settings, secrets, packages, database, mail and clock, and what mends it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Final
+
+from app.auth.errors import StoreUnavailable
+from app.auth.policy import PolicyError
+from app.secret_key import SettingsError
+from app.settings import Settings
+from app.store import open_store
+
+#: No clock of today shows an earlier day.
+_RELEASED: Final = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report."""
+
+    subject: str
+    is_ok: bool
+    text: str
+
+
+def run_checks(load: Callable[[], Settings]) -> list[Finding]:
+    """Every finding, the good ones too. `load` reads the settings, or raises `SettingsError`."""
+    try:
+        settings = load()
+        secrets = settings.secrets()
+    except SettingsError as error:
+        return [Finding("settings", False, str(error)), _packages()]
+    findings = [
+        Finding("settings", True, "well-formed"),
+        Finding("secrets", True, f"one signs, {len(secrets) - 1} older verify"),
+        _packages(),
+        _data_dir(settings),
+        asyncio.run(_database(settings)),
+        _mail(settings),
+        _clock(),
+        _cookies(settings),
+    ]
+    return [*findings, *_extensions(settings)]
+
+
+def _packages() -> Finding:
+    """libpass and passlib own the same folder: with both, the one installed last wins, in parts."""
+    try:
+        version("passlib")
+    except PackageNotFoundError:
+        return Finding("packages", True, f"libpass {version('libpass')}, bcrypt {version('bcrypt')}")
+    return Finding(
+        "packages",
+        False,
+        "passlib is installed beside libpass and they overwrite each other: "
+        "pip uninstall -y passlib libpass, then pip install libpass",
+    )
+
+
+def _data_dir(settings: Settings) -> Finding:
+    path = settings.data_dir
+    if not settings.is_sqlite and not path.exists():
+        return Finding("data", True, "nothing is kept in DATA_DIR")
+    if path.is_dir() and os.access(path, os.W_OK | os.X_OK):
+        return Finding("data", True, f"{path} can be written")
+    return Finding("data", False, f"DATA_DIR {path} can't be written: give it to the user that runs Duet")
+
+
+async def _database(settings: Settings) -> Finding:
+    kind = "SQLite" if settings.is_sqlite else "MongoDB"
+    store = open_store(settings.database)
+    try:
+        await store.open()
+        await store.ping()
+    except StoreUnavailable as error:
+        cause = f": {error}" if settings.is_sqlite else ""
+        return Finding("database", False, f"{kind} does not answer; see DATABASE_URL{cause}")
+    finally:
+        await store.close()
+    return Finding("database", True, f"{kind} answers, its schema and indexes are up to date")
+
+
+def _mail(settings: Settings) -> Finding:
+    if settings.smtp_url.get_secret_value():
+        return Finding("mail", False, "SMTP_URL is set, and this version of Duet sends no mail yet: unset it")
+    return Finding("mail", True, "not configured; this version sends none")
+
+
+def _clock() -> Finding:
+    now = datetime.now(UTC)
+    if now < _RELEASED:
+        return Finding("clock", False, f"it shows {now:%Y-%m-%d}, which is past: set it, or tokens expire wrongly")
+    return Finding("clock", True, f"{now:%Y-%m-%d %H:%M:%S} UTC")
+
+
+def _cookies(settings: Settings) -> Finding:
+    if settings.is_https:
+        return Finding("cookies", True, "Secure, named __Host-session")
+    if settings.trusted_proxies:
+        return Finding(
+            "cookies", False, "TRUSTED_PROXIES is set but PUBLIC_URL is not https://…, so cookies are not Secure"
+        )
+    return Finding("cookies", True, "not Secure: PUBLIC_URL is http, which is for one's own machine alone")
+
+
+def _extensions(settings: Settings) -> Iterator[Finding]:
+    from app.main import create_app
+
+    try:
+        app = create_app(settings)
+    except (SettingsError, PolicyError) as error:
+        yield Finding("extensions", False, str(error))
+        return
+    app.state.auth.passwords.close()
+    yield Finding(
+        "extensions", True, f"{len(settings.extensions)} loaded, {len(app.state.rules)} routes, all covered"
+    )

@@ -1,0 +1,190 @@
+"""The `duet` command: serve, check, and look after users."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, NoReturn, TypeVar
+
+import click
+
+from app import settings as config
+from app.auth.errors import AuthError, NotFound
+from app.auth.models import Client
+from app.auth.policy import PolicyError
+from app.auth.service import Auth
+from app.secret_key import SettingsError
+from app.settings import Settings
+
+T = TypeVar("T")
+
+#: How the audit log names whoever sits at the terminal.
+TERMINAL: Final = Client("cli")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="duet", prog_name="duet")
+def main() -> None:
+    """One container, one process, one login for FastAPI and Flask."""
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535), help="The port.")
+def serve(host: str, port: int) -> None:
+    """Serves pages and API."""
+    from app.server import run
+
+    settings = _settings(host=host, port=port)
+    try:
+        run(settings, host=host, port=port)
+    except (SettingsError, PolicyError) as error:
+        _stop(str(error))
+
+
+@main.command()
+def check() -> None:
+    """Tells what is wrong with settings, secrets, database, mail and clock."""
+    from app.check import run_checks
+
+    findings = run_checks(_load_settings)
+    for finding in findings:
+        click.echo(f"{'ok  ' if finding.is_ok else 'FAIL'}  {finding.subject}: {finding.text}")
+    sys.exit(0 if all(finding.is_ok for finding in findings) else 1)
+
+
+@main.group()
+def user() -> None:
+    """Looks after accounts."""
+
+
+def _password_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option(
+        "--password-stdin", is_flag=True, help="Read the password from standard input instead of asking for it."
+    )(command)
+
+
+@user.command("create")
+@click.argument("email")
+@click.option("--admin", is_flag=True, help="Give the role 'admin'.")
+@click.option("--name", default="", help="The display name.")
+@_password_option
+def create_user(email: str, admin: bool, name: str, password_stdin: bool) -> None:
+    """Makes an account."""
+    password = _ask_password(password_stdin)
+    roles = ("admin",) if admin else ()
+    made = _with_auth(lambda auth: auth.accounts.create(email, password, name=name, roles=roles, client=TERMINAL))
+    click.echo(f"created {made.email} ({made.id})")
+
+
+@user.command("list")
+def list_users() -> None:
+    """Lists the accounts: address, id, roles, state."""
+
+    async def every(auth: Auth) -> None:
+        after = ""
+        while page := await auth.accounts.page(after=after):
+            for one in page:
+                state = "active" if one.is_active else "disabled"
+                click.echo(f"{one.email}\t{one.id}\t{','.join(one.roles) or '-'}\t{state}")
+            after = page[-1].email_key
+
+    _with_auth(every)
+
+
+@user.command("disable")
+@click.argument("email")
+def disable_user(email: str) -> None:
+    """Disables an account and ends its sessions."""
+    _with_user(email, lambda auth, user_id: auth.accounts.set_active(user_id, False, TERMINAL))
+    click.echo(f"disabled {email}")
+
+
+@user.command("enable")
+@click.argument("email")
+def enable_user(email: str) -> None:
+    """Enables an account again."""
+    _with_user(email, lambda auth, user_id: auth.accounts.set_active(user_id, True, TERMINAL))
+    click.echo(f"enabled {email}")
+
+
+@user.command("set-password")
+@click.argument("email")
+@_password_option
+def set_password(email: str, password_stdin: bool) -> None:
+    """Replaces an account's password and ends its sessions."""
+    password = _ask_password(password_stdin)
+    _with_user(email, lambda auth, user_id: auth.accounts.set_password(user_id, password, TERMINAL))
+    click.echo(f"new password for {email}")
+
+
+@user.command("delete")
+@click.argument("email")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def delete_user(email: str, yes: bool) -> None:
+    """Deletes an account for good."""
+    if not yes:
+        click.confirm(f"Delete {email} and everything that belongs to it?", abort=True)
+    _with_user(email, lambda auth, user_id: auth.accounts.delete(user_id, TERMINAL))
+    click.echo(f"deleted {email}")
+
+
+def _ask_password(from_stdin: bool) -> str:
+    """Never an argument: those stand in the process list and in the shell's history."""
+    if from_stdin:
+        return sys.stdin.readline().rstrip("\r\n")
+    password: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    return password
+
+
+def _with_user(email: str, act: Callable[[Auth, str], Awaitable[T]]) -> T:
+    async def find_and_act(auth: Auth) -> T:
+        return await act(auth, (await auth.accounts.find(email)).id)
+
+    return _with_auth(find_and_act, missing=f"there is no account {email}")
+
+
+def _with_auth(act: Callable[[Auth], Awaitable[T]], *, missing: str = "there is no such account") -> T:
+    """Runs `act` over the store that the settings name; a refusal becomes one line and exit code 1."""
+    from app.main import open_auth
+
+    settings = _settings()
+
+    async def run() -> T:
+        async with open_auth(settings) as auth:
+            return await act(auth)
+
+    try:
+        return asyncio.run(run())
+    except SettingsError as error:
+        _stop(str(error))
+    except NotFound:
+        _stop(missing, code=1)
+    except AuthError as error:
+        _stop(error.message, code=1)
+
+
+def _load_settings(**given: Any) -> Settings:
+    from app import log
+
+    settings = config.load(**given)
+    log.configure(style=settings.log_format, level=settings.log_level)
+    return settings
+
+
+def _settings(host: str = "127.0.0.1", port: int = 8000) -> Settings:
+    """The settings; `PUBLIC_URL` is the address that is served, where it is not set."""
+    try:
+        settings = _load_settings()
+        if "public_url" not in settings.model_fields_set:
+            name = "127.0.0.1" if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host  # noqa: S104
+            settings = settings.model_copy(update={"public_url": f"http://{name}:{port}"})
+        return settings
+    except SettingsError as error:
+        _stop(str(error))
+
+
+def _stop(message: str, *, code: int = 2) -> NoReturn:
+    click.echo(f"duet: {message}", err=True)
+    sys.exit(code)

@@ -1,0 +1,35 @@
+"""`/healthz` and `/readyz`: for whoever restarts the process, and for whoever sends it requests."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from app.auth.errors import StoreUnavailable
+from app.auth.policy import PUBLIC, Rule
+from app.auth.ports import Store
+from app.auth.service import Auth
+
+
+def create_health(store: Store, auth: Auth) -> tuple[list[Route], list[Rule]]:
+    """The two routes, open to everybody, and their rows of the policy's table."""
+
+    async def healthz(request: Request) -> Response:
+        """The process lives. Asks nobody else: a restart would not bring a database back."""
+        return JSONResponse({"status": "ok"})
+
+    async def readyz(request: Request) -> Response:
+        """The store answers, so that people can log in."""
+        try:
+            await store.ping()
+        except StoreUnavailable as error:
+            body = {"status": "unavailable", "reason": error.code}
+            return JSONResponse(body, 503, {"Retry-After": str(error.retry_after)})
+        if not auth.revocations.is_ready:
+            return JSONResponse({"status": "unavailable", "reason": "starting"}, 503, {"Retry-After": "1"})
+        return JSONResponse({"status": "ok"})
+
+    routes = [Route("/healthz", healthz), Route("/readyz", readyz)]
+    rules = [Rule("root", route.path, ("GET", "HEAD"), f"health.{route.name}", PUBLIC) for route in routes]
+    return routes, rules

@@ -1,0 +1,57 @@
+"""Log lines: structured, as text for people or as JSON for machines; values can't break a line."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Literal
+
+import structlog
+
+
+def configure(*, style: Literal["text", "json"], level: str) -> None:
+    """Sends every log line of the process, those of libraries too, to standard error.
+
+    Args:
+        style: `text` or `json`.
+        level: the least severe level that is written.
+    """
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *_shared(),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=_shared(),
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_rendering(style)],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+    # uvicorn tells of its start in its own words, Duet in better ones. The drivers log every statement.
+    for name, least in (("uvicorn", "WARNING"), ("aiosqlite", "WARNING"), ("pymongo", "WARNING")):
+        logging.getLogger(name).setLevel(max(logging.getLevelName(least), logging.getLevelName(level.upper())))
+
+
+def _shared() -> list[structlog.typing.Processor]:
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+        structlog.processors.format_exc_info,
+    ]
+
+
+def _rendering(style: str) -> list[structlog.typing.Processor]:
+    if style == "json":
+        return [structlog.processors.JSONRenderer()]
+    # logfmt escapes quotes and line breaks in values, so nobody writes a second line by a name or a user agent.
+    return [structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], drop_missing=True)]

@@ -1,0 +1,196 @@
+"""The composition root: settings, store, auth, edge, gate, bridge, API and pages become one app."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import timedelta
+from importlib.metadata import version
+from typing import Any, Final
+
+import anyio
+from fastapi import FastAPI
+from flask import Flask
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import Scope
+
+from app.api.errors import add_handlers
+from app.api.factory import PREFIX, create_api
+from app.api.guard import check_covered
+from app.api.problems import oauth_error, problem
+from app.auth.config import AuthConfig
+from app.auth.errors import StoreUnavailable
+from app.auth.policy import PolicyError, Rule
+from app.auth.ports import Store
+from app.auth.service import Auth, build_auth
+from app.auth.upkeep import run_upkeep
+from app.bridge import Crossing, PagesApp
+from app.edge import Edge, Refuse
+from app.extension import Extension, load_extensions
+from app.gate import Gate
+from app.health import create_health
+from app.settings import Settings, load
+from app.store import open_store
+from app.web.errors import draw_error
+from app.web.factory import create_pages, create_session_cookie, slow_pages
+from app.web.static_files import static_mounts
+
+VERSION: Final = version("duet")
+#: Threads for views that wait for a hash: they sleep meanwhile, and hashing has a bound of its own.
+SLOW_THREADS: Final = 40
+MAX_QUEUED: Final = 500
+MAX_SLOW_QUEUED: Final = 100
+
+
+def create_app(settings: Settings | None = None, *, extensions: Sequence[Extension] = ()) -> FastAPI:
+    """The whole of Duet as one ASGI app.
+
+    Args:
+        settings: from the environment, if None.
+        extensions: the team's own code, beside what `EXTENSIONS` names.
+
+    Returns:
+        The root app. Its `state.api` and `state.pages` are the halves, `state.auth` is auth.
+
+    Raises:
+        SettingsError: a setting is malformed, weak or missing.
+        PolicyError: a page or route can't be protected; the message names it.
+    """
+    settings = settings or load()
+    extensions = (*extensions, *load_extensions(settings.extensions, settings))
+    _refuse_duplicates(extensions)
+    store = open_store(settings.database)
+    auth = build_auth(_auth_config(settings), secrets=settings.secrets(), store=store)
+    crossing = Crossing()
+    cookie = create_session_cookie(auth, settings)
+    rules: list[Rule] = []
+    pages = create_pages(
+        auth=auth, crossing=crossing, cookie=cookie, settings=settings, extensions=extensions, rules=rules
+    )
+    api, api_rules = create_api(version=VERSION, clock=auth.clock, extensions=extensions)
+    rules += api_rules
+    bridge = PagesApp(
+        pages.wsgi_app,
+        threads=settings.web_threads,
+        slow_threads=SLOW_THREADS,
+        is_slow=slow_pages(pages),
+        refuse=_refuse_by(pages),
+        max_queued=MAX_QUEUED,
+        max_slow_queued=MAX_SLOW_QUEUED,
+    )
+
+    @asynccontextmanager
+    async def lifespan(root: FastAPI) -> AsyncIterator[dict[str, Any]]:
+        """Opens everything in order and closes it in reverse; mounted apps have no lifespan of their own."""
+        check_covered(root.routes, sealed, where="")
+        check_covered(api.routes, [], where=PREFIX)
+        async with AsyncExitStack() as stack:
+            stack.callback(auth.passwords.close)
+            await _start(store, auth, stack)
+            for extension in extensions:
+                if extension.lifespan is not None:
+                    await stack.enter_async_context(extension.lifespan())
+            stack.push_async_callback(bridge.aclose)
+            await stack.enter_async_context(crossing.open())
+            yield {"auth": auth}
+
+    root = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=lifespan)
+    add_handlers(root)
+    statics = static_mounts(pages)
+    health, health_rules = create_health(store, auth)
+    rules += health_rules
+    root.router.routes[:] = [
+        *health,
+        # `/api` itself as well, which a mount does not match; the API says 404 to it, as JSON.
+        Route(PREFIX, api),
+        Mount(PREFIX, api),
+        *statics,
+        Mount("/", bridge),
+    ]
+    sealed: list[BaseRoute] = list(root.routes)
+    root.state.api, root.state.pages, root.state.auth, root.state.rules = api, pages, auth, rules
+    open_prefixes = ("/healthz", "/readyz", *(f"{mount.path}/" for mount in statics))
+    gate = Gate(
+        root.build_middleware_stack(), auth=auth, read_session=cookie.access_token, open_prefixes=open_prefixes
+    )
+    # Set here and not added as middleware: nothing may come to lie outside the edge and the gate.
+    root.middleware_stack = Edge(
+        gate,
+        max_body_bytes=settings.max_body_bytes,
+        refuse=_refuse_by(pages),
+        trusted_proxies=settings.trusted_proxies,
+        https=settings.is_https,
+    )
+    return root
+
+
+@asynccontextmanager
+async def open_auth(settings: Settings) -> AsyncIterator[Auth]:
+    """Auth over the store that `settings` name, without a server: for the command line.
+
+    Raises:
+        StoreUnavailable: the store does not answer.
+    """
+    store = open_store(settings.database)
+    auth = build_auth(_auth_config(settings), secrets=settings.secrets(), store=store)
+    try:
+        await store.open()
+        yield auth
+    finally:
+        auth.passwords.close()
+        await store.close()
+
+
+async def _start(store: Store, auth: Auth, stack: AsyncExitStack) -> None:
+    """Opens the store and starts what runs beside the requests.
+
+    Without a store the port opens all the same: what needs no login is served, the rest is a 503 until it is there.
+    """
+    stack.push_async_callback(store.close)
+    with suppress(StoreUnavailable):  # the store logs its outages itself, and goes on trying
+        await store.open()
+        await auth.revocations.poll()
+    tasks = await stack.enter_async_context(anyio.create_task_group())
+    stack.callback(tasks.cancel_scope.cancel)
+    tasks.start_soon(auth.revocations.run)
+    tasks.start_soon(run_upkeep, store, auth.clock)
+
+
+def _auth_config(settings: Settings) -> AuthConfig:
+    return AuthConfig(
+        issuer=settings.public_url,
+        access_lifetime=settings.access_lifetime,
+        idle_lifetime=timedelta(days=settings.refresh_token_days),
+        absolute_lifetime=timedelta(days=settings.session_max_days),
+        refresh_grace=timedelta(seconds=settings.refresh_grace_seconds),
+        bcrypt_rounds=settings.bcrypt_rounds,
+        hash_threads=settings.hash_threads,
+        password_min_length=settings.password_min_length,
+        registration=settings.registration,
+    )
+
+
+def _refuse_duplicates(extensions: Sequence[Extension]) -> None:
+    names = [extension.name for extension in extensions]
+    for name in names:
+        if names.count(name) > 1:
+            raise PolicyError(f"extension {name}: two extensions have this name")
+
+
+def _refuse_by(pages: Flask) -> Refuse:
+    """Draws what is refused before a half is reached, as that half would: JSON under `/api`, a page elsewhere."""
+
+    def refuse(scope: Scope, status: int, detail: str) -> tuple[list[tuple[bytes, bytes]], bytes]:
+        path = scope.get("path", "")
+        answer: Response
+        if path.startswith("/api/auth/"):
+            answer = oauth_error(status, "temporarily_unavailable" if status == 503 else "invalid_request", detail)
+        elif path == PREFIX or path.startswith(f"{PREFIX}/"):
+            answer = problem(status, detail)
+        else:
+            request_id = scope.get("duet.request_id", "")
+            answer = HTMLResponse(draw_error(pages.jinja_env, status, request_id=request_id), status)
+        return answer.raw_headers, bytes(answer.body)
+
+    return refuse

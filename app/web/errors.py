@@ -1,0 +1,157 @@
+"""From errors to pages, in this one place for all: a message and a redirect, or a page that says what to do."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from flask import Flask, current_app, flash, request, session, url_for
+from flask_wtf.csrf import CSRFError
+from jinja2 import Environment
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response
+
+from app.auth.errors import (
+    AuthError,
+    InputRefused,
+    InvalidCredentials,
+    LoginStale,
+    NotAuthenticated,
+    NotFound,
+    TokenInvalid,
+    TokenMissing,
+    TryLater,
+)
+from app.web.error_texts import ERROR_TEXTS, ErrorText
+from app.web.redirects import requested_target, see_other
+from app.web.session import ACCESS_TOKEN
+
+SESSION_OVER = "Session expired or invalid. Please log in again."
+PLEASE_LOG_IN = "Please log in."
+
+
+class ForeignOrigin(AuthError):
+    """A page of another site made the browser send this."""
+
+    code = "foreign_origin"
+    message = "This request came from another site."
+
+
+def add_handlers(app: Flask) -> None:
+    """Registers what turns each kind of error into its page."""
+    app.register_error_handler(AuthError, _auth_error)
+    app.register_error_handler(CSRFError, _csrf_error)
+    app.register_error_handler(HTTPException, _http_error)
+
+
+def _auth_error(error: AuthError) -> Response:
+    if isinstance(error, NotAuthenticated):
+        return _to_login(error)
+    if isinstance(error, LoginStale):
+        return see_other(url_for("auth.reauthenticate", next=requested_target()))
+    if isinstance(error, TryLater):
+        page = error_page(503, retry_after=error.retry_after)
+        page.headers["Retry-After"] = str(error.retry_after)
+        return page
+    if isinstance(error, NotFound) or _is_hidden():
+        return error_page(404)
+    if isinstance(error, InputRefused | InvalidCredentials):  # a form's own errors are the form's to show
+        return error_page(400, explanation=error.message)
+    return error_page(403, explanation=error.message)
+
+
+def _is_hidden() -> bool:
+    """Whether this page does not exist for those who may not open it: nobody learns what admins have."""
+    return request.blueprint == "admin"
+
+
+def _to_login(error: NotAuthenticated) -> Response:
+    """To the login, with the reason, and from there back. Only a page that a person opens leaves a message."""
+    if _is_navigation():
+        session.pop(ACCESS_TOKEN, None)  # not earlier: an image's request must not take the reason with it
+        flash(_why(error), "info" if isinstance(error, TokenMissing) else "warning")
+    return see_other(url_for("auth.login", next=requested_target()))
+
+
+def _why(error: NotAuthenticated) -> str:
+    if isinstance(error, TokenMissing):
+        return PLEASE_LOG_IN
+    return SESSION_OVER if isinstance(error, TokenInvalid) else f"{SESSION_OVER} {error.message}"
+
+
+def _is_navigation() -> bool:
+    """Whether a person goes to this page, rather than a script, an image or a prefetch (Fetch Metadata)."""
+    if "prefetch" in request.headers.get("Sec-Purpose", ""):
+        return False
+    return request.headers.get("Sec-Fetch-Mode", "navigate") == "navigate"
+
+
+def _csrf_error(error: CSRFError) -> Response:
+    return error_page(
+        400,
+        text=ErrorText(
+            title="This form is out of date",
+            explanation="It was opened before a login or log-out, maybe in another tab. Nothing was changed.",
+            advice="Go back, reload the page and send it again.",
+        ),
+    )
+
+
+def _http_error(error: HTTPException) -> Response:
+    if error.response is not None or error.code is None or error.code < 400:
+        return error.get_response()  # a redirect, or an answer that a view made itself
+    page = error_page(error.code)
+    for name, value in error.get_headers():
+        if name.lower() not in ("content-type", "content-length"):
+            page.headers[name] = value  # `Allow` and `Retry-After`
+    return page
+
+
+def error_page(
+    status: int, *, explanation: str | None = None, text: ErrorText | None = None, retry_after: int | None = None
+) -> Response:
+    """The page for `status`, within a request."""
+    scope = request.environ.get("asgi.scope", {})
+    html = draw_error(
+        current_app.jinja_env,
+        status,
+        explanation=explanation,
+        text=text,
+        retry_after=retry_after,
+        request_id=scope.get("duet.request_id", ""),
+    )
+    return Response(html, status, mimetype="text/html")
+
+
+def draw_error(
+    jinja: Environment,
+    status: int,
+    *,
+    explanation: str | None = None,
+    text: ErrorText | None = None,
+    retry_after: int | None = None,
+    request_id: str = "",
+) -> str:
+    """The page for `status` as HTML; needs no request, so that the edge's refusals look alike.
+
+    Args:
+        jinja: renders it.
+        status: the HTTP status.
+        explanation: what happened, if that is known better than the status tells.
+        text: the words, if not the usual ones of `status`.
+        retry_after: seconds.
+        request_id: what a person may quote when asking for help.
+    """
+    text = text or ERROR_TEXTS.get(status) or _plain(status)
+    return jinja.get_template("error.html").render(
+        status=status,
+        title=text.title,
+        explanation=explanation or text.explanation,
+        advice=text.advice,
+        retry_after=retry_after,
+        request_id=request_id,
+    )
+
+
+def _plain(status: int) -> ErrorText:
+    phrase = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "That did not work"
+    return ErrorText(phrase, "The request could not be answered.", "Go back and try another way.")

@@ -1,0 +1,153 @@
+"""Builds the pages: Flask with Duet's views and those of the team, each behind the policy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any, Final
+
+from flask import Flask, Response, g
+from flask_wtf.csrf import CSRFProtect
+from starlette.types import Scope
+from werkzeug.exceptions import HTTPException
+
+from app.auth.keys import Purpose
+from app.auth.policy import PolicyError, Rule
+from app.auth.service import Auth
+from app.bridge import Crossing, is_marked_slow
+from app.extension import Extension
+from app.settings import Settings
+from app.web import errors, words
+from app.web.context import Duet, Person
+from app.web.guard import guard
+from app.web.session import SessionCookie, SessionInterface
+from app.web.static_files import version_assets
+from app.web.views import account, admin, home
+from app.web.views import auth as login
+
+PRODUCT: Final = "Duet"
+#: What the root app serves beside the pages; a page there would never be reached.
+_RESERVED: Final = ("/api/", "/static/", "/healthz/", "/readyz/", "/metrics/", "/.well-known/")
+_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+
+
+def create_session_cookie(auth: Auth, settings: Settings) -> SessionCookie:
+    """The session cookie, which the pages write and the gate reads."""
+    max_age = int(auth.config.absolute_lifetime.total_seconds())
+    return SessionCookie(auth.keys.keys(Purpose.WEB_SESSION), is_https=settings.is_https, max_age=max_age)
+
+
+def create_pages(
+    *,
+    auth: Auth,
+    crossing: Crossing,
+    cookie: SessionCookie,
+    settings: Settings,
+    extensions: Sequence[Extension],
+    rules: list[Rule],
+) -> Flask:
+    """The pages. Adds their rows to `rules`, the table that the admin page shows.
+
+    Raises:
+        PolicyError: a page can't be protected, or what an extension brings is taken.
+    """
+    app = Flask(__name__)
+    app.extensions["duet"] = Duet(auth=auth, crossing=crossing, public_url=settings.public_url)
+    app.session_interface = SessionInterface(cookie)
+    app.config.update(_config(auth, cookie, settings))
+    CSRFProtect(app)
+    errors.add_handlers(app)
+    version_assets(app)
+    app.jinja_env.filters["moment"] = words.moment
+    app.context_processor(_context(extensions))
+    app.after_request(_never_cached)
+    for blueprint in (home.blueprint, login.blueprint, account.blueprint, admin.create_blueprint(rules)):
+        app.register_blueprint(blueprint)
+    for extension in extensions:
+        _register(app, extension)
+    rules += guard(app)
+    return app
+
+
+def _config(auth: Auth, cookie: SessionCookie, settings: Settings) -> dict[str, Any]:
+    csrf_keys = [key.secret for key in auth.keys.keys(Purpose.CSRF)]
+    return {
+        # For what extensions sign. Sessions and forms have keys of their own.
+        "SECRET_KEY": auth.keys.keys(Purpose.EXTENSIONS)[0].secret,
+        "SESSION_COOKIE_NAME": cookie.name,
+        "SESSION_COOKIE_SECURE": settings.is_https,
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        # Written when it changed, and no more: a late answer can't bring back what a log-out took away.
+        "SESSION_REFRESH_EACH_REQUEST": False,
+        "PERMANENT_SESSION_LIFETIME": min(auth.config.absolute_lifetime, timedelta(days=400)),
+        "WTF_CSRF_SECRET_KEY": list(reversed(csrf_keys)),  # itsdangerous signs with the last
+        # As long as the session that it is bound to: an open form is not lost over lunch.
+        "WTF_CSRF_TIME_LIMIT": None,
+        # The guard has compared the Origin already; behind a proxy the Referer's host may be another.
+        "WTF_CSRF_SSL_STRICT": False,
+        # An unexpected error is logged and answered in one place, the edge, for both halves.
+        "PROPAGATE_EXCEPTIONS": True,
+        "TRAP_HTTP_EXCEPTIONS": False,
+        "MAX_CONTENT_LENGTH": settings.max_body_bytes,
+        "MAX_FORM_MEMORY_SIZE": settings.max_body_bytes,
+    }
+
+
+def _context(extensions: Sequence[Extension]) -> Callable[[], dict[str, Any]]:
+    nav_links = [link for extension in extensions for link in extension.nav_links]
+
+    def context() -> dict[str, Any]:
+        principal = g.get("principal")
+        return {
+            "product": PRODUCT,
+            "person": Person(principal) if principal else None,
+            "nav_links": nav_links if principal else [],
+        }
+
+    return context
+
+
+def _never_cached(response: Response) -> Response:
+    """No page is kept by a cache or shown again after the log-out (CVE-2023-30861)."""
+    response.headers.setdefault("Cache-Control", "no-store")
+    response.vary.add("Cookie")
+    return response
+
+
+def _register(app: Flask, extension: Extension) -> None:
+    for blueprint in extension.blueprints:
+        taken = {other.url_prefix for other in app.blueprints.values() if other.url_prefix}
+        if blueprint.url_prefix in taken:
+            raise PolicyError(f"extension {extension.name}: the prefix {blueprint.url_prefix} is taken already")
+        try:
+            app.register_blueprint(blueprint)
+        except ValueError as error:
+            raise PolicyError(f"extension {extension.name}: blueprint {blueprint.name}: {error}") from error
+    for rule in app.url_map.iter_rules():
+        if rule.endpoint != "static" and f"{rule.rule}/".startswith(_RESERVED):
+            raise PolicyError(f"extension {extension.name}: {rule.rule} belongs to Duet and would not be reached")
+
+
+def slow_pages(app: Flask) -> Callable[[Scope], bool]:
+    """Tells of a request, before it has a thread, whether its view is marked `@slow`."""
+    marked = {
+        (endpoint, method)
+        for endpoint, view in app.view_functions.items()
+        for method in _METHODS
+        if is_marked_slow(view, method)
+    }
+    methods = {method for _, method in marked}
+    urls = app.url_map.bind("")
+
+    def is_slow(scope: Scope) -> bool:
+        method = scope["method"]
+        if method not in methods:
+            return False
+        try:
+            endpoint, _ = urls.match(scope["path"], method)
+        except HTTPException:
+            return False
+        return (endpoint, method) in marked
+
+    return is_slow

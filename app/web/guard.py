@@ -1,0 +1,96 @@
+"""Applies the policy to every page: the table by endpoint, and what happens before a view runs."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from flask import Flask, g, request, session
+from werkzeug.exceptions import HTTPException
+
+from app.auth.errors import TokenMissing
+from app.auth.models import Caller
+from app.auth.policy import CALLER, PUBLIC, Policy, PolicyError, Rule, decide, policy_of
+from app.web.context import duet, get_auth
+from app.web.errors import ForeignOrigin
+from app.web.session import ACCESS_TOKEN
+
+#: Where the template of the chosen route lies, for the access log.
+ROUTE: Final = "duet.route"
+_SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def build_table(app: Flask) -> tuple[dict[str, Policy], list[Rule]]:
+    """The policy of every endpoint of `app`, and the rows of the table.
+
+    Raises:
+        PolicyError: an endpoint has no view or an `async` one, a marker does not reach its endpoint, or two
+            endpoints answer the same call.
+    """
+    policies: dict[str, Policy] = {}
+    rules: list[Rule] = []
+    taken: dict[tuple[str, str], str] = {}
+    for url_rule in app.url_map.iter_rules():
+        name = f"page {url_rule.rule} ({url_rule.endpoint})"
+        view = app.view_functions.get(url_rule.endpoint)
+        if view is None:
+            raise PolicyError(f"{name}: it has no view, so no policy covers it")
+        if inspect.iscoroutinefunction(view):
+            # It would run on a loop of its own, where drivers that belong to the server's loop break.
+            raise PolicyError(f"{name}: a view can't be async; let it call wait() instead")
+        # Flask adds OPTIONS to every rule, so two views of one path may well share it.
+        methods = tuple(sorted((url_rule.methods or set()) - {"OPTIONS"}))
+        for method in methods:
+            other = taken.setdefault((url_rule.rule, method), url_rule.endpoint)
+            if other != url_rule.endpoint:
+                raise PolicyError(f"{name}: {other} answers {method} there already")
+        policy = PUBLIC if _is_static(app, url_rule.endpoint) else policy_of(view, name=name)
+        policies[url_rule.endpoint] = policy
+        rules.append(Rule("page", url_rule.rule, methods, url_rule.endpoint, policy))
+    return policies, rules
+
+
+def _is_static(app: Flask, endpoint: str) -> bool:
+    """Whether Flask made `endpoint` itself, for a static folder; a view that is merely called so is none."""
+    owner_name, _, view_name = endpoint.rpartition(".")
+    owner = app.blueprints.get(owner_name) if owner_name else app
+    return view_name == "static" and owner is not None and owner.has_static_folder
+
+
+def guard(app: Flask) -> list[Rule]:
+    """Puts the policy before every view of `app`, whose views are all registered; the rows of the table."""
+    policies, rules = build_table(app)
+    # First of all, before what extensions do before a request.
+    app.before_request_funcs.setdefault(None, []).insert(0, lambda: _admit(policies))
+    return rules
+
+
+def _admit(policies: Mapping[str, Policy]) -> None:
+    """Judges the request. Raises the `AuthError` that refuses it."""
+    scope: dict[str, Any] = request.environ.get("asgi.scope", {})
+    caller: Caller = scope.get(CALLER) or Caller(error=TokenMissing())
+    if caller.renewed is not None:
+        session[ACCESS_TOKEN] = caller.renewed
+    g.caller = caller
+    if request.url_rule is None or isinstance(request.routing_exception, HTTPException):
+        return  # a 404 or 405 for everyone
+    scope[ROUTE] = request.url_rule.rule
+    if request.method not in _SAFE_METHODS:
+        _refuse_foreign_origin()
+    # A missing row can't happen after the start; if it does, nobody enters.
+    g.principal = decide(policies[request.url_rule.endpoint], caller, get_auth().clock.now())
+
+
+def _refuse_foreign_origin() -> None:
+    """Refuses a write that another site's page caused (OWASP ASVS V3.5.1), before its CSRF token is looked at."""
+    if request.headers.get("Sec-Fetch-Site") == "cross-site":
+        raise ForeignOrigin()
+    origin = request.headers.get("Origin")
+    if origin is None:
+        return
+    parts = urlsplit(duet().public_url)
+    own = {f"{parts.scheme}://{parts.netloc}".lower(), f"{request.scheme}://{request.host}".lower()}
+    if origin.lower() not in own:  # 'null' among them: a sandboxed frame sends it
+        raise ForeignOrigin()

@@ -1,0 +1,60 @@
+"""Static files, Duet's and those of blueprints: served on the event loop, public, and never touching a session."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+from flask import Flask
+from flask.sansio.scaffold import Scaffold
+from starlette.responses import Response
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+_A_YEAR: Final = "public, max-age=31536000, immutable"
+_ASK_AGAIN: Final = "public, no-cache"
+
+
+class _VersionedFiles(StaticFiles):
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        # With its hash in the address a file never changes; without, the browser asks whether it did.
+        has_version = scope["query_string"].startswith(b"v=")
+        response.headers["Cache-Control"] = _A_YEAR if has_version else _ASK_AGAIN
+        return response
+
+
+def static_mounts(app: Flask) -> list[Mount]:
+    """A mount for every static folder of `app` and its blueprints."""
+    owners: list[tuple[Scaffold, str]] = [(app, "")]
+    owners += [(blueprint, blueprint.url_prefix or "") for blueprint in app.blueprints.values()]
+    mounts = []
+    for owner, prefix in owners:
+        if owner.static_folder and owner.static_url_path is not None:
+            path = prefix.rstrip("/") + owner.static_url_path
+            mounts.append(Mount(path, _VersionedFiles(directory=owner.static_folder), name=f"{owner.name}.static"))
+    return mounts
+
+
+def version_assets(app: Flask) -> None:
+    """Lets `url_for` put a hash of the content behind the address of Duet's own static files."""
+    folder = Path(app.static_folder or "")
+
+    @lru_cache(maxsize=256)
+    def version(filename: str) -> str | None:
+        try:
+            return hashlib.sha256((folder / filename).read_bytes()).hexdigest()[:12]
+        except OSError:
+            return None
+
+    @app.url_defaults
+    def add_version(endpoint: str, values: dict[str, Any]) -> None:
+        if endpoint == "static" and "v" not in values:
+            values["v"] = version(values["filename"])
+
+    # For the error pages that are drawn outside of any request.
+    for name, filename in (("stylesheet_url", "duet.css"), ("icon_url", "duet.svg")):
+        app.jinja_env.globals[name] = f"{app.static_url_path}/{filename}?v={version(filename)}"

@@ -1,0 +1,1 @@
+"""Duet's own pages, by subject."""

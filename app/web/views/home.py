@@ -1,0 +1,17 @@
+"""The first page after the login: who you are."""
+
+from __future__ import annotations
+
+from flask import Blueprint, render_template
+
+from app.web.context import current_principal, current_user
+
+blueprint = Blueprint("home", __name__)
+
+
+@blueprint.get("/")
+def home() -> str:
+    """Who is signed in, and since when."""
+    return render_template(
+        "home.html", member_since=current_user().created_at, login_since=current_principal.auth_time
+    )
