@@ -145,7 +145,7 @@ async def open_auth(settings: Settings) -> AsyncIterator[Auth]:
 async def _start(store: Store, auth: Auth, stack: AsyncExitStack) -> None:
     """Opens the store and starts what runs beside the requests.
 
-    Without a store the port opens all the same: what needs no login is served, the rest is a 503 until it is there.
+    Without a store the port opens all the same: what needs no login is served, the rest is a 503 meanwhile.
     """
     stack.push_async_callback(store.close)
     with suppress(StoreUnavailable):  # the store logs its outages itself, and goes on trying
