@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import json
+import select
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -65,24 +67,28 @@ def test_a_half_sent_head_is_given_up(url: str) -> None:
     assert status(talk(url, HEAD)) == 408
 
 
+def trickle(connection: socket.socket, data: bytes) -> None:
+    """Send `data` ten times a second until there is an answer; fail if there is none within four seconds."""
+    for _ in range(40):
+        if select.select([connection], [], [], 0.1)[0]:
+            return
+        with contextlib.suppress(OSError):
+            connection.sendall(data)
+    pytest.fail("nothing came while the client went on")
+
+
 def test_a_head_that_trickles_is_given_up(url: str) -> None:
     """The deadline runs from the first byte: a byte now and then does not put it off."""
     with connect(url) as connection:
         connection.sendall(HEAD)
-        with contextlib.suppress(OSError):
-            for _ in range(12):
-                connection.sendall(b"x")
-                time.sleep(0.1)
-        assert b"408" in read_all(connection)[:20]
+        trickle(connection, b"x")
+        assert status(read_all(connection)) == 408
 
 
 def test_empty_lines_do_not_hold_a_connection(url: str) -> None:
     """Empty lines count as the start of a head."""
     with connect(url) as connection:
-        with contextlib.suppress(OSError):
-            for _ in range(12):
-                connection.sendall(b"\r\n")
-                time.sleep(0.1)
+        trickle(connection, b"\r\n")
         assert status(read_all(connection)) == 408
 
 
@@ -245,6 +251,15 @@ def test_a_connection_may_be_used_again_after_an_early_answer(url: str) -> None:
         assert status(read_all(connection)) == 200
 
 
+def test_a_connection_is_idle_again_after_an_early_answer(url: str) -> None:
+    """The late rest of a body stops uvicorn's keep-alive timer; the connection ends all the same."""
+    with connect(url) as connection:
+        connection.sendall(b"POST /early HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n")
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200")
+        connection.sendall(b"abcd")
+        assert read_all(connection) == b""
+
+
 def test_a_refused_client_can_read_why(url: str) -> None:
     """The answer to a client that is still sending arrives: the connection is not reset under it."""
     with connect(url) as connection:
@@ -293,7 +308,9 @@ def test_a_websocket_is_handed_to_its_protocol() -> None:
             if len(seen) == 2:
                 self.transport.close()
 
-    with serve(echo, protocol=Hasty, ws=Handshake) as url, connect(url) as connection:
+    with serve(echo, protocol=Hasty, ws=Handshake, timeout_keep_alive=0.2) as url, connect(url) as connection:
+        connection.sendall(HEAD + b"\r\n")
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200")
         connection.sendall(WEBSOCKET)
         assert b"101" in connection.recv(1000)
         time.sleep(0.6)
