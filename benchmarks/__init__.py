@@ -1,0 +1,1 @@
+"""Duet beside what a team would otherwise run, measured in one run."""
