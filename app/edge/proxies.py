@@ -1,5 +1,6 @@
 """Whose `X-Forwarded-*` headers are believed, and what they then change."""
 
+import functools
 import ipaddress
 import re
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,7 @@ _WITH_PORT = re.compile(r"\[(?P<v6>[^\]]+)\](?::\d+)?|(?P<v4>[0-9.]+):\d+")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 
+@functools.lru_cache(1024)  # the same few clients ask again and again
 def parse_address(text: str) -> _Address | None:
     """Read an IP address, with or without a port; an IPv4-mapped one as IPv4. None if it is none."""
     if match := _WITH_PORT.fullmatch(text):
