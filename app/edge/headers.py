@@ -20,6 +20,8 @@ SECURITY_HEADERS: tuple[Header, ...] = (
         b"camera=(), display-capture=(), geolocation=(), microphone=(), midi=(), payment=(), usb=()",
     ),
     (b"cross-origin-opener-policy", b"same-origin"),
+    # Whatever does not say that it may be kept holds somebody's data, or could (RFC 6749 §5.1, CVE-2023-30861).
+    (b"cache-control", b"no-store"),
 )
 
 # Two years, as V3.4.1 and the preload lists ask; without `includeSubDomains`, because the hosts beside
