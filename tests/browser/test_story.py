@@ -1,0 +1,208 @@
+"""The whole story as a person sees it, on both stores: one account, one login, pages and API."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TypeAlias
+
+import httpx
+import pytest
+from playwright.sync_api import Page
+
+from tests.browser.people import EMAIL, OpenProfile, fill, heading, log_in, log_out, notes, path, press, register
+from tests.duet import PASSWORD, ApiClient, Running, make_settings, running
+
+OVER = "Session expired or invalid. Please log in again."
+Program: TypeAlias = Callable[[], ApiClient]
+NEW_PASSWORD = "another long passphrase"
+
+
+@pytest.fixture
+def duet(database_url: str, tmp_path: Path) -> Iterator[Running]:
+    """A Duet on each store."""
+    with running(make_settings(tmp_path, database_url=database_url)) as one:
+        yield one
+
+
+@pytest.fixture
+def program(duet: Running) -> Iterator[Program]:
+    """Makes programs that are logged in on the API as the person on the pages."""
+    with ExitStack() as clients:
+
+        def make() -> ApiClient:
+            client = clients.enter_context(ApiClient(duet.url, headers={"User-Agent": "backup-script/2.1"}))
+            assert client.log_in(EMAIL).status_code == 200
+            return client
+
+        yield make
+
+
+def test_from_registration_to_log_out(page: Page, complaints: list[str]) -> None:
+    """A newcomer registers, logs in, lands on the page that was asked for, sees who they are, and logs out."""
+    page.goto("/account/sessions?from=mail")
+    assert (path(page), notes(page)) == ("/login?next=/account/sessions?from%3Dmail", ["Please log in."])
+    press(page, page.get_by_role("link", name="Create an account"))
+    fill(page, "Create account", email=EMAIL, password=PASSWORD, name="Ada Lovelace")
+    assert (path(page), notes(page)) == ("/login", ["Your account is ready. Please log in."])
+    log_in(page, path="/account/sessions?from=mail")
+    assert (path(page), heading(page)) == ("/account/sessions?from=mail", "Sessions")
+    page.goto("/")
+    assert heading(page) == "Hello, Ada Lovelace"
+    assert EMAIL in page.locator("main").inner_text()
+    log_out(page)
+    assert (path(page), notes(page)) == ("/login", ["You are logged out."])
+    page.goto("/")
+    assert path(page).startswith("/login")
+    assert complaints == []
+
+
+def test_one_account_for_both_halves(
+    duet: Running, page: Page, open_profile: OpenProfile, program: Program
+) -> None:
+    """An account made on one half logs in on the other, and the list shows the sessions of both."""
+    register(page)
+    log_in(page)
+    api = program()
+    assert api.get("/api/users/me").json()["name"] == "Ada Lovelace"
+    page.goto("/account/sessions")
+    rows = page.locator("tbody th").all_inner_texts()
+    assert sorted(rows) == ["Chrome on Linux This one\nBrowser", "backup-script\nAPI client"]
+    assert sorted(one["client_id"] for one in api.get("/api/users/me/sessions").json()) == ["api", "web"]
+    new = {"email": "grace@example.com", "password": PASSWORD, "name": "Grace Hopper"}
+    assert httpx.post(f"{duet.url}/api/users", json=new).status_code == 201
+    other = open_profile(duet.url).new_page()
+    log_in(other, "grace@example.com")
+    assert heading(other) == "Hello, Grace Hopper"
+
+
+def test_log_out_kills_the_copied_cookie_and_its_token(
+    duet: Running, page: Page, open_profile: OpenProfile
+) -> None:
+    """After the log-out neither a copy of the cookie opens a page, nor the token in it a route."""
+    register(page)
+    log_in(page)
+    cookies = page.context.cookies()
+    (cookie,) = [one for one in cookies if one["name"] == "session"]
+    token = duet.app.state.pages.session_interface.get_signing_serializer(duet.app.state.pages).loads(
+        cookie["value"]
+    )["access_token"]
+    headers = {"Authorization": f"Bearer {token}"}
+    assert httpx.get(f"{duet.url}/api/users/me", headers=headers).status_code == 200
+    thief = open_profile(duet.url)
+    thief.add_cookies([{"name": "session", "value": cookie["value"], "url": duet.url}])
+    stolen = thief.new_page()
+    stolen.goto("/")
+    assert heading(stolen) == "Hello, Ada Lovelace"
+    log_out(page)
+    stolen.reload()
+    assert notes(stolen) == [f"{OVER} You logged out."]
+    answer = httpx.get(f"{duet.url}/api/users/me", headers=headers)
+    assert (answer.status_code, "invalid_token" in answer.headers["WWW-Authenticate"]) == (401, True)
+
+
+def test_a_session_that_was_ended_elsewhere(page: Page, program: Program) -> None:
+    """When the same person ends all other sessions on the API, the page leads to the login, and says why."""
+    register(page)
+    log_in(page)
+    api = program()
+    assert api.delete("/api/users/me/sessions").status_code == 204
+    page.goto("/account")
+    assert (path(page), notes(page)) == ("/login?next=/account", [f"{OVER} The session was ended."])
+    log_in(page, path="/account")
+    assert path(page) == "/account"
+
+
+def test_ending_sessions_on_the_page(
+    duet: Running, page: Page, open_profile: OpenProfile, program: Program
+) -> None:
+    """'End' ends one session, 'End all others' the rest, at once, whichever half they are of."""
+    register(page)
+    log_in(page)
+    phone = open_profile(duet.url).new_page()
+    log_in(phone)
+    api, second = program(), program()
+    page.goto("/account/sessions")
+    press(page, page.get_by_role("row", name="backup-script").first.get_by_role("button", name="End"))
+    assert notes(page) == ["The session was ended."]
+    assert sorted(one.get("/api/users/me").status_code for one in (api, second)) == [200, 401]
+    press(page, page.get_by_role("button", name="End all others"))
+    assert notes(page) == ["All other sessions were ended."]
+    assert [one.get("/api/users/me").status_code for one in (api, second)] == [401, 401]
+    assert {one.refresh().status_code for one in (api, second)} == {400}
+    assert "You are logged in nowhere else." in page.locator("main").inner_text()
+    phone.reload()
+    assert notes(phone) == [f"{OVER} The session was ended."]
+    press(page, page.get_by_role("button", name="End"))
+    assert (path(page), notes(page)) == ("/login", ["You are logged out."])
+
+
+def test_a_changed_password_ends_the_other_sessions(
+    duet: Running, page: Page, open_profile: OpenProfile, program: Program
+) -> None:
+    """The person who changes the password stays; everybody else is out, with the reason; the old one is void."""
+    register(page)
+    log_in(page)
+    phone = open_profile(duet.url).new_page()
+    log_in(phone)
+    api = program()
+    page.goto("/account/password")
+    fill(page, "Change password", current_password=PASSWORD, new_password=NEW_PASSWORD)
+    assert notes(page) == ["Your password was changed. Your other sessions have ended."]
+    assert api.get("/api/users/me").status_code == 401
+    assert api.log_in().status_code == 400
+    assert api.log_in(EMAIL, NEW_PASSWORD).status_code == 200
+    phone.goto("/account/sessions")
+    assert notes(phone) == [f"{OVER} The password was changed."]
+    log_in(phone)
+    assert (phone.title(), phone.locator("main [role=alert] li").all_inner_texts()) == (
+        "Error: Log in · Duet",
+        ["The e-mail address or the password is wrong."],
+    )
+
+
+def test_profile_and_farewell(page: Page, program: Program) -> None:
+    """A person changes their name, and deletes the account with the password as proof."""
+    register(page)
+    log_in(page)
+    api = program()
+    page.get_by_role("link", name="Account").first.click()
+    fill(page, "Save", name="Countess Lovelace")
+    assert notes(page) == ["Your name was saved."]
+    assert api.get("/api/users/me").json()["name"] == "Countess Lovelace"
+    press(page, page.get_by_role("link", name="Delete account"))
+    fill(page, "Delete my account", password="not the password")
+    assert page.locator("[aria-invalid=true]").count() == 1
+    fill(page, "Delete my account", password=PASSWORD)
+    assert (path(page), notes(page)) == ("/login", ["Your account was deleted."])
+    assert api.get("/api/users/me").status_code == 401
+    assert api.log_in().status_code == 400
+
+
+def test_an_expiring_token_goes_unnoticed(database_url: str, tmp_path: Path, open_profile: OpenProfile) -> None:
+    """A token that runs out is renewed with the next page, in one tab and in six that reload at one moment."""
+    settings = make_settings(tmp_path, database_url=database_url, access_token_minutes=0.02)
+    with running(settings) as duet:
+        profile = open_profile(duet.url)
+        tabs = [profile.new_page() for _ in range(6)]
+        register(tabs[0])
+        log_in(tabs[0])
+        for tab in tabs:
+            tab.goto("/account/sessions")
+        before = profile.cookies()[0]["value"]
+        time.sleep(1.3)
+        moment = time.time() * 1000 + 250
+        with ExitStack() as stack:
+            for tab in tabs:
+                stack.enter_context(tab.expect_navigation())
+            for tab in tabs:
+                tab.evaluate("moment => { setTimeout(() => location.reload(), moment - Date.now()) }", moment)
+        for tab in tabs:
+            assert (path(tab), heading(tab), notes(tab)) == ("/account/sessions", "Sessions", [])
+        assert profile.cookies()[0]["value"] != before
+        time.sleep(1.3)
+        tabs[3].get_by_role("link", name="Home").first.click()
+        assert (path(tabs[3]), heading(tabs[3])) == ("/", "Hello, Ada Lovelace")
+        profile.close()
