@@ -12,7 +12,7 @@ from structlog.contextvars import bind_contextvars, clear_contextvars
 from app.edge.body import TOO_LARGE, GuardedBody
 from app.edge.headers import Header, with_security_headers
 from app.edge.proxies import TrustedProxies
-from app.edge.wellformed import Malformed, check_framing, check_host, sift, tidy_target
+from app.edge.wellformed import Malformed, check_framing, check_host, repeated_cookies, sift, tidy_target
 
 #: Draws a refusal as the half that the scope's path belongs to would: `(scope, status, detail)` to the
 #: answer's headers and body. `detail` is a sentence for people.
@@ -23,6 +23,9 @@ REQUEST_ID = "duet.request_id"
 #: Where the halves leave the template of the route that they chose, for the log: never the path itself,
 #: in which the tokens of mailed links travel.
 ROUTE = "duet.route"
+#: Where the names lie that several cookies had. The first of each is passed on; what guards a login should not
+#: believe even that one.
+REPEATED_COOKIES = "duet.repeated_cookies"
 
 _log = structlog.stdlib.get_logger("duet.edge")
 
@@ -105,6 +108,7 @@ class Edge:
         scope[REQUEST_ID] = secrets.token_hex(8)
         try:
             tidy_target(scope)
+            scope[REPEATED_COOKIES] = repeated_cookies(scope["headers"])
             headers, aside = sift(scope["headers"])
             scope["headers"] = headers
             check_host(headers)

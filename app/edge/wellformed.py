@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from collections import Counter
 from collections.abc import Iterable
 from urllib.parse import unquote_to_bytes
 
@@ -106,6 +107,13 @@ def first_of_each(cookies: bytes) -> bytes:
     for pair in pairs:
         by_name.setdefault(pair.partition(b"=")[0].rstrip(), pair)
     return cookies if len(by_name) == len(pairs) else b"; ".join(by_name.values())
+
+
+def repeated_cookies(headers: Iterable[Header]) -> frozenset[bytes]:
+    """The names that several cookies have: one of them may have been planted by another host on the domain."""
+    pairs = [pair for name, value in headers if name == b"cookie" for pair in value.split(b";")]
+    names = Counter(pair.partition(b"=")[0].strip() for pair in pairs)
+    return frozenset(name for name, times in names.items() if times > 1)
 
 
 def check_framing(headers: Iterable[Header]) -> int | None:

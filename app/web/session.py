@@ -21,6 +21,8 @@ from app.auth.keys import Key
 #: Where the access token lies in Flask's session.
 ACCESS_TOKEN: Final = "access_token"  # noqa: S105 - the key's name
 _READ: Final = "duet.web_session"
+#: Where the edge leaves the names of cookies that came more than once, of which it passes on the first.
+_REPEATED: Final = "duet.repeated_cookies"
 #: Stands for a cookie that is there and does not count. Never written to: sessions are copies.
 _BROKEN: Final[dict[str, Any]] = {}
 
@@ -66,7 +68,9 @@ class SessionCookie:
         """The session's values; empty where there is no cookie, or none that counts."""
         values: dict[str, Any] | None = scope.get(_READ)
         if values is None:
-            values = scope[_READ] = self._load(self._find(scope))
+            # Of two, one may have been planted by another host on the domain: neither is believed.
+            is_repeated = self.name.encode() in scope.get(_REPEATED, ())
+            values = scope[_READ] = _BROKEN if is_repeated else self._load(self._find(scope))
         return values
 
     def _find(self, scope: Scope) -> list[bytes]:
@@ -82,8 +86,7 @@ class SessionCookie:
     def _load(self, found: list[bytes]) -> dict[str, Any]:
         if not found:
             return {}
-        # Of two, one may have been planted by another host on the domain: neither is believed.
-        if len(found) > 1:
+        if len(found) > 1:  # the edge was not there to tell
             return _BROKEN
         try:
             values = self.serializer.loads(found[0].strip(b'"'), max_age=self._max_age)
