@@ -14,7 +14,6 @@ from app.auth.errors import StoreUnavailable
 from app.auth.policy import PolicyError
 from app.secret_key import SettingsError
 from app.settings import Settings
-from app.store import open_store
 
 #: No clock of today shows an earlier day.
 _RELEASED: Final = datetime(2026, 11, 1, tzinfo=UTC)
@@ -73,8 +72,13 @@ def _data_dir(settings: Settings) -> Finding:
 
 
 async def _database(settings: Settings) -> Finding:
+    from app.main import open_configured_store
+
     kind = "SQLite" if settings.is_sqlite else "MongoDB"
-    store = open_store(settings.database)
+    try:
+        store = open_configured_store(settings)
+    except SettingsError as error:
+        return Finding("database", False, str(error))
     try:
         await store.open()
         await store.ping()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, NoReturn, TypeVar
@@ -27,6 +28,8 @@ TERMINAL: Final = Client("cli")
 @click.version_option(package_name="duet", prog_name="duet")
 def main() -> None:
     """One container, one process, one login for FastAPI and Flask."""
+    # So that EXTENSIONS finds what lies here, as with `python -m app`. Last: it hides no installed module.
+    sys.path.append(os.getcwd())
 
 
 @main.command()
@@ -34,13 +37,15 @@ def main() -> None:
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535), help="The port.")
 def serve(host: str, port: int) -> None:
     """Serves pages and API."""
-    from app.server import run
-
     settings = _settings(host=host, port=port)
+    from app.server import PortTaken, run
+
     try:
         run(settings, host=host, port=port)
     except (SettingsError, PolicyError) as error:
         _stop(str(error))
+    except PortTaken as error:
+        _stop(str(error), code=1)
 
 
 @main.command()

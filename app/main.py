@@ -30,6 +30,7 @@ from app.edge import Edge, Refuse
 from app.extension import Extension, load_extensions
 from app.gate import Gate
 from app.health import create_health
+from app.secret_key import SettingsError
 from app.settings import Settings, load
 from app.store import open_store
 from app.web.errors import draw_error
@@ -60,7 +61,7 @@ def create_app(settings: Settings | None = None, *, extensions: Sequence[Extensi
     settings = settings or load()
     extensions = (*extensions, *load_extensions(settings.extensions, settings))
     _refuse_duplicates(extensions)
-    store = open_store(settings.database)
+    store = open_configured_store(settings)
     auth = build_auth(_auth_config(settings), secrets=settings.secrets(), store=store)
     crossing = Crossing()
     cookie = create_session_cookie(auth, settings)
@@ -130,9 +131,10 @@ async def open_auth(settings: Settings) -> AsyncIterator[Auth]:
     """Auth over the store that `settings` name, without a server: for the command line.
 
     Raises:
+        SettingsError: DATABASE_URL is malformed.
         StoreUnavailable: the store does not answer.
     """
-    store = open_store(settings.database)
+    store = open_configured_store(settings)
     auth = build_auth(_auth_config(settings), secrets=settings.secrets(), store=store)
     try:
         await store.open()
@@ -140,6 +142,14 @@ async def open_auth(settings: Settings) -> AsyncIterator[Auth]:
     finally:
         auth.passwords.close()
         await store.close()
+
+
+def open_configured_store(settings: Settings) -> Store:
+    """The store that `settings` name, not opened yet. Raises `SettingsError`, which never quotes the URL."""
+    try:
+        return open_store(settings.database)
+    except ValueError as error:
+        raise SettingsError(f"DATABASE_URL: {error}") from None
 
 
 async def _start(store: Store, auth: Auth, stack: AsyncExitStack) -> None:

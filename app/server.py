@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import socket
 import sys
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 import click
 import uvicorn
@@ -16,28 +20,74 @@ from app.settings import Settings
 GRACEFUL_SECONDS: Final = 8
 
 
+class PortTaken(Exception):
+    """Duet can't listen where it was told to. The message is one line."""
+
+
 def run(settings: Settings, *, host: str, port: int) -> None:
-    """Serves until it is told to stop. Raises what `create_app` raises; exits with 1 if the port is taken."""
+    """Serves until it is told to stop. Raises what `create_app` raises, and `PortTaken`."""
     app = create_app(settings)
-    _greet(settings, host, port)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app,
-            host=host,
-            port=port,
-            http=DuetProtocol,
-            loop="uvloop" if sys.platform != "win32" else "asyncio",
-            lifespan="on",
-            proxy_headers=False,  # the edge judges them, by TRUSTED_PROXIES
-            server_header=False,
-            access_log=False,  # the edge writes one, without secrets
-            log_config=None,
-            timeout_graceful_shutdown=GRACEFUL_SECONDS,
-        )
+    config = uvicorn.Config(
+        app,
+        http=DuetProtocol,
+        loop="uvloop" if sys.platform != "win32" else "asyncio",
+        lifespan="on",
+        proxy_headers=False,  # the edge judges them, by TRUSTED_PROXIES
+        server_header=False,
+        access_log=False,  # the edge writes one, without secrets
+        log_config=None,
+        timeout_graceful_shutdown=GRACEFUL_SECONDS,
     )
-    server.run()
-    if not server.started:
-        sys.exit(1)
+    # Bound before anything is opened: a port that is taken is told at once, and nothing else happens.
+    sockets = _bind(host, port)
+    _Server(config, greet=lambda: _greet(settings, host, port)).run(sockets)
+
+
+class _Server(uvicorn.Server):
+    """Greets when it answers, not before."""
+
+    def __init__(self, config: uvicorn.Config, *, greet: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._greet = greet
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._greet()
+
+
+def _bind(host: str, port: int) -> list[socket.socket]:
+    """A socket for each address that `host` stands for: 'localhost' is two. One of them is enough."""
+    sockets = []
+    try:
+        for family, kind, protocol, _, address in socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        ):
+            try:
+                sockets.append(_bind_one(socket.socket(family, kind, protocol), address))
+            except OSError as error:
+                if error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                    raise
+        if not sockets:
+            raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
+    except OSError as error:
+        for one in sockets:
+            one.close()
+        hint = "; choose another with --port" if error.errno == errno.EADDRINUSE else ""
+        raise PortTaken(f"can't listen on {host}, port {port}: {error.strerror}{hint}") from error
+    return sockets
+
+
+def _bind_one(one: socket.socket, address: Any) -> socket.socket:
+    try:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if one.family == socket.AF_INET6:
+            one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        one.bind(address)
+    except OSError:
+        one.close()
+        raise
+    return one
 
 
 def _greet(settings: Settings, host: str, port: int) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from datetime import timedelta
+from email.utils import parseaddr
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
+from email_validator import EmailNotValidError, validate_email
 from pydantic import (
     AfterValidator,
     BeforeValidator,
@@ -62,6 +64,29 @@ def _check_web_url(url: str) -> str:
     return url.rstrip("/")
 
 
+def _check_data_dir(path: Path) -> Path:
+    if path.exists() and not path.is_dir():
+        raise ValueError(f"{path} is not a directory")
+    return path
+
+
+def _check_smtp_url(url: SecretStr) -> SecretStr:
+    parts = urlsplit(url.get_secret_value())
+    if parts.scheme not in ("smtp", "smtps") or not parts.hostname or parts.path.strip("/"):
+        raise ValueError("is not of the form smtp://user:password@host:587 or smtps://…")
+    _ = parts.port  # raises ValueError where it is no port
+    return url
+
+
+def _check_address(address: str) -> str:
+    _, address_only = parseaddr(address)
+    try:
+        validate_email(address_only, check_deliverability=False, globally_deliverable=False)
+    except EmailNotValidError:
+        raise ValueError("is not an e-mail address, such as Duet <duet@example.com>") from None
+    return address
+
+
 def _check_database_url(url: SecretStr) -> SecretStr:
     scheme, _, rest = url.get_secret_value().partition("://")
     if scheme not in ("sqlite", "mongodb", "mongodb+srv") or not rest.strip("/"):
@@ -80,7 +105,7 @@ class Settings(BaseSettings):
         frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True, validate_default=False
     )
 
-    data_dir: Path = Path("data")
+    data_dir: Annotated[Path, AfterValidator(_check_data_dir)] = Path("data")
     secret_key: SecretStr = SecretStr("")
     secret_key_fallbacks: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)] = ()
     database_url: Annotated[SecretStr, AfterValidator(_check_database_url)] = SecretStr("")
@@ -93,8 +118,8 @@ class Settings(BaseSettings):
     password_min_length: Annotated[int, Field(ge=8, le=64)] = 15
     registration: Literal["open", "invite", "closed"] = "open"
     require_verified_email: bool = False
-    smtp_url: SecretStr = SecretStr("")
-    mail_from: str = ""
+    smtp_url: Annotated[SecretStr, AfterValidator(_check_smtp_url)] = SecretStr("")
+    mail_from: Annotated[str, AfterValidator(_check_address)] = ""
     trusted_proxies: Annotated[Names, AfterValidator(_check_proxies)] = ()
     max_body_bytes: Annotated[int, Field(ge=1024)] = 1_048_576
     web_threads: Annotated[int, Field(ge=1, le=1000)] = 10
