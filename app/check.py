@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -64,8 +65,10 @@ def _packages() -> Finding:
 
 def _data_dir(settings: Settings) -> Finding:
     path = settings.data_dir
-    if not settings.is_sqlite and not path.exists():
+    if not settings.keeps_files and not path.exists():
         return Finding("data", True, "nothing is kept in DATA_DIR")
+    with suppress(OSError):  # told below
+        path.mkdir(parents=True, exist_ok=True)
     if path.is_dir() and os.access(path, os.W_OK | os.X_OK):
         return Finding("data", True, f"{path} can be written")
     return Finding("data", False, f"DATA_DIR {path} can't be written: give it to the user that runs Duet")

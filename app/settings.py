@@ -173,6 +173,11 @@ class Settings(BaseSettings):
         return self.database.startswith("sqlite")
 
     @property
+    def keeps_files(self) -> bool:
+        """Whether the database lies in DATA_DIR, and not where DATABASE_URL says."""
+        return not self.database_url.get_secret_value()
+
+    @property
     def is_https(self) -> bool:
         """Whether people reach the site over https, so that cookies are `Secure`."""
         return self.public_url.startswith("https://")

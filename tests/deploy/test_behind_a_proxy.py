@@ -1,0 +1,154 @@
+"""Duet on https behind Caddy and behind nginx, with the configurations that `deploy/` offers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from tests.deploy.proxies import PERSON, PROXIES, Site, site
+from tests.duet import PASSWORD, ApiClient, Browser, messages
+
+#: What somebody might send to pass for another, or for somebody on another site.
+FORGED = {
+    "X-Forwarded-For": "203.0.113.9",
+    "X-Forwarded-Host": "evil.example",
+    "X-Forwarded-Proto": "http",
+    "X-Real-IP": "203.0.113.9",
+    "Forwarded": "for=203.0.113.9;host=evil.example;proto=http",
+    "X-Request-ID": "forged",
+}
+
+
+@pytest.fixture(scope="module", params=PROXIES)
+def https(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Duet behind each proxy, which it trusts."""
+    folder = tmp_path_factory.mktemp(request.param)
+    with site(PROXIES[request.param], folder, trusted_proxies=("127.0.0.1",)) as one:
+        yield one
+
+
+@pytest.fixture
+def email(https: Site) -> str:
+    """The address of an account of this test's own."""
+    address = f"{uuid4().hex}@example.com"
+    https.duet.make_user(address)
+    return address
+
+
+def addresses(api: ApiClient) -> list[str]:
+    """The addresses in the caller's list of sessions."""
+    return [one["ip"] for one in api.get("/api/users/me/sessions").json()]
+
+
+def test_the_session_cookie_is_bound_to_https_and_to_the_host(https: Site, email: str) -> None:
+    """The session cookie is `__Host-session`, `Secure`, `HttpOnly`, `SameSite=Lax`, before and after a login."""
+    with https.browser() as browser:
+        for answer in (browser.get("/login"), browser.log_in(email)):
+            name, _, attributes = answer.headers["Set-Cookie"].partition("=")
+            assert name == "__Host-session"
+            found = {part.strip() for part in attributes.split(";")[1:]}
+            assert {"Secure", "HttpOnly", "SameSite=Lax", "Path=/"} <= found
+            assert not [part for part in found if part.startswith("Domain")]
+
+
+def test_hsts_is_on_every_answer(https: Site) -> None:
+    """Pages, the API, files, health and errors of both halves carry HSTS."""
+    with https.browser() as browser:
+        for path in ("/login", "/api/users/me", "/nothing", "/api/nothing", "/static/duet.svg", "/healthz"):
+            assert browser.get(path).headers["Strict-Transport-Security"] == "max-age=63072000", path
+
+
+def test_sessions_carry_the_address_of_the_person(https: Site, email: str) -> None:
+    """Both halves note where the person is, not where the proxy is."""
+    with https.browser() as browser, https.api() as api:
+        assert browser.log_in(email).status_code == 303
+        assert api.log_in(email).status_code == 200
+        assert addresses(api) == [PERSON, PERSON]
+        assert PERSON in browser.get("/account/sessions").text
+
+
+def test_forged_proxy_headers_change_nothing(https: Site, email: str) -> None:
+    """What a client itself sends as a proxy would is not believed, neither the address nor the request id."""
+    with https.api(headers=FORGED) as api:
+        answer = api.log_in(email)
+        assert answer.status_code == 200
+        assert answer.headers["X-Request-ID"] != "forged"
+        assert addresses(api) == [PERSON]
+
+
+def test_forged_proxy_headers_past_the_proxy_change_nothing(https: Site, email: str) -> None:
+    """Who reaches Duet directly, and is no trusted proxy, can't choose an address."""
+    transport = httpx.HTTPTransport(local_address=PERSON)
+    with ApiClient(https.duet.url, headers=FORGED, transport=transport) as api:
+        assert api.log_in(email).status_code == 200
+        assert addresses(api) == [PERSON]
+
+
+def test_forms_of_this_site_alone_are_taken(https: Site, email: str) -> None:
+    """A form with the site's own `Origin` works; one of another site, of http or of Duet's own port does not."""
+    with https.browser() as browser:
+        form = {"email": email, "password": PASSWORD, "csrf_token": browser.csrf_token()}
+        for origin in ("https://evil.example", https.http_url, "null", https.url.replace("https", "http")):
+            answer = browser.post("/login", data=form, headers={"Origin": origin})
+            assert answer.status_code == 403, origin
+        forged = {**FORGED, "Origin": "https://evil.example"}
+        assert browser.post("/login", data=form, headers=forged).status_code == 403
+        forged = {**FORGED, "Origin": "http://evil.example"}
+        assert browser.post("/login", data=form, headers=forged).status_code == 403
+        assert browser.post("/login", data=form, headers={"Origin": https.url}).status_code == 303
+
+
+def test_redirects_and_links_stay_on_https(https: Site, email: str) -> None:
+    """From the first redirect to the page that was asked for, nothing names http, another host or Duet's port."""
+    with https.browser() as browser:
+        asked = browser.get("/account/sessions?from=mail")
+        assert messages(browser.get(asked.headers["Location"]).text) == ["Please log in."]
+        for answer in (asked, browser.log_in(email, next="/account/sessions?from=mail"), browser.log_out()):
+            assert answer.status_code == 303
+            target = httpx.URL(https.url).join(answer.headers["Location"])
+            assert (target.scheme, target.netloc.decode()) == ("https", urlsplit(https.url).netloc)
+        for path in ("/login", "/register"):
+            for link in re.findall(r'(?:href|src|action)="([^"]+)"', browser.get(path).text):
+                assert not link.startswith(("http:", "//")), link
+
+
+def test_a_proxy_leads_from_http_to_https(https: Site) -> None:
+    """Who types the address without https is sent on, path and query kept."""
+    answer = httpx.get(f"{https.http_url}/login?next=/account")
+    assert answer.status_code == 308
+    assert answer.headers["Location"].startswith("https://localhost")
+    assert answer.headers["Location"].endswith("/login?next=/account")
+
+
+def test_a_body_over_the_limit_is_refused_by_duet(https: Site) -> None:
+    """The proxies let a little too much through, so that the answer is Duet's own, as JSON on the API."""
+    with https.api() as api:
+        answer = api.post("/api/users", content=b"x" * 1_100_000, headers={"Content-Type": "application/json"})
+        assert (answer.status_code, answer.headers["Content-Type"]) == (413, "application/problem+json")
+
+
+@pytest.mark.parametrize("name", PROXIES)
+def test_without_trusted_proxies_nothing_is_believed(name: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A proxy that TRUSTED_PROXIES does not name is a client like any other; the site works all the same."""
+    with site(PROXIES[name], tmp_path_factory.mktemp(name)) as https:
+        https.duet.make_user()
+        with https.browser() as browser, https.api(headers=FORGED) as api:
+            form = {"email": "ada@example.com", "password": PASSWORD}
+            form["csrf_token"] = browser.csrf_token()
+            assert browser.post("/login", data=form, headers={"Origin": https.url}).status_code == 303
+            assert browser.cookies.get("__Host-session")
+            assert api.log_in().status_code == 200
+            assert addresses(api) == ["127.0.0.1", "127.0.0.1"]
+
+
+def test_the_cookie_is_secure_on_the_port_behind_the_proxy_too(https: Site) -> None:
+    """PUBLIC_URL decides, not the connection: past the proxy too the cookie is for https alone."""
+    with Browser(https.duet.url) as direct:
+        answer = direct.get("/login")
+        assert "Secure" in answer.headers["Set-Cookie"]
+        assert answer.headers["Strict-Transport-Security"]
