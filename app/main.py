@@ -146,6 +146,11 @@ async def open_auth(settings: Settings) -> AsyncIterator[Auth]:
 
 def open_configured_store(settings: Settings) -> Store:
     """The store that `settings` name, not opened yet. Raises `SettingsError`, which never quotes the URL."""
+    if settings.keeps_files:
+        try:
+            settings.data_dir.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SettingsError(f"DATA_DIR: can't make {settings.data_dir}: {error.strerror}") from None
     try:
         return open_store(settings.database)
     except ValueError as error:
