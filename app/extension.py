@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from app.auth.policy import PolicyError
 from app.secret_key import SettingsError
 from app.settings import Settings
 
@@ -63,3 +64,36 @@ def _load(name: str, settings: Settings) -> Extension:
     if not isinstance(extension, Extension):
         raise SettingsError(f"EXTENSIONS: {name} is a {type(extension).__name__}, not an Extension")
     return extension
+
+
+class Claims:
+    """Whose which part of the site is: the first word of a path belongs to Duet or to one extension.
+
+    Args:
+        root: what the paths are below, for messages: `/api`, or nothing for the pages.
+        own: Duet's words.
+    """
+
+    def __init__(self, root: str, own: Iterable[str]) -> None:
+        self._root = root
+        self._owners: dict[str, str | None] = dict.fromkeys(own)  # None is Duet, which is no extension's name
+        self._prefixes: set[str] = set()
+
+    def claim(self, prefix: str, name: str) -> None:
+        """Gives `prefix`, and the first word of it, to the extension `name`. Raises `PolicyError`."""
+        self.check(prefix, name)
+        plain = prefix.rstrip("/")
+        if plain in self._prefixes:
+            raise PolicyError(f"extension {name}: the prefix {self._root}{plain} is taken twice")
+        self._prefixes.add(plain)
+        self._owners[_first_word(prefix)] = name
+
+    def check(self, path: str, name: str) -> None:
+        """Raises `PolicyError` if `path` lies below what another owner has claimed."""
+        owner = self._owners.get(_first_word(path), name)
+        if owner != name:
+            raise PolicyError(f"extension {name}: {self._root}{path} belongs to {owner or 'Duet'} already")
+
+
+def _first_word(path: str) -> str:
+    return path.lstrip("/").partition("/")[0]

@@ -35,6 +35,7 @@ from app.settings import Settings, load
 from app.store import open_store
 from app.web.errors import draw_error
 from app.web.factory import create_pages, create_session_cookie, slow_pages
+from app.web.guard import check_sealed
 from app.web.static_files import static_mounts
 
 VERSION: Final = version("duet")
@@ -84,8 +85,9 @@ def create_app(settings: Settings | None = None, *, extensions: Sequence[Extensi
     @asynccontextmanager
     async def lifespan(root: FastAPI) -> AsyncIterator[dict[str, Any]]:
         """Opens everything in order and closes it in reverse; mounted apps have no lifespan of their own."""
-        check_covered(root.routes, sealed, where="")
-        check_covered(api.routes, [], where=PREFIX)
+        check_covered(root.router, sealed, where="")
+        check_covered(api.router, [], where=PREFIX)
+        check_sealed(pages, rules)
         async with AsyncExitStack() as stack:
             stack.callback(auth.passwords.close)
             await _start(store, auth, stack)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import socket
 import sys
@@ -11,9 +12,12 @@ from typing import Any, Final
 
 import click
 import uvicorn
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.auth.policy import PolicyError
 from app.main import create_app
 from app.protocol import DuetProtocol
+from app.secret_key import SettingsError
 from app.settings import Settings
 
 #: How long requests in flight may take after a SIGTERM, in seconds: less than the ten that container engines wait.
@@ -25,8 +29,14 @@ class PortTaken(Exception):
 
 
 def run(settings: Settings, *, host: str, port: int) -> None:
-    """Serves until it is told to stop. Raises what `create_app` raises, and `PortTaken`."""
-    app = create_app(settings)
+    """Serves until it is told to stop.
+
+    Raises:
+        SettingsError, PolicyError: what `create_app` raises, or the start of the app or of an extension.
+        PortTaken: somebody else listens there.
+        SystemExit: the start failed for another reason, which the log tells.
+    """
+    app = _Startup(create_app(settings))
     config = uvicorn.Config(
         app,
         http=DuetProtocol,
@@ -40,7 +50,50 @@ def run(settings: Settings, *, host: str, port: int) -> None:
     )
     # Bound before anything is opened: a port that is taken is told at once, and nothing else happens.
     sockets = _bind(host, port)
-    _Server(config, greet=lambda: _greet(settings, host, port)).run(sockets)
+    # What uvicorn says of a refused start would be a second line.
+    logging.getLogger("uvicorn.error").addFilter(lambda _: app.refusal is None)
+    try:
+        _Server(config, greet=lambda: _greet(settings, host, port)).run(sockets)
+    finally:
+        if app.refusal is not None:
+            raise app.refusal
+
+
+class _Startup:
+    """Keeps what refused the start, to be told in one line instead of a traceback in the log."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self.refusal: Exception | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            await self._app(scope, receive, send)
+            return
+        failure: Message | None = None
+
+        async def hold(message: Message) -> None:
+            nonlocal failure
+            if message["type"] == "lifespan.startup.failed":
+                failure = message  # its text is the traceback; what was raised is not known yet
+            else:
+                await send(message)
+
+        try:
+            await self._app(scope, receive, hold)
+        except Exception as error:
+            self.refusal = _refusal_in(error)
+            raise
+        finally:
+            if failure is not None:
+                await send(failure)
+
+
+def _refusal_in(error: BaseException) -> Exception | None:
+    """The refusal among what ended the lifespan, where a task group may have wrapped it."""
+    if isinstance(error, BaseExceptionGroup):
+        return next(filter(None, map(_refusal_in, error.exceptions)), None)
+    return error if isinstance(error, SettingsError | PolicyError) else None
 
 
 class _Server(uvicorn.Server):

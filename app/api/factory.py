@@ -12,7 +12,7 @@ from app.api.guard import include
 from app.api.routers import documentation, sessions, tokens, users
 from app.auth.policy import LOGIN, PUBLIC, PolicyError, Rule
 from app.auth.ports import Clock
-from app.extension import Extension
+from app.extension import Claims, Extension
 
 PREFIX: Final = "/api"
 _OWN: Final[tuple[APIRouter, ...]] = (tokens.router, sessions.router, users.router, documentation.router)
@@ -36,28 +36,24 @@ def create_api(*, version: str, clock: Clock, extensions: Sequence[Extension]) -
     )
     errors.add_handlers(api)
     rules: list[Rule] = []
-    prefixes = dict.fromkeys(("/auth", "/users", "/admin", "/docs", "/openapi.json"), "Duet")
+    claims = Claims(PREFIX, ("auth", "users", "admin", "docs", "openapi.json"))
     for router in _OWN:
         rules += include(api, router, prefix=PREFIX, clock=clock)
     for extension in extensions:
         for router in extension.routers:
-            _claim(prefixes, router.prefix, extension.name)
+            _claim(claims, router.prefix, extension.name)
             rules += include(api, router, prefix=PREFIX, clock=clock)
     api.rules = rules
     return api, rules
 
 
-def _claim(prefixes: dict[str, str], prefix: str, name: str) -> None:
-    """Raises `PolicyError` unless `prefix` is free for the extension `name`."""
+def _claim(claims: Claims, prefix: str, name: str) -> None:
     if not prefix:
         raise PolicyError(f"extension {name}: its router needs a prefix, such as /{name}")
-    first = "/" + prefix.split("/")[1]
-    owner = prefixes.get(prefix) or prefixes.get(first)
-    if owner is not None and owner != name:
-        raise PolicyError(f"extension {name}: the prefix {PREFIX}{prefix} belongs to {owner} already")
-    if prefix in prefixes:
-        raise PolicyError(f"extension {name}: two of its routers have the prefix {PREFIX}{prefix}")
-    prefixes[prefix] = name
+    if "{" in prefix.split("/")[1]:
+        # The first route that matches answers, so it would also answer for others' routes.
+        raise PolicyError(f"extension {name}: the prefix {PREFIX}{prefix} must begin with a fixed word")
+    claims.claim(prefix, name)
 
 
 class _Api(FastAPI):

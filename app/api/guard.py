@@ -7,6 +7,9 @@ start is what is served, and a route that somebody adds to a router later is ser
 
 from __future__ import annotations
 
+import inspect
+import re
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI
@@ -126,9 +129,10 @@ def _add(api: FastAPI, context: RouteContext, prefix: str) -> Guard:
     original = context.original_route
     path, endpoint = context.path, context.endpoint
     if path is None or endpoint is None or not isinstance(original, APIRoute | APIWebSocketRoute):
+        where = f"{prefix}{path}" if path else f"host {getattr(original, 'host', original)}"
         raise PolicyError(
-            f"{prefix}{path or ''}: a {type(original).__name__} can't be protected. Routers of Duet's take path "
-            "operations such as @router.get and @router.websocket."
+            f"{where}: a {type(original).__name__} can't be protected. Routers of Duet's take path operations "
+            "such as @router.get and @router.websocket."
         )
     if isinstance(original, APIWebSocketRoute):
         route = _GuardedWebSocketRoute(
@@ -149,18 +153,42 @@ def _guarded(route_class: type[APIRoute]) -> type[APIRoute]:
 
 
 def _refuse_what_is_not_copied(router: APIRouter) -> None:
-    if router.on_startup or router.on_shutdown:
-        raise PolicyError(
-            f"router {router.prefix or '/'}: its startup handlers would not run: use Extension.lifespan"
-        )
-    if getattr(router, "_low_priority_routes", None):
-        raise PolicyError(f"router {router.prefix or '/'}: its frontend can't be protected: use a Flask blueprint")
+    for one in _with_included(router):
+        name = f"router {one.prefix or router.prefix or '/'}"
+        if one.on_startup or one.on_shutdown or _has_lifespan(one.lifespan_context):
+            raise PolicyError(f"{name}: its startup handlers or lifespan would not run: use Extension.lifespan")
+        if getattr(one, "_low_priority_routes", None):
+            raise PolicyError(f"{name}: its frontend can't be protected: use a Flask blueprint")
+
+
+def _with_included(router: APIRouter) -> Iterator[APIRouter]:
+    yield router
+    for route in router.routes:
+        inner = getattr(route, "original_router", None)  # FastAPI's stand-in for an included router
+        if isinstance(inner, APIRouter):
+            yield from _with_included(inner)
+
+
+def _has_lifespan(context: Any) -> bool:
+    """Whether somebody gave a router a lifespan; FastAPI makes one for each, and merges those of the included."""
+    inner = inspect.unwrap(context)
+    if type(inner).__name__ == "_DefaultLifespan":
+        return False
+    if getattr(inner, "__qualname__", "").startswith("_merge_lifespan_context."):
+        return any(_has_lifespan(cell.cell_contents) for cell in inner.__closure__)
+    return True
 
 
 def _refuse_duplicates(api: FastAPI, route: Guard, name: str) -> None:
     others = [other for other in api.router.routes if isinstance(other, Guard) and other is not route]
-    if any(other.template == route.template and other.methods & route.methods for other in others):
+    pattern = _pattern(route.template)
+    if any(_pattern(other.template) == pattern and other.methods & route.methods for other in others):
         raise PolicyError(f"{name}: two endpoints answer it")
+
+
+def _pattern(template: str) -> str:
+    """The template without the names of its parameters: `/{a}` and `/{b}` are the same address."""
+    return re.sub(r"\{[^{}:]+", "{", template)
 
 
 def _name_of(endpoint: Any) -> str:
@@ -168,9 +196,10 @@ def _name_of(endpoint: Any) -> str:
     return f"{inner.__module__}.{getattr(inner, '__qualname__', type(inner).__name__)}"
 
 
-def check_covered(routes: list[BaseRoute], known: list[BaseRoute], *, where: str) -> None:
-    """Raises `PolicyError`, naming it, if something beside `known` and guarded routes is served by `routes`."""
-    for route in routes:
+def check_covered(router: APIRouter, known: Sequence[BaseRoute], *, where: str) -> None:
+    """Raises `PolicyError`, naming it, if `router` serves something beside `known` and guarded routes."""
+    for route in (*router.routes, *getattr(router, "_low_priority_routes", ())):
         if not isinstance(route, Guard) and not any(route is one for one in known):
-            path = getattr(route, "path", repr(route))
+            inner = next(iter_route_contexts([route]), None)
+            path = (inner and inner.path) or f" {type(route).__name__}"
             raise PolicyError(f"{where}{path}: it was added beside the policy's table, so nobody would guard it")

@@ -46,9 +46,12 @@ PUBLIC: Final = Policy(is_public=True)
 
 
 def public(endpoint: Endpoint) -> Endpoint:
-    """Opens an endpoint to everybody. It still learns who is there, if somebody is."""
-    setattr(endpoint, _MARK, PUBLIC)
-    return endpoint
+    """Opens an endpoint to everybody. It still learns who is there, if somebody is.
+
+    Raises:
+        PolicyError: the endpoint has another marker already.
+    """
+    return _mark(endpoint, PUBLIC)
 
 
 def require(*, role: str | None = None, fresh: timedelta | None = None) -> Callable[[Endpoint], Endpoint]:
@@ -57,14 +60,22 @@ def require(*, role: str | None = None, fresh: timedelta | None = None) -> Calla
     Args:
         role: a role that the caller's account must have.
         fresh: how long ago the password may have been proven, at most.
+
+    Raises:
+        PolicyError: the endpoint has another marker already; role and freshness go into one.
     """
     policy = Policy(role=role, fresh=fresh)
+    return lambda endpoint: _mark(endpoint, policy)
 
-    def mark(endpoint: Endpoint) -> Endpoint:
-        setattr(endpoint, _MARK, policy)
-        return endpoint
 
-    return mark
+def _mark(endpoint: Endpoint, policy: Policy) -> Endpoint:
+    known = vars(endpoint).get(_MARK)
+    if known is not None and known != policy:
+        # The outer one would silently win: a `@public` above a `@require(role=…)` would open the endpoint.
+        where = f"{endpoint.__module__}.{getattr(endpoint, '__qualname__', repr(endpoint))}"
+        raise PolicyError(f"{where}: it carries two markers, '{known}' and '{policy}': keep one")
+    setattr(endpoint, _MARK, policy)
+    return endpoint
 
 
 def decide(policy: Policy, caller: Caller, now: datetime) -> Principal | None:

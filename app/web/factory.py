@@ -12,12 +12,13 @@ from starlette.types import Scope
 from werkzeug.exceptions import HTTPException
 
 from app.auth.keys import Purpose
-from app.auth.policy import PolicyError, Rule
+from app.auth.policy import Rule
 from app.auth.service import Auth
 from app.bridge import Crossing, is_marked_slow
 from app.extension import Extension
 from app.settings import Settings
 from app.web import errors, words
+from app.web.blueprints import register_blueprints
 from app.web.context import Duet, Person
 from app.web.guard import guard
 from app.web.session import SessionCookie, SessionInterface
@@ -26,8 +27,6 @@ from app.web.views import account, admin, home
 from app.web.views import auth as login
 
 PRODUCT: Final = "Duet"
-#: What the root app serves beside the pages; a page there would never be reached.
-_RESERVED: Final = ("/api/", "/static/", "/healthz/", "/readyz/", "/metrics/", "/.well-known/")
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 
@@ -63,8 +62,7 @@ def create_pages(
     app.after_request(_never_cached)
     for blueprint in (home.blueprint, login.blueprint, account.blueprint, admin.create_blueprint(rules)):
         app.register_blueprint(blueprint)
-    for extension in extensions:
-        _register(app, extension)
+    register_blueprints(app, extensions)
     rules += guard(app)
     return app
 
@@ -113,20 +111,6 @@ def _never_cached(response: Response) -> Response:
     response.headers.setdefault("Cache-Control", "no-store")
     response.vary.add("Cookie")
     return response
-
-
-def _register(app: Flask, extension: Extension) -> None:
-    for blueprint in extension.blueprints:
-        taken = {other.url_prefix for other in app.blueprints.values() if other.url_prefix}
-        if blueprint.url_prefix in taken:
-            raise PolicyError(f"extension {extension.name}: the prefix {blueprint.url_prefix} is taken already")
-        try:
-            app.register_blueprint(blueprint)
-        except ValueError as error:
-            raise PolicyError(f"extension {extension.name}: blueprint {blueprint.name}: {error}") from error
-    for rule in app.url_map.iter_rules():
-        if rule.endpoint != "static" and f"{rule.rule}/".startswith(_RESERVED):
-            raise PolicyError(f"extension {extension.name}: {rule.rule} belongs to Duet and would not be reached")
 
 
 def slow_pages(app: Flask) -> Callable[[Scope], bool]:

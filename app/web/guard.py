@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -20,15 +21,17 @@ from app.web.session import ACCESS_TOKEN
 #: Where the template of the chosen route lies, for the access log.
 ROUTE: Final = "duet.route"
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_METHODS: Final = ("get", "head", "post", "put", "patch", "delete", "options")
 
 
 def build_table(app: Flask) -> tuple[dict[str, Policy], list[Rule]]:
     """The policy of every endpoint of `app`, and the rows of the table.
 
     Raises:
-        PolicyError: an endpoint has no view or an `async` one, a marker does not reach its endpoint, or two
-            endpoints answer the same call.
+        PolicyError: an endpoint has no view or an `async` one, a hook is `async`, a marker does not reach its
+            endpoint, or two endpoints answer the same call.
     """
+    _refuse_async_hooks(app)
     policies: dict[str, Policy] = {}
     rules: list[Rule] = []
     taken: dict[tuple[str, str], str] = {}
@@ -37,13 +40,13 @@ def build_table(app: Flask) -> tuple[dict[str, Policy], list[Rule]]:
         view = app.view_functions.get(url_rule.endpoint)
         if view is None:
             raise PolicyError(f"{name}: it has no view, so no policy covers it")
-        if inspect.iscoroutinefunction(view):
+        if any(map(inspect.iscoroutinefunction, _functions_of(view))):
             # It would run on a loop of its own, where drivers that belong to the server's loop break.
             raise PolicyError(f"{name}: a view can't be async; let it call wait() instead")
         # Flask adds OPTIONS to every rule, so two views of one path may well share it.
         methods = tuple(sorted((url_rule.methods or set()) - {"OPTIONS"}))
         for method in methods:
-            other = taken.setdefault((url_rule.rule, method), url_rule.endpoint)
+            other = taken.setdefault((_pattern(url_rule.rule), method), url_rule.endpoint)
             if other != url_rule.endpoint:
                 raise PolicyError(f"{name}: {other} answers {method} there already")
         policy = PUBLIC if _is_static(app, url_rule.endpoint) else policy_of(view, name=name)
@@ -52,11 +55,47 @@ def build_table(app: Flask) -> tuple[dict[str, Policy], list[Rule]]:
     return policies, rules
 
 
+def _functions_of(view: Any) -> Iterator[Any]:
+    """What Flask or a decorator calls for `view`: it, what it wraps, and the methods of its class."""
+    yield inspect.unwrap(view)
+    view_class = getattr(view, "view_class", None)
+    for name in ("dispatch_request", *_METHODS):
+        yield inspect.unwrap(getattr(view_class, name, _nothing))
+
+
+def _nothing() -> None: ...
+
+
+def _refuse_async_hooks(app: Flask) -> None:
+    for kind in (app.before_request_funcs, app.after_request_funcs, app.teardown_request_funcs):
+        hooks: Mapping[Any, Sequence[Callable[..., Any]]] = kind
+        for owner, functions in hooks.items():
+            for function in functions:
+                if inspect.iscoroutinefunction(inspect.unwrap(function)):
+                    name = getattr(function, "__qualname__", repr(function))
+                    raise PolicyError(f"pages: {name}, a hook of {owner or 'every page'}, can't be async")
+
+
+def _pattern(path: str) -> str:
+    """The path without the names of its variables: `/<int:a>` and `/<int:b>` are the same address."""
+    return re.sub(r"<(?:([^<>:]+):)?[^<>]+>", r"<\1>", path)
+
+
 def _is_static(app: Flask, endpoint: str) -> bool:
     """Whether Flask made `endpoint` itself, for a static folder; a view that is merely called so is none."""
     owner_name, _, view_name = endpoint.rpartition(".")
     owner = app.blueprints.get(owner_name) if owner_name else app
     return view_name == "static" and owner is not None and owner.has_static_folder
+
+
+def check_sealed(app: Flask, rules: Sequence[Rule]) -> None:
+    """Raises `PolicyError`, naming it, if `app` has a page that is not in the table: it came too late."""
+    known = {(rule.path, rule.endpoint) for rule in rules}
+    for url_rule in app.url_map.iter_rules():
+        if (url_rule.rule, url_rule.endpoint) not in known:
+            raise PolicyError(
+                f"page {url_rule.rule} ({url_rule.endpoint}): it was added beside the policy's table"
+            )
 
 
 def guard(app: Flask) -> list[Rule]:

@@ -27,15 +27,23 @@ class _VersionedFiles(StaticFiles):
         return response
 
 
+def static_paths(app: Flask) -> dict[str, str]:
+    """Where the static folders of `app` and its blueprints are served, by endpoint."""
+    owners = {"static": app, **{f"{name}.static": blueprint for name, blueprint in app.blueprints.items()}}
+    return {
+        rule.endpoint: rule.rule.removesuffix("/<path:filename>")
+        for rule in app.url_map.iter_rules()
+        if rule.endpoint in owners and owners[rule.endpoint].has_static_folder
+    }
+
+
 def static_mounts(app: Flask) -> list[Mount]:
     """A mount for every static folder of `app` and its blueprints."""
-    owners: list[tuple[Scaffold, str]] = [(app, "")]
-    owners += [(blueprint, blueprint.url_prefix or "") for blueprint in app.blueprints.values()]
     mounts = []
-    for owner, prefix in owners:
-        if owner.static_folder and owner.static_url_path is not None:
-            path = prefix.rstrip("/") + owner.static_url_path
-            mounts.append(Mount(path, _VersionedFiles(directory=owner.static_folder), name=f"{owner.name}.static"))
+    for endpoint, path in static_paths(app).items():
+        owner_name = endpoint.rpartition(".")[0]
+        owner: Scaffold = app.blueprints[owner_name] if owner_name else app
+        mounts.append(Mount(path, _VersionedFiles(directory=owner.static_folder), name=endpoint))
     return mounts
 
 
