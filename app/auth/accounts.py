@@ -142,7 +142,7 @@ class Accounts:
             reason = "unknown_address" if user is None else "disabled" if matches else "wrong_password"
             await self._audit.record("login_failed", client=client, user_id=user.id if user else "", detail=reason)
             raise InvalidCredentials()
-        return user if better is None else await self._upgrade(user, better)
+        return user if better is None else await self._upgrade(user, password, better)
 
     async def confirm_password(self, user_id: str, password: str, client: Client) -> User:
         """The user, if that is the password. Raises `WrongPassword`, `NotFound` or `TooBusy`."""
@@ -153,12 +153,17 @@ class Accounts:
             raise WrongPassword()
         return user
 
-    async def _upgrade(self, user: User, better_hash: str) -> User:
+    async def _upgrade(self, user: User, password: str, better_hash: str) -> User:
         """Replaces an outdated hash of the password that was just proven."""
         if await self._store.set_password_hash(user.id, better_hash, expected=user.password_hash):
             return dataclasses.replace(user, password_hash=better_hash)
-        # Another login was faster, or the password was changed: then `add_session` finds an unknown hash.
-        return await self._store.user_by_id(user.id) or user
+        # Another login was faster, or the password was changed: the one that was proven may be the old one. Where
+        # it is, the user stays as read before, and `add_session` refuses that hash.
+        current = await self._store.user_by_id(user.id)
+        if current is None:
+            return user
+        matches, _ = await self._passwords.verify(password, current.password_hash)
+        return current if matches else user
 
     # changing
 
@@ -179,7 +184,8 @@ class Accounts:
         """
         self._passwords.check(new, field="new_password")
         user = await self.confirm_password(principal.user_id, current, client)
-        await self._replace_password(user, new, keep=principal.session_id, client=client)
+        if not await self._replace_password(user, new, keep=principal.session_id, client=client):
+            raise WrongPassword()
 
     async def set_password(self, user_id: str, new: str, client: Client) -> None:
         """Replaces a user's password, for whoever runs the site, and ends all of the user's sessions.
@@ -188,15 +194,19 @@ class Accounts:
             NotFound: there is no such user.
             PasswordUnacceptable: `new` does not meet the rules.
         """
-        await self._replace_password(await self.get(user_id), new, keep=None, client=client)
+        # Again where the user changed it, or a login upgraded its hash, in between: this one has the last word.
+        while not await self._replace_password(await self.get(user_id), new, keep=None, client=client):
+            pass
 
-    async def _replace_password(self, user: User, new: str, *, keep: str | None, client: Client) -> None:
+    async def _replace_password(self, user: User, new: str, *, keep: str | None, client: Client) -> bool:
+        """Whether the password was still the one of `user`, and so was replaced."""
         new_hash = await self._passwords.hash(new)
         # The hash first, then the sessions: a login with the old password that slips in between is ended too.
         if not await self._store.set_password_hash(user.id, new_hash, expected=user.password_hash):
-            raise WrongPassword()
+            return False
         await self._end_sessions(user.id, PasswordChanged.code, keep=keep)
         await self._audit.record(PasswordChanged.code, client=client, user_id=user.id)
+        return True
 
     async def set_active(self, user_id: str, is_active: bool, client: Client) -> User:
         """Enables an account, or disables it, which ends its sessions. Raises `NotFound`."""
@@ -250,18 +260,29 @@ def parse_email(text: str) -> tuple[str, str]:
         parsed = validate_email(text.strip(), check_deliverability=False, globally_deliverable=False)
     except ValueError as error:  # EmailNotValidError, and what lone surrogates raise
         raise EmailInvalid() from error
-    local = unicodedata.normalize("NFKC", parsed.local_part).casefold()
+    # Normalised once more at the end: folding can take a text out of its normal form.
+    local = _nfkc(_nfkc(parsed.local_part).casefold())
+    if "@" in local:  # a full-width one: the normal form would be no address
+        raise EmailInvalid()
     domain = (parsed.ascii_domain or parsed.domain).lower()
     return parsed.normalized, f"{local}@{domain}"
+
+
+def _nfkc(text: str) -> str:
+    return unicodedata.normalize("NFKC", text)
 
 
 def parse_name(text: str) -> str:
     """A display name. Raises `NameInvalid` if it is too long, or would break a line or a terminal."""
     name = unicodedata.normalize("NFC", text).strip()
-    if len(name) > MAX_NAME_LENGTH or any(unicodedata.category(char) in _UNPRINTABLE for char in name):
+    if len(name) > MAX_NAME_LENGTH or any(
+        unicodedata.category(char) in _UNPRINTABLE or char in _REORDERING for char in name
+    ):
         raise NameInvalid()
     return name
 
 
 #: Control characters, surrogates, unassigned code points, line and paragraph separators.
 _UNPRINTABLE: Final = frozenset({"Cc", "Cs", "Cn", "Zl", "Zp"})
+#: Turn the order of what follows in a list or a log line (Unicode TR36: "trojan source"); no name needs them.
+_REORDERING: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")

@@ -54,6 +54,9 @@ class Passwords:
         """Raises `PasswordUnacceptable`, with the reason, if `password` may not be chosen. Hashes nothing."""
         if len(password) > MAX_LENGTH:
             raise PasswordUnacceptable(f"A password has at most {MAX_LENGTH:,} characters.", field=field)
+        if any("\ud800" <= char <= "\udfff" for char in password):
+            # Half of a pair, from a terminal or a script: it has no bytes to hash.
+            raise PasswordUnacceptable("A password is made of whole characters.", field=field)
         if len(_normal_form(password)) < self._min_length:
             raise PasswordUnacceptable(
                 f"A password has at least {self._min_length} characters. "

@@ -10,6 +10,7 @@ from app.auth.models import Principal, TokenPair
 from app.auth.ports import Clock
 from app.auth.revocations import Revocations
 from app.auth.sessions import Sessions
+from app.auth.tokens import LEEWAY
 
 
 class Renewals:
@@ -37,6 +38,13 @@ class Renewals:
         kept = self._kept.get(stale.session_id)
         if kept is not None and self._counts(kept.principal, stale):
             return kept
+        try:
+            return await self._join(stale)
+        except TokenNotCurrent:  # the rights changed while the store was asked: it knows them now
+            return await self._join(stale)
+
+    async def _join(self, stale: Principal) -> TokenPair:
+        """The outcome of the look-up that is under way for the session, or of a new one."""
         task = self._running.get(stale.session_id)
         if task is None:
             task = asyncio.create_task(self._sessions.renew(stale))
@@ -48,7 +56,9 @@ class Renewals:
         return renewed
 
     def _counts(self, kept: Principal, stale: Principal) -> bool:
-        if self._clock.now() >= kept.expires_at or kept.auth_time < stale.auth_time:
+        now = self._clock.now()
+        # One from the future (the clock stepped back) would outlive what the revocation list remembers.
+        if not kept.issued_at - LEEWAY <= now < kept.expires_at or kept.auth_time < stale.auth_time:
             return False
         try:
             self._revocations.check(kept)

@@ -1,0 +1,24 @@
+"""Fixtures for auth's own tests."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.auth.house import House, house_on
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    """Auth over SQLite."""
+    async with house_on(f"sqlite:///{tmp_path / 'duet.db'}") as one:
+        yield one
+
+
+@pytest.fixture
+async def each_house(database_url: str) -> AsyncIterator[House]:
+    """Auth over each kind of store."""
+    async with house_on(database_url) as one:
+        yield one

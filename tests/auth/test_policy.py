@@ -1,0 +1,228 @@
+"""The one decision, and the markers that lead to it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from flask.views import MethodView, View
+
+from app.auth.errors import AuthError, LoginStale, RoleMissing, SessionRevoked, StoreUnavailable, TokenMissing
+from app.auth.models import Caller, Principal
+from app.auth.policy import LOGIN, PUBLIC, Policy, PolicyError, decide, policy_of, public, require
+
+NOW = datetime(2030, 1, 1, 12, tzinfo=UTC)
+FRESH = timedelta(minutes=5)
+
+
+def somebody(*roles: str, age: timedelta = timedelta()) -> Caller:
+    """A caller with `roles`, who proved the password `age` ago."""
+    principal = Principal(
+        "user-1", "session-1", "api", frozenset(roles), "read write", NOW - age, ("pwd",), 1, "token-1", NOW, NOW
+    )
+    return Caller(principal)
+
+
+NOBODY = Caller(error=TokenMissing())
+
+
+def outcome(policy: Policy, caller: Caller) -> type[AuthError] | bool:
+    """The kind of refusal, else whether somebody is known."""
+    try:
+        return decide(policy, caller, NOW) is not None
+    except AuthError as refusal:
+        return type(refusal)
+
+
+@pytest.mark.parametrize(
+    ("policy", "caller", "expected"),
+    [
+        (PUBLIC, NOBODY, False),
+        (PUBLIC, somebody(), True),
+        (PUBLIC, Caller(error=SessionRevoked()), False),
+        (PUBLIC, Caller(error=StoreUnavailable()), False),
+        (LOGIN, NOBODY, TokenMissing),
+        (LOGIN, Caller(), TokenMissing),
+        (LOGIN, Caller(error=SessionRevoked()), SessionRevoked),
+        (LOGIN, Caller(error=StoreUnavailable()), StoreUnavailable),
+        (LOGIN, somebody(), True),
+        (Policy(role="admin"), NOBODY, TokenMissing),
+        (Policy(role="admin"), somebody(), RoleMissing),
+        (Policy(role="admin"), somebody("Admin", "administrator", "admin "), RoleMissing),
+        (Policy(role="admin"), somebody("editor", "admin"), True),
+        (Policy(fresh=FRESH), NOBODY, TokenMissing),
+        (Policy(fresh=FRESH), somebody(age=FRESH), True),
+        (Policy(fresh=FRESH), somebody(age=FRESH + timedelta(milliseconds=1)), LoginStale),
+        (Policy(fresh=timedelta(0)), somebody(age=timedelta(seconds=1)), LoginStale),
+        (Policy(role="admin", fresh=FRESH), somebody(age=timedelta(days=1)), RoleMissing),
+        (Policy(role="admin", fresh=FRESH), somebody("admin", age=timedelta(days=1)), LoginStale),
+        (Policy(role="admin", fresh=FRESH), somebody("admin"), True),
+    ],
+)
+def test_the_decision(policy: Policy, caller: Caller, expected: type[AuthError] | bool) -> None:
+    """Who may enter, for each kind of endpoint and of caller; the gate's reason is passed on."""
+    assert outcome(policy, caller) == expected
+
+
+@pytest.mark.parametrize("role", ["", "admin"])
+def test_an_empty_role_is_a_role(role: str) -> None:
+    """`require(role='')` opens nothing: nobody has it."""
+    assert outcome(Policy(role=role), somebody()) is RoleMissing
+
+
+def test_policies_name_themselves() -> None:
+    """As the start's messages and the admins' table show them."""
+    shown = [str(one) for one in (PUBLIC, LOGIN, Policy(role="admin"), Policy(role="a", fresh=FRESH))]
+    assert shown == ["public", "login", "role admin", "role a, password within 300 s"]
+
+
+# markers
+
+
+def view() -> str:
+    """An endpoint."""
+    return "here"
+
+
+def marked() -> Callable[[], str]:
+    """A fresh endpoint that only admins may call."""
+
+    @require(role="admin")
+    def secret() -> str:
+        return "secret"
+
+    return secret
+
+
+def honest(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A decorator as it should be."""
+
+    @functools.wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs)
+
+    return wrapper
+
+
+def forgetful(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A decorator that forgot `functools.wraps`."""
+
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs)
+
+    return wrapper
+
+
+class Wrapper:
+    """A decorator that is an object."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+
+    def __call__(self, *args: Any) -> Any:
+        """Calls what it wraps."""
+        return self.function(*args)
+
+
+class Unmarked(MethodView):
+    """A view class without a marker."""
+
+    def get(self) -> str:
+        """An endpoint."""
+        return "get"
+
+
+class OnMethod(MethodView):
+    """A view class with the marker where Flask never looks."""
+
+    @require(role="admin")
+    def post(self) -> str:
+        """Lost."""
+        return "post"
+
+
+class Inherits(OnMethod):
+    """The same, one class down."""
+
+
+class OnDispatch(View):
+    """The marker on the method that Flask's function calls."""
+
+    @require(role="admin")
+    def dispatch_request(self) -> str:
+        """Lost."""
+        return "dispatched"
+
+
+class OnClass(MethodView):
+    """A view class that is to be marked as a whole."""
+
+    def get(self) -> str:
+        """Not guarded by it."""
+        return "get"
+
+
+class ByDecorators(MethodView):
+    """A view class that is marked as Flask's documentation says."""
+
+    decorators = [require(role="admin")]  # noqa: RUF012 - as Flask has it
+
+    def get(self) -> str:
+        """Guarded."""
+        return "get"
+
+
+def test_an_endpoint_without_a_marker_needs_a_login() -> None:
+    """Forgetting is safe."""
+    assert policy_of(view, name="x") == LOGIN
+    for endpoint in (functools.partial(view), forgetful(view), Wrapper(view), Unmarked.as_view("x"), len):
+        assert policy_of(endpoint, name="x") == LOGIN
+
+
+def test_a_marker_that_reaches_the_endpoint_counts() -> None:
+    """Directly, outermost, under `functools.wraps`, or in a view class's `decorators`: no complaint."""
+    admin = Policy(role="admin")
+    assert policy_of(marked(), name="x") == admin
+    assert policy_of(honest(marked()), name="x") == admin
+    assert policy_of(honest(honest(marked())), name="x") == admin
+    assert policy_of(require(role="admin")(forgetful(view)), name="x") == admin
+    assert policy_of(require(role="admin")(Wrapper(view)), name="x") == admin
+    assert policy_of(ByDecorators.as_view("x"), name="x") == admin
+
+    @public
+    def open_to_all() -> str:
+        return "hello"
+
+    assert policy_of(honest(open_to_all), name="x") == PUBLIC
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        pytest.param(lambda: OnMethod.as_view("x"), id="method of a MethodView"),
+        pytest.param(lambda: Inherits.as_view("x"), id="inherited method"),
+        pytest.param(lambda: OnDispatch.as_view("x"), id="dispatch_request"),
+        pytest.param(lambda: require(role="admin")(OnClass).as_view("x"), id="the class itself"),
+        pytest.param(lambda: forgetful(marked()), id="decorator without wraps"),
+        pytest.param(lambda: forgetful(forgetful(marked())), id="two of them"),
+        pytest.param(lambda: honest(forgetful(marked())), id="wraps around one without"),
+        pytest.param(lambda: functools.partial(marked()), id="partial"),
+        pytest.param(lambda: functools.partial(forgetful(marked())), id="partial of a closure"),
+        pytest.param(lambda: Wrapper(marked()), id="object"),
+        pytest.param(lambda: public(forgetful(marked())), id="public over a lost one"),
+        pytest.param(lambda: forgetful(OnMethod().post), id="bound method"),
+    ],
+)
+def test_a_lost_marker_stops_the_start_by_name(endpoint: Callable[[], Any]) -> None:
+    """What the author marked and the framework would never see is an error, and never an open endpoint."""
+    with pytest.raises(PolicyError, match=r"^GET /vault: the marker"):
+        policy_of(endpoint(), name="GET /vault")
+
+
+def test_two_markers_on_one_endpoint_stop_the_start() -> None:
+    """Whichever of them is outermost: the author meant both, and only one would count."""
+    with pytest.raises(PolicyError, match="role admin"):
+        policy_of(require(role="user")(honest(marked())), name="GET /vault")

@@ -1,0 +1,126 @@
+"""The revocation list in memory: at once here, with the next poll elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from app.auth.errors import AccountDeleted, AccountDisabled, LoggedOut, RightsChanged, StoreUnavailable
+from app.auth.service import build_auth
+from tests.auth.house import API, House, config, counting, house_on
+from tests.duet import PASSWORD, SECRET
+
+EMAIL = "ada@example.com"
+
+
+async def test_before_the_first_poll_no_token_can_be_judged(house: House) -> None:
+    """A process that has not read the list does not guess: that would let a revoked token in."""
+    await house.make_user()
+    pair = await house.auth.sessions.log_in(EMAIL, PASSWORD, API)
+    starting = build_auth(config(), secrets=[SECRET], store=house.store, clock=house.clock)
+    try:
+        assert not starting.revocations.is_ready
+        with pytest.raises(StoreUnavailable):
+            starting.sessions.authenticate(pair.access_token)
+        await starting.revocations.poll()
+        assert starting.revocations.is_ready
+        starting.sessions.authenticate(pair.access_token)
+    finally:
+        starting.passwords.close()
+
+
+async def test_a_failed_poll_makes_nothing_ready(house: House, tmp_path: Path) -> None:
+    """While the store is away a starting process stays unready, and what a running one knows still holds."""
+    await house.make_user()
+    pair = await house.auth.sessions.log_in(EMAIL, PASSWORD, API)
+    await house.auth.sessions.log_out(pair.principal, API)
+    await house.store.close()
+    starting = build_auth(config(), secrets=[SECRET], store=house.store, clock=house.clock)
+    for auth in (starting, house.auth):
+        with pytest.raises(StoreUnavailable):
+            await auth.revocations.poll()
+    starting.passwords.close()
+    assert not starting.revocations.is_ready
+    with pytest.raises(LoggedOut):
+        house.auth.sessions.authenticate(pair.access_token)
+    await house.store.open()
+
+
+async def test_what_another_process_ended_is_seen_with_the_next_poll(database_url: str) -> None:
+    """A log-out, a disabling, a deletion and new roles, on either store."""
+    async with house_on(database_url) as here, house_on(database_url, clock=here.clock) as there:
+        users = [await here.make_user(f"user{number}@example.com") for number in range(4)]
+        pairs = [await here.auth.sessions.log_in(user.email, PASSWORD, API) for user in users]
+        for pair in pairs:
+            there.auth.sessions.authenticate(pair.access_token)
+        await here.auth.sessions.log_out(pairs[0].principal, API)
+        await here.auth.accounts.set_active(users[1].id, False, API)
+        await here.auth.accounts.delete(users[2].id, API)
+        await here.auth.accounts.set_roles(users[3].id, ["admin"], API)
+        here.clock.step(seconds=1)
+        await there.auth.revocations.poll()
+        for house in (here, there):
+            for pair, kind in zip(pairs, (LoggedOut, AccountDisabled, AccountDeleted, RightsChanged), strict=True):
+                with pytest.raises(kind):
+                    house.auth.sessions.authenticate(pair.access_token)
+
+
+async def test_a_revocation_that_became_visible_late_is_not_missed(database_url: str) -> None:
+    """Each poll looks ten seconds behind the last: for clocks that differ, and for slow writes."""
+    async with house_on(database_url) as here, house_on(database_url, clock=here.clock) as there:
+        await here.make_user()
+        pair = await here.auth.sessions.log_in(EMAIL, PASSWORD, API)
+        here.clock.step(minutes=2)
+        await there.auth.revocations.poll()
+        here.clock.step(seconds=-9)  # the other container's clock
+        await here.auth.sessions.log_out(pair.principal, API)
+        here.clock.step(seconds=10)
+        await there.auth.revocations.poll()
+        with pytest.raises(LoggedOut):
+            there.auth.sessions.authenticate(pair.access_token)
+
+
+async def test_a_restart_learns_what_was_ended_before_it(house: House) -> None:
+    """The first poll reads as far back as an access token can be old."""
+    await house.make_user()
+    pair = await house.auth.sessions.log_in(EMAIL, PASSWORD, API)
+    await house.auth.sessions.log_out(pair.principal, API)
+    house.clock.step(minutes=14, seconds=59)
+    async with counting(house) as (restarted, _):
+        with pytest.raises(LoggedOut):
+            restarted.sessions.authenticate(pair.access_token)
+
+
+async def test_new_rights_end_older_tokens_and_no_newer_ones(house: House) -> None:
+    """Within the same second too: a counter tells before from after, where `iat` could not."""
+    user = await house.make_user()
+    before = await house.auth.sessions.log_in(EMAIL, PASSWORD, API)
+    await house.auth.accounts.set_roles(user.id, ["editor"], API)
+    after = await house.auth.sessions.log_in(EMAIL, PASSWORD, API)
+    await house.auth.revocations.poll()
+    with pytest.raises(RightsChanged):
+        house.auth.sessions.authenticate(before.access_token)
+    assert house.auth.sessions.authenticate(after.access_token).roles == {"editor"}
+    assert (before.principal.rights_version, after.principal.rights_version) == (1, 2)
+    # A late poll, or an older change from elsewhere, takes nothing back.
+    house.auth.revocations.add_rights(user.id, 1, at=house.clock.now())
+    with pytest.raises(RightsChanged):
+        house.auth.sessions.authenticate(before.access_token)
+
+
+async def test_what_no_token_can_outlive_is_forgotten(house: House) -> None:
+    """The list stays small: an entry goes when every token it speaks of has run out, and not before."""
+    user = await house.make_user()
+    pair = await house.auth.sessions.log_in(EMAIL, PASSWORD, API)
+    await house.auth.sessions.log_out(pair.principal, API)
+    await house.auth.accounts.set_roles(user.id, [], API)
+    revocations = house.auth.revocations
+    house.clock.step(minutes=15)
+    await revocations.poll()
+    assert (len(revocations._sessions), len(revocations._rights)) == (1, 1)
+    house.clock.step(seconds=11)
+    await revocations.poll()
+    house.clock.step(seconds=11)
+    await revocations.poll()
+    assert (len(revocations._sessions), len(revocations._rights)) == (0, 0)
