@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from http import HTTPStatus
 from typing import Any, Final
 
 from fastapi import FastAPI, Request, Response
@@ -21,6 +20,7 @@ from app.auth.errors import (
     LoginStale,
     NotAuthenticated,
     NotFound,
+    RoleMissing,
     TokenMissing,
     TryLater,
 )
@@ -79,7 +79,7 @@ def _headers(error: AuthError) -> dict[str, str]:
     if isinstance(error, LoginStale):  # RFC 9470 section 3
         max_age = int(error.max_age.total_seconds())
         return {"WWW-Authenticate": f'Bearer error="insufficient_user_authentication", max_age="{max_age}"'}
-    if status_of(error) == HTTPStatus.FORBIDDEN:
+    if isinstance(error, RoleMissing):  # not every 403 is about rights: a wrong password, a closed registration
         return {"WWW-Authenticate": 'Bearer error="insufficient_scope"'}
     return {}
 

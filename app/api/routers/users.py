@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Awaitable
+from typing import Any, Final, TypeVar
 
 from fastapi import APIRouter, status
 
 from app.api.deps import CurrentAuth, CurrentClient, CurrentPrincipal
 from app.api.schemas import Deletion, NewUser, PasswordChange, Problem, Profile, UserOut
+from app.auth.errors import AccountDeleted, NotFound
 from app.auth.policy import public
+
+T = TypeVar("T")
 
 router = APIRouter(prefix="/users", tags=["users"])
 
@@ -30,13 +34,13 @@ async def register(new: NewUser, auth: CurrentAuth, client: CurrentClient) -> Us
 @router.get("/me")
 async def read_me(principal: CurrentPrincipal, auth: CurrentAuth) -> UserOut:
     """The caller's account."""
-    return UserOut.of(await auth.accounts.get(principal.user_id))
+    return UserOut.of(await _of_caller(auth.accounts.get(principal.user_id)))
 
 
 @router.patch("/me", responses=_INVALID)
 async def change_me(profile: Profile, principal: CurrentPrincipal, auth: CurrentAuth) -> UserOut:
     """Changes the caller's name."""
-    return UserOut.of(await auth.accounts.rename(principal.user_id, profile.name))
+    return UserOut.of(await _of_caller(auth.accounts.rename(principal.user_id, profile.name)))
 
 
 @router.delete("/me", status_code=status.HTTP_204_NO_CONTENT, responses=_WRONG_PASSWORD)
@@ -44,7 +48,7 @@ async def delete_me(
     proof: Deletion, principal: CurrentPrincipal, auth: CurrentAuth, client: CurrentClient
 ) -> None:
     """Deletes the caller's account for good."""
-    await auth.accounts.delete_own(principal, proof.password, client)
+    await _of_caller(auth.accounts.delete_own(principal, proof.password, client))
 
 
 @router.post("/me/password", status_code=status.HTTP_204_NO_CONTENT, responses=_WRONG_PASSWORD)
@@ -52,4 +56,15 @@ async def change_password(
     change: PasswordChange, principal: CurrentPrincipal, auth: CurrentAuth, client: CurrentClient
 ) -> None:
     """Replaces the caller's password; every other session of theirs ends."""
-    await auth.accounts.change_password(principal, change.current_password, change.new_password, client)
+    await _of_caller(
+        auth.accounts.change_password(principal, change.current_password, change.new_password, client)
+    )
+
+
+async def _of_caller(work: Awaitable[T]) -> T:
+    """The result of `work` on the caller's own account. If another container deleted that a moment ago, the
+    caller is nobody any more (401), rather than their account something that is not there (404)."""
+    try:
+        return await work
+    except NotFound:
+        raise AccountDeleted() from None
