@@ -7,7 +7,9 @@ import logging
 import os
 import socket
 import sys
+import threading
 from collections.abc import Callable
+from types import FrameType
 from typing import Any, Final
 
 import click
@@ -22,6 +24,8 @@ from app.settings import Settings
 
 #: How long requests in flight may take after a SIGTERM, in seconds: less than the ten that container engines wait.
 GRACEFUL_SECONDS: Final = 8
+#: When the process leaves whatever still runs, a view in its thread say, in seconds after the signal.
+LAST_SECONDS: Final = 9.5
 
 
 class PortTaken(Exception):
@@ -97,16 +101,37 @@ def _refusal_in(error: BaseException) -> Exception | None:
 
 
 class _Server(uvicorn.Server):
-    """Greets when it answers, not before."""
+    """Greets when it answers, not before, and ends in time when it is told to."""
 
     def __init__(self, config: uvicorn.Config, *, greet: Callable[[], None]) -> None:
         super().__init__(config)
         self._greet = greet
+        self._last_resort = threading.Timer(LAST_SECONDS, _leave)
+        self._last_resort.daemon = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
             self._greet()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Hears a signal, and sees to it that the process does end: a thread can't be stopped from outside."""
+        if not self.should_exit:
+            self._last_resort.start()
+        super().handle_exit(sig, frame)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Ends what is served. Who was told to stop, and did, ends with 0 and not by the signal, as uvicorn would:
+
+        process 1 of a container can't, and no terminal says 'Aborted'.
+        """
+        await super().shutdown(sockets)
+        self._captured_signals.clear()
+
+
+def _leave() -> None:
+    click.echo("duet: something did not end in time and was cut off", err=True)
+    os._exit(1)
 
 
 def _bind(host: str, port: int) -> list[socket.socket]:

@@ -10,6 +10,9 @@ from app.bridge.exchange import Exchange, WSGIApp
 from app.bridge.pool import ClientGone, Pool, PoolFull
 from app.edge import Refuse
 
+#: How long a view may go on after the server stopped, in seconds.
+CLOSING_SECONDS = 1
+
 BUSY = "Too many people are asking for pages at this moment. Please try again."
 
 
@@ -90,6 +93,10 @@ class PagesApp:
         await send({"type": "http.response.start", "status": 503, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else content})
 
-    async def aclose(self) -> None:
-        """Wait for the views under way, and end the threads. The last word: nothing is served after it."""
-        await asyncio.gather(self._quick.aclose(), self._slow.aclose())
+    async def aclose(self, seconds: float = CLOSING_SECONDS) -> None:
+        """End the threads, and wait for the views under way. The last word: nothing is served after it.
+
+        Args:
+            seconds: how long to wait at most. What the server gave up already had its time.
+        """
+        await asyncio.gather(self._quick.aclose(seconds), self._slow.aclose(seconds))

@@ -32,6 +32,7 @@ class Pool:
 
     def __init__(self, name: str, *, threads: int, max_queued: int) -> None:
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix=name)
+        self._running: set[Future[Any]] = set()
         self._free = asyncio.Semaphore(threads)
         self._max_queued = max_queued
         self._queued = 0
@@ -58,6 +59,8 @@ class Pool:
         except BaseException:
             self._free.release()
             raise
+        self._running.add(future)
+        future.add_done_callback(self._running.discard)
         try:
             return await asyncio.wrap_future(future)
         finally:
@@ -94,6 +97,8 @@ class Pool:
 
         future.add_done_callback(release)
 
-    async def aclose(self) -> None:
-        """Wait for what runs, and end the threads."""
-        await asyncio.get_running_loop().run_in_executor(None, self._executor.shutdown)
+    async def aclose(self, seconds: float) -> None:
+        """End the threads, and wait for what runs, `seconds` at most: no thread can be ended from outside."""
+        self._executor.shutdown(wait=False)
+        if running := [asyncio.wrap_future(future) for future in tuple(self._running)]:
+            await asyncio.wait(running, timeout=seconds)

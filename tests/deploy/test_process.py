@@ -1,0 +1,124 @@
+"""`duet serve` as a process: what it says, what it makes of a port that is taken, and how it ends."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.deploy.process import Served, duet, served
+
+#: A team's route and page that take a while. Each says when it is being run.
+SLOW = """
+import asyncio, time
+from pathlib import Path
+from fastapi import APIRouter
+from flask import Blueprint
+from app.auth.policy import public
+from app.extension import Extension
+
+router = APIRouter(prefix="/slow")
+pages = Blueprint("slow", __name__, url_prefix="/slow")
+
+@router.get("/{seconds}")
+@public
+async def route(seconds: float) -> str:
+    Path("entered").touch()
+    await asyncio.sleep(seconds)
+    return "done"
+
+@pages.get("/<float:seconds>")
+@public
+def page(seconds: float) -> str:
+    Path("entered").touch()
+    time.sleep(seconds)
+    return "done"
+
+extension = Extension("slow", routers=[router], blueprints=[pages])
+"""
+
+
+@pytest.fixture
+def ask(tmp_path: Path) -> Callable[[Served, str], list[httpx.Response]]:
+    """Asks for a slow path in a thread, and returns once it is being run; the answer comes into the list."""
+
+    def ask(one: Served, path: str) -> list[httpx.Response]:
+        answers: list[httpx.Response] = []
+
+        # Who is cut off gets no answer, which the empty list says.
+        def get() -> None:
+            with contextlib.suppress(httpx.TransportError):
+                answers.append(httpx.get(f"{one.url}{path}", timeout=30))
+
+        (tmp_path / "entered").unlink(missing_ok=True)
+        threading.Thread(target=get).start()
+        deadline = time.monotonic() + 10
+        while not (tmp_path / "entered").exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        return answers
+
+    return ask
+
+
+def test_the_terminal_tells_where_everything_is(tmp_path: Path) -> None:
+    """A few lines name the pages, the API's docs and the data, once they are there."""
+    with served(tmp_path) as one:
+        assert httpx.get(f"{one.url}/login").status_code == 200
+        assert httpx.get(f"{one.url}/api/docs").status_code == 200
+        text = one.log.read_text()
+    assert f"Duet      {one.url}\n" in text
+    assert f"API docs  {one.url}/api/docs\n" in text
+    assert f"Data      {tmp_path / 'data'}\n" in text
+
+
+def test_a_taken_port_is_told_in_one_line(tmp_path: Path) -> None:
+    """A second Duet on the same port says so, greets nobody and ends with exit code 1."""
+    with served(tmp_path) as one:
+        result = duet(tmp_path, "serve", "--port", str(one.port))
+    assert result.returncode == 1
+    assert result.stderr.count("\n") == 1
+    assert f"port {one.port}" in result.stderr
+
+
+@pytest.mark.parametrize("path", ["/api/slow/1", "/slow/1.0"])
+def test_sigterm_lets_a_request_in_flight_finish(
+    path: str, tmp_path: Path, ask: Callable[[Served, str], list[httpx.Response]]
+) -> None:
+    """A route and a page that are being run when the process is told to stop are answered in full."""
+    (tmp_path / "slow.py").write_text(SLOW)
+    with served(tmp_path, EXTENSIONS="slow:extension") as one:
+        answers = ask(one, path)
+        one.process.send_signal(signal.SIGTERM)
+        assert one.process.wait(10) == 0
+        assert [answer.status_code for answer in answers] == [200]
+        assert "done" in answers[0].text
+
+
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+def test_an_idle_process_ends_at_once_and_cleanly(stop: signal.Signals, tmp_path: Path) -> None:
+    """Told to stop, by an engine or by Ctrl+C, it ends with exit code 0 and without a word of complaint."""
+    with served(tmp_path) as one, httpx.Client() as client:
+        client.get(f"{one.url}/login")  # a connection that stays open holds nothing up
+        said = one.log.read_text()
+        one.process.send_signal(stop)
+        assert one.process.wait(3) == 0
+        assert one.log.read_text() == said
+
+
+def test_sigterm_waits_for_nobody_longer_than_a_container_engine_does(
+    tmp_path: Path, ask: Callable[[Served, str], list[httpx.Response]]
+) -> None:
+    """A route and a page that take too long are cut off, so that the process ends by itself within ten seconds."""
+    (tmp_path / "slow.py").write_text(SLOW)
+    with served(tmp_path, EXTENSIONS="slow:extension") as one:
+        ask(one, "/api/slow/60")
+        ask(one, "/slow/60.0")
+        one.process.send_signal(signal.SIGTERM)
+        one.process.wait(10)

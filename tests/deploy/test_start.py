@@ -1,0 +1,131 @@
+"""What stops the start: with exit code 2 and one line that names the variable, and never shows a secret."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from tests.deploy.process import duet, served
+from tests.duet import SECRET
+
+#: A malformed value for every setting. What stands in a value after 'hush' must not be shown.
+MALFORMED = [
+    ("DATA_DIR", "a-file"),
+    ("SECRET_KEY", "hush-too-short"),
+    ("SECRET_KEY", "supersecret"),
+    ("SECRET_KEY", "changeme" * 5),
+    ("SECRET_KEY", "a" * 40),
+    ("SECRET_KEY_FALLBACKS", f"{SECRET},hush-too-short"),
+    ("DATABASE_URL", "postgres://ada:hush@db/duet"),
+    ("DATABASE_URL", "sqlite://hush.db"),
+    ("DATABASE_URL", "mongodb://ada:hush@db:port/duet"),
+    ("DATABASE_URL", "mongodb://"),
+    ("PUBLIC_URL", "duet.example.com"),
+    ("PUBLIC_URL", "ftp://duet.example.com"),
+    ("PUBLIC_URL", "https://duet.example.com/path"),
+    ("PUBLIC_URL", "https://duet.example.com:port"),
+    ("PUBLIC_URL", "https://ada:hush@duet.example.com"),
+    ("ACCESS_TOKEN_MINUTES", "0"),
+    ("ACCESS_TOKEN_MINUTES", "nan"),
+    ("REFRESH_TOKEN_DAYS", "-1"),
+    ("SESSION_MAX_DAYS", "inf"),
+    ("REFRESH_GRACE_SECONDS", "31"),
+    ("BCRYPT_ROUNDS", "17"),
+    ("BCRYPT_ROUNDS", "twelve"),
+    ("PASSWORD_MIN_LENGTH", "7"),
+    ("REGISTRATION", "sometimes"),
+    ("REQUIRE_VERIFIED_EMAIL", "maybe"),
+    ("SMTP_URL", "http://ada:hush@mail.example.com"),
+    ("SMTP_URL", "smtp://ada:hush@mail.example.com:port"),
+    ("MAIL_FROM", "nobody"),
+    ("TRUSTED_PROXIES", "10.0.0.0/8,proxy"),
+    ("MAX_BODY_BYTES", "1MB"),
+    ("WEB_THREADS", "0"),
+    ("HASH_THREADS", "0"),
+    ("RATE_LIMITS", "some"),
+    ("EXTENSIONS", "notes"),
+    ("EXTENSIONS", "no.such.module:extension"),
+    ("LOG_FORMAT", "xml"),
+    ("LOG_LEVEL", "loud"),
+    ("TESTING", "perhaps"),
+]
+
+
+def assert_stopped(folder: Path, name: str, **variables: str) -> str:
+    """Asserts that the start stops as it should, and returns the line."""
+    result = duet(folder, "serve", **variables)
+    assert result.returncode == 2, result.stderr
+    assert result.stdout == ""
+    assert result.stderr.startswith(f"duet: {name}")
+    assert result.stderr.count("\n") == 1
+    assert "hush" not in result.stderr
+    return result.stderr
+
+
+@pytest.mark.parametrize(("name", "value"), MALFORMED)
+def test_a_malformed_setting_stops_the_start(name: str, value: str, tmp_path: Path) -> None:
+    """A value that can't be what somebody wanted is told in one line."""
+    (tmp_path / "a-file").touch()
+    assert_stopped(tmp_path, name, **{"SECRET_KEY": SECRET, name: value})
+
+
+def test_every_setting_is_tried() -> None:
+    """The list above has every setting there is."""
+    from app.settings import Settings
+
+    assert {name for name, _ in MALFORMED} == {field.upper() for field in Settings.model_fields}
+
+
+def test_quick_hashes_are_for_tests_alone(tmp_path: Path) -> None:
+    """Fewer than ten rounds of bcrypt are refused without TESTING=1."""
+    assert_stopped(tmp_path, "BCRYPT_ROUNDS", BCRYPT_ROUNDS="4", TESTING="0")
+
+
+def test_mongodb_needs_a_secret(tmp_path: Path) -> None:
+    """Where several containers may share the database, none makes a secret of its own."""
+    assert_stopped(tmp_path, "SECRET_KEY", DATABASE_URL="mongodb://127.0.0.1:1/duet")
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "SECRET_KEY_FALLBACKS", "DATABASE_URL", "SMTP_URL"])
+def test_a_secret_file_is_read_or_stops_the_start(name: str, tmp_path: Path) -> None:
+    """A file that is missing, that is given beside the value itself, or that holds rubbish stops the start."""
+    file = tmp_path / "secret"
+    assert_stopped(tmp_path, f"{name}_FILE", **{f"{name}_FILE": str(file)})
+    file.write_text("hush")
+    assert_stopped(tmp_path, name, **{f"{name}_FILE": str(file)})
+    assert_stopped(tmp_path, name, **{f"{name}_FILE": str(file), name: "something"})
+
+
+def test_a_damaged_secret_in_the_data_folder_stops_the_start(tmp_path: Path) -> None:
+    """A kept secret that was cut short is not replaced in silence: that would log everybody out."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "secret.key").write_text("hush")
+    assert_stopped(tmp_path, "DATA_DIR")
+    assert (tmp_path / "data" / "secret.key").read_text() == "hush"
+
+
+def test_settings_are_read_from_the_env_file_too(tmp_path: Path) -> None:
+    """`.env` in the folder of the start counts, and the environment outweighs it."""
+    (tmp_path / ".env").write_text("REGISTRATION=sometimes\n")
+    assert_stopped(tmp_path, "REGISTRATION")
+    assert duet(tmp_path, "check", REGISTRATION="open").returncode == 0
+
+
+def test_the_first_start_makes_a_secret_for_its_owner_alone(tmp_path: Path) -> None:
+    """Secret and database are made with the first start, readable by nobody else, and kept by the next."""
+    with served(tmp_path):
+        kept = (tmp_path / "data" / "secret.key").read_text()
+    assert len(kept.strip()) >= 32
+    for name in ("secret.key", "duet.db"):
+        assert stat.S_IMODE((tmp_path / "data" / name).stat().st_mode) == 0o600, name
+    with served(tmp_path):
+        assert (tmp_path / "data" / "secret.key").read_text() == kept
+
+
+def test_a_data_folder_is_made_with_a_given_secret_too(tmp_path: Path) -> None:
+    """With SECRET_KEY set there is no secret to keep, and the database still finds its folder."""
+    with served(tmp_path, SECRET_KEY=SECRET):
+        assert (tmp_path / "data" / "duet.db").exists()
+        assert not (tmp_path / "data" / "secret.key").exists()
