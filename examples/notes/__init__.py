@@ -1,0 +1,21 @@
+"""Notes of each user: pages and an API over the same data. `EXTENSIONS=examples.notes:extension` adds them."""
+
+from __future__ import annotations
+
+from app.extension import Extension, NavLink
+from app.settings import Settings
+from examples.notes.notebook import Notebook
+from examples.notes.pages import create_blueprint
+from examples.notes.routes import create_router
+
+
+def extension(settings: Settings) -> Extension:
+    """The extension, over a database of its own in `DATA_DIR`."""
+    notebook = Notebook(settings.data_dir / "notes.db")
+    return Extension(
+        "notes",
+        blueprints=[create_blueprint(notebook)],
+        routers=[create_router(notebook)],
+        nav_links=[NavLink("/notes", "Notes")],
+        lifespan=notebook.open,
+    )
