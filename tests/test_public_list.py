@@ -1,0 +1,67 @@
+"""Everything that is public, written out: whoever opens an endpoint has to write it down here as well."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from app.auth.policy import Rule
+from app.main import create_app
+from app.testing import make_settings
+from examples.notes import extension
+
+PUBLIC: Final = {
+    # The pages on the way to a login, and from it.
+    "GET,HEAD,POST /login",
+    "GET,HEAD,POST /register",
+    "POST /logout",
+    # Stylesheet and icon.
+    "GET,HEAD /static/<path:filename>",
+    # Getting, and giving back, tokens; making an account.
+    "POST /api/auth/token",
+    "POST /api/auth/revoke",
+    "POST /api/users",
+    # The API's description.
+    "GET /api/openapi.json",
+    "GET /api/docs",
+    "GET /api/docs/{name}",
+    # For whoever runs Duet: whether it lives.
+    "GET,HEAD /healthz",
+    "GET,HEAD /readyz",
+}
+
+#: What asks for more than a login.
+ADMINS: Final = {"GET,HEAD /admin/routes": "role admin"}
+
+
+def _described(rule: Rule) -> str:
+    return f"{','.join(rule.methods)} {rule.path}"
+
+
+def test_the_public_list_is_complete(tmp_path: Path) -> None:
+    """The table's public rows are these, and no others."""
+    rules = create_app(make_settings(tmp_path)).state.rules
+    assert {_described(rule) for rule in rules if rule.policy.is_public} == PUBLIC
+
+
+def test_what_asks_for_more_than_a_login(tmp_path: Path) -> None:
+    """The rows with a role or a freshness are these, so that none is lost unnoticed."""
+    rules = create_app(make_settings(tmp_path)).state.rules
+    assert {
+        _described(rule): str(rule.policy) for rule in rules if str(rule.policy) not in ("public", "login")
+    } == ADMINS
+
+
+def test_an_extension_adds_what_it_marks_and_its_files(tmp_path: Path) -> None:
+    """The notes example opens one page and its static folder, and nothing else."""
+    settings = make_settings(tmp_path)
+    rules = create_app(settings, extensions=[extension(settings)]).state.rules
+    added = {_described(rule) for rule in rules if rule.policy.is_public} - PUBLIC
+    assert added == {"GET,HEAD /notes/about", "GET,HEAD /notes/static/<path:filename>"}
+
+
+def test_the_table_has_every_endpoint_once(tmp_path: Path) -> None:
+    """No address and method has two rows, on either half."""
+    rules = create_app(make_settings(tmp_path)).state.rules
+    calls = [(rule.path, method) for rule in rules for method in rule.methods]
+    assert len(calls) == len(set(calls)) > 30
