@@ -131,7 +131,7 @@ class Login:
         return Client(self.session.client_id)
 
     def issue(self, *, ago: int = 0, proven_ago: int = 0, issuer: str | None = None) -> str:
-        """A token of this session as issued `ago` minutes ago; the password was proven `proven_ago` minutes ago."""
+        """A token of this session as of `ago` minutes ago; the password was proven `proven_ago` minutes ago."""
         auth = self.duet.auth
         now = auth.clock.now()
         tokens = AccessTokens(
