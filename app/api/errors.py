@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Any, Final
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
 from app.api.problems import Headers, oauth_error, problem
@@ -118,10 +120,21 @@ def _pointer(location: Sequence[str | int]) -> str:
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     detail = _SENTENCES.get(error.status_code, error.detail)
-    if _speaks_oauth(request):
-        return oauth_error(error.status_code, "invalid_request", detail, headers=error.headers)
     headers: Headers | None = error.headers
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers = {**(headers or {}), "Allow": _allowed(request)}
+    if _speaks_oauth(request):
+        return oauth_error(error.status_code, "invalid_request", detail, headers=headers)
     return problem(error.status_code, detail, headers=headers)
+
+
+def _allowed(request: Request) -> str:
+    """Every method of this address. The router names those of the first route alone (RFC 9110 section 10.2.1)."""
+    methods: set[str] = set()
+    for route in request.app.routes:
+        if route.matches(request.scope)[0] is not Match.NONE:
+            methods |= getattr(route, "methods", None) or set()
+    return ", ".join(sorted(methods))
 
 
 _SENTENCES: Final = {

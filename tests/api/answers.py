@@ -1,0 +1,45 @@
+"""What every answer of the API must be."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import httpx
+
+
+class plain:  # noqa: N801 - reads like the module that it stands for
+    """httpx's own functions, for http alone: reading the certificates takes longer than the request."""
+
+    get = staticmethod(partial(httpx.get, verify=False))
+    post = staticmethod(partial(httpx.post, verify=False))
+    request = staticmethod(partial(httpx.request, verify=False))
+
+
+def problem(answer: httpx.Response, status: int) -> dict[str, Any]:
+    """The problem details of a refusal (RFC 9457), whose form is checked."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    body: dict[str, Any] = answer.json()
+    assert body["type"] == "about:blank"
+    assert body["status"] == status
+    assert body["title"]
+    assert body["detail"]
+    assert set(body) <= {"type", "title", "status", "detail", "code", "errors"}
+    return body
+
+
+def oauth_error(answer: httpx.Response, error: str, status: int = 400) -> dict[str, Any]:
+    """The error of an endpoint under `/api/auth` (RFC 6749 section 5.2), whose form is checked."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.headers["Cache-Control"] == "no-store"
+    body: dict[str, Any] = answer.json()
+    assert set(body) == {"error", "error_description"}
+    assert body["error"] == error
+    return body
+
+
+def pointers(answer: httpx.Response) -> list[str]:
+    """Where the input of a 422 is wrong."""
+    return [error["pointer"] for error in problem(answer, 422)["errors"]]

@@ -1,0 +1,91 @@
+"""Naughty strings in every field of the API: refused or taken, and never a server error."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from urllib.parse import quote
+
+import pytest
+
+from tests.duet import PASSWORD, ApiClient, Running
+from tests.naughty import Sender, form, naughty_strings, quiet
+
+FORM: dict[str, bytes | str] = {"Content-Type": "application/x-www-form-urlencoded"}
+JSON: dict[str, bytes | str] = {"Content-Type": "application/json"}
+LOGIN = form(grant_type="password", username="ada@example.com", password=PASSWORD)
+Request = tuple[str, str, bytes | str, dict[str, bytes | str]]
+
+
+def _token(**fields: str) -> Request:
+    return "POST", "/api/auth/token", form(**fields), FORM
+
+
+def _json(method: str, path: str, **fields: object) -> Request:
+    return method, path, json.dumps(fields), JSON
+
+
+FIELDS: dict[str, Callable[[str], list[Request]]] = {
+    "the token endpoint": lambda text: [
+        _token(grant_type="password", username=text, password=text, scope=text),
+        _token(grant_type="refresh_token", refresh_token=text),
+        _token(grant_type=text, username=text),
+        ("POST", "/api/auth/token", form(**{text: text}), FORM),
+        ("POST", "/api/auth/token", text, FORM),
+    ],
+    "revocation": lambda text: [
+        ("POST", "/api/auth/revoke", form(token=text, token_type_hint=text), FORM),
+        ("POST", "/api/auth/revoke", form(token=f"duet_rt_{text}.1.{'A' * 43}"), FORM),
+    ],
+    "registration": lambda text: [
+        _json("POST", "/api/users", email=text, password=text, name=text),
+        _json("POST", "/api/users", email=f"{text}@example.com", password=PASSWORD),
+        _json("POST", "/api/users", email="ada@example.com", password=text + PASSWORD, name=text),
+        _json("POST", "/api/users", email="a@example.com", password=PASSWORD, **{f"x{text}": text}),
+    ],
+    "one's own account": lambda text: [
+        _json("PATCH", "/api/users/me", name=text),
+        ("GET", "/api/users/me", "", {}),
+        _json("DELETE", "/api/users/me", password=text),
+        _json("POST", "/api/users/me/password", current_password=text, new_password=text + PASSWORD),
+    ],
+    "addresses": lambda text: [
+        ("DELETE", f"/api/users/me/sessions/{quote(text, safe='', errors='surrogatepass')}", "", {}),
+        ("GET", f"/api/{quote(text, safe='', errors='surrogatepass')}", "", {}),
+        ("GET", f"/api/users/me?q={quote(text, safe='', errors='surrogatepass')}", "", {}),
+    ],
+    "headers": lambda text: [
+        ("GET", "/api/users/me", "", {"Authorization": b"Bearer " + _header(text)}),
+        ("GET", "/healthz", "", {"X-Request-ID": _header(text), "X-Forwarded-For": _header(text)}),
+        ("POST", "/api/auth/token", LOGIN, {**FORM, "User-Agent": _header(text)}),
+    ],
+}
+
+
+def _header(text: str) -> bytes:
+    """As much of it as a client can send in a header."""
+    return "".join(char for char in text if char.isprintable())[:500].encode("utf-8", "ignore")
+
+
+@pytest.fixture(scope="module")
+def ada(shared: Running) -> Iterator[ApiClient]:
+    """Somebody who sends a lot."""
+    shared.make_user()
+    with quiet(), ApiClient(shared.url, verify=False) as client:
+        client.log_in()
+        yield client
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_no_field_breaks_the_api(ada: ApiClient, field: str) -> None:
+    """Each of 550 strings in each field: an answer of this API's, JSON or nothing, and no 5xx."""
+    sender = Sender(str(ada.base_url))
+    own = {"Authorization": f"Bearer {ada.access_token}"}
+    for text in naughty_strings():
+        for method, path, body, headers in FIELDS[field](text):
+            answer = sender.send(method, path, body, {**own, **headers})
+            assert answer.status < 500, (text, method, path, answer.text)
+            kind = answer.headers.get("Content-Type", "application/json")
+            assert kind.startswith(("application/json", "application/problem+json")), (text, method, path)
+    sender.close()
+    assert ada.get("/api/users/me").status_code == 200
