@@ -1,0 +1,97 @@
+"""Records for the stores' tests, and stores that close themselves."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from app.auth.errors import StoreUnavailable
+from app.auth.models import AuditEvent, Session, User
+from app.auth.ports import Store
+from app.store import open_store
+
+#: An instant whose milliseconds are not zero: a store that keeps seconds only is found out.
+NOW = datetime.now(UTC).replace(microsecond=123_000)
+MS = timedelta(milliseconds=1)
+MINUTE = timedelta(minutes=1)
+DAY = timedelta(days=1)
+
+
+def make_user(user_id: str = "u1", **given: Any) -> User:
+    """An active user whose address follows from the id."""
+    values = {"email": f"{user_id.upper()}@Example.org", "email_key": f"{user_id}@example.org"}
+    return User(**{"id": user_id, "password_hash": "hash", "created_at": NOW, **values, **given})
+
+
+def make_session(session_id: str = "s1", user_id: str = "u1", **given: Any) -> Session:
+    """A live session of that user."""
+    values: dict[str, Any] = {
+        "client_id": "api",
+        "created_at": NOW,
+        "auth_time": NOW,
+        "last_used_at": NOW,
+        "idle_expires_at": NOW + DAY,
+        "expires_at": NOW + 3 * DAY,
+        "nonce": "nonce",
+        "ip": "192.0.2.7",
+        "user_agent": "a browser",
+    }
+    return Session(id=session_id, user_id=user_id, **{**values, **given})
+
+
+def make_event(event_id: str, **given: Any) -> AuditEvent:
+    """An audit event of now."""
+    return AuditEvent(**{"id": event_id, "at": NOW, "event": "log_in", **given})
+
+
+@asynccontextmanager
+async def opened(database_url: str) -> AsyncIterator[Store]:
+    """An open store."""
+    store = open_store(database_url)
+    try:
+        await store.open()
+        yield store
+    finally:
+        await store.close()
+
+
+async def session_of(store: Store, session_id: str = "s1") -> Session:
+    """The session as the store has it."""
+    found = await store.session_with_user(session_id)
+    assert found is not None
+    return found[0]
+
+
+async def until_back(call: Callable[[], Awaitable[object]], within: float = 5) -> float:
+    """The seconds until `call` is answered again."""
+    start = time.monotonic()
+    while True:
+        try:
+            await call()
+        except StoreUnavailable:
+            assert time.monotonic() - start < within, "the store did not come back"
+            await asyncio.sleep(0.02)
+        else:
+            return time.monotonic() - start
+
+
+async def refused_after(call: Callable[[], Awaitable[object]]) -> float:
+    """The seconds until `call` was refused with `StoreUnavailable`."""
+    start = time.monotonic()
+    try:
+        await call()
+    except StoreUnavailable:
+        return time.monotonic() - start
+    raise AssertionError("the store answered")
+
+
+async def add_sessions(store: Store, *ids: str, user_id: str = "u1", **given: Any) -> None:
+    """Stores the user and these sessions of theirs."""
+    if await store.user_by_id(user_id) is None:
+        await store.add_user(make_user(user_id))
+    for session_id in ids:
+        assert await store.add_session(make_session(session_id, user_id, **given), password_hash="hash")
