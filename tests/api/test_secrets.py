@@ -112,4 +112,4 @@ def _use(url: str, recorder: Recorder) -> tuple[list[str], list[str]]:
         api.get(f"/api/{NAMED}", headers={"User-Agent": "x", "Cookie": f"session={NAMED}"})
         api.post("/api/auth/revoke", data={"token": api.refresh_token})
         api.get("/api/users/me")
-    return [*kept, PASSWORD, SECOND, WRONG, TYPED, SECRET_KEY, NAMED], shown
+    return [*kept, PASSWORD, SECOND, WRONG, TYPED, SECRET_KEY, NAMED, "$bcrypt-sha256$"], shown

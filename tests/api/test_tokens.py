@@ -140,6 +140,14 @@ def test_only_a_form_is_taken(shared: Running, path: str, content_type: str | No
         oauth_error(post(shared, path, body, content_type), "invalid_request")
 
 
+def test_a_well_formed_multipart_form_is_not_taken(shared: Running, sign_in: SignIn) -> None:
+    """RFC 6749 section 4.3.2 knows one media type, and each more is one more parser for strangers to try."""
+    client = sign_in()
+    fields = {"grant_type": "password", "username": client.email, "password": PASSWORD}  # type: ignore[attr-defined]
+    answer = client.post("/api/auth/token", files={name: (None, value) for name, value in fields.items()})
+    oauth_error(answer, "invalid_request")
+
+
 def test_a_charset_behind_the_form_s_type_is_no_hindrance(shared: Running, sign_in: SignIn) -> None:
     """Clients add `; charset=utf-8`, and spell the type as they like."""
     client = sign_in()

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -60,13 +61,20 @@ class RefreshLifeCycle(RuleBasedStateMachine):
         """The result of `work`."""
         return self.runner.run(work)
 
-    @initialize()
-    def start(self) -> None:
-        """A new database with one account."""
+    @initialize(target=sessions)
+    def start(self) -> Model:
+        """A new database with one account, which is logged in."""
         url = f"sqlite:///{Path(self.folder.name) / 'duet.db'}"
         self.house: House = self.run(self.closing.enter_async_context(house_on(url)))
         user = self.run(self.house.auth.accounts.create(EMAIL, WORDS[0], client=API))
         self.user_id = user.id
+        return self._begin()
+
+    def _begin(self) -> Model:
+        pair = self.run(self.house.auth.sessions.log_in(EMAIL, WORDS[self.word], API))
+        model = Model([pair], self.now, self.now, given=[pair])
+        self.models.append(model)
+        return model
 
     def teardown(self) -> None:
         """Closes the database."""
@@ -79,19 +87,19 @@ class RefreshLifeCycle(RuleBasedStateMachine):
         """The instant."""
         return self.house.clock.now()
 
-    @rule(target=sessions, word=st.sampled_from([0, 0, 0, 1]))
-    def log_in(self, word: int) -> Model:
-        """With the right password or a wrong one."""
-        try:
-            pair = self.run(self.house.auth.sessions.log_in(EMAIL, WORDS[word], API))
-        except InvalidCredentials:
-            assert word != self.word or not self.active
-            return Model([], self.now, self.now, ended=True)
-        assert word == self.word
-        assert self.active
-        model = Model([pair], self.now, self.now, given=[pair])
-        self.models.append(model)
-        return model
+    @precondition(lambda self: len(self.models) < 6 and self.active)
+    @rule(target=sessions)
+    def log_in(self) -> Model:
+        """Once more, with the password of the day."""
+        return self._begin()
+
+    @rule()
+    def fail_to_log_in(self) -> None:
+        """With the other password, or while the account is switched off."""
+        for word in range(2):
+            if word != self.word or not self.active:
+                with pytest.raises(InvalidCredentials):
+                    self.run(self.house.auth.sessions.log_in(EMAIL, WORDS[word], API))
 
     def try_refresh(self, pair: TokenPair) -> TokenPair | None:
         """What its refresh token yields, None if it is refused."""
@@ -102,9 +110,11 @@ class RefreshLifeCycle(RuleBasedStateMachine):
 
     @rule(model=sessions)
     def refresh(self, model: Model) -> None:
+        """With the current token."""
+        self.refresh_once(model)
+
+    def refresh_once(self, model: Model) -> None:
         """With the current token: works exactly while the session lives."""
-        if not model.pairs:
-            return
         pair = self.try_refresh(model.pairs[-1])
         assert (pair is not None) == model.lives(self.now)
         if pair is not None:
@@ -115,6 +125,10 @@ class RefreshLifeCycle(RuleBasedStateMachine):
 
     @rule(model=sessions, age=st.integers(1, 3))
     def replay(self, model: Model, age: int) -> None:
+        """With an older token."""
+        self.replay_once(model, age)
+
+    def replay_once(self, model: Model, age: int) -> None:
         """With an older one: the successor for the parent within the grace, else the end of the session."""
         if len(model.pairs) <= age:
             return
@@ -128,11 +142,17 @@ class RefreshLifeCycle(RuleBasedStateMachine):
             assert pair is None
             model.ended = model.ended or model.lives(self.now)
 
+    @rule(model=sessions, seconds=st.sampled_from([0, 1, 30, 31]), times=st.sampled_from([1, 1, 2]))
+    def lose_an_answer(self, model: Model, seconds: int, times: int) -> None:
+        """A refresh whose answer never arrives, and the same token again, sooner or later, or once too late."""
+        for _ in range(times):
+            self.refresh_once(model)
+        self.house.clock.step(seconds=seconds)
+        self.replay_once(model, times)
+
     @rule(model=sessions, by_token=st.booleans())
     def log_out(self, model: Model, by_token: bool) -> None:
         """By the caller, or by revoking any token of the session, also a second time."""
-        if not model.pairs:
-            return
         sessions = self.house.auth.sessions
         pair = model.pairs[0]
         self.run(
@@ -145,7 +165,7 @@ class RefreshLifeCycle(RuleBasedStateMachine):
     @rule(model=sessions)
     def change_password(self, model: Model) -> None:
         """Out of a session that lives: the others end."""
-        if not model.pairs or not model.lives(self.now):
+        if not model.lives(self.now):
             return
         old, self.word = self.word, 1 - self.word
         self.run(
@@ -154,8 +174,7 @@ class RefreshLifeCycle(RuleBasedStateMachine):
         for other in self.models:
             other.ended = other.ended or other is not model
 
-    @precondition(lambda self: self.models)
-    @rule(active=st.booleans())
+    @rule(active=st.sampled_from([True, True, False]))
     def set_active(self, active: bool) -> None:
         """Switches the account off, which ends all, or on, which brings nothing back."""
         self.run(self.house.auth.accounts.set_active(self.user_id, active, API))
@@ -163,7 +182,7 @@ class RefreshLifeCycle(RuleBasedStateMachine):
         for model in self.models:
             model.ended = model.ended or not active
 
-    @rule(step=st.sampled_from([1, 10, 30, 31, 600, 900, 86_400, 20 * 86_400]), polls=st.booleans())
+    @rule(step=st.sampled_from([1, 1, 10, 10, 30, 31, 600, 900, 86_400, 20 * 86_400]), polls=st.booleans())
     def wait(self, step: int, polls: bool) -> None:
         """Seconds or days go by, and the revocation list may be read again and forget."""
         self.house.clock.step(seconds=step)
@@ -185,9 +204,8 @@ class RefreshLifeCycle(RuleBasedStateMachine):
                     works = False
                 is_current = pair.principal.rights_version == self.rights and self.now < pair.principal.expires_at
                 assert works == (model.lives(self.now) and is_current)
-        if self.models:
-            found = self.run(self.house.store.sessions_of(self.user_id, now=self.now))
-            assert {session.id for session in found} == living
+        found = self.run(self.house.store.sessions_of(self.user_id, now=self.now))
+        assert {session.id for session in found} == living
 
 
 TestRefreshLifeCycle = RefreshLifeCycle.TestCase

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from app.auth.errors import NotAuthenticated, TokenExpired, TokenFromFuture, TokenInvalid
 from app.auth.keys import KeyRing, Purpose
 from app.auth.models import API_CLIENT, Session, User
-from app.auth.tokens import MAX_LENGTH, AccessTokens
+from app.auth.tokens import MAX_LENGTH, AccessTokens, _is_canonical
 from tests.auth.house import API, ISSUER, FakeClock, House
 from tests.auth.jws import b64, dumps, header_for, signed
 from tests.duet import PASSWORD, SECRET
@@ -217,6 +217,15 @@ def test_one_token_has_one_spelling() -> None:
     ]
     make_tokens().verify(token)
     assert all(refused(other) for other in others)
+
+
+@pytest.mark.parametrize(
+    ("segment", "is_one"),
+    [("AA", True), ("AB", False), ("AAA", True), ("AAB", False), ("A", False), ("AAAA", True)],
+)
+def test_bits_that_decoding_drops_must_be_zero(segment: str, is_one: bool) -> None:
+    """Judged before PyJWT sees the token: other versions of it are less strict."""
+    assert _is_canonical(segment) == is_one
 
 
 def test_rubbish_of_any_size_is_refused() -> None:
