@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Callable
-from datetime import timedelta
 from urllib.parse import urlsplit
 
 import pytest
 
 from app.auth.keys import KeyRing, Purpose
 from app.auth.models import Client
+from app.auth.tokens import AccessTokens
 from tests.api.answers import plain, problem
+from tests.auth.house import FakeClock
 from tests.auth.jws import header_for, signed
 from tests.duet import PASSWORD, SECRET, ApiClient, Browser, Running
 from tests.live import talk
@@ -212,22 +213,21 @@ def test_an_account_that_another_container_just_deleted_is_nobody(shared: Runnin
 
 def test_an_expired_token_is_told_apart(shared: Running, sign_in: SignIn) -> None:
     """`token_expired` says that a refresh will do."""
-    client = sign_in()
-    principal = shared.auth.sessions.authenticate(client.access_token)
-    found = shared.wait(shared.auth.sessions._store.session_with_user(principal.session_id))
-    late = shared.auth.sessions._tokens
-    kept, late._lifetime = late._lifetime, timedelta(seconds=1)
-    try:
-        token, _ = late.issue(found[1], found[0])
-    finally:
-        late._lifetime = kept
-    headers = {"Authorization": f"Bearer {token}"}
-    answer = plain.get(f"{shared.url}/api/users/me", headers=headers)
-    for _ in range(200):
-        if answer.status_code == 401:
-            break
-        answer = plain.get(f"{shared.url}/api/users/me", headers=headers)
+    client, auth = sign_in(), shared.auth
+    principal = auth.sessions.authenticate(client.access_token)
+    session, user = shared.wait(auth.sessions._store.session_with_user(principal.session_id))
+    earlier = FakeClock()
+    earlier.step(minutes=-16)
+    tokens = AccessTokens(
+        auth.keys.keys(Purpose.ACCESS_TOKEN),
+        issuer=auth.config.issuer,
+        lifetime=auth.config.access_lifetime,
+        clock=earlier,
+    )
+    token, _ = tokens.issue(user, session)
+    answer = plain.get(f"{shared.url}/api/users/me", headers={"Authorization": f"Bearer {token}"})
     assert problem(answer, 401)["code"] == "token_expired"
+    assert 'error="invalid_token"' in answer.headers["WWW-Authenticate"]
     assert client.get("/api/users/me").status_code == 200
 
 
