@@ -1,0 +1,288 @@
+"""How the pages behave in a browser: scripts, keyboard, phones, colours, the back button and the policy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from flask import Blueprint, abort
+from playwright.sync_api import Page
+
+from app.auth.errors import RoleMissing, StoreUnavailable
+from app.auth.policy import public, require
+from app.extension import Extension
+from tests.browser.people import EMAIL, OpenProfile, fill, heading, log_in, log_out, notes, path, press
+from tests.duet import PASSWORD, ApiClient, Running, make_settings, running
+
+OPEN_PAGES = ("/login", "/register", "/nowhere")
+PRIVATE_PAGES = (
+    "/",
+    "/account",
+    "/account/password",
+    "/account/sessions",
+    "/account/delete",
+    "/reauthenticate",
+    "/admin/routes",
+)
+ERROR_PAGES = ("/broken/403", "/broken/413", "/broken/429", "/broken/500", "/broken/503", "/broken/role")
+
+
+def make_broken() -> Blueprint:
+    """Pages that fail in every way that a page can."""
+    blueprint = Blueprint("broken", __name__, url_prefix="/broken")
+
+    @blueprint.get("/<int:status>")
+    @public
+    def fail(status: int) -> str:
+        if status == 500:
+            raise RuntimeError("broken on purpose")
+        if status == 503:
+            raise StoreUnavailable()
+        abort(status)
+
+    @blueprint.get("/role")
+    @public
+    def role() -> str:
+        raise RoleMissing("accountant")
+
+    return blueprint
+
+
+def make_vault() -> Blueprint:
+    """A page that wants the password to have been proven within two seconds."""
+    blueprint = Blueprint("vault", __name__, url_prefix="/vault")
+
+    @blueprint.get("/door")
+    @require(fresh=timedelta(seconds=2))
+    def door() -> str:
+        return "<main><h1>The vault is open</h1></main>"
+
+    return blueprint
+
+
+@pytest.fixture
+def duet(tmp_path: Path) -> Iterator[Running]:
+    """A Duet with an admin, Ada, and pages that break or want a fresh login."""
+    extensions = [Extension("broken", blueprints=[make_broken()]), Extension("vault", blueprints=[make_vault()])]
+    with running(make_settings(tmp_path), extensions=extensions) as one:
+        one.make_user(EMAIL, name="Ada Lovelace", roles=["admin"])
+        yield one
+
+
+def test_no_page_offends_the_policy(page: Page, complaints: list[str]) -> None:
+    """No page makes Chromium complain: no CSP violation, no error, no missing file."""
+    for address in (*OPEN_PAGES, *ERROR_PAGES):
+        page.goto(address)
+        page.locator("main h1").wait_for()
+    log_in(page, password="wrong on purpose")
+    log_in(page)
+    for address in PRIVATE_PAGES:
+        page.goto(address)
+        assert path(page) == address
+    assert complaints == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_fits_a_small_phone(
+    duet: Running, open_profile: OpenProfile, tmp_path: Path, scheme: str
+) -> None:
+    """At 320 px, in both colour schemes, nothing scrolls sideways; a picture of each page is kept."""
+    page = open_profile(duet.url, viewport={"width": 320, "height": 640}, color_scheme=scheme).new_page()
+
+    def look(name: str) -> str:
+        width = page.evaluate("document.documentElement.scrollWidth")
+        assert width <= 320, f"{name} is {width} px wide"
+        page.screenshot(path=tmp_path / f"{name}-{scheme}.png", full_page=True)
+        background: str = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        return background
+
+    papers = set()
+    for address in (*OPEN_PAGES, *ERROR_PAGES):
+        page.goto(address)
+        papers.add(look(address.strip("/").replace("/", "-")))
+    page.goto("/register")
+    fill(page, "Create account", email="ada", password="short", name="A" * 300)
+    papers.add(look("register-errors"))
+    log_in(page, email="an.unusually.long.address.that.somebody.has@a-company-with-a-long-name.example")
+    papers.add(look("login-error"))
+    duet.make_user("w" * 60 + "@" + "long-" * 11 + "name.example", name="W" * 100, roles=["r" * 60])
+    log_in(page, "w" * 60 + "@" + "long-" * 11 + "name.example")
+    for address in PRIVATE_PAGES:
+        page.goto(address)
+        papers.add(look(address.strip("/").replace("/", "-") or "home"))
+    assert papers == {"rgb(248, 246, 242)" if scheme == "light" else "rgb(20, 25, 28)"}
+
+
+def test_every_page_works_without_javascript(duet: Running, open_profile: OpenProfile) -> None:
+    """With JavaScript switched off a person does everything that can be done on the pages."""
+    page = open_profile(duet.url, java_script_enabled=False).new_page()
+    page.goto("/register")
+    fill(page, "Create account", email="grace@example.com", password=PASSWORD, name="Grace")
+    log_in(page, "grace@example.com", path="/account")
+    fill(page, "Save", name="Grace Hopper")
+    assert notes(page) == ["Your name was saved."]
+    page.goto("/account/password")
+    fill(page, "Change password", current_password=PASSWORD, new_password=PASSWORD + " 2")
+    assert notes(page) == ["Your password was changed. Your other sessions have ended."]
+    page.goto("/reauthenticate")
+    fill(page, "Continue", password=PASSWORD + " 2")
+    with ApiClient(duet.url) as api:
+        api.log_in("grace@example.com", PASSWORD + " 2")
+        page.goto("/account/sessions")
+        press(page, page.get_by_role("button", name="End all others"))
+        assert api.get("/api/users/me").status_code == 401
+    page.goto("/account/delete")
+    fill(page, "Delete my account", password=PASSWORD + " 2")
+    assert notes(page) == ["Your account was deleted."]
+    page.goto("/api/docs")
+    assert page.locator("noscript a").get_attribute("href") == "/api/openapi.json"
+
+
+def test_back_after_a_log_out_shows_no_private_page(page: Page) -> None:
+    """The back button after a log-out leads to the login and not to a page that was kept."""
+    log_in(page)
+    page.goto("/account")
+    page.goto("/account/sessions")
+    log_out(page)
+    for _ in range(3):
+        page.go_back()
+        assert "Ada" not in page.content()
+        assert EMAIL not in page.content()
+        assert (path(page).split("?")[0], heading(page)) == ("/login", "Log in")
+
+
+def focused(page: Page) -> str:
+    """The name, or else the text, of what has the focus."""
+    name: str = page.evaluate("document.activeElement.name || document.activeElement.innerText")
+    return name
+
+
+def has_visible_focus(page: Page) -> bool:
+    """Whether what has the focus is drawn with an outline, within the window."""
+    visible: bool = page.evaluate(
+        """() => {
+            const element = document.activeElement, style = getComputedStyle(element)
+            const box = element.getBoundingClientRect()
+            return parseFloat(style.outlineWidth) >= 2 && style.outlineStyle !== 'none' && box.top >= 0
+                && box.bottom <= innerHeight && box.width > 0
+        }"""
+    )
+    return visible
+
+
+def test_the_keyboard_is_enough(page: Page) -> None:
+    """Tab and Enter alone log a person in and out, and what has the focus is to be seen at every step."""
+    page.goto("/login")
+    assert focused(page) == "email"
+    assert has_visible_focus(page)
+    page.keyboard.type(EMAIL)
+    page.keyboard.press("Tab")
+    assert (focused(page), has_visible_focus(page)) == ("password", True)
+    page.keyboard.type(PASSWORD)
+    page.keyboard.press("Tab")
+    assert (focused(page), has_visible_focus(page)) == ("Log in", True)
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    assert heading(page) == "Hello, Ada Lovelace"
+    order = []
+    for _ in range(9):
+        page.keyboard.press("Tab")
+        assert has_visible_focus(page), focused(page)
+        order.append(focused(page).strip())
+    assert order == [
+        "Skip to content",
+        "Duet",
+        "Home",
+        "Account",
+        "Admin",
+        "Log out",
+        "Account",
+        "Sessions",
+        "API docs",
+    ]
+    for _ in range(3):
+        page.keyboard.press("Shift+Tab")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    assert notes(page) == ["You are logged out."]
+
+
+def test_the_skip_link_leads_past_the_menu(page: Page) -> None:
+    """The first Tab and Enter lead to the content, from where the next Tab goes on."""
+    log_in(page)
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.closest('main') !== null")
+
+
+def test_errors_of_a_form_are_tied_to_their_fields(page: Page) -> None:
+    """What was wrong stands in the title, in an alert whose links lead to the fields, and at each field."""
+    page.goto("/register")
+    fill(page, "Create account", email="ada", password=PASSWORD)
+    assert page.title().startswith("Error: ")
+    email = page.locator("[name=email]")
+    assert (email.get_attribute("aria-invalid"), email.input_value()) == ("true", "ada")
+    described = (email.get_attribute("aria-describedby") or "").split()
+    assert "That is not an e-mail address." in [page.locator(f"#{one}").inner_text() for one in described]
+    page.locator("[name=password]").focus()
+    page.get_by_role("alert").get_by_role("link").click()
+    assert focused(page) == "email"
+
+
+def test_a_stale_login_is_refreshed_by_the_password(page: Page) -> None:
+    """A page that wants a fresh login asks for the password again, and then opens."""
+    log_in(page, path="/vault/door")
+    assert heading(page) == "The vault is open"
+    page.wait_for_timeout(2_100)
+    page.goto("/vault/door")
+    assert (path(page), heading(page)) == (
+        "/reauthenticate?next=/vault/door",
+        "Confirm it\N{RIGHT SINGLE QUOTATION MARK}s you",
+    )
+    fill(page, "Continue", password="not the password")
+    assert "The password is wrong." in page.locator("main").inner_text()
+    fill(page, "Continue", password=PASSWORD)
+    assert (path(page), heading(page)) == ("/vault/door", "The vault is open")
+
+
+NASTY = (
+    "//evil.example",
+    "///evil.example",
+    "/\\evil.example",
+    "\\\\evil.example",
+    "/\t/evil.example",
+    "/\n/evil.example",
+    "/%09/evil.example",
+    "/%5Cevil.example",
+    "/.//evil.example",
+    "/..//evil.example",
+    "https:evil.example",
+    "https://evil.example",
+    "https:/evil.example",
+    "javascript:alert(1)",
+    "java\tscript:alert(1)",
+    "data:text/html,x",
+    "%2F%2Fevil.example",
+    "/account%0d%0aLocation:%20https://evil.example",
+    "/account\r\nLocation: https://evil.example",
+    " //evil.example",
+    "@evil.example",
+    ".evil.example",
+    "/@evil.example",
+    "/account?next=//evil.example",
+    "/" + "a" * 5000,
+)
+
+
+def test_next_never_leaves_this_site(duet: Running, page: Page) -> None:
+    """Whatever `next` says, Chromium ends up on this site after the login."""
+    log_in(page)
+    for target in NASTY:
+        page.goto("/account")
+        with page.expect_navigation():
+            page.evaluate("next => { location.href = '/login?next=' + encodeURIComponent(next) }", target)
+        assert page.url.startswith(f"{duet.url}/"), target
