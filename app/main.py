@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from importlib.metadata import version
 from typing import Any, Final
@@ -33,6 +33,7 @@ from app.health import create_health
 from app.secret_key import SettingsError
 from app.settings import Settings, load
 from app.store import open_store
+from app.store.breaker import StoreUnusable
 from app.web.errors import draw_error
 from app.web.factory import create_pages, create_session_cookie, slow_pages
 from app.web.guard import check_sealed
@@ -162,12 +163,17 @@ def open_configured_store(settings: Settings) -> Store:
 async def _start(store: Store, auth: Auth, stack: AsyncExitStack) -> None:
     """Opens the store and starts what runs beside the requests.
 
-    Without a store the port opens all the same: what needs no login is served, the rest is a 503 meanwhile.
+    Without a store the port opens all the same: what needs no login is served, the rest is a 503 meanwhile. Raises
+    `SettingsError` where the operator has to act first: a damaged file, a wrong password, a newer schema.
     """
     stack.push_async_callback(store.close)
-    with suppress(StoreUnavailable):  # the store logs its outages itself, and goes on trying
+    try:
         await store.open()
         await auth.revocations.poll()
+    except StoreUnusable as error:  # waiting would not mend it
+        raise SettingsError(f"DATABASE_URL: {error}") from error
+    except StoreUnavailable:
+        pass  # the store logs its outages itself, and goes on trying
     tasks = await stack.enter_async_context(anyio.create_task_group())
     stack.callback(tasks.cancel_scope.cancel)
     tasks.start_soon(auth.revocations.run)

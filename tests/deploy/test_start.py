@@ -129,3 +129,13 @@ def test_a_data_folder_is_made_with_a_given_secret_too(tmp_path: Path) -> None:
     with served(tmp_path, SECRET_KEY=SECRET):
         assert (tmp_path / "data" / "duet.db").exists()
         assert not (tmp_path / "data" / "secret.key").exists()
+
+
+def test_a_damaged_database_stops_the_start(tmp_path: Path) -> None:
+    """A file that is no database stops the start with exit code 2 and a last line that names the setting."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "duet.db").write_text("not a database, and no waiting mends it")
+    result = duet(tmp_path, "serve", SECRET_KEY=SECRET)
+    assert result.returncode == 2, result.stderr
+    assert result.stderr.splitlines()[-1].startswith("duet: DATABASE_URL: ")
+    assert "Traceback" not in result.stderr
