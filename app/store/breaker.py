@@ -21,6 +21,8 @@ PATIENCE: Final = 2.5
 #: Pause between two probes while the database is away, in seconds.
 PROBE_PAUSE: Final = 1.0
 
+NO_ANSWER: Final = "no answer in time"
+
 log = structlog.get_logger()
 
 
@@ -93,7 +95,8 @@ class Breaker:
             async with asyncio.timeout_at(deadline):
                 await slots.acquire()
         except TimeoutError as error:
-            raise self._unavailable("no answer in time") from error
+            self._trip(NO_ANSWER)
+            raise StoreUnavailable from error
         try:
             self._check()
         except StoreUnavailable:
@@ -105,7 +108,8 @@ class Breaker:
             # Was it the database, or was it this loop that stood still? An answer that is here already counts.
             await asyncio.wait({task}, timeout=0.01)
         if not task.done():
-            raise self._unavailable("no answer in time") from TimeoutError()
+            self._trip(NO_ANSWER)
+            raise StoreUnavailable from TimeoutError()
         return self._outcome(task)
 
     def _check(self) -> None:
@@ -118,26 +122,26 @@ class Breaker:
 
         def settle(done: asyncio.Task[T]) -> None:
             self._running.discard(done)
+            # Before the slot is free: who waits for it must not begin on a database that has just gone.
+            self._judge(done)
             if slots is not None:
                 slots.release()
-            if not done.cancelled():
-                done.exception()  # marks it as seen: the caller may be gone
 
         task.add_done_callback(settle)
         return task
+
+    def _judge(self, done: asyncio.Task[Any]) -> None:
+        error = None if done.cancelled() else done.exception()  # seen by now: the caller may be gone
+        if isinstance(error, self._driver_errors) and (reason := self._diagnose(error)) is not None:
+            self._trip(reason)
 
     def _outcome(self, task: asyncio.Task[T]) -> T:
         try:
             return task.result()
         except self._driver_errors as error:
-            reason = self._diagnose(error)
-            if reason is None:
+            if self._diagnose(error) is None:
                 raise ValueError("the database driver refused a value or a call as wrong") from error
-            raise self._unavailable(reason) from error
-
-    def _unavailable(self, reason: str) -> StoreUnavailable:
-        self._trip(reason)
-        return StoreUnavailable()
+            raise StoreUnavailable from error
 
     def _trip(self, reason: str) -> None:
         if not self._opened or self._away is not None:

@@ -1,0 +1,239 @@
+"""The breaker by itself: bounded waits, one outage told once, recovery, and who is to blame."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+from structlog.testing import capture_logs
+
+from app.auth.errors import StoreUnavailable
+from app.store.breaker import Breaker, StoreUnusable
+from tests.store.records import refused_after, until_back
+
+
+class AwayError(Exception):
+    """What the driver of these tests raises when its database is away."""
+
+
+class MisuseError(AwayError):
+    """What it raises for a call that was wrong."""
+
+
+class Database:
+    """A database that can be switched off, and remembers how often it was tried."""
+
+    def __init__(self) -> None:
+        self.is_there = True
+        self.tries = 0
+        self.slots = asyncio.Semaphore(1)
+        self.breaker = Breaker(
+            "test",
+            prepare=self.prepare,
+            driver_errors=(AwayError,),
+            diagnose=lambda error: None if isinstance(error, MisuseError) else "gone",
+            patience=0.2,
+            probe_pause=0.05,
+        )
+
+    async def prepare(self) -> None:
+        self.tries += 1
+        if not self.is_there:
+            raise AwayError
+
+    async def work(self) -> str:
+        if not self.is_there:
+            raise AwayError("mongodb://ada:hush@db")
+        return "answer"
+
+    async def ask(self) -> str:
+        return await self.breaker.call(self.work, self.slots)
+
+
+@pytest.fixture
+async def database() -> AsyncIterator[Database]:
+    """A database behind an open breaker."""
+    one = Database()
+    await one.breaker.open()
+    yield one
+    await one.breaker.close()
+
+
+async def test_an_outage_fails_calls_at_once_and_ends_by_itself(database: Database) -> None:
+    """After the first failure nobody waits, probes are spaced out, and no restart is needed."""
+    database.is_there = False
+    assert await refused_after(database.ask) < 0.1
+    tries = database.tries
+    for _ in range(200):
+        assert await refused_after(database.ask) < 0.05
+    assert database.tries <= tries + 3
+    database.is_there = True
+    assert await until_back(database.ask) < 0.5
+
+
+async def test_an_outage_is_logged_once_and_without_secrets(database: Database) -> None:
+    """One line when it goes, one when it is back, and nothing of the driver's text in them."""
+    with capture_logs() as logs:
+        database.is_there = False
+        await asyncio.gather(*(refused_after(database.ask) for _ in range(5)))
+        await asyncio.sleep(0.2)
+        database.is_there = True
+        await until_back(database.ask)
+    assert [line["event"] for line in logs] == ["store_away", "store_back"]
+    assert "hush" not in str(logs)
+
+
+async def test_the_drivers_error_is_the_cause(database: Database) -> None:
+    """A driver's exception never gets out by itself, only as the cause of StoreUnavailable."""
+    database.is_there = False
+    with pytest.raises(StoreUnavailable) as caught:
+        await database.ask()
+    assert isinstance(caught.value.__cause__, AwayError)
+
+
+@pytest.mark.parametrize("error", [TypeError("wrong"), KeyError("wrong"), MisuseError()])
+async def test_a_mistake_is_no_outage(database: Database, error: Exception) -> None:
+    """A bug comes out as one, not as StoreUnavailable, and the next call is served."""
+
+    async def work() -> None:
+        raise error
+
+    with pytest.raises(ValueError if isinstance(error, MisuseError) else type(error)) as caught:
+        await database.breaker.call(work, database.slots)
+    assert not isinstance(caught.value, AwayError)
+    assert await database.ask() == "answer"
+
+
+async def test_no_answer_in_time_is_an_outage_and_the_work_still_ends(database: Database) -> None:
+    """The caller is refused after its patience; the work is not torn off, and its slot is freed."""
+    done = asyncio.Event()
+
+    async def slow() -> None:
+        await asyncio.sleep(0.4)
+        done.set()
+
+    start = time.monotonic()
+    with pytest.raises(StoreUnavailable):
+        await database.breaker.call(slow, database.slots)
+    assert 0.15 < time.monotonic() - start < 0.35
+    assert not done.is_set()
+    await asyncio.wait_for(done.wait(), 1)
+    await until_back(database.ask)
+
+
+async def test_waiting_for_a_turn_counts_as_waiting(database: Database) -> None:
+    """Those who queue behind work that hangs are refused in the same time, and theirs never begins."""
+    begun = []
+
+    async def slow() -> None:
+        begun.append(1)
+        await asyncio.sleep(0.4)
+
+    start = time.monotonic()
+    results = await asyncio.gather(
+        *(database.breaker.call(slow, database.slots) for _ in range(3)), return_exceptions=True
+    )
+    assert time.monotonic() - start < 0.35
+    assert [type(result) for result in results] == [StoreUnavailable] * 3
+    await asyncio.sleep(0.3)
+    assert begun == [1]
+
+
+async def test_a_loop_that_stood_still_is_no_outage(database: Database) -> None:
+    """An answer that came while something else blocked the event loop counts, however late it is seen."""
+
+    def answer() -> str:
+        time.sleep(0.02)
+        return "answer"
+
+    async def in_a_thread() -> str:
+        return await asyncio.to_thread(answer)
+
+    asking = asyncio.ensure_future(database.breaker.call(in_a_thread, database.slots))
+    await asyncio.sleep(0.01)
+    time.sleep(0.3)
+    assert await asking == "answer"
+
+
+async def test_a_cancelled_caller_does_not_cancel_the_work(database: Database) -> None:
+    """What has begun goes on to its end, so no connection is left in the middle of something."""
+    done = asyncio.Event()
+
+    async def slow() -> None:
+        await asyncio.sleep(0.05)
+        done.set()
+
+    asking = asyncio.ensure_future(database.breaker.call(slow, database.slots))
+    await asyncio.sleep(0.01)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    await asyncio.wait_for(done.wait(), 1)
+    assert await database.ask() == "answer"
+
+
+async def test_a_database_that_is_away_at_the_start_is_found_later() -> None:
+    """`open` fails, calls fail at once, and both end when the database is there, with or without `open`."""
+    database = Database()
+    database.is_there = False
+    try:
+        with pytest.raises(StoreUnavailable):
+            await database.breaker.open()
+        assert await refused_after(database.ask) < 0.05
+        with pytest.raises(StoreUnavailable):
+            await database.breaker.open()
+        database.is_there = True
+        await until_back(database.ask)
+        await database.breaker.open()
+    finally:
+        await database.breaker.close()
+
+
+async def test_closing_ends_the_probing_and_waits_for_work() -> None:
+    """After `close` nothing of the breaker runs any more, also in the middle of an outage."""
+    database = Database()
+    await database.breaker.open()
+    database.is_there = False
+    await refused_after(database.ask)
+    await database.breaker.close()
+    tries = database.tries
+    await asyncio.sleep(0.15)
+    assert database.tries == tries
+    assert len(asyncio.all_tasks()) == 1
+    assert await refused_after(database.ask) < 0.05
+
+
+async def test_a_bug_in_the_probe_does_not_end_the_probing(database: Database) -> None:
+    """Whatever preparing raises, the store is away, and tried again."""
+    database.is_there = False
+    await refused_after(database.ask)
+
+    async def broken() -> None:
+        database.tries += 1
+        raise RuntimeError("a bug")
+
+    database.breaker._prepare = broken
+    tries = database.tries
+    await asyncio.sleep(0.2)
+    assert database.tries > tries + 1
+    database.breaker._prepare = database.prepare
+    database.is_there = True
+    await until_back(database.ask)
+
+
+async def test_what_the_operator_must_do_is_told_by_open_alone() -> None:
+    """`open` says what is wrong with the database; a visitor's call says only that it is away."""
+    database = Database()
+
+    async def unusable() -> None:
+        raise StoreUnusable("the folder is missing")
+
+    database.breaker._prepare = unusable
+    with pytest.raises(StoreUnusable, match="the folder is missing"):
+        await database.breaker.open()
+    with pytest.raises(StoreUnavailable) as caught:
+        await database.ask()
+    assert caught.value.message == StoreUnavailable.message
+    await database.breaker.close()

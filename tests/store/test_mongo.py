@@ -1,0 +1,150 @@
+"""What is particular to the MongoDB store: its indexes, its URL, its settings, and a stand-alone server."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+from pymongo.database import Database
+
+from app.auth.ports import Store
+from app.store import open_store
+from app.store.mongo import MongoStore
+from tests.store.records import DAY, MS, NOW, add_sessions, make_session, make_user, opened, session_of
+from tests.store.test_sqlite import call_everything
+
+
+@pytest.fixture
+def database_url(mongo_database_url: str) -> str:
+    """An empty database on the shared server."""
+    return mongo_database_url
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database[Any]]:
+    """The same database, past the store."""
+    with MongoClient[Any](database_url) as client:
+        yield client.get_default_database()
+
+
+def stages(plan: Any) -> set[str]:
+    """The names of all stages of a query's plan, wherever they are in it."""
+    if isinstance(plan, list):
+        return set().union(*map(stages, plan)) if plan else set()
+    if not isinstance(plan, dict):
+        return set()
+    own = {plan["stage"]} if isinstance(plan.get("stage"), str) else set()
+    return own.union(*(stages(value) for value in plan.values()))
+
+
+async def test_every_look_up_and_order_has_its_index(store: Store, database: Database[Any]) -> None:
+    """No operation of any method reads a whole collection or sorts by itself."""
+    database.command("profile", 2)
+    try:
+        await call_everything(store)
+    finally:
+        database.command("profile", 0)
+    judged = [each for each in database["system.profile"].find() if "execStats" in each]
+    assert len(judged) > 20
+    for each in judged:
+        used = stages(each["execStats"])
+        assert not used & {"COLLSCAN", "SORT"}, (each["command"], each["planSummary"])
+
+
+async def test_a_session_is_forgotten_by_itself_in_the_end(store: Store, database: Database[Any]) -> None:
+    """Only long after its absolute limit, should nobody purge; the audit log never goes by itself."""
+    indexes = database["sessions"].index_information()
+    assert indexes["expires"]["expireAfterSeconds"] == 30 * 24 * 3600
+    assert database["users"].index_information()["email_key"]["unique"] is True
+    for name in ("users", "audit_events"):
+        assert not any("expireAfterSeconds" in each for each in database[name].index_information().values())
+
+
+async def test_writes_are_confirmed_by_the_majority_and_its_journal(database_url: str) -> None:
+    """Whatever the URL says: the conditional writes rely on it."""
+    url = f"{database_url}?w=1&journal=false&retryWrites=false&readPreference=secondary"
+    async with opened(url) as store:
+        assert isinstance(store, MongoStore)
+        client = store._client
+        assert client is not None
+        assert client.write_concern.document == {"w": "majority", "j": True}
+        assert client.read_preference.mode == 0
+        assert client.delegate.options.retry_writes
+        await store.add_user(make_user())
+
+
+async def test_the_databases_name_is_the_urls_else_duet(mongod_url: str) -> None:
+    """Both forms of URL are understood."""
+    for url, name in ((mongod_url, "duet"), ("mongodb://127.0.0.1:1/elsewhere?w=1", "elsewhere")):
+        store = open_store(url)
+        assert isinstance(store, MongoStore)
+        if name == "duet":
+            await store.open()
+            assert store._db.name == name
+            await store.close()
+            with MongoClient[Any](url) as client:
+                client.drop_database("duet")
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["mongodb://", "mongodb://ada:hush@db:port/duet", "mongodb://ada:hu:sh@db/"],
+)
+def test_a_malformed_url_is_refused_without_quoting_it(url: str) -> None:
+    """ValueError, and no password in it or in what caused it."""
+    with pytest.raises(ValueError) as caught:
+        open_store(url)
+    assert "hush" not in f"{caught.value!r} {caught.value.__cause__!r}"
+    assert caught.value.__suppress_context__
+
+
+async def test_a_name_is_not_read_as_a_fields_path(store: Store) -> None:
+    """`$password_hash` as a name stays those letters: no update is a pipeline."""
+    await store.add_user(make_user())
+    user = await store.set_name("u1", "$password_hash")
+    assert user is not None
+    assert user.name == "$password_hash"
+
+
+async def test_an_unconfirmed_session_does_not_exist(store: Store, database: Database[Any]) -> None:
+    """What a crash in the middle of a log-in leaves behind is seen by nobody, and purged."""
+    await add_sessions(store, "s1")
+    database["sessions"].update_one({"_id": "s1"}, {"$set": {"is_confirmed": False}})
+    assert await store.session_with_user("s1") is None
+    assert await store.sessions_of("u1", now=NOW) == []
+    assert not await store.touch_session("s1", now=NOW, idle_expires_at=NOW + DAY)
+    assert not await store.rotate_session("s1", generation=1, now=NOW, idle_expires_at=NOW + DAY)
+    assert await store.purge(sessions_before=NOW + 2 * DAY, audit_before=NOW) == 1
+
+
+async def test_fields_of_a_newer_duet_are_passed_over(store: Store, database: Database[Any]) -> None:
+    """Two versions may run side by side during an update: what one adds does not stop the other."""
+    await add_sessions(store, "s1")
+    database["users"].update_one({"_id": "u1"}, {"$set": {"later": 1}})
+    database["sessions"].update_one({"_id": "s1"}, {"$set": {"later": 1}})
+    assert await store.session_with_user("s1") == (make_session(), make_user())
+    assert await store.set_name("u1", "Ada") == replace(make_user(), name="Ada")
+
+
+async def test_a_deletion_that_was_cut_off_can_be_done_again(store: Store, database: Database[Any]) -> None:
+    """Sessions that a failure left behind are ended by the second try, which tells that the user is gone."""
+    await add_sessions(store, "s1")
+    database["users"].delete_one({"_id": "u1"})
+    assert not await store.delete_user("u1", at=NOW)
+    assert [each.reason for each in await store.revoked_since(NOW - MS)] == ["account_deleted"]
+    await store.add_user(make_user())
+    assert (await session_of(store)).ip == ""
+
+
+def test_motor_is_imported_in_one_module_alone() -> None:
+    """Its successor will be a change of that file."""
+    script = (
+        "import sys, app.store.mongo_users, app.store.mongo_sessions, app.store.mongo_audit;"
+        "sys.exit('motor' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

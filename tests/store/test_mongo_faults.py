@@ -1,0 +1,126 @@
+"""What the MongoDB store does when its server stalls, dies, comes back, or was never there.
+
+The server is a stand-alone one, which shows at the same time that no replica set is needed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from app.auth.ports import Store
+from app.store import open_store
+from app.store.breaker import StoreUnusable
+from tests.services import Mongod
+from tests.store.records import MINUTE, NOW, add_sessions, make_event, make_user, opened, refused_after, until_back
+from tests.store.test_sqlite import call_everything
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mongod]:
+    """A stand-alone server for this module."""
+    mongod = Mongod(tmp_path_factory.mktemp("alone") / "db")
+    mongod.start()
+    yield mongod
+    mongod.stop()
+
+
+@pytest.fixture
+async def store(shared: Mongod, request: pytest.FixtureRequest) -> AsyncIterator[Store]:
+    """A store on it, with a database of the test's own."""
+    async with opened(f"{shared.url}{request.node.name[:60]}") as one:
+        yield one
+
+
+async def test_a_stand_alone_server_will_do(store: Store) -> None:
+    """Every method works without a replica set."""
+    await call_everything(store)
+
+
+async def test_a_stalled_server_is_an_outage_until_it_goes_on(store: Store, shared: Mongod) -> None:
+    """Callers are refused within 3 s, then at once, and it recovers by itself; one line tells of each."""
+    await add_sessions(store, "s1")
+    with capture_logs() as logs:
+        shared.pause()
+        try:
+            waits = await asyncio.gather(
+                *(refused_after(lambda: store.session_with_user("s1")) for _ in range(100)),
+                refused_after(lambda: store.add_user(make_user("u2"))),
+                refused_after(lambda: store.purge(sessions_before=NOW, audit_before=NOW)),
+            )
+            assert max(waits) < 2.7
+            for _ in range(20):
+                assert await refused_after(store.ping) < 0.1
+        finally:
+            shared.resume()
+        assert await until_back(store.ping) < 3.5
+    assert await store.session_with_user("s1") is not None
+    assert [line["event"] for line in logs] == ["store_away", "store_back"]
+    assert "127.0.0.1" not in str(logs)
+
+
+async def test_a_killed_server_is_an_outage_until_it_is_back(store: Store, shared: Mongod) -> None:
+    """What was acknowledged is still there after the crash, and no restart of ours is needed."""
+    await store.add_user(make_user())
+    shared.kill()
+    try:
+        assert await refused_after(lambda: store.user_by_id("u1")) < 2.7
+        assert await refused_after(lambda: store.user_by_id("u1")) < 0.1
+        assert await refused_after(lambda: store.add_audit_event(make_event("e1"))) < 0.1
+    finally:
+        await asyncio.to_thread(shared.start)
+    await until_back(store.ping)
+    assert await store.user_by_id("u1") == make_user()
+    assert await store.audit_events() == []
+
+
+async def test_a_server_that_is_not_there_at_the_start_is_found_later(tmp_path: Path) -> None:
+    """`open` fails in time, calls at once; when the server comes the store is ready, indexes and all.
+
+    A store that is closed meanwhile does not hang.
+    """
+    mongod = Mongod(tmp_path / "db")
+    store, other = (open_store(f"{mongod.url}duet") for _ in range(2))
+    try:
+        assert max(await asyncio.gather(refused_after(store.open), refused_after(other.open))) < 2.7
+        assert await refused_after(store.ping) < 0.1
+        start = time.monotonic()
+        await asyncio.gather(asyncio.to_thread(mongod.start), other.close())
+        assert time.monotonic() - start < 2.7
+        await until_back(store.ping)
+        await call_everything(store)
+    finally:
+        await store.close()
+        mongod.stop()
+
+
+async def test_no_password_is_told(shared: Mongod) -> None:
+    """A refused log-in to the server is the operator's to mend, and nothing of the URL is in the message."""
+    host = shared.url.removeprefix("mongodb://")
+    store = open_store(f"mongodb://ada:hush@{host}duet")
+    with capture_logs() as logs:
+        with pytest.raises(StoreUnusable, match="refused the user or password") as caught:
+            await store.open()
+        await store.close()
+    told = f"{caught.value!r} {caught.value.__cause__!r} {logs}"
+    assert "hush" not in told
+    assert "ada" not in told
+
+
+async def test_cancelled_calls_leave_a_usable_store(store: Store) -> None:
+    """A log-in cancelled at any moment leaves a session that lives by the rules, or none."""
+    await store.add_user(make_user())
+    for number in range(30):
+        adding = asyncio.ensure_future(add_sessions(store, f"s{number}"))
+        await asyncio.sleep(0.0003 * number)
+        adding.cancel()
+        await asyncio.gather(adding, return_exceptions=True)
+    await store.set_password_hash("u1", "new", expected="hash")
+    await store.revoke_user_sessions("u1", at=NOW, reason="password_changed")
+    await asyncio.sleep(0.1)
+    assert await store.sessions_of("u1", now=NOW - MINUTE) == []

@@ -1,0 +1,216 @@
+"""What every store keeps to when many ask at once, and when those who asked walk away."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Any
+
+from app.auth.errors import EmailTaken
+from app.auth.ports import Store
+from tests.store.records import DAY, MS, NOW, add_sessions, make_session, make_user, opened, session_of
+
+ROUNDS = 40
+
+
+async def test_a_hundred_registrations_of_an_address_give_one_user(database_url: str) -> None:
+    """All but one are told that the address is taken, over two stores as two processes have them."""
+    async with opened(database_url) as one, opened(database_url) as other:
+        results = await asyncio.gather(
+            *(
+                store.add_user(make_user(f"u{number}{store is one}", email_key="ada@example.org"))
+                for number in range(50)
+                for store in (one, other)
+            ),
+            return_exceptions=True,
+        )
+        assert [type(result) for result in results if result is not None] == [EmailTaken] * 99
+        assert len(await one.list_users()) == 1
+
+
+async def test_fifty_rotations_of_a_generation_give_one_successor(database_url: str) -> None:
+    """One of them does it, the others are told no, over two stores as two processes have them."""
+    async with opened(database_url) as one, opened(database_url) as other:
+        await add_sessions(one, "s1")
+        for generation in (1, 2, 3):
+            done = await asyncio.gather(
+                *(
+                    store.rotate_session("s1", generation=generation, now=NOW, idle_expires_at=NOW + DAY)
+                    for _ in range(25)
+                    for store in (one, other)
+                )
+            )
+            assert done.count(True) == 1
+        assert (await session_of(one)).generation == 4
+
+
+async def test_a_hash_is_replaced_by_one_of_many(store: Store) -> None:
+    """Of ten changes from the same hash one succeeds, and that one's hash is there."""
+    await store.add_user(make_user())
+    done = await asyncio.gather(
+        *(store.set_password_hash("u1", f"new {number}", expected="hash") for number in range(10))
+    )
+    assert done.count(True) == 1
+    user = await store.user_by_id("u1")
+    assert user is not None
+    assert user.password_hash == f"new {done.index(True)}"
+
+
+async def test_changes_of_rights_are_each_counted(store: Store) -> None:
+    """Twenty changes at once give twenty versions, each told once."""
+    await store.add_user(make_user())
+    users = await asyncio.gather(*(store.set_rights("u1", at=NOW, roles=[str(number)]) for number in range(20)))
+    assert sorted(user.rights_version for user in users if user) == list(range(2, 22))
+
+
+async def test_revocations_at_once_each_tell_what_they_ended(store: Store) -> None:
+    """Every session is in the answer of exactly one of the calls, and carries that call's reason."""
+    ids = [f"s{number}" for number in range(12)]
+    await add_sessions(store, *ids)
+    reasons = ("password_changed", "session_revoked", "account_disabled")
+    answers = await asyncio.gather(
+        *(store.revoke_user_sessions("u1", at=NOW, reason=reason) for reason in reasons),
+        *(store.revoke_session(session_id, at=NOW, reason="logged_out") for session_id in ids[:4]),
+    )
+    lists, singles = answers[:3], answers[3:]
+    told = dict(zip(ids[:4], singles, strict=True))
+    ended = {session_id: "logged_out" for session_id, did in told.items() if did}
+    for reason, each in zip(reasons, lists, strict=True):
+        assert isinstance(each, list)
+        assert not ended.keys() & set(each)
+        ended |= dict.fromkeys(each, reason)
+    assert ended == {each.session_id: each.reason for each in await store.revoked_since(NOW)}
+    assert sorted(ended) == sorted(ids)
+
+
+async def log_in(store: Store, user_id: str, pause: float) -> list[str]:
+    """Adds three sessions one after the other; the ids of those that were."""
+    added = []
+    for number in range(3):
+        await asyncio.sleep(pause)
+        session_id = f"{user_id}-{number}"
+        if await store.add_session(make_session(session_id, user_id), password_hash="hash"):
+            added.append(session_id)
+    return added
+
+
+async def assert_no_session_survives(database_url: str, change: Any) -> None:
+    """Lets log-ins on one store race with `change` and the revocation that follows it, on another."""
+    async with opened(database_url) as one, opened(database_url) as other:
+        outcomes = set()
+
+        async def one_round(number: int) -> None:
+            user_id = f"u{number}"
+            await one.add_user(make_user(user_id))
+
+            async def end() -> None:
+                await asyncio.sleep(0.001 * (number % 8))
+                await change(other, user_id)
+                await other.revoke_user_sessions(user_id, at=NOW, reason="password_changed")
+
+            added, _ = await asyncio.gather(log_in(one, user_id, 0.0005 * (number % 3)), end())
+            outcomes.add(len(added))
+            assert await one.sessions_of(user_id, now=NOW) == []
+            for session_id in added:
+                found = await one.session_with_user(session_id)
+                assert found is None or found[0].revoked_at is not None
+
+        for start in range(0, ROUNDS, 8):
+            await asyncio.gather(*(one_round(number) for number in range(start, start + 8)))
+        # The race was one: not every round ended alike.
+        assert len(outcomes) > 1
+
+
+async def test_a_log_in_racing_a_password_change_does_not_survive_it(database_url: str) -> None:
+    """After the change and its revocation no session of the old password lives, whoever came first."""
+
+    async def change(store: Store, user_id: str) -> None:
+        assert await store.set_password_hash(user_id, "new", expected="hash")
+
+    await assert_no_session_survives(database_url, change)
+
+
+async def test_a_log_in_racing_a_disabling_does_not_survive_it(database_url: str) -> None:
+    """After the disabling and its revocation no session lives, whoever came first."""
+
+    async def change(store: Store, user_id: str) -> None:
+        assert await store.set_rights(user_id, at=NOW, is_active=False)
+
+    await assert_no_session_survives(database_url, change)
+
+
+async def test_a_log_in_racing_a_deletion_leaves_no_live_row(database_url: str) -> None:
+    """After a deletion no row of the user is unrevoked, or tells where its owner was."""
+    async with opened(database_url) as one, opened(database_url) as other:
+
+        async def one_round(number: int) -> None:
+            user_id = f"u{number}"
+            await one.add_user(make_user(user_id))
+
+            async def end() -> None:
+                await asyncio.sleep(0.001 * (number % 8))
+                assert await other.delete_user(user_id, at=NOW)
+
+            added, _ = await asyncio.gather(log_in(one, user_id, 0.0005 * (number % 3)), end())
+            revoked = {each.session_id for each in await one.revoked_since(NOW)}
+            assert set(added) <= revoked
+            # Under the same id again, the rows that are left can be seen.
+            await one.add_user(make_user(user_id))
+            assert await one.sessions_of(user_id, now=NOW) == []
+            for session_id in added:
+                assert (await session_of(one, session_id)).ip == ""
+
+        for start in range(0, ROUNDS, 8):
+            await asyncio.gather(*(one_round(number) for number in range(start, start + 8)))
+
+
+async def test_a_rotation_racing_a_revocation_does_not_bring_a_session_back(store: Store) -> None:
+    """Whatever the order, the session is revoked afterwards, and rotates no more."""
+    ids = [f"s{number}" for number in range(20)]
+    await add_sessions(store, *ids)
+    for session_id in ids:
+        await asyncio.gather(
+            store.rotate_session(session_id, generation=1, now=NOW, idle_expires_at=NOW + DAY),
+            store.revoke_session(session_id, at=NOW, reason="logged_out"),
+            store.touch_session(session_id, now=NOW, idle_expires_at=NOW + DAY),
+        )
+        session = await session_of(store, session_id)
+        assert session.revoked_at == NOW
+        again = store.rotate_session(session_id, generation=session.generation, now=NOW, idle_expires_at=NOW + DAY)
+        assert not await again
+
+
+async def test_cancelled_calls_leave_whole_states_and_a_usable_store(database_url: str) -> None:
+    """A caller that goes away at any moment leaves an operation done or not done, and nothing locked."""
+    async with opened(database_url) as store, opened(database_url) as other:
+        for number in range(ROUNDS):
+            user_id = f"u{number}"
+            await add_sessions(store, f"{user_id}-a", f"{user_id}-b", user_id=user_id)
+            task = asyncio.ensure_future(store.delete_user(user_id, at=NOW))
+            for _ in range(number % 7):  # from before the first step to somewhere in the middle
+                await asyncio.sleep(0)
+            if number % 2:
+                await asyncio.sleep(0.0002 * number)
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+            # At once, on another connection: nothing is locked.
+            await other.add_user(make_user(f"after {number}"))
+        await store.close()  # waits for what was under way
+        for number in range(ROUNDS):
+            user_id = f"u{number}"
+            gone = await other.user_by_id(user_id) is None
+            revoked = {each.session_id for each in await other.revoked_since(NOW - MS)}
+            assert ({f"{user_id}-a", f"{user_id}-b"} <= revoked) is gone
+            assert len(await other.sessions_of(user_id, now=NOW)) == (0 if gone else 2)
+
+
+async def test_a_call_cancelled_while_it_waits_for_its_turn_never_happens(store: Store) -> None:
+    """Work that has not begun goes with its caller, and those behind it in the queue are served."""
+    tasks = [asyncio.ensure_future(store.add_user(make_user(f"u{number}"))) for number in range(200)]
+    await asyncio.sleep(0)
+    for task in tasks[100:150]:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    users = {user.id for user in await store.list_users(limit=1000)}
+    assert users == {f"u{number}" for number in range(200) if not 100 <= number < 150}

@@ -1,0 +1,271 @@
+"""What is particular to the SQLite store: its file, its settings, its indexes and its transactions."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import aiosqlite
+import pytest
+
+from app.auth.ports import Store
+from app.store import open_store
+from app.store.sqlite import SqliteStore
+from app.store.sqlite_schema import MIGRATIONS, VERSION
+from tests.store.records import DAY, NOW, add_sessions, make_event, make_session, make_user, opened
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where the database will be."""
+    return tmp_path / "duet.db"
+
+
+@pytest.fixture
+def database_url(path: Path) -> str:
+    """Its URL."""
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def statements(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """The SQL of whatever is executed during the test."""
+    seen: set[str] = set()
+    execute = aiosqlite.Connection.execute_fetchall
+
+    def spy(self: aiosqlite.Connection, sql: str, parameters: Any = None) -> Any:
+        seen.add(sql)
+        return execute(self, sql, parameters)
+
+    monkeypatch.setattr(aiosqlite.Connection, "execute_fetchall", spy)
+    return seen
+
+
+async def call_everything(store: Store) -> None:
+    """Calls every method of the port."""
+    await add_sessions(store, "s1")
+    await store.user_by_id("u1")
+    await store.user_by_email("x")
+    await store.list_users()
+    await store.set_name("u1", "x")
+    await store.set_password_hash("u1", "x", expected="hash")
+    await store.set_rights("u1", at=NOW, roles=["x"])
+    await store.session_with_user("s1")
+    await store.touch_session("s1", now=NOW, idle_expires_at=NOW + DAY)
+    await store.rotate_session("s1", generation=1, now=NOW, idle_expires_at=NOW + DAY)
+    await store.set_auth_time("s1", now=NOW)
+    await store.sessions_of("u1", now=NOW)
+    await store.revoke_session("s1", at=NOW, reason="x")
+    await store.revoke_user_sessions("u1", at=NOW, reason="x")
+    await store.revoked_since(NOW)
+    await store.rights_changed_since(NOW)
+    await store.add_audit_event(make_event("e1"))
+    await store.audit_events()
+    await store.audit_events(user_id="u1")
+    await store.delete_user("u1", at=NOW)
+    await store.purge(sessions_before=NOW, audit_before=NOW)
+    await store.ping()
+
+
+def plan(connection: sqlite3.Connection, sql: str) -> list[str]:
+    """How SQLite would go about a statement."""
+    values = [0] * sql.count("?")
+    return [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
+
+
+async def test_every_look_up_and_order_has_its_index(store: Store, path: Path, statements: set[str]) -> None:
+    """No statement of any method reads a whole table or sorts by itself."""
+    await call_everything(store)
+    judged = [sql for sql in statements if sql.startswith(("SELECT", "UPDATE", "DELETE"))]
+    assert len(judged) > 18
+    with closing(sqlite3.connect(path)) as connection:
+        for sql in judged:
+            for step in plan(connection, sql):
+                reads_all = step.startswith("SCAN") and "INDEX" not in step and step != "SCAN CONSTANT ROW"
+                if sql != "SELECT 1 FROM users LIMIT 1":
+                    assert not reads_all, (sql, step)
+                assert "TEMP B-TREE" not in step, (sql, step)
+
+
+async def test_the_connections_are_set_up_to_lose_nothing(store: Store, path: Path) -> None:
+    """Write-ahead log, a sync at each commit, foreign keys, a bounded wait for locks; the reader can't write."""
+    assert isinstance(store, SqliteStore)
+    writer, reader = store._db._writer, store._db._reader
+    for connection in (writer, reader):
+        assert connection is not None
+        for pragma, value in (
+            ("journal_mode", "wal"),
+            ("synchronous", 2),
+            ("foreign_keys", 1),
+            ("busy_timeout", 2000),
+        ):
+            assert list(await connection.execute_fetchall(f"PRAGMA {pragma}")) == [(value,)]
+    assert reader is not None
+    with pytest.raises(sqlite3.OperationalError):
+        await reader.execute("DELETE FROM users")
+
+
+async def test_the_files_are_the_owners_alone(store: Store, path: Path) -> None:
+    """The database and its log have mode 0600, whatever the umask would allow."""
+    before = os.umask(0)
+    try:
+        await store.close()
+        path.unlink()
+        await store.open()
+        await store.add_user(make_user())
+        modes = {each.name: stat.S_IMODE(each.stat().st_mode) for each in path.parent.iterdir()}
+    finally:
+        os.umask(before)
+    assert modes == {"duet.db": 0o600, "duet.db-wal": 0o600, "duet.db-shm": 0o600}
+
+
+def dump(path: Path) -> list[str]:
+    """The file's schema and version."""
+    with closing(sqlite3.connect(path)) as connection:
+        version = connection.execute("PRAGMA user_version").fetchone()
+        return [
+            str(version),
+            *(row[0] for row in connection.execute("SELECT sql FROM sqlite_master ORDER BY name")),
+        ]
+
+
+async def test_migrations_run_once_in_order_and_keep_the_data(
+    database_url: str, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file of an older version gets what is missing, and a second start changes nothing."""
+    async with opened(database_url) as store:
+        await store.add_user(make_user())
+    later = (*MIGRATIONS, ("CREATE TABLE extra (x)",), ("INSERT INTO extra VALUES (1)",))
+    monkeypatch.setattr("app.store.sqlite_connection.MIGRATIONS", later)
+    monkeypatch.setattr("app.store.sqlite_connection.VERSION", VERSION + 2)
+    for _ in range(2):
+        async with opened(database_url) as store:
+            assert await store.user_by_id("u1") == make_user()
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT * FROM extra").fetchall() == [(1,)]
+        assert connection.execute("PRAGMA user_version").fetchone() == (VERSION + 2,)
+
+
+async def test_a_failing_migration_changes_nothing(
+    database_url: str, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half a migration is none: the file is as it was, and the old version still opens it."""
+    async with opened(database_url):
+        pass
+    before = dump(path)
+    broken = (*MIGRATIONS, ("CREATE TABLE extra (x)", "CREATE TABLE users (x)"))
+    with monkeypatch.context() as patch:
+        patch.setattr("app.store.sqlite_connection.MIGRATIONS", broken)
+        patch.setattr("app.store.sqlite_connection.VERSION", VERSION + 1)
+        store = open_store(database_url)
+        with pytest.raises(Exception, match="users already exists"):
+            await store.open()
+        await store.close()
+    assert dump(path) == before
+    async with opened(database_url) as store:
+        await store.ping()
+
+
+async def test_many_processes_may_make_the_same_file_at_once(database_url: str, path: Path) -> None:
+    """Six that start together all open it, and one schema is there."""
+    script = (
+        "import asyncio, sys; from app.store import open_store\n"
+        "async def main():\n"
+        "    store = open_store(sys.argv[1])\n"
+        "    try:\n        await store.open(); await store.ping()\n"
+        "    finally: await store.close()\n"
+        "asyncio.run(main())"
+    )
+    processes = [
+        await asyncio.create_subprocess_exec(sys.executable, "-c", script, database_url) for _ in range(6)
+    ]
+    assert [await process.wait() for process in processes] == [0] * 6
+    assert dump(path)[0] == f"({VERSION},)"
+
+
+async def test_a_failure_inside_a_transaction_undoes_it(store: Store, path: Path) -> None:
+    """When the second of two statements fails the first one is gone too, and nothing stays locked."""
+    await add_sessions(store, "s1")
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("CREATE TRIGGER no BEFORE DELETE ON users BEGIN SELECT raise(ABORT, 'no'); END")
+        with pytest.raises(ValueError):
+            await store.delete_user("u1", at=NOW)
+        other.execute("DROP TRIGGER no")
+        assert other.execute("SELECT revoked_at FROM sessions").fetchall() == [(None,)]
+    assert await store.session_with_user("s1") == (make_session(), make_user())
+
+
+async def test_a_transaction_cancelled_from_within_is_rolled_back(store: Store, path: Path) -> None:
+    """Even a loop that cancels every task, as at its end, leaves no half transaction and no lock."""
+    await add_sessions(store, "s1")
+    for steps in range(12):
+        asking = asyncio.ensure_future(store.delete_user("u1", at=NOW))
+        for _ in range(steps):
+            await asyncio.sleep(0.0001)
+        for task in asyncio.all_tasks() - {asyncio.current_task(), asking}:
+            if "call.<locals>" in repr(task) or "write_all" in repr(task):
+                task.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        with closing(sqlite3.connect(path, timeout=0.5)) as other:
+            users = other.execute("SELECT count(*) FROM users").fetchone()[0]
+            live = other.execute("SELECT count(*) FROM sessions WHERE revoked_at IS NULL").fetchone()[0]
+            assert users == live
+            other.execute("BEGIN IMMEDIATE")
+        if not users:
+            await store.purge(sessions_before=NOW + DAY, audit_before=NOW)
+            await add_sessions(store, "s1")
+
+
+def test_a_relative_path_counts_from_where_the_store_was_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`sqlite:///a.db` is a.db here, `sqlite:////a.db` is at the root, and a later chdir changes nothing."""
+    monkeypatch.chdir(tmp_path)
+    store = open_store("sqlite:///data/duet.db")
+    assert isinstance(store, SqliteStore)
+    assert store._db.path == tmp_path / "data" / "duet.db"
+    absolute = open_store("sqlite:////data/a%20b?c#d.db")
+    assert isinstance(absolute, SqliteStore)
+    assert absolute._db.path == Path("/data/a%20b?c#d.db")
+
+
+async def test_a_path_is_taken_literally(tmp_path: Path) -> None:
+    """Characters that mean something in a URI are part of the file's name."""
+    path = tmp_path / "a%20b?mode=memory#c d.db"
+    async with opened(f"sqlite:///{path}") as store:
+        await store.add_user(make_user())
+    assert path.stat().st_size > 0
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["sqlite:///", "sqlite:///:memory:", "sqlite:///data/", "sqlite://data.db", "postgres://ada:hush@db/x", ""],
+)
+def test_other_urls_are_refused_without_quoting_them(url: str) -> None:
+    """What is no URL of a store is a ValueError that shows no password."""
+    with pytest.raises(ValueError) as caught:
+        open_store(url)
+    assert "hush" not in str(caught.value)
+
+
+def test_sqlite_alone_never_imports_the_other_driver() -> None:
+    """A deployment on SQLite needs neither Motor nor PyMongo."""
+    script = (
+        "import sys; from app.store import open_store; open_store('sqlite:///x.db');"
+        "sys.exit(any(name in sys.modules for name in ('motor', 'pymongo', 'bson')))"
+    )
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_only_appended_migrations() -> None:
+    """The first migration is as it was released: files in the field have run it."""
+    tables: Sequence[str] = MIGRATIONS[0]
+    assert len(tables) == 9
