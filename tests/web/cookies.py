@@ -78,3 +78,11 @@ def set_cookies(answer: httpx.Response) -> SimpleCookie:
     for header in answer.headers.get_list("Set-Cookie"):
         found.load(header)
     return found
+
+
+def forget_renewals(duet: Running) -> int:
+    """How many renewed tokens are kept, for as many sessions; afterwards none is."""
+    kept = duet.auth.renewals._kept
+    number = len(kept)
+    kept.clear()
+    return number
