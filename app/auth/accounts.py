@@ -29,6 +29,8 @@ from app.auth.ports import Clock, Store
 from app.auth.revocations import Revocations
 
 MAX_NAME_LENGTH: Final = 100
+#: In characters, as typed: more than any address has (RFC 5321 section 4.5.3.1).
+MAX_EMAIL_LENGTH: Final = 320
 
 
 class Accounts:
@@ -256,6 +258,9 @@ class Accounts:
 
 def parse_email(text: str) -> tuple[str, str]:
     """An address as its owner spells it, and its normal form, by which it is unique. Raises `EmailInvalid`."""
+    # Before all else: normalising a long run of combining marks takes the square of its length, on the event loop.
+    if len(text) > MAX_EMAIL_LENGTH:
+        raise EmailInvalid()
     try:
         parsed = validate_email(text.strip(), check_deliverability=False, globally_deliverable=False)
     except ValueError as error:  # EmailNotValidError, and what lone surrogates raise
