@@ -157,6 +157,7 @@ ODDITIES = {
     "version 2.0": b"GET / HTTP/2.0\r\nHost: a\r\n\r\n",
     "a tunnel": b"CONNECT a:80 HTTP/1.1\r\nHost: a\r\n\r\n",
     "a target of another host": b"GET http://b/ HTTP/1.1\r\nHost: a\r\n\r\n",
+    "a target of another scheme and host": b"GET ftp://b/ HTTP/1.1\r\nHost: a\r\n\r\n",
     "an upgrade with a body": POST + b"Connection: upgrade\r\nUpgrade: x\r\nContent-Length: 37\r\n\r\n" + HEAD,
     "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
 }
