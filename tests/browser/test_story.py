@@ -28,6 +28,14 @@ def duet(database_url: str, tmp_path: Path) -> Iterator[Running]:
 
 
 @pytest.fixture
+def ada(duet: Running, page: Page) -> Page:
+    """Ada's tab, in which she is logged in."""
+    duet.make_user(EMAIL, name="Ada Lovelace")
+    log_in(page)
+    return page
+
+
+@pytest.fixture
 def program(duet: Running) -> Iterator[Program]:
     """Makes programs that are logged in on the API as the person on the pages."""
     with ExitStack() as clients:
@@ -79,12 +87,10 @@ def test_one_account_for_both_halves(
 
 
 def test_log_out_kills_the_copied_cookie_and_its_token(
-    duet: Running, page: Page, open_profile: OpenProfile
+    duet: Running, ada: Page, open_profile: OpenProfile
 ) -> None:
     """After the log-out neither a copy of the cookie opens a page, nor the token in it a route."""
-    register(page)
-    log_in(page)
-    cookies = page.context.cookies()
+    cookies = ada.context.cookies()
     (cookie,) = [one for one in cookies if one["name"] == "session"]
     token = duet.app.state.pages.session_interface.get_signing_serializer(duet.app.state.pages).loads(
         cookie["value"]
@@ -96,61 +102,55 @@ def test_log_out_kills_the_copied_cookie_and_its_token(
     stolen = thief.new_page()
     stolen.goto("/")
     assert heading(stolen) == "Hello, Ada Lovelace"
-    log_out(page)
+    log_out(ada)
     stolen.reload()
     assert notes(stolen) == [f"{OVER} You logged out."]
     answer = httpx.get(f"{duet.url}/api/users/me", headers=headers)
     assert (answer.status_code, "invalid_token" in answer.headers["WWW-Authenticate"]) == (401, True)
 
 
-def test_a_session_that_was_ended_elsewhere(page: Page, program: Program) -> None:
+def test_a_session_that_was_ended_elsewhere(ada: Page, program: Program) -> None:
     """When the same person ends all other sessions on the API, the page leads to the login, and says why."""
-    register(page)
-    log_in(page)
     api = program()
     assert api.delete("/api/users/me/sessions").status_code == 204
-    page.goto("/account")
-    assert (path(page), notes(page)) == ("/login?next=/account", [f"{OVER} The session was ended."])
-    log_in(page, path="/account")
-    assert path(page) == "/account"
+    ada.goto("/account")
+    assert (path(ada), notes(ada)) == ("/login?next=/account", [f"{OVER} The session was ended."])
+    log_in(ada, path="/account")
+    assert path(ada) == "/account"
 
 
 def test_ending_sessions_on_the_page(
-    duet: Running, page: Page, open_profile: OpenProfile, program: Program
+    duet: Running, ada: Page, open_profile: OpenProfile, program: Program
 ) -> None:
     """'End' ends one session, 'End all others' the rest, at once, whichever half they are of."""
-    register(page)
-    log_in(page)
     phone = open_profile(duet.url).new_page()
     log_in(phone)
     api, second = program(), program()
-    page.goto("/account/sessions")
-    press(page, page.get_by_role("row", name="backup-script").first.get_by_role("button", name="End"))
-    assert notes(page) == ["The session was ended."]
+    ada.goto("/account/sessions")
+    press(ada, ada.get_by_role("row", name="backup-script").first.get_by_role("button", name="End"))
+    assert notes(ada) == ["The session was ended."]
     assert sorted(one.get("/api/users/me").status_code for one in (api, second)) == [200, 401]
-    press(page, page.get_by_role("button", name="End all others"))
-    assert notes(page) == ["All other sessions were ended."]
+    press(ada, ada.get_by_role("button", name="End all others"))
+    assert notes(ada) == ["All other sessions were ended."]
     assert [one.get("/api/users/me").status_code for one in (api, second)] == [401, 401]
     assert {one.refresh().status_code for one in (api, second)} == {400}
-    assert "You are logged in nowhere else." in page.locator("main").inner_text()
+    assert "You are logged in nowhere else." in ada.locator("main").inner_text()
     phone.reload()
     assert notes(phone) == [f"{OVER} The session was ended."]
-    press(page, page.get_by_role("button", name="End"))
-    assert (path(page), notes(page)) == ("/login", ["You are logged out."])
+    press(ada, ada.get_by_role("button", name="End"))
+    assert (path(ada), notes(ada)) == ("/login", ["You are logged out."])
 
 
 def test_a_changed_password_ends_the_other_sessions(
-    duet: Running, page: Page, open_profile: OpenProfile, program: Program
+    duet: Running, ada: Page, open_profile: OpenProfile, program: Program
 ) -> None:
     """The person who changes the password stays; everybody else is out, with the reason; the old one is void."""
-    register(page)
-    log_in(page)
     phone = open_profile(duet.url).new_page()
     log_in(phone)
     api = program()
-    page.goto("/account/password")
-    fill(page, "Change password", current_password=PASSWORD, new_password=NEW_PASSWORD)
-    assert notes(page) == ["Your password was changed. Your other sessions have ended."]
+    ada.goto("/account/password")
+    fill(ada, "Change password", current_password=PASSWORD, new_password=NEW_PASSWORD)
+    assert notes(ada) == ["Your password was changed. Your other sessions have ended."]
     assert api.get("/api/users/me").status_code == 401
     assert api.log_in().status_code == 400
     assert api.log_in(EMAIL, NEW_PASSWORD).status_code == 200
@@ -163,20 +163,18 @@ def test_a_changed_password_ends_the_other_sessions(
     )
 
 
-def test_profile_and_farewell(page: Page, program: Program) -> None:
+def test_profile_and_farewell(ada: Page, program: Program) -> None:
     """A person changes their name, and deletes the account with the password as proof."""
-    register(page)
-    log_in(page)
     api = program()
-    page.get_by_role("link", name="Account").first.click()
-    fill(page, "Save", name="Countess Lovelace")
-    assert notes(page) == ["Your name was saved."]
+    press(ada, ada.get_by_role("link", name="Account").first)
+    fill(ada, "Save", name="Countess Lovelace")
+    assert notes(ada) == ["Your name was saved."]
     assert api.get("/api/users/me").json()["name"] == "Countess Lovelace"
-    press(page, page.get_by_role("link", name="Delete account"))
-    fill(page, "Delete my account", password="not the password")
-    assert page.locator("[aria-invalid=true]").count() == 1
-    fill(page, "Delete my account", password=PASSWORD)
-    assert (path(page), notes(page)) == ("/login", ["Your account was deleted."])
+    press(ada, ada.get_by_role("link", name="Delete account"))
+    fill(ada, "Delete my account", password="not the password")
+    assert ada.locator("[aria-invalid=true]").count() == 1
+    fill(ada, "Delete my account", password=PASSWORD)
+    assert (path(ada), notes(ada)) == ("/login", ["Your account was deleted."])
     assert api.get("/api/users/me").status_code == 401
     assert api.log_in().status_code == 400
 
@@ -187,7 +185,7 @@ def test_an_expiring_token_goes_unnoticed(database_url: str, tmp_path: Path, ope
     with running(settings) as duet:
         profile = open_profile(duet.url)
         tabs = [profile.new_page() for _ in range(6)]
-        register(tabs[0])
+        duet.make_user(EMAIL, name="Ada Lovelace")
         log_in(tabs[0])
         for tab in tabs:
             tab.goto("/account/sessions")
@@ -203,6 +201,6 @@ def test_an_expiring_token_goes_unnoticed(database_url: str, tmp_path: Path, ope
             assert (path(tab), heading(tab), notes(tab)) == ("/account/sessions", "Sessions", [])
         assert profile.cookies()[0]["value"] != before
         time.sleep(1.3)
-        tabs[3].get_by_role("link", name="Home").first.click()
+        press(tabs[3], tabs[3].get_by_role("link", name="Home").first)
         assert (path(tabs[3]), heading(tabs[3])) == ("/", "Hello, Ada Lovelace")
         profile.close()

@@ -44,3 +44,17 @@ def test_nobody_notices_a_change_of_secret_until_the_old_one_is_dropped(tmp_path
         assert after.wait(after.auth.accounts.find("ada@example.com")).name == "Ada L."
         assert api.get("/api/users/me", headers=bearer).status_code == 401
         assert api.refresh(refresh_token).status_code == 400
+
+
+def test_the_new_secret_signs_from_the_first_start_on(tmp_path: Path) -> None:
+    """Who logs in while the old one is a fallback stays, with the form that is open, when it is dropped."""
+    settings = make_settings(tmp_path, secret_key=NEW, secret_key_fallbacks=(SECRET,))
+    with running(settings) as between, Browser(between.url) as browser:
+        between.make_user()
+        browser.log_in()
+        form = {"csrf_token": browser.csrf_token("/account"), "name": "Ada L."}
+        cookies = dict(browser.cookies)
+    with running(make_settings(tmp_path, secret_key=NEW)) as after, Browser(after.url) as browser:
+        carry_on(browser, cookies)
+        assert browser.post("/account", data=form).status_code == 303
+        assert after.wait(after.auth.accounts.find("ada@example.com")).name == "Ada L."
