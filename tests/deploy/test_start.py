@@ -9,6 +9,7 @@ import pytest
 
 from tests.deploy.process import duet, served
 from tests.duet import SECRET
+from tests.programs import free_port
 
 #: A malformed value for every setting. What stands in a value after 'hush' must not be shown.
 MALFORMED = [
@@ -135,7 +136,7 @@ def test_a_damaged_database_stops_the_start(tmp_path: Path) -> None:
     """A file that is no database stops the start with exit code 2 and a last line that names the setting."""
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "duet.db").write_text("not a database, and no waiting mends it")
-    result = duet(tmp_path, "serve", SECRET_KEY=SECRET)
+    result = duet(tmp_path, "serve", "--port", str(free_port()), SECRET_KEY=SECRET)
     assert result.returncode == 2, result.stderr
     assert result.stderr.splitlines()[-1].startswith("duet: DATABASE_URL: ")
     assert "Traceback" not in result.stderr
