@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
+import random
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import time
@@ -15,8 +18,6 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
-
-from tests.programs import free_port
 
 
 def find_mongod() -> str:
@@ -44,12 +45,24 @@ def _packaged_mongod() -> str | None:
     return None
 
 
+def free_service_port() -> int:
+    """A port on 127.0.0.1 that stays free until it is used, also while its server is down for a moment.
+
+    From below those that the system gives to outgoing connections, which may take any of theirs meanwhile.
+    """
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as one, contextlib.suppress(OSError):
+            one.bind(("127.0.0.1", port))
+            return port
+
+
 class Mongod:
     """A MongoDB server with a folder of its own, which a test may stop, kill and start again."""
 
     def __init__(self, folder: Path, *, replica_set: bool = False) -> None:
         self.folder = folder
-        self.port = free_port()
+        self.port = free_service_port()
         self.replica_set = replica_set
         self._binary = find_mongod()
         self._process: subprocess.Popen[bytes] | None = None

@@ -107,9 +107,12 @@ class Connections:
 
     async def _connect(self) -> aiosqlite.Connection:
         # mode=rw: never creates a file, which only `_create_file` does, with the right mode.
-        connection = await aiosqlite.connect(
+        connection = aiosqlite.connect(
             f"{self.path.as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=LOCK_PATIENCE
         )
+        # A process that ends without `close`, say in a traceback, must end: SQLite undoes what is half done.
+        connection._thread.daemon = True
+        await connection
         try:
             await _use_wal(connection, self.path)
             await _fetch(connection, "PRAGMA synchronous = FULL")

@@ -20,6 +20,10 @@ MS = timedelta(milliseconds=1)
 MINUTE = timedelta(minutes=1)
 DAY = timedelta(days=1)
 
+#: In seconds: what counts as "without waiting", even on a busy machine; a caller's longest wait, with the time
+#: that its refusal takes; and one probe that hangs, a pause and the next.
+AT_ONCE, IN_TIME, SOON = 0.5, 3.0, 6.0
+
 
 def make_user(user_id: str = "u1", **given: Any) -> User:
     """An active user whose address follows from the id."""
@@ -66,7 +70,7 @@ async def session_of(store: Store, session_id: str = "s1") -> Session:
     return found[0]
 
 
-async def until_back(call: Callable[[], Awaitable[object]], within: float = 5) -> float:
+async def until_back(call: Callable[[], Awaitable[object]], within: float = 10) -> float:
     """The seconds until `call` is answered again."""
     start = time.monotonic()
     while True:

@@ -145,6 +145,14 @@ async def test_all_sessions_of_a_user_are_revoked_but_one(store: Store) -> None:
     assert await store.revoke_user_sessions("nobody", at=NOW, reason="password_changed") == []
 
 
+async def test_a_later_revocation_of_the_same_instant_tells_only_its_own(store: Store) -> None:
+    """What another call of the same millisecond ended is not in the answer."""
+    await add_sessions(store, "s1")
+    assert await store.revoke_user_sessions("u1", at=NOW, reason="password_changed") == ["s1"]
+    await add_sessions(store, "s2")
+    assert await store.revoke_user_sessions("u1", at=NOW, reason="password_changed") == ["s2"]
+
+
 async def test_sessions_are_listed_by_last_use(store: Store) -> None:
     """The latest used comes first; only live ones of that user are there."""
     await store.add_user(make_user())

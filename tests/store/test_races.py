@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 from app.auth.errors import EmailTaken
 from app.auth.ports import Store
@@ -83,41 +83,58 @@ async def test_revocations_at_once_each_tell_what_they_ended(store: Store) -> No
     assert sorted(ended) == sorted(ids)
 
 
-async def log_in(store: Store, user_id: str, pause: float) -> list[str]:
-    """Adds three sessions one after the other; the ids of those that were."""
-    added = []
-    for number in range(3):
-        await asyncio.sleep(pause)
-        session_id = f"{user_id}-{number}"
-        if await store.add_session(make_session(session_id, user_id), password_hash="hash"):
-            added.append(session_id)
-    return added
+LOG_INS = 3
 
 
-async def assert_no_session_survives(database_url: str, change: Any) -> None:
+class LogIns:
+    """Three log-ins of a user, one after the other, and the moment when so many of them are done."""
+
+    def __init__(self, store: Store, user_id: str) -> None:
+        self.store, self.user_id = store, user_id
+        self.added: list[str] = []
+        self.done = [asyncio.Event() for _ in range(LOG_INS + 1)]
+
+    async def run(self) -> None:
+        """The ids of those that succeeded are in `added`."""
+        self.done[0].set()
+        for number in range(LOG_INS):
+            session_id = f"{self.user_id}-{number}"
+            session = make_session(session_id, self.user_id)
+            if await self.store.add_session(session, password_hash="hash"):
+                self.added.append(session_id)
+            self.done[number + 1].set()
+
+
+async def race(one: Store, number: int, end: Callable[[str], Awaitable[object]]) -> LogIns:
+    """Log-ins of a new user against `end`, which begins when some of them are through, and a little later."""
+    log_ins = LogIns(one, f"u{number}")
+    await one.add_user(make_user(log_ins.user_id))
+
+    async def end_in_time() -> None:
+        await log_ins.done[number % (LOG_INS + 1)].wait()
+        await asyncio.sleep(0.0003 * (number // (LOG_INS + 1)))
+        await end(log_ins.user_id)
+
+    await asyncio.gather(log_ins.run(), end_in_time())
+    return log_ins
+
+
+async def assert_no_session_survives(database_url: str, change: Callable[[Store, str], Awaitable[None]]) -> None:
     """Lets log-ins on one store race with `change` and the revocation that follows it, on another."""
     async with opened(database_url) as one, opened(database_url) as other:
+
+        async def end(user_id: str) -> None:
+            await change(other, user_id)
+            await other.revoke_user_sessions(user_id, at=NOW, reason="password_changed")
+
         outcomes = set()
-
-        async def one_round(number: int) -> None:
-            user_id = f"u{number}"
-            await one.add_user(make_user(user_id))
-
-            async def end() -> None:
-                await asyncio.sleep(0.001 * (number % 8))
-                await change(other, user_id)
-                await other.revoke_user_sessions(user_id, at=NOW, reason="password_changed")
-
-            added, _ = await asyncio.gather(log_in(one, user_id, 0.0005 * (number % 3)), end())
-            outcomes.add(len(added))
-            assert await one.sessions_of(user_id, now=NOW) == []
-            for session_id in added:
-                found = await one.session_with_user(session_id)
-                assert found is None or found[0].revoked_at is not None
-
         for start in range(0, ROUNDS, 8):
-            await asyncio.gather(*(one_round(number) for number in range(start, start + 8)))
-        # The race was one: not every round ended alike.
+            for log_ins in await asyncio.gather(*(race(one, start + number, end) for number in range(8))):
+                outcomes.add(len(log_ins.added))
+                assert await one.sessions_of(log_ins.user_id, now=NOW) == []
+                for session_id in log_ins.added:
+                    assert (await session_of(one, session_id)).revoked_at is not None
+        # It was a race: not every round ended alike.
         assert len(outcomes) > 1
 
 
@@ -143,25 +160,17 @@ async def test_a_log_in_racing_a_deletion_leaves_no_live_row(database_url: str) 
     """After a deletion no row of the user is unrevoked, or tells where its owner was."""
     async with opened(database_url) as one, opened(database_url) as other:
 
-        async def one_round(number: int) -> None:
-            user_id = f"u{number}"
-            await one.add_user(make_user(user_id))
-
-            async def end() -> None:
-                await asyncio.sleep(0.001 * (number % 8))
-                assert await other.delete_user(user_id, at=NOW)
-
-            added, _ = await asyncio.gather(log_in(one, user_id, 0.0005 * (number % 3)), end())
-            revoked = {each.session_id for each in await one.revoked_since(NOW)}
-            assert set(added) <= revoked
-            # Under the same id again, the rows that are left can be seen.
-            await one.add_user(make_user(user_id))
-            assert await one.sessions_of(user_id, now=NOW) == []
-            for session_id in added:
-                assert (await session_of(one, session_id)).ip == ""
+        async def end(user_id: str) -> None:
+            assert await other.delete_user(user_id, at=NOW)
 
         for start in range(0, ROUNDS, 8):
-            await asyncio.gather(*(one_round(number) for number in range(start, start + 8)))
+            for log_ins in await asyncio.gather(*(race(one, start + number, end) for number in range(8))):
+                assert set(log_ins.added) <= {each.session_id for each in await one.revoked_since(NOW)}
+                # Under the same id again, the rows that are left can be seen.
+                await one.add_user(make_user(log_ins.user_id))
+                assert await one.sessions_of(log_ins.user_id, now=NOW) == []
+                for session_id in log_ins.added:
+                    assert (await session_of(one, session_id)).ip == ""
 
 
 async def test_a_rotation_racing_a_revocation_does_not_bring_a_session_back(store: Store) -> None:

@@ -191,6 +191,32 @@ async def test_many_processes_may_make_the_same_file_at_once(database_url: str, 
     assert dump(path)[0] == f"({VERSION},)"
 
 
+async def test_a_new_file_that_another_process_just_makes_is_waited_for(database_url: str, path: Path) -> None:
+    """SQLite itself does not wait when it switches to the write-ahead log."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("CREATE TABLE x (y)")
+        other.execute("BEGIN IMMEDIATE")
+        store = open_store(database_url)
+        opening = asyncio.ensure_future(store.open())
+        await asyncio.sleep(0.1)
+        assert not opening.done()
+        other.execute("ROLLBACK")
+        await opening
+        await store.close()
+
+
+def test_a_process_that_ends_without_closing_ends(database_url: str) -> None:
+    """The threads of the connections hold nobody back, and what was stored is stored."""
+    script = (
+        "import asyncio, sys; from app.store import open_store\n"
+        "async def main():\n"
+        "    global store; store = open_store(sys.argv[1]); await store.open(); raise SystemExit(3)\n"
+        "asyncio.run(main())"
+    )
+    command = [sys.executable, "-c", script, database_url]
+    assert subprocess.run(command, check=False, timeout=10).returncode == 3
+
+
 async def test_a_failure_inside_a_transaction_undoes_it(store: Store, path: Path) -> None:
     """When the second of two statements fails the first one is gone too, and nothing stays locked."""
     await add_sessions(store, "s1")

@@ -8,7 +8,6 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -22,7 +21,7 @@ from app.store import open_store
 from app.store.breaker import StoreUnusable
 from app.store.sqlite import SqliteStore
 from app.store.sqlite_schema import VERSION
-from tests.store.records import make_event, make_user, opened, refused_after, until_back
+from tests.store.records import AT_ONCE, IN_TIME, SOON, make_event, make_user, opened, refused_after, until_back
 
 
 @pytest.fixture
@@ -63,7 +62,7 @@ async def assert_unusable(store: Store, words: str) -> None:
         with pytest.raises(StoreUnavailable) as caught:
             await store.ping()
         assert caught.value.message == StoreUnavailable.message
-        assert await refused_after(store.ping) < 0.1
+        assert await refused_after(store.ping) < AT_ONCE
     finally:
         await store.close()
 
@@ -72,9 +71,7 @@ async def test_a_lock_of_another_process_is_waited_for(store: Store, path: Path)
     """A short one delays a write, and no read."""
     with locked(path):
         writing = asyncio.ensure_future(store.add_user(make_user()))
-        start = time.monotonic()
-        assert await store.user_by_id("u1") is None
-        assert time.monotonic() - start < 0.3
+        assert await asyncio.wait_for(store.user_by_id("u1"), 1) is None
         await asyncio.sleep(0.2)
         assert not writing.done()
     await writing
@@ -88,11 +85,11 @@ async def test_a_lock_that_stays_is_an_outage(store: Store, path: Path) -> None:
             waits = await asyncio.gather(
                 *(refused_after(lambda n=n: store.add_audit_event(make_event(f"e{n}"))) for n in range(5))  # type: ignore[misc]
             )
-            assert max(waits) < 2.7
-            assert await refused_after(store.ping) < 0.1
-        assert await until_back(store.ping) < 3.5
+            assert max(waits) < IN_TIME
+            assert await refused_after(store.ping) < AT_ONCE
+        assert await until_back(store.ping) < SOON
     assert [line["event"] for line in logs] == ["store_away", "store_back"]
-    assert "SQLITE_BUSY" in logs[0]["reason"]
+    assert "locked" in logs[0]["reason"] or "in time" in logs[0]["reason"]
     assert await store.audit_events() == []
     await store.add_audit_event(make_event("e1"))
 
