@@ -33,12 +33,14 @@ class DuetProtocol(HttpToolsProtocol):
             (chunk extensions, trailers) may weigh. A complete head is capped by the edge.
         stall_seconds: how long a client may take nothing of an answer that waits for it.
         linger_seconds: how long a refused client is listened to, so that it can read why.
+        https: whether people reach Duet over https even where this process sees http.
     """
 
     header_seconds: float = 10
     max_header_bytes: int = 64 * 1024
     stall_seconds: float = 20
     linger_seconds: float = 5
+    https: bool = False
 
     # Seen with uvicorn 0.54: a half-sent head stays for good, and so does a client that sends nothing or
     # reads nothing; 5 MB of head are taken; trailers are added to the headers that the app sees.
@@ -205,7 +207,8 @@ class DuetProtocol(HttpToolsProtocol):
             (b"content-length", b"%d" % len(content)),
             (b"connection", b"close"),
         ]
-        lines = [b"%b: %b\r\n" % header for header in with_security_headers(headers, https=self.scheme == "https")]
+        dressed = with_security_headers(headers, https=self.https or self.scheme == "https")
+        lines = [b"%b: %b\r\n" % header for header in dressed]
         return b"".join([STATUS_LINE[status], *lines, b"\r\n", content])
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:

@@ -43,7 +43,7 @@ def run(settings: Settings, *, host: str, port: int) -> None:
     app = _Startup(create_app(settings))
     config = uvicorn.Config(
         app,
-        http=DuetProtocol,
+        http=type("Protocol", (DuetProtocol,), {"https": settings.is_https}),
         loop="uvloop" if sys.platform != "win32" else "asyncio",
         lifespan="on",
         proxy_headers=False,  # the edge judges them, by TRUSTED_PROXIES

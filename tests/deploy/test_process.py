@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from tests.deploy.process import Served, duet, served
+from tests.live import status, talk
 
 #: A team's route and page that take a while. Each says when it is being run.
 SLOW = """
@@ -124,3 +125,11 @@ def test_sigterm_waits_for_nobody_longer_than_a_container_engine_does(
         ask(one, "/slow/60.0")
         one.process.send_signal(signal.SIGTERM)
         one.process.wait(10)
+
+
+def test_hsts_is_on_what_is_refused_below_asgi_too(tmp_path: Path) -> None:
+    """Behind a proxy that ends https, what is no request at all is answered with HSTS like the rest (item 28)."""
+    with served(tmp_path, PUBLIC_URL="https://duet.example.com") as one:
+        answer = talk(one.url, b"rubbish\r\n\r\n")
+    assert status(answer) == 400
+    assert b"\r\nstrict-transport-security: " in answer
