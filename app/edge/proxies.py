@@ -20,11 +20,14 @@ _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 @functools.lru_cache(1024)  # the same few clients ask again and again
 def parse_address(text: str) -> _Address | None:
-    """Read an IP address, with or without a port; an IPv4-mapped one as IPv4. None if it is none."""
+    """Read an IP address, with or without a port; an IPv4-mapped one as IPv4. None if it is none.
+
+    A zone ('%eth0', RFC 4007 section 11) is dropped: Python takes any text for one, into logs and counters.
+    """
     if match := _WITH_PORT.fullmatch(text):
         text = match["v6"] or match["v4"]
     try:
-        address = ipaddress.ip_address(text)
+        address = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
         return None
     return (isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped) or address
