@@ -97,7 +97,7 @@ class Breaker:
             async with asyncio.timeout_at(deadline):
                 await slots.acquire()
         except TimeoutError as error:
-            self._trip(NO_ANSWER)
+            # A long queue alone is no outage: whoever holds a slot finds out whether the database answers.
             raise StoreUnavailable from error
         try:
             self._check()

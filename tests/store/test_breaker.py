@@ -137,6 +137,22 @@ async def test_waiting_for_a_turn_counts_as_waiting(database: Database) -> None:
     assert begun == [1]
 
 
+async def test_a_long_queue_is_no_outage(database: Database) -> None:
+    """Who waits too long for a turn is refused alone: the database answers, so everybody else is served."""
+
+    async def brisk() -> str:
+        await asyncio.sleep(0.05)
+        return "answer"
+
+    with capture_logs() as logs:
+        calls = (database.breaker.call(brisk, database.slots) for _ in range(12))
+        results = await asyncio.gather(*calls, return_exceptions=True)
+    assert "answer" in results
+    assert StoreUnavailable in {type(result) for result in results}
+    assert logs == []
+    assert await database.ask() == "answer"
+
+
 async def test_a_loop_that_stood_still_is_no_outage(database: Database) -> None:
     """Work whose steps were ready while something else blocked the event loop may catch up."""
 
