@@ -11,11 +11,13 @@ from typing import Any, Final
 import anyio
 from fastapi import FastAPI
 from flask import Flask
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import Scope
 
-from app.api.errors import add_handlers
+from app.api.errors import leave_to_the_edge
 from app.api.factory import PREFIX, create_api
 from app.api.guard import check_covered
 from app.api.problems import oauth_error, problem
@@ -100,7 +102,7 @@ def create_app(settings: Settings | None = None, *, extensions: Sequence[Extensi
             yield {"auth": auth}
 
     root = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=lifespan)
-    add_handlers(root)
+    _draw_errors(root, _refuse_by(pages))
     statics = static_mounts(pages)
     health, health_rules = create_health(store, auth)
     rules += health_rules
@@ -199,6 +201,22 @@ def _refuse_duplicates(extensions: Sequence[Extension]) -> None:
     for name in names:
         if names.count(name) > 1:
             raise PolicyError(f"extension {name}: two extensions have this name")
+
+
+def _draw_errors(root: FastAPI, refuse: Refuse) -> None:
+    """What the root itself refuses, a static file that is not there say, looks like the pages beside it."""
+
+    async def draw(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        headers, body = refuse(request.scope, error.status_code, error.detail)
+        answer = Response(body, error.status_code, media_type="text/html")
+        answer.raw_headers = headers
+        if error.status_code == 405:
+            answer.headers["Allow"] = "GET, HEAD"  # all that the root serves by itself
+        return answer
+
+    root.add_exception_handler(HTTPException, draw)
+    root.add_exception_handler(Exception, leave_to_the_edge)
 
 
 def _refuse_by(pages: Flask) -> Refuse:

@@ -19,8 +19,8 @@ from app.auth.ports import Clock, Store
 from app.auth.tokens import LEEWAY
 
 POLL_SECONDS: Final = 1.0
-#: Each poll looks this far behind the last one: as far as the clocks of two containers may differ for one to take the
-#: other's tokens at all, and a little more for writes that became visible late.
+#: Each poll looks this far behind the last one: as far as the clocks of two containers may differ while one takes
+#: the other's tokens, and a little more for writes that became visible late.
 OVERLAP: Final = LEEWAY + timedelta(seconds=10)
 
 log = structlog.get_logger(__name__)

@@ -53,6 +53,7 @@ class Notebook:
     async def open(self) -> AsyncIterator[None]:
         """Holds the database open: the extension's lifespan."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._path.touch(mode=0o600)  # the notes are nobody else's on this machine
         async with aiosqlite.connect(self._path, isolation_level=None) as self._connection:
             await self._run("PRAGMA journal_mode = WAL")
             await self._run(_TABLE)

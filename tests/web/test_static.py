@@ -88,3 +88,13 @@ def test_files_are_for_reading(visit: Visit) -> None:
     browser = visit()
     assert browser.post("/static/duet.css").status_code == 405
     assert browser.head("/static/duet.css").content == b""
+
+
+def test_a_file_that_is_not_there_is_a_page(visit: Visit) -> None:
+    """Who follows a dead link to a file gets the page that says what to do, as everywhere beside the API."""
+    answer = visit().get("/static/nope.css")
+    assert answer.status_code == 404
+    assert answer.headers["Content-Type"].startswith("text/html")
+    assert "Go to the home page" in answer.text
+    refused = visit().post("/static/duet.css")
+    assert (refused.status_code, refused.headers["Allow"]) == (405, "GET, HEAD")
