@@ -36,7 +36,11 @@ def chromium() -> Iterator[Chromium]:
             pytest.fail(reason)
         pytest.skip(reason)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(_FLAGS))
+        # With the back/forward cache that people have, and Playwright switches off: it may keep a private page.
+        people_have = ["--disable-back-forward-cache"]
+        browser = playwright.chromium.launch(
+            executable_path=path, args=list(_FLAGS), ignore_default_args=people_have
+        )
         yield browser
         browser.close()
 
