@@ -10,6 +10,7 @@ from typing import Any, Final, NoReturn, TypeVar
 
 import click
 
+from app import log
 from app import settings as config
 from app.auth.errors import AuthError, NotFound
 from app.auth.models import Client
@@ -155,6 +156,8 @@ def _with_auth(act: Callable[[Auth], Awaitable[T]], *, missing: str = "there is 
     from app.main import open_auth
 
     settings = _settings()
+    # What is done here stands in the audit log all the same; at a terminal its line is noise.
+    log.configure(style=settings.log_format, level="warning")
 
     async def run() -> T:
         async with open_auth(settings) as auth:
@@ -171,8 +174,6 @@ def _with_auth(act: Callable[[Auth], Awaitable[T]], *, missing: str = "there is 
 
 
 def _load_settings(**given: Any) -> Settings:
-    from app import log
-
     settings = config.load(**given)
     log.configure(style=settings.log_format, level=settings.log_level)
     return settings
