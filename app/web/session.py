@@ -48,10 +48,6 @@ class SessionCookie:
             signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
         )
 
-    def sign(self, values: dict[str, Any]) -> str:
-        """The cookie's value for a session of `values`."""
-        return self.serializer.dumps(values)
-
     def access_token(self, scope: Scope) -> str | None:
         """The access token in the session of this request: the gate's `SessionReader`.
 
