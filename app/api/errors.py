@@ -15,7 +15,6 @@ from starlette.types import Receive, Scope, Send
 from app.api.problems import Headers, oauth_error, problem
 from app.auth.errors import (
     AuthError,
-    EmailTaken,
     InputRefused,
     InvalidCredentials,
     InvalidGrant,
@@ -26,6 +25,7 @@ from app.auth.errors import (
     TokenMissing,
     TryLater,
 )
+from app.auth.refusals import EmailTaken
 
 # Kinds of error, from the special to the general. What is not here is a 403.
 _STATUS: Final[tuple[tuple[type[AuthError], int], ...]] = (

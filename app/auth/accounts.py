@@ -15,9 +15,7 @@ from app.auth.config import AuthConfig
 from app.auth.errors import (
     AccountDeleted,
     AccountDisabled,
-    EmailInvalid,
     InvalidCredentials,
-    NameInvalid,
     NotFound,
     PasswordChanged,
     RegistrationClosed,
@@ -26,6 +24,7 @@ from app.auth.errors import (
 from app.auth.models import Client, Principal, User
 from app.auth.passwords import Passwords
 from app.auth.ports import Clock, Store
+from app.auth.refusals import EmailInvalid, NameInvalid
 from app.auth.revocations import Revocations
 
 MAX_NAME_LENGTH: Final = 100

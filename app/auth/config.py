@@ -20,6 +20,9 @@ class AuthConfig:
         hash_threads: how many passwords are hashed at once.
         password_min_length: in characters.
         registration: `open`, `invite` or `closed`.
+        require_verified_email: no login before the address is verified.
+        rate_limits: whether tries are counted and limited.
+        audit_lifetime: how long the audit log is kept.
     """
 
     issuer: str
@@ -31,3 +34,6 @@ class AuthConfig:
     hash_threads: int = 1
     password_min_length: int = 15
     registration: str = "open"
+    require_verified_email: bool = False
+    rate_limits: bool = True
+    audit_lifetime: timedelta = timedelta(days=90)

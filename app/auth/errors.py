@@ -158,6 +158,20 @@ class RoleMissing(AuthError):
         super().__init__()
 
 
+class ScopeMissing(AuthError):
+    """The token is read-only, and this call writes (RFC 6750 section 3.1)."""
+
+    code = "scope_missing"
+    message = "This token may only read."
+
+
+class LastAdmin(AuthError):
+    """Afterwards nobody could administrate this site."""
+
+    code = "last_admin"
+    message = "This is the last active admin. Make somebody else an admin first."
+
+
 # What was shown does not count.
 
 
@@ -182,6 +196,13 @@ class InvalidGrant(AuthError):
     message = "The refresh token is not valid, has expired or was revoked."
 
 
+class LinkInvalid(AuthError):
+    """A link from a mail that is not ours, was used, or is too old: deliberately the same."""
+
+    code = "link_invalid"
+    message = "This link is not valid. It may have been used already, or be too old."
+
+
 # Refused input.
 
 
@@ -194,37 +215,6 @@ class InputRefused(AuthError):
         if field is not None:
             self.field = field
         super().__init__(message)
-
-
-class EmailInvalid(InputRefused):
-    """Not an e-mail address."""
-
-    code = "email_invalid"
-    field = "email"
-    message = "That is not an e-mail address."
-
-
-class EmailTaken(InputRefused):
-    """Another account has that address, in some spelling."""
-
-    code = "email_taken"
-    field = "email"
-    message = "There is an account with this e-mail address already."
-
-
-class PasswordUnacceptable(InputRefused):
-    """The new password does not meet the rules; the message says which."""
-
-    code = "password_unacceptable"
-    field = "password"
-
-
-class NameInvalid(InputRefused):
-    """A display name with control characters, or too long."""
-
-    code = "name_invalid"
-    field = "name"
-    message = "A name has at most 100 characters and no line breaks."
 
 
 # Refused for other reasons.
@@ -267,6 +257,23 @@ class TooBusy(TryLater):
 
     code = "too_busy"
     message = "Too many people are logging in at this moment. Please try again shortly."
+
+
+class TooManyRequests(TryLater):
+    """A limit was reached: of guesses, registrations or mails (OWASP ASVS V6.3.1)."""
+
+    code = "too_many_requests"
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(f"There were too many tries. Please wait {spoken(retry_after)}.", retry_after=retry_after)
+
+
+def spoken(seconds: int) -> str:
+    """How a person would say it: '40 seconds', '3 minutes'. Rounded up: earlier would be refused again."""
+    if seconds <= 90:
+        return "1 second" if seconds == 1 else f"{seconds} seconds"
+    minutes = -(-seconds // 60)
+    return f"{minutes} minutes" if minutes <= 90 else f"{-(-minutes // 60)} hours"
 
 
 #: What a session's stored `revoked_reason` turns into when its tokens are shown again.

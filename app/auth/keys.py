@@ -16,6 +16,8 @@ class Purpose(StrEnum):
     REFRESH_TOKEN = "refresh-token"  # noqa: S105 - a name, not a secret
     WEB_SESSION = "web-session"
     CSRF = "csrf"
+    #: One-time links in mails.
+    LINK = "link"
     #: Flask's own `SECRET_KEY`: for what a team's extension signs.
     EXTENSIONS = "extensions"
 

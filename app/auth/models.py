@@ -6,12 +6,20 @@ that is the finest that every store keeps.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
     from app.auth.errors import AuthError
+
+Item = TypeVar("Item")
+
+#: The role that the administration asks for. A team may invent any others.
+ADMIN = "admin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,20 +78,26 @@ class Session:
 WEB_CLIENT = "web"
 #: `client_id` of sessions that live in a refresh token.
 API_CLIENT = "api"
+#: `client_id` of callers that show a personal access token, which belongs to no session.
+TOKEN_CLIENT = "personal-token"  # noqa: S105 - a name, not a secret
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Where a login comes from: `id` is `WEB_CLIENT` or `API_CLIENT`."""
+    """Where a request comes from: `id` is `WEB_CLIENT` or `API_CLIENT`.
+
+    `devices` are the ids in the browser's device cookie: proof of an earlier login here, and nothing more.
+    """
 
     id: str
     ip: str = ""
     user_agent: str = ""
+    devices: tuple[str, ...] = field(default=(), repr=False)
 
     @classmethod
-    def of(cls, client_id: str, *, ip: str, user_agent: str) -> Client:
+    def of(cls, client_id: str, *, ip: str, user_agent: str, devices: tuple[str, ...] = ()) -> Client:
         """A client whose user agent is cut, and freed of what would break a line of a log or a list."""
-        return cls(client_id, ip, "".join(char for char in user_agent if char.isprintable())[:256])
+        return cls(client_id, ip, "".join(char for char in user_agent if char.isprintable())[:256], devices)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +107,8 @@ class TokenPair:
     access_token: str = field(repr=False)
     refresh_token: str | None = field(repr=False)
     principal: Principal
+    #: A new id for the browser's device cookie; None where the browser is known already, or is none.
+    device: str | None = field(default=None, repr=False)
 
     @property
     def expires_in(self) -> int:
@@ -115,6 +131,8 @@ class Principal:
     token_id: str
     issued_at: datetime
     expires_at: datetime
+    #: What the team's extensions added to the token.
+    claims: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def has_role(self, role: str) -> bool:
         """Whether the caller's access token carries `role`."""
@@ -157,8 +175,114 @@ class AuditEvent:
     id: str
     at: datetime
     event: str
+    #: Whom it concerns.
     user_id: str = ""
     session_id: str = ""
     ip: str = ""
     user_agent: str = ""
     detail: str = ""
+    #: Who did it, where that is somebody else: an admin.
+    actor_id: str = ""
+
+
+class LinkPurpose(StrEnum):
+    """What a one-time link opens. The value is the first part of the page's address, and enters the link's MAC."""
+
+    VERIFY_EMAIL = "verify-email"
+    CHANGE_EMAIL = "change-email"
+    RESET_PASSWORD = "reset-password"  # noqa: S105 - a name, not a secret
+    INVITE = "invite"
+    SETUP = "setup"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A one-time link that has not been used yet. Its token is derived, never stored (see `links`)."""
+
+    id: str
+    purpose: str
+    created_at: datetime
+    expires_at: datetime
+    #: Whose account it is about; empty for an invite and the set-up.
+    user_id: str = ""
+    #: The address that following the link proves; empty where it proves none.
+    email: str = ""
+    #: What an invite gives.
+    roles: tuple[str, ...] = ()
+    #: Who invited.
+    created_by: str = ""
+
+
+class LetterKind(StrEnum):
+    """What a mail is about; also the name of its template."""
+
+    VERIFY_EMAIL = "verify-email"
+    ADDRESS_IN_USE = "address-in-use"
+    RESET_PASSWORD = "reset-password"  # noqa: S105 - a name, not a secret
+    PASSWORD_CHANGED = "password-changed"  # noqa: S105 - a name, not a secret
+    CHANGE_EMAIL = "change-email"
+    EMAIL_CHANGE_REQUESTED = "email-change-requested"
+    EMAIL_CHANGED = "email-changed"
+    NEW_DEVICE = "new-device"
+    INVITE = "invite"
+    ACCOUNT_DELETED = "account-deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A mail that waits to be sent. It holds no link: a stolen database must not yield one."""
+
+    id: str
+    kind: str
+    #: The address it goes to.
+    to: str
+    created_at: datetime
+    #: When it may be tried (again). Whoever tries it moves this on first, so that nobody else does meanwhile.
+    due_at: datetime
+    user_id: str = ""
+    #: What its template says beside the link, as JSON.
+    params: str = ""
+    attempts: int = 0
+
+    @property
+    def values(self) -> dict[str, str]:
+        """`params` as a mapping."""
+        return dict(json.loads(self.params)) if self.params else {}
+
+
+@dataclass(frozen=True, slots=True)
+class PersonalToken:
+    """A personal access token, for scripts. The token itself is shown once and kept as a hash."""
+
+    id: str
+    user_id: str
+    name: str
+    token_hash: str = field(repr=False)
+    created_at: datetime
+    expires_at: datetime
+    read_only: bool = False
+    #: To the minute or so.
+    last_used_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """What is limited, and how: `free` hits, then each further one waits twice as long as the one before.
+
+    The first wait is `first_wait`, the longest `longest_wait`. All is forgotten `window` after the first hit.
+    """
+
+    key: str
+    free: int
+    first_wait: timedelta
+    longest_wait: timedelta
+    window: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Item]):
+    """A part of a list, and where the next part begins."""
+
+    items: list[Item]
+    #: To be handed back for the next page; None where this is the last one.
+    cursor: str | None = None

@@ -13,7 +13,8 @@ from typing import Final, TypeVar
 
 from passlib.context import CryptContext
 
-from app.auth.errors import PasswordUnacceptable, TooBusy
+from app.auth.errors import TooBusy
+from app.auth.refusals import PasswordUnacceptable
 
 MAX_LENGTH: Final = 1024
 #: How long a hash may have to wait for a thread, in seconds, before the next one is refused.

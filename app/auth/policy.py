@@ -19,6 +19,8 @@ from app.auth.models import Caller, Principal
 CALLER: Final = "duet.caller"
 #: Where the policy leaves the `Principal` of a request that it let in; None for an anonymous one.
 PRINCIPAL: Final = "duet.principal"
+#: How recent the password's last proof must be for a sensitive act.
+FRESH: Final = timedelta(minutes=15)
 _MARK: Final = "__duet_policy__"
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])

@@ -8,8 +8,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from app.auth.errors import AccountDeleted, EmailTaken
+from app.auth.errors import AccountDeleted
 from app.auth.models import AuditEvent, Revocation, RightsChange, Session, User
+from app.auth.refusals import EmailTaken
 from app.store.sqlite_connection import Connections
 from app.store.sqlite_rows import (
     AUDIT_COLUMNS,

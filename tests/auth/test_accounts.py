@@ -14,18 +14,15 @@ from app.auth.accounts import MAX_NAME_LENGTH, parse_email, parse_name
 from app.auth.errors import (
     AccountDeleted,
     AccountDisabled,
-    EmailInvalid,
-    EmailTaken,
     InvalidCredentials,
-    NameInvalid,
     NotFound,
     PasswordChanged,
-    PasswordUnacceptable,
     RegistrationClosed,
     RightsChanged,
     WrongPassword,
 )
 from app.auth.models import User
+from app.auth.refusals import EmailInvalid, EmailTaken, NameInvalid, PasswordUnacceptable
 from tests.auth.house import API, OTHER_PASSWORD, WEB, House, counting, house_on
 from tests.duet import PASSWORD
 

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from passlib.hash import bcrypt
 
-from app.auth.errors import InvalidCredentials, PasswordUnacceptable, TooBusy
+from app.auth.errors import InvalidCredentials, TooBusy
 from app.auth.passwords import MAX_LENGTH, Passwords
+from app.auth.refusals import PasswordUnacceptable
 from tests.auth.house import API, OTHER_PASSWORD, House
 from tests.duet import PASSWORD
 

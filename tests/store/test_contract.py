@@ -7,9 +7,10 @@ from datetime import UTC
 
 import pytest
 
-from app.auth.errors import EmailTaken, StoreUnavailable
+from app.auth.errors import StoreUnavailable
 from app.auth.models import Revocation, RightsChange
 from app.auth.ports import Store
+from app.auth.refusals import EmailTaken
 from app.store import open_store
 from tests.store.records import (
     DAY,

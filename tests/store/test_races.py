@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 
-from app.auth.errors import EmailTaken
 from app.auth.ports import Store
+from app.auth.refusals import EmailTaken
 from tests.store.records import DAY, MS, NOW, add_sessions, make_session, make_user, opened, session_of
 
 ROUNDS = 40
