@@ -1,0 +1,84 @@
+"""What auth says of input that may not be stored. Each names the field that held it."""
+
+from __future__ import annotations
+
+from app.auth.errors import InputRefused
+
+
+class EmailInvalid(InputRefused):
+    """Not an e-mail address."""
+
+    code = "email_invalid"
+    field = "email"
+    message = "That is not an e-mail address."
+
+
+class EmailTaken(InputRefused):
+    """Another account has that address, in some spelling."""
+
+    code = "email_taken"
+    field = "email"
+    message = "There is an account with this e-mail address already."
+
+
+class PasswordUnacceptable(InputRefused):
+    """The new password does not meet the rules; the message says which."""
+
+    code = "password_unacceptable"
+    field = "password"
+
+
+class NameInvalid(InputRefused):
+    """A display name with control characters, or too long."""
+
+    code = "name_invalid"
+    field = "name"
+    message = "A name has at most 100 characters and no line breaks."
+
+
+class RolesInvalid(InputRefused):
+    """Names of roles that can't be kept."""
+
+    code = "roles_invalid"
+    field = "roles"
+    message = "A role is a lower-case word of at most 32 letters, digits, '-' and '_', and there are 20 at most."
+
+
+class TokenNameInvalid(InputRefused):
+    """A personal access token without a usable name."""
+
+    code = "token_name_invalid"
+    field = "name"
+    message = "A token has a name of 1 to 100 characters, without line breaks."
+
+
+class TokenLifetimeInvalid(InputRefused):
+    """A personal access token that would live too long, or not at all."""
+
+    code = "token_lifetime_invalid"
+    field = "expires_in_days"
+    message = "A token lives for 1 to 365 days."
+
+
+class TooManyTokens(InputRefused):
+    """As many personal access tokens as an account may have."""
+
+    code = "too_many_tokens"
+    field = "name"
+    message = "An account has at most 50 tokens. Remove one that you no longer need."
+
+
+class InviteLifetimeInvalid(InputRefused):
+    """An invite that would live too long, or not at all."""
+
+    code = "invite_lifetime_invalid"
+    field = "expires_in_days"
+    message = "An invite lives for 1 to 90 days."
+
+
+class CursorInvalid(InputRefused):
+    """Not a cursor that an earlier page gave."""
+
+    code = "cursor_invalid"
+    field = "cursor"
+    message = "That cursor is not one that an earlier page gave."
