@@ -45,7 +45,7 @@ def mail_with_link(folder: Path, page: str, *, to: str, wait: float = 5.0) -> Em
 
 def link_in(mail: EmailMessage) -> str:
     """The link of a mail: the one address with a token in it, the same in text and HTML."""
-    [link] = set(re.findall(r"https?://[^\s<>\"']+/[a-z-]+/[\w.~-]*\w", text_of(mail)))
+    [link] = {str(found) for found in re.findall(r"https?://[^\s<>\"']+/[a-z-]+/[\w.~-]*\w", text_of(mail))}
     assert link in html_of(mail), "text and HTML differ"
     return link
 
