@@ -24,7 +24,7 @@ async def run_upkeep(store: Store, clock: Clock) -> None:
     while True:
         now = clock.now()
         try:
-            gone = await store.purge(sessions_before=now - KEEP_SESSIONS, audit_before=now - KEEP_AUDIT)
+            gone = await store.purge(now=now, sessions_before=now - KEEP_SESSIONS, audit_before=now - KEEP_AUDIT)
             log.debug("purged", rows=gone)
         except StoreUnavailable:
             pass  # an hour later is early enough

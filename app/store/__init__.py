@@ -21,11 +21,11 @@ def open_store(database_url: str) -> Store:
         path = database_url.removeprefix(SQLITE)
         if path in ("", ":memory:") or path.endswith("/"):
             raise ValueError("a sqlite URL must name a file, as in sqlite:///data/duet.db")
-        from app.store.sqlite import SqliteStore
+        from app.store.sqlite.store import SqliteStore
 
         return SqliteStore(Path(path))
     if database_url.startswith(MONGODB):
-        from app.store.mongo import MongoStore
+        from app.store.mongo.store import MongoStore
 
         return MongoStore(database_url)
     raise ValueError("a database URL starts with sqlite:///, mongodb:// or mongodb+srv://")

@@ -5,8 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from app.auth.models import Bucket
+
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND: Final = timedelta(milliseconds=1)
+#: How long a device stays known without being seen.
+KEEP_DEVICES: Final = timedelta(days=400)
 
 
 def text(value: str) -> str:
@@ -56,3 +60,21 @@ def plain(value: object) -> str | bool | int | datetime | list[str] | None:
     if isinstance(value, str):
         return text(value)
     raise TypeError(f"a {type(value).__name__} can't be stored")
+
+
+def bucket_limits(bucket: Bucket) -> dict[str, int]:
+    """The numbers of a bucket, in milliseconds, and how often its first wait is doubled before it is the longest.
+
+    With that no power of two grows beyond what a database counts with.
+    """
+    first, longest = bucket.first_wait // MILLISECOND, bucket.longest_wait // MILLISECOND
+    doublings = 0
+    while 0 < first << doublings < longest:
+        doublings += 1
+    return {
+        "free": number(bucket.free),
+        "first": first,
+        "longest": longest,
+        "window": bucket.window // MILLISECOND,
+        "doublings": doublings,
+    }

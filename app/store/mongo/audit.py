@@ -10,8 +10,8 @@ from bson import ObjectId
 from pymongo import DESCENDING
 
 from app.auth.models import AuditEvent
-from app.store.mongo_base import MongoPart
-from app.store.mongo_schema import AUDIT_EVENTS, SESSIONS, Document, document_of
+from app.store.mongo.base import MongoPart
+from app.store.mongo.schema import AUDIT_EVENTS, SESSIONS, Document, document_of
 from app.store.values import instant, number, text
 
 #: Documents that one step of `purge` removes.

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-from app.store.mongo_schema import Document, Record, record_from
+from app.store.mongo.schema import Document, Record, record_from
 
 T = TypeVar("T")
 

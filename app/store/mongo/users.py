@@ -11,8 +11,8 @@ from pymongo.errors import DuplicateKeyError
 from app.auth.errors import AccountDeleted
 from app.auth.models import RightsChange, User
 from app.auth.refusals import EmailTaken
-from app.store.mongo_base import MongoPart
-from app.store.mongo_schema import SESSIONS, USERS, Document, document_of, record_from
+from app.store.mongo.base import MongoPart
+from app.store.mongo.schema import SESSIONS, USERS, Document, document_of, record_from
 from app.store.values import instant, number, text
 
 

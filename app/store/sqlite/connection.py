@@ -5,22 +5,26 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import aiosqlite
 
 from app.store.breaker import Breaker, StoreUnusable
-from app.store.sqlite_schema import MIGRATIONS, VERSION
+from app.store.sqlite.migrations import migrate
+from app.store.sqlite.schema import VERSION
 
 #: How long SQLite waits for another process' lock, in seconds: less than a caller's patience.
 LOCK_PATIENCE: Final = 2.0
 #: STRICT tables and RETURNING.
 OLDEST_SQLITE: Final = (3, 37, 0)
 
-Statement = tuple[str, Sequence[Any]]
+T = TypeVar("T")
+
+#: By position, or by name.
+Values = Sequence[Any] | Mapping[str, Any]
 Rows = list[tuple[Any, ...]]
 
 #: What the driver raises for a wrong statement or value, as opposed to a database that can't serve.
@@ -38,6 +42,23 @@ def diagnose(error: Exception) -> str | None:
     if isinstance(error, MISTAKES):
         return None
     return f"{getattr(error, 'sqlite_errorname', type(error).__name__)}: {error}"
+
+
+class Transaction:
+    """What the work of one transaction may do."""
+
+    def __init__(self, connection: aiosqlite.Connection | None) -> None:
+        self._connection = connection
+
+    async def execute(self, sql: str, values: Values = ()) -> Rows:
+        """What one statement gives. A failing one changes nothing by itself, and may be caught."""
+        return await _fetch(self._connection, sql, values)
+
+    async def execute_many(self, sql: str, rows: Sequence[Values]) -> None:
+        """Executes one statement for each of `rows`."""
+        if self._connection is None:
+            raise sqlite3.OperationalError("not connected")
+        await self._connection.executemany(sql, rows)
 
 
 class Connections:
@@ -64,7 +85,7 @@ class Connections:
         await self._breaker.close()
         await self._disconnect()
 
-    async def read(self, sql: str, values: Sequence[Any] = ()) -> Rows:
+    async def read(self, sql: str, values: Values = ()) -> Rows:
         """The rows of one SELECT."""
 
         async def work() -> Rows:
@@ -72,7 +93,7 @@ class Connections:
 
         return await self._breaker.call(work, self._reads)
 
-    async def write(self, sql: str, values: Sequence[Any] = ()) -> Rows:
+    async def write(self, sql: str, values: Values = ()) -> Rows:
         """What one writing statement RETURNs; it is committed by itself."""
 
         async def work() -> Rows:
@@ -80,13 +101,16 @@ class Connections:
 
         return await self._breaker.call(work, self._writes)
 
-    async def write_all(self, *statements: Statement) -> list[Rows]:
-        """What each of the statements RETURNs: all of them are committed, or none."""
+    async def transact(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        """The result of `work`, whose statements are committed together; none of them is if it raises.
 
-        async def work() -> list[Rows]:
-            return await _transaction(self._writer, statements)
+        From the beginning on nobody else writes.
+        """
 
-        return await self._breaker.call(work, self._writes)
+        async def whole() -> T:
+            return await _transact(self._writer, work)
+
+        return await self._breaker.call(whole, self._writes)
 
     async def _prepare(self) -> None:
         # New connections each time, also in a probe: whatever was wrong with the old ones is gone with them.
@@ -97,7 +121,7 @@ class Connections:
             await asyncio.to_thread(_create_file, self.path)
             try:
                 self._writer = await self._connect()
-                await _migrate(self._writer, self.path)
+                await migrate(self._writer)
                 self._reader = await self._connect()
                 await _fetch(self._reader, "PRAGMA query_only = ON")
             except BaseException as error:
@@ -151,23 +175,23 @@ def _explain(error: BaseException, path: Path) -> None:
         raise StoreUnusable(f"{path} does not hold Duet's tables: {error}.") from error
 
 
-async def _fetch(connection: aiosqlite.Connection | None, sql: str, values: Sequence[Any] = ()) -> Rows:
+async def _fetch(connection: aiosqlite.Connection | None, sql: str, values: Values = ()) -> Rows:
     if connection is None:
         raise sqlite3.OperationalError("not connected")
     return [tuple(row) for row in await connection.execute_fetchall(sql, values)]
 
 
-async def _transaction(connection: aiosqlite.Connection | None, statements: Sequence[Statement]) -> list[Rows]:
+async def _transact(connection: aiosqlite.Connection | None, work: Callable[[Transaction], Awaitable[T]]) -> T:
     try:
         await _fetch(connection, "BEGIN IMMEDIATE")
-        results = [await _fetch(connection, sql, values) for sql, values in statements]
+        result = await work(Transaction(connection))
         await _fetch(connection, "COMMIT")
     except BaseException:
         # Unconditionally: the connection's thread works in order, so this comes after a BEGIN on its way.
         with suppress(sqlite3.Error):
             await _fetch(connection, "ROLLBACK")
         raise
-    return results
+    return result
 
 
 async def _use_wal(connection: aiosqlite.Connection, path: Path) -> None:
@@ -189,19 +213,3 @@ async def _use_wal(connection: aiosqlite.Connection, path: Path) -> None:
             await asyncio.sleep(0.02)
     if mode != "wal":
         raise StoreUnusable(f"{path} lies on a file system that SQLite's write-ahead log does not work on.")
-
-
-async def _migrate(connection: aiosqlite.Connection, path: Path) -> None:
-    try:
-        await _fetch(connection, "BEGIN IMMEDIATE")
-        version = (await _fetch(connection, "PRAGMA user_version"))[0][0]
-        for statements in MIGRATIONS[version:]:
-            for sql in statements:
-                await _fetch(connection, sql)
-        # Also where nothing changed: a real write tells a full disk and a read-only file.
-        await _fetch(connection, f"PRAGMA user_version = {max(version, VERSION)}")
-        await _fetch(connection, "COMMIT")
-    except BaseException:
-        with suppress(sqlite3.Error):
-            await _fetch(connection, "ROLLBACK")
-        raise

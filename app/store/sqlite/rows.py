@@ -3,35 +3,44 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import fields
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from app.auth.models import AuditEvent, Session, User
+from app.auth.models import AuditEvent, Letter, Link, PersonalToken, Session, User
 from app.store.values import from_millis, plain, text, to_millis
 
 Value = str | int | None
 Row = Sequence[Any]
 
-USER_COLUMNS: Final = tuple(field.name for field in fields(User))
-SESSION_COLUMNS: Final = tuple(field.name for field in fields(Session))
-AUDIT_COLUMNS: Final = tuple(field.name for field in fields(AuditEvent))
+Record = User | Session | AuditEvent | Link | Letter | PersonalToken
+RecordT = TypeVar("RecordT", User, Session, AuditEvent, Link, Letter, PersonalToken)
 
+KINDS: Final = (User, Session, AuditEvent, Link, Letter, PersonalToken)
 INSTANTS: Final = frozenset(
-    field.name for kind in (User, Session, AuditEvent) for field in fields(kind) if "datetime" in str(field.type)
+    field.name for kind in KINDS for field in fields(kind) if "datetime" in str(field.type)
 )
-FLAGS: Final = frozenset({"is_active", "is_email_verified"})
+FLAGS: Final = frozenset(field.name for kind in KINDS for field in fields(kind) if str(field.type) == "bool")
+
+
+def columns_of(kind: type[Record]) -> tuple[str, ...]:
+    """The columns that hold the fields of a dataclass."""
+    return tuple(field.name for field in fields(kind))
 
 
 def column_list(names: Iterable[str], table: str = "") -> str:
-    """The columns as a SELECT names them."""
-    return ", ".join(f"{table}.{name}" if table else name for name in names)
+    """The columns as a SELECT names them. Quoted, since `to` is a word of SQL."""
+    return ", ".join(f'{table}."{name}"' if table else f'"{name}"' for name in names)
 
 
-def marks(names: Sequence[str]) -> str:
+def marks(values: Collection[object]) -> str:
     """A question mark for each."""
-    return ", ".join("?" for _ in names)
+    return ", ".join("?" for _ in values)
+
+
+USER_COLUMNS: Final = columns_of(User)
+SESSION_COLUMNS: Final = columns_of(Session)
 
 
 def roles_column(roles: Sequence[str]) -> str:
@@ -39,7 +48,7 @@ def roles_column(roles: Sequence[str]) -> str:
     return json.dumps([text(role) for role in roles])
 
 
-def values_of(record: User | Session | AuditEvent) -> list[Value]:
+def values_of(record: Record) -> list[Value]:
     """The record's columns, in the order of its dataclass."""
     return [_column(getattr(record, field.name)) for field in fields(record)]
 
@@ -69,16 +78,6 @@ def _field(name: str, value: Any) -> Any:
     return value
 
 
-def user_from(row: Row) -> User:
-    """The user in a row of `USER_COLUMNS`."""
-    return User(**_fields(USER_COLUMNS, row))
-
-
-def session_from(row: Row) -> Session:
-    """The session in a row of `SESSION_COLUMNS`."""
-    return Session(**_fields(SESSION_COLUMNS, row))
-
-
-def audit_event_from(row: Row) -> AuditEvent:
-    """The event in a row of `AUDIT_COLUMNS`."""
-    return AuditEvent(**_fields(AUDIT_COLUMNS, row))
+def record_from(kind: type[RecordT], row: Row) -> RecordT:
+    """The record in a row of the columns of `kind`."""
+    return kind(**_fields(columns_of(kind), row))

@@ -18,10 +18,10 @@ from pymongo.errors import ConfigurationError, DuplicateKeyError, InvalidOperati
 from pymongo.uri_parser import parse_uri
 
 from app.store.breaker import Breaker, StoreUnusable
-from app.store.mongo_audit import MongoAudit
-from app.store.mongo_schema import INDEXES, PROBE, Document
-from app.store.mongo_sessions import MongoSessions
-from app.store.mongo_users import MongoUsers
+from app.store.mongo.audit import MongoAudit
+from app.store.mongo.schema import INDEXES, PROBE, Document
+from app.store.mongo.sessions import MongoSessions
+from app.store.mongo.users import MongoUsers
 
 T = TypeVar("T")
 

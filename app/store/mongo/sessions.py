@@ -8,8 +8,8 @@ from bson import ObjectId
 from pymongo import DESCENDING
 
 from app.auth.models import Revocation, Session, User
-from app.store.mongo_base import MongoPart
-from app.store.mongo_schema import SESSIONS, USERS, Document, document_of, record_from
+from app.store.mongo.base import MongoPart
+from app.store.mongo.schema import SESSIONS, USERS, Document, document_of, record_from
 from app.store.values import instant, number, text
 
 

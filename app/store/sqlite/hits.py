@@ -1,0 +1,56 @@
+"""The counters of the SQLite store: what is limited, and until when."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from app.auth.models import Bucket
+from app.store.sqlite.base import SqlitePart
+from app.store.sqlite.connection import Transaction
+from app.store.values import bucket_limits, from_millis, text, to_millis
+
+# A bucket begins anew when its window is over, and when all its hits were taken back.
+_FIRST: Final = "(hits.expires_at <= :now OR hits.count = 0)"
+_COUNT: Final = f"CASE WHEN {_FIRST} THEN 1 ELSE hits.count + 1 END"
+_EXPIRES: Final = f"CASE WHEN {_FIRST} THEN :now + :window ELSE hits.expires_at END"
+
+
+def _blocked(count: str, expires: str) -> str:
+    """Until when the hit number `count` blocks. No block outlasts the window."""
+    wait = f"min(:longest, :first << min(({count}) - :free, :doublings))"
+    return f"CASE WHEN ({count}) >= :free THEN min(:now + {wait}, {expires}) ELSE 0 END"
+
+
+#: Gives a row if the hit was counted.
+_HIT: Final = (
+    "INSERT INTO hits (key, count, expires_at, blocked_until)"  # noqa: S608
+    f" VALUES (:key, 1, :now + :window, {_blocked('1', ':now + :window')})"
+    f" ON CONFLICT (key) DO UPDATE SET count = {_COUNT}, expires_at = {_EXPIRES},"
+    f" blocked_until = {_blocked(_COUNT, _EXPIRES)}"
+    " WHERE hits.blocked_until <= :now OR hits.expires_at <= :now RETURNING 1"
+)
+
+
+class SqliteHits(SqlitePart):
+    """Counts and checks in one statement."""
+
+    async def hit(self, bucket: Bucket, *, now: datetime) -> datetime | None:
+        values = {"key": text(bucket.key), "now": to_millis(now), **bucket_limits(bucket)}
+
+        async def work(transaction: Transaction) -> datetime | None:
+            if await transaction.execute(_HIT, values):
+                return None
+            [[until]] = await transaction.execute("SELECT blocked_until FROM hits WHERE key = ?", [values["key"]])
+            return from_millis(until)
+
+        return await self._db.transact(work)
+
+    async def take_back_hit(self, key: str) -> None:
+        # While a bucket is blocked nobody hits it: the last hit is the one that blocks.
+        await self._db.write(
+            "UPDATE hits SET count = count - 1, blocked_until = 0 WHERE key = ? AND count > 0", [text(key)]
+        )
+
+    async def forget_hits(self, key: str) -> None:
+        await self._db.write("DELETE FROM hits WHERE key = ?", [text(key)])

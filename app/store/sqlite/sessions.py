@@ -1,0 +1,106 @@
+"""The sessions of the SQLite store."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from app.auth.models import Revocation, Session, User
+from app.store.sqlite.base import SqlitePart
+from app.store.sqlite.rows import (
+    SESSION_COLUMNS,
+    USER_COLUMNS,
+    column_list,
+    marks,
+    record_from,
+    values_of,
+)
+from app.store.values import from_millis, number, text, to_millis
+
+_SESSIONS: Final = f"SELECT {column_list(SESSION_COLUMNS)} FROM sessions"  # noqa: S608
+_ADD_SESSION: Final = (
+    f"INSERT INTO sessions ({column_list(SESSION_COLUMNS)}) SELECT {marks(SESSION_COLUMNS)}"  # noqa: S608
+    " WHERE EXISTS (SELECT 1 FROM users WHERE id = ? AND is_active AND password_hash = ?) RETURNING id"
+)
+_SESSION_WITH_USER: Final = (
+    f"SELECT {column_list(SESSION_COLUMNS, 'sessions')}, {column_list(USER_COLUMNS, 'users')}"  # noqa: S608
+    " FROM sessions JOIN users ON users.id = sessions.user_id WHERE sessions.id = ?"
+)
+#: Takes the id, then the instant twice.
+_IF_LIVE: Final = "WHERE id = ? AND revoked_at IS NULL AND expires_at > ? AND idle_expires_at > ?"
+
+
+class SqliteSessions(SqlitePart):
+    """Logins: each change is one conditional statement."""
+
+    async def add_session(self, session: Session, *, password_hash: str) -> bool:
+        condition = [text(session.user_id), text(password_hash)]
+        return bool(await self._db.write(_ADD_SESSION, [*values_of(session), *condition]))
+
+    async def session_with_user(self, session_id: str) -> tuple[Session, User] | None:
+        rows = await self._db.read(_SESSION_WITH_USER, [text(session_id)])
+        if not rows:
+            return None
+        width = len(SESSION_COLUMNS)
+        return record_from(Session, rows[0][:width]), record_from(User, rows[0][width:])
+
+    async def touch_session(self, session_id: str, *, now: datetime, idle_expires_at: datetime) -> bool:
+        instant = to_millis(now)
+        rows = await self._db.write(
+            f"UPDATE sessions SET last_used_at = ?, idle_expires_at = ? {_IF_LIVE} RETURNING id",  # noqa: S608
+            [instant, to_millis(idle_expires_at), text(session_id), instant, instant],
+        )
+        return bool(rows)
+
+    async def rotate_session(
+        self, session_id: str, *, generation: int, now: datetime, idle_expires_at: datetime
+    ) -> bool:
+        instant = to_millis(now)
+        rows = await self._db.write(
+            "UPDATE sessions SET generation = generation + 1, rotated_at = ?, last_used_at = ?,"  # noqa: S608
+            f" idle_expires_at = ? {_IF_LIVE} AND generation = ? RETURNING id",
+            [instant, instant, to_millis(idle_expires_at), text(session_id), instant, instant, number(generation)],
+        )
+        return bool(rows)
+
+    async def set_auth_time(self, session_id: str, *, now: datetime) -> bool:
+        instant = to_millis(now)
+        rows = await self._db.write(
+            f"UPDATE sessions SET auth_time = ? {_IF_LIVE} RETURNING id",  # noqa: S608
+            [instant, text(session_id), instant, instant],
+        )
+        return bool(rows)
+
+    async def revoke_session(self, session_id: str, *, at: datetime, reason: str) -> bool:
+        rows = await self._db.write(
+            "UPDATE sessions SET revoked_at = ?, revoked_reason = ?"
+            " WHERE id = ? AND revoked_at IS NULL RETURNING id",
+            [to_millis(at), text(reason), text(session_id)],
+        )
+        return bool(rows)
+
+    async def revoke_user_sessions(
+        self, user_id: str, *, at: datetime, reason: str, keep: str | None = None
+    ) -> list[str]:
+        rows = await self._db.write(
+            "UPDATE sessions SET revoked_at = ?, revoked_reason = ?"
+            " WHERE user_id = ? AND revoked_at IS NULL AND id IS NOT ? RETURNING id",
+            [to_millis(at), text(reason), text(user_id), None if keep is None else text(keep)],
+        )
+        return [row[0] for row in rows]
+
+    async def sessions_of(self, user_id: str, *, now: datetime) -> list[Session]:
+        instant = to_millis(now)
+        return await self._all(
+            Session,
+            f"{_SESSIONS} WHERE user_id = ? AND revoked_at IS NULL AND expires_at > ? AND idle_expires_at > ?"
+            " ORDER BY last_used_at DESC",
+            [text(user_id), instant, instant],
+        )
+
+    async def revoked_since(self, at: datetime) -> list[Revocation]:
+        rows = await self._db.read(
+            "SELECT id, revoked_at, revoked_reason FROM sessions WHERE revoked_at >= ? ORDER BY revoked_at",
+            [to_millis(at)],
+        )
+        return [Revocation(row[0], from_millis(row[1]), row[2]) for row in rows]

@@ -1,0 +1,30 @@
+"""The embedded store as a whole: everything that auth keeps, in one SQLite file."""
+
+from __future__ import annotations
+
+from app.store.sqlite.audit import SqliteAudit
+from app.store.sqlite.hits import SqliteHits
+from app.store.sqlite.letters import SqliteLetters
+from app.store.sqlite.links import SqliteLinks
+from app.store.sqlite.rights import SqliteRights
+from app.store.sqlite.sessions import SqliteSessions
+from app.store.sqlite.tokens import SqliteDevices, SqliteTokens
+from app.store.sqlite.upkeep import SqliteUpkeep
+from app.store.sqlite.user_search import SqliteUserSearch
+from app.store.sqlite.users import SqliteUsers
+
+
+class SqliteStore(
+    SqliteUsers, SqliteUserSearch, SqliteRights, SqliteSessions, SqliteLinks, SqliteLetters, SqliteTokens,
+    SqliteDevices, SqliteHits, SqliteAudit, SqliteUpkeep,
+):  # fmt: skip
+    """`app.auth.ports.Store` on a SQLite file, which other processes of this machine may share."""
+
+    async def open(self) -> None:
+        await self._db.open()
+
+    async def close(self) -> None:
+        await self._db.close()
+
+    async def ping(self) -> None:
+        await self._db.read("SELECT 1 FROM users LIMIT 1")
