@@ -80,6 +80,13 @@ class RightsChanged(TokenNotCurrent):
     message = "The account's rights have changed."
 
 
+class PersonalTokenExpired(NotAuthenticated):
+    """The personal access token's life is over. Nothing renews it, unlike an access token."""
+
+    code = "token_expired"
+    message = TokenExpired.message
+
+
 class SessionEnded(NotAuthenticated):
     """The session behind the token is over; only a new login helps."""
 

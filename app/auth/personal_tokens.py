@@ -1,0 +1,221 @@
+"""Personal access tokens: long-lived bearer tokens for scripts, kept as hashes and looked up on every use."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+import secrets
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from app.auth.accounts import parse_name
+from app.auth.audit import Audit
+from app.auth.errors import AccountDisabled, NotFound, PersonalTokenExpired, TokenInvalid
+from app.auth.extra_claims import ExtraClaims, FrozenClaims
+from app.auth.models import TOKEN_CLIENT, Client, PersonalToken, Principal, User
+from app.auth.ports import Clock, Store
+from app.auth.refusals import NameInvalid, TokenLifetimeInvalid, TokenNameInvalid, TooManyTokens
+
+#: What a personal access token begins with: the gate knows it by that, and so do scanners for leaked secrets.
+PREFIX: Final = "duet_pat_"
+MAX_TOKENS: Final = 50
+MAX_DAYS: Final = 365
+#: `last_used_at` is written no more often than this.
+TOUCH_EVERY: Final = timedelta(minutes=1)
+#: For how long what the extensions said of a user is kept, so that not every request of a script asks them.
+KEEP_CLAIMS: Final = timedelta(minutes=1)
+_KEPT: Final = 1000
+# The whole text, before the store is asked. 43 characters of base64url hold 32 bytes.
+_FORM: Final = re.compile(r"duet_pat_[A-Za-z0-9_-]{43}", re.ASCII)
+#: Before every login: a personal token proves no password, so it is never fresh.
+_NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class PersonalTokens:
+    """Makes, lists, removes and verifies personal access tokens. Every method may raise `StoreUnavailable`.
+
+    Args:
+        store: keeps the hashes.
+        clock: tells the time.
+        audit: is told of every token made and removed.
+        extra_claims: what the extensions add.
+    """
+
+    def __init__(self, *, store: Store, clock: Clock, audit: Audit, extra_claims: ExtraClaims) -> None:
+        self._store = store
+        self._clock = clock
+        self._audit = audit
+        self._extra_claims = extra_claims
+        self._touched: dict[str, datetime] = {}
+        self._touching: set[asyncio.Task[None]] = set()
+        self._claims: dict[str, tuple[datetime, int, FrozenClaims]] = {}
+
+    # managing
+
+    async def create(
+        self,
+        principal: Principal,
+        name: str,
+        client: Client,
+        *,
+        expires_in_days: int = 90,
+        read_only: bool = False,
+    ) -> tuple[PersonalToken, str]:
+        """A new token of the caller's, and its text, which is nowhere else and never shown again.
+
+        Args:
+            principal: whose it will be.
+            name: what its owner calls it.
+            client: where the request comes from.
+            expires_in_days: its life.
+            read_only: whether it is refused for everything but reading.
+
+        Raises:
+            TokenNameInvalid, TokenLifetimeInvalid, TooManyTokens: it can't be made like that.
+        """
+        now = self._clock.now()
+        text = PREFIX + secrets.token_urlsafe(32)
+        token = PersonalToken(
+            id=secrets.token_hex(8),
+            user_id=principal.user_id,
+            name=_parse_name(name),
+            token_hash=_hash(text),
+            created_at=now,
+            expires_at=now + _lifetime(expires_in_days),
+            read_only=read_only,
+        )
+        if not await self._store.add_token(token, limit=MAX_TOKENS):
+            raise TooManyTokens()
+        await self._record("personal_token_created", token.id, client, principal=principal)
+        return token, text
+
+    async def of(self, principal: Principal) -> list[PersonalToken]:
+        """The caller's tokens, expired ones too, the newest first."""
+        return await self._store.tokens_of(principal.user_id)
+
+    async def remove(self, principal: Principal, token_id: str, client: Client) -> None:
+        """Ends one of the caller's tokens, at once. Raises `NotFound` if they have none with this id."""
+        if not await self._store.remove_token(principal.user_id, token_id):
+            raise NotFound()
+        await self._record("personal_token_removed", token_id, client, principal=principal)
+
+    async def revoke(self, token: str, client: Client) -> bool:
+        """Ends the token that somebody holds (RFC 7009 section 2.1), whoever shows it; whether there was one."""
+        found = await self._find(token)
+        if found is None or not await self._store.remove_token(found[1].id, found[0].id):
+            return False
+        await self._audit.record(
+            "personal_token_removed",
+            client=client,
+            user_id=found[1].id,
+            session_id=_session_id(found[0]),
+            detail=found[0].id,
+        )
+        return True
+
+    async def _record(self, event: str, token_id: str, client: Client, *, principal: Principal) -> None:
+        # The id and never the name: people put what they should not into names.
+        await self._audit.record(
+            event, client=client, user_id=principal.user_id, session_id=principal.session_id, detail=token_id
+        )
+
+    # verifying
+
+    async def authenticate(self, token: str) -> Principal:
+        """Whose token that is, with the roles that they have now: the store is asked each time, so that nothing
+        that was removed, disabled or taken away counts a moment longer, in any process.
+
+        Raises:
+            TokenInvalid: there is no such token, or no longer.
+            PersonalTokenExpired: its time is over.
+            AccountDisabled: its owner is switched off.
+        """
+        found = await self._find(token)
+        if found is None:
+            raise TokenInvalid()
+        known, user = found
+        if not user.is_active:
+            raise AccountDisabled()
+        now = self._clock.now()
+        if now >= known.expires_at:
+            raise PersonalTokenExpired()
+        self._touch(known, now)
+        return Principal(
+            user_id=user.id,
+            session_id=_session_id(known),
+            client_id=TOKEN_CLIENT,
+            roles=frozenset(user.roles),
+            scope="read" if known.read_only else "read write",
+            auth_time=_NEVER,
+            amr=("pat",),
+            rights_version=user.rights_version,
+            token_id=known.id,
+            issued_at=known.created_at,
+            expires_at=known.expires_at,
+            claims=await self._claims_of(user, now),
+        )
+
+    async def _find(self, token: str) -> tuple[PersonalToken, User] | None:
+        if _FORM.fullmatch(token) is None:
+            return None
+        return await self._store.token_with_user(_hash(token))
+
+    async def _claims_of(self, user: User, now: datetime) -> FrozenClaims:
+        kept = self._claims.get(user.id)
+        if kept is not None and kept[1] == user.rights_version and abs(now - kept[0]) < KEEP_CLAIMS:
+            return kept[2]
+        claims = FrozenClaims(await self._extra_claims.of(user))
+        _keep(self._claims, user.id, (now, user.rights_version, claims))
+        return claims
+
+    def _touch(self, token: PersonalToken, now: datetime) -> None:
+        """Notes that it was used, beside the request: neither its answer nor its success hang on that."""
+        latest = max(filter(None, (token.last_used_at, self._touched.get(token.id))), default=None)
+        if latest is not None and abs(now - latest) < TOUCH_EVERY:
+            return
+        _keep(self._touched, token.id, now)
+        task = asyncio.create_task(self._write_use(token.id, now))
+        self._touching.add(task)  # the loop itself would let it go
+        task.add_done_callback(self._touching.discard)
+
+    async def _write_use(self, token_id: str, at: datetime) -> None:
+        with suppress(Exception):  # a store that is away tells of that itself
+            await self._store.touch_token(token_id, at=at)
+
+
+def _keep(memory: dict[str, Any], key: str, value: Any) -> None:
+    """Puts a value last; the oldest one goes where there are too many."""
+    memory.pop(key, None)
+    if len(memory) >= _KEPT:
+        del memory[next(iter(memory))]
+    memory[key] = value
+
+
+def _session_id(token: PersonalToken) -> str:
+    """What stands where others have a session: no session has a ':' in its id."""
+    return f"pat:{token.id}"
+
+
+def _hash(text: str) -> str:
+    """Plain SHA-256 is enough: the text has 256 random bits, which nobody guesses."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _parse_name(text: str) -> str:
+    if len(text) > 4 * 100:  # before it is normalised, which takes long for long texts
+        raise TokenNameInvalid()
+    try:
+        name = parse_name(text)
+    except NameInvalid:
+        raise TokenNameInvalid() from None
+    if not any(char.isprintable() and not char.isspace() for char in name):
+        raise TokenNameInvalid()
+    return name
+
+
+def _lifetime(days: int) -> timedelta:
+    if not 1 <= days <= MAX_DAYS:
+        raise TokenLifetimeInvalid()
+    return timedelta(days=days)
