@@ -96,7 +96,7 @@ async def page_of_users(
     Raises `CursorInvalid`.
     """
     lower = fold(query)
-    first, after = _place(cursor, last=Phase.LAST_NAME if lower else Phase.EMAIL)
+    first, after = _place(cursor, lower)
     items: list[User] = []
     if number(limit) < 1:
         return Page(items)
@@ -113,12 +113,15 @@ async def page_of_users(
     return Page(items[:limit], places[limit - 1] if len(items) > limit else None)
 
 
-def _place(cursor: str, *, last: Phase) -> tuple[Phase, tuple[str, ...] | None]:
+def _place(cursor: str, lower: str) -> tuple[Phase, tuple[str, ...] | None]:
+    """In which phase the page begins, and behind which keys. Those of another query's cursor are refused."""
     if not text(cursor):
         return Phase.EMAIL, None
     match read_cursor(cursor):
-        case [int() as phase, str() as email_key] if phase == Phase.EMAIL:
-            return Phase.EMAIL, (email_key,)
-        case [int() as phase, str() as key, str() as email_key] if Phase.EMAIL < phase <= last:
+        case [int() as phase, str() as key] if phase == Phase.EMAIL and key.startswith(lower):
+            return Phase.EMAIL, (key,)
+        case [int() as phase, str() as key, str() as email_key] if (
+            lower and Phase.EMAIL < phase <= Phase.LAST_NAME and key.startswith(lower)
+        ):
             return Phase(phase), (key, email_key)
     raise CursorInvalid

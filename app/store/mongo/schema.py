@@ -8,50 +8,97 @@ from typing import Any, Final, TypeVar
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
-from app.auth.models import AuditEvent, Session, User
-from app.store.values import plain
+from app.auth.models import ADMIN, AuditEvent, Letter, Link, PersonalToken, Session, User
+from app.store.values import KEEP_DEVICES, plain
 
 USERS: Final = "users"
 SESSIONS: Final = "sessions"
 AUDIT_EVENTS: Final = "audit_events"
+LINKS: Final = "links"
+LETTERS: Final = "letters"
+TOKENS: Final = "personal_tokens"
+DEVICES: Final = "devices"
+HITS: Final = "hits"
+#: Who does something that only one may do at a time.
+LOCKS: Final = "locks"
 #: One document that a probe writes to, which tells a database that only reads.
 PROBE: Final = "probe"
 
 #: How long after its absolute limit a session goes by itself, in seconds, if nobody calls `purge`.
 FORGET_SESSIONS: Final = 30 * 24 * 3600
+#: The same for what else runs out: long enough for clocks that differ.
+FORGET: Final = 24 * 3600
+
+#: Who is an active admin.
+ACTIVE_ADMIN: Final[Mapping[str, Any]] = {"is_active": True, "roles": ADMIN}
+
+
+def _index(name: str, *keys: str, **options: Any) -> IndexModel:
+    """An index over the fields, in the ascending order; those with a minus in front in the descending one."""
+    order = [(key.lstrip("-"), DESCENDING if key.startswith("-") else ASCENDING) for key in keys]
+    return IndexModel(order, name=name, **options)
+
 
 #: Instants that are None are left out of a document, so `sparse` indexes hold only those that are set.
 INDEXES: Final[Mapping[str, list[IndexModel]]] = {
     USERS: [
-        IndexModel([("email_key", ASCENDING)], unique=True, name="email_key"),
-        IndexModel([("rights_changed_at", ASCENDING)], sparse=True, name="rights_changed"),
+        _index("email_key", "email_key", unique=True),
+        _index("rights_changed", "rights_changed_at", sparse=True),
+        # Not a partial one: it finds the documents without the field, too (see `migrations`).
+        _index("by_name", "name_key", "email_key"),
+        _index(
+            "by_last_name", "last_name_key", "email_key", "name_key",
+            partialFilterExpression={"last_name_key": {"$gt": ""}},
+        ),
+        _index("active_admins", "roles", partialFilterExpression=dict(ACTIVE_ADMIN)),
     ],
     SESSIONS: [
-        IndexModel(
-            [("user_id", ASCENDING), ("revoked_at", ASCENDING), ("last_used_at", DESCENDING)], name="of_user"
-        ),
-        IndexModel([("revoked_at", ASCENDING)], sparse=True, name="revoked"),
-        IndexModel([("idle_expires_at", ASCENDING)], name="idle_expires"),
-        IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=FORGET_SESSIONS, name="expires"),
+        _index("of_user", "user_id", "revoked_at", "-last_used_at"),
+        _index("revoked", "revoked_at", sparse=True),
+        _index("idle_expires", "idle_expires_at"),
+        _index("expires", "expires_at", expireAfterSeconds=FORGET_SESSIONS),
     ],
     # No TTL here: how long the audit log is kept is the operator's choice, and `purge` is told it.
     AUDIT_EVENTS: [
-        IndexModel([("at", DESCENDING), ("seq", DESCENDING)], name="by_time"),
-        IndexModel([("user_id", ASCENDING), ("at", DESCENDING), ("seq", DESCENDING)], name="of_user"),
+        _index("newest", "-at", "-_id"),
+        _index("newest_of_user", "user_id", "-at", "-_id"),
+        _index("newest_of_event", "event", "-at", "-_id"),
+        _index("newest_of_user_and_event", "user_id", "event", "-at", "-_id"),
+        _index("of_actor", "actor_id", partialFilterExpression={"actor_id": {"$gt": ""}}),
     ],
-}
+    LINKS: [
+        _index("of_user", "user_id", "purpose"),
+        _index("of_purpose", "purpose", "-created_at", "-_id"),
+        _index("expires", "expires_at", expireAfterSeconds=FORGET),
+    ],
+    LETTERS: [_index("due", "due_at"), _index("of_user", "user_id")],
+    TOKENS: [
+        _index("token_hash", "token_hash", unique=True),
+        _index("of_user", "user_id", "-created_at", "-_id"),
+        _index("expires", "expires_at", expireAfterSeconds=FORGET),
+    ],
+    DEVICES: [
+        _index("of_user", "user_id", "key", unique=True),
+        _index("seen", "seen_at", expireAfterSeconds=int(KEEP_DEVICES.total_seconds()) + FORGET),
+    ],
+    HITS: [_index("expires", "expires_at", expireAfterSeconds=FORGET)],
+}  # fmt: skip
+
+#: What an older Duet made and this one does not use.
+STALE_INDEXES: Final[Mapping[str, tuple[str, ...]]] = {AUDIT_EVENTS: ("by_time", "of_user")}
 
 Document = dict[str, Any]
-Record = TypeVar("Record", bound=User | Session | AuditEvent)
+Record = User | Session | AuditEvent | Link | Letter | PersonalToken
+RecordT = TypeVar("RecordT", User, Session, AuditEvent, Link, Letter, PersonalToken)
 
 
-def document_of(record: User | Session | AuditEvent) -> Document:
+def document_of(record: Record) -> Document:
     """The record as a document: `id` is `_id`, and what is None is left out."""
     values = {field.name: plain(getattr(record, field.name)) for field in fields(record)}
     return {"_id": values.pop("id"), **{name: value for name, value in values.items() if value is not None}}
 
 
-def record_from(kind: type[Record], document: Mapping[str, Any]) -> Record:
+def record_from(kind: type[RecordT], document: Mapping[str, Any]) -> RecordT:
     """The record in a document. Fields that only a newer Duet knows are passed over."""
     names = {field.name for field in fields(kind)} & document.keys()
     values: dict[str, Any] = {name: tuple(document[name]) if name == "roles" else document[name] for name in names}

@@ -1,7 +1,8 @@
-"""The store for more than one container: users, sessions and the audit log in MongoDB, through Motor.
+"""The store for more than one container as a whole: everything that auth keeps, in MongoDB, through Motor.
 
 Nothing here needs a multi-document transaction, so that a stand-alone mongod will do: every condition is part
 of the single write that depends on it, and what takes several writes is ordered so that it can stop anywhere.
+The one condition on other documents, the last admin, is looked at under a lock.
 """
 
 from __future__ import annotations
@@ -19,16 +20,22 @@ from pymongo.uri_parser import parse_uri
 
 from app.store.breaker import Breaker, StoreUnusable
 from app.store.mongo.audit import MongoAudit
-from app.store.mongo.schema import INDEXES, PROBE, Document
+from app.store.mongo.hits import MongoHits
+from app.store.mongo.letters import MongoLetters
+from app.store.mongo.links import MongoLinks
+from app.store.mongo.migrations import migrate
+from app.store.mongo.rights import MongoRights
+from app.store.mongo.schema import PROBE, Document
 from app.store.mongo.sessions import MongoSessions
+from app.store.mongo.tokens import MongoDevices, MongoTokens
+from app.store.mongo.upkeep import MongoUpkeep
+from app.store.mongo.user_search import MongoUserSearch
 from app.store.mongo.users import MongoUsers
 
 T = TypeVar("T")
 
 #: How long all the steps of one call together may take, in seconds: less than a caller's patience.
 ANSWER_TIME: Final = 2.0
-#: How long the making of an index over existing data may take, in seconds.
-INDEX_TIME: Final = 60.0
 #: Calls under way at once. Motor's threads, five a core, do the work; the others queue here, where a caller
 #: that gives up takes its place in the queue with it.
 CONCURRENCY: Final = 64
@@ -48,7 +55,10 @@ def diagnose(error: Exception) -> str | None:
     return type(error).__name__
 
 
-class MongoStore(MongoUsers, MongoSessions, MongoAudit):
+class MongoStore(
+    MongoUsers, MongoUserSearch, MongoRights, MongoSessions, MongoLinks, MongoLetters, MongoTokens, MongoDevices,
+    MongoHits, MongoAudit, MongoUpkeep,
+):  # fmt: skip
     """`app.auth.ports.Store` on MongoDB, a replica set or a stand-alone server."""
 
     def __init__(self, url: str) -> None:
@@ -60,7 +70,7 @@ class MongoStore(MongoUsers, MongoSessions, MongoAudit):
         self._url = url
         self._client: AsyncIOMotorClient[Document] | None = None
         self._database: AsyncIOMotorDatabase[Document] | None = None
-        self._has_indexes = False
+        self._is_migrated = False
         self._slots = asyncio.Semaphore(CONCURRENCY)
         self._breaker = Breaker(
             "mongodb", prepare=self._prepare, driver_errors=(PyMongoError, BSONError), diagnose=diagnose
@@ -74,7 +84,7 @@ class MongoStore(MongoUsers, MongoSessions, MongoAudit):
         if self._client is not None:
             self._client.close()
         self._client = self._database = None
-        self._has_indexes = False
+        self._is_migrated = False
 
     async def ping(self) -> None:
         await self._call(lambda: self._db.command("ping"))
@@ -89,11 +99,9 @@ class MongoStore(MongoUsers, MongoSessions, MongoAudit):
                 await self._collection(PROBE).update_one(
                     {"_id": "probe"}, {"$currentDate": {"at": True}}, upsert=True
                 )
-            if not self._has_indexes:
-                with pymongo.timeout(INDEX_TIME):
-                    for name, indexes in INDEXES.items():
-                        await self._collection(name).create_indexes(indexes)
-                self._has_indexes = True
+            if not self._is_migrated:
+                await migrate(self._collection)
+                self._is_migrated = True
         except OperationFailure as error:
             if error.code in REFUSALS:
                 raise StoreUnusable("MongoDB refused the user or password of DATABASE_URL.") from error

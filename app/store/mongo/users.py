@@ -1,32 +1,35 @@
-"""The users of the MongoDB store."""
+"""The users of the MongoDB store: adding, finding and changing them, all but their rights."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from typing import Final
 
-from pymongo import ASCENDING, ReturnDocument
-from pymongo.errors import DuplicateKeyError
+from pymongo import ReturnDocument
+from pymongo.errors import BulkWriteError, DuplicateKeyError
 
-from app.auth.errors import AccountDeleted
-from app.auth.models import RightsChange, User
+from app.auth.models import User
 from app.auth.refusals import EmailTaken
 from app.store.mongo.base import MongoPart
-from app.store.mongo.schema import SESSIONS, USERS, Document, document_of, record_from
-from app.store.values import instant, number, text
+from app.store.mongo.schema import USERS, Document, document_of, record_from
+from app.store.search import name_keys
+from app.store.values import text
+
+#: The server's code.
+DUPLICATE_KEY: Final = 11000
 
 
 class MongoUsers(MongoPart):
-    """Accounts, and the changes of their rights."""
+    """Accounts."""
 
     async def add_user(self, user: User) -> None:
-        document = document_of(user)
+        document = _stored(user)
 
         async def work() -> bool:
             try:
                 await self._collection(USERS).insert_one(document)
             except DuplicateKeyError as error:
-                if "email_key" in (error.details or {}).get("keyPattern", {}):
+                if _is_about_email(error.details):
                     return False
                 raise
             return True
@@ -34,68 +37,85 @@ class MongoUsers(MongoPart):
         if not await self._call(work):
             raise EmailTaken
 
+    async def add_users(self, users: Sequence[User]) -> list[str]:
+        documents = [_stored(user) for user in users]
+
+        async def work() -> list[str]:
+            try:
+                if documents:
+                    await self._collection(USERS).insert_many(documents, ordered=False)
+            except BulkWriteError as error:
+                return _refused(error)
+            return []
+
+        refused = set(await self._call(work))
+        return [user.email_key for user in users if text(user.id) in refused]
+
     async def user_by_id(self, user_id: str) -> User | None:
-        return await self._user({"_id": text(user_id)})
+        return await self._one(User, USERS, {"_id": text(user_id)})
 
     async def user_by_email(self, email_key: str) -> User | None:
-        return await self._user({"email_key": text(email_key)})
+        return await self._one(User, USERS, {"email_key": text(email_key)})
 
-    async def _user(self, which: Document) -> User | None:
-        document = await self._call(lambda: self._collection(USERS).find_one(which))
-        return None if document is None else record_from(User, document)
-
-    async def list_users(self, *, after: str = "", limit: int = 100) -> list[User]:
-        return await self._find(
-            User, USERS, {"email_key": {"$gt": text(after)}}, [("email_key", ASCENDING)], number(limit)
-        )
+    async def has_users(self) -> bool:
+        # Any address is above the empty string: a look into the index, not into the collection.
+        which, fields = {"email_key": {"$gte": ""}}, {"email_key": True, "_id": False}
+        return await self._call(lambda: self._collection(USERS).find_one(which, fields)) is not None
 
     async def set_name(self, user_id: str, name: str) -> User | None:
-        return await self._change_user(user_id, {"$set": {"name": text(name)}})
+        return await self._changed({"_id": text(user_id)}, {"name": text(name), **search_fields(name)})
+
+    async def set_email(self, user_id: str, email: str, email_key: str, *, expected_key: str) -> User | None:
+        which = {"_id": text(user_id), "email_key": text(expected_key)}
+        values = {"email": text(email), "email_key": text(email_key), "is_email_verified": True}
+        return await self._changed(which, values)
+
+    async def set_email_verified(self, user_id: str, *, email_key: str) -> User | None:
+        return await self._changed(
+            {"_id": text(user_id), "email_key": text(email_key)}, {"is_email_verified": True}
+        )
 
     async def set_password_hash(self, user_id: str, password_hash: str, *, expected: str) -> bool:
         which = {"_id": text(user_id), "password_hash": text(expected)}
         return await self._update(USERS, which, {"password_hash": text(password_hash)})
 
-    async def set_rights(
-        self, user_id: str, *, at: datetime, roles: Sequence[str] | None = None, is_active: bool | None = None
-    ) -> User | None:
-        values: Document = {"rights_changed_at": instant(at)}
-        if roles is not None:
-            values["roles"] = [text(role) for role in roles]
-        if is_active is not None:
-            values["is_active"] = bool(is_active)
-        return await self._change_user(user_id, {"$set": values, "$inc": {"rights_version": 1}})
+    async def _changed(self, which: Document, values: Document) -> User | None:
+        async def work() -> Document | None:
+            try:
+                document: Document | None = await self._collection(USERS).find_one_and_update(
+                    which, {"$set": values}, return_document=ReturnDocument.AFTER
+                )
+            except DuplicateKeyError:  # of the address: no other key is set
+                raise EmailTaken from None
+            return document
 
-    async def _change_user(self, user_id: str, change: Document) -> User | None:
-        which = {"_id": text(user_id)}
-        document = await self._call(
-            lambda: self._collection(USERS).find_one_and_update(
-                which, change, return_document=ReturnDocument.AFTER
-            )
-        )
+        document = await self._call(work)
         return None if document is None else record_from(User, document)
 
-    async def delete_user(self, user_id: str, *, at: datetime) -> bool:
-        which = {"user_id": text(user_id)}
-        ended = {"revoked_at": instant(at), "revoked_reason": AccountDeleted.code}
 
-        async def end_sessions() -> None:
-            await self._collection(SESSIONS).update_many({**which, "revoked_at": None}, {"$set": ended})
-            await self._collection(SESSIONS).update_many(which, {"$set": {"ip": "", "user_agent": ""}})
+def search_fields(name: str) -> Document:
+    """The store's own fields, which a search goes by. They are always there, be it empty."""
+    name_key, last_name_key = name_keys(name)
+    return {"name_key": name_key, "last_name_key": last_name_key}
 
-        async def work() -> bool:
-            # First, so that a failure half way leaves a user who can be deleted again. Once more after it,
-            # for a log-in that came between: one that comes later finds no user.
-            await end_sessions()
-            result = await self._collection(USERS).delete_one({"_id": which["user_id"]})
-            await end_sessions()
-            return bool(result.deleted_count)
 
-        return await self._call(work)
+def _stored(user: User) -> Document:
+    return {**document_of(user), **search_fields(user.name)}
 
-    async def rights_changed_since(self, at: datetime) -> list[RightsChange]:
-        which = {"rights_changed_at": {"$gte": instant(at)}}
-        documents = await self._call(
-            lambda: self._collection(USERS).find(which).sort("rights_changed_at").to_list(None)
-        )
-        return [RightsChange(each["_id"], each["rights_version"], each["rights_changed_at"]) for each in documents]
+
+def _is_about_email(details: object) -> bool:
+    pattern = details.get("keyPattern") if isinstance(details, dict) else None
+    return isinstance(pattern, dict) and "email_key" in pattern
+
+
+def _refused(error: BulkWriteError) -> list[str]:
+    """The ids of the users whose address is taken. Raises what means anything else."""
+    errors = (error.details or {}).get("writeErrors", [])
+    for each in errors:
+        if not _is_about_email(each):
+            if each.get("code") == DUPLICATE_KEY:
+                raise DuplicateKeyError("an id is in use", DUPLICATE_KEY) from error
+            raise error
+    if not errors:  # a write concern that was not met
+        raise error
+    return [each["op"]["_id"] for each in errors]

@@ -1,0 +1,51 @@
+"""Brings a MongoDB database up to what this Duet expects: indexes, and fields that older documents lack."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import pymongo
+from pymongo import UpdateOne
+
+from app.store.mongo.schema import INDEXES, STALE_INDEXES, USERS, Document
+from app.store.mongo.users import search_fields
+
+#: How long the making of a collection's indexes over existing data may take, in seconds.
+INDEX_TIME: Final = 300.0
+#: How long one batch of the filling may take, in seconds.
+BATCH_TIME: Final = 30.0
+BATCH: Final = 2000
+
+
+async def migrate(collection: Callable[[str], Any]) -> None:
+    """May be called by many at once, and again after a failure: it goes on where it was."""
+    for name, indexes in INDEXES.items():
+        with pymongo.timeout(INDEX_TIME):
+            await collection(name).create_indexes(indexes)
+            stale = STALE_INDEXES.get(name, ())
+            there = await collection(name).index_information() if stale else {}
+            for index in stale:
+                if index in there:
+                    await collection(name).drop_index(index)
+    await _fill_search_fields(collection(USERS))
+
+
+async def _fill_search_fields(users: Any) -> None:
+    while True:
+        with pymongo.timeout(BATCH_TIME):
+            lacking: list[Document] = await users.find({"name_key": None}, {"name": 1}).limit(BATCH).to_list(None)
+            if not lacking:
+                return
+            # With the name as it was read: whoever changes it meanwhile fills the fields, or leaves it to the
+            # next round.
+            await users.bulk_write(
+                [
+                    UpdateOne(
+                        {"_id": each["_id"], "name": each.get("name"), "name_key": None},
+                        {"$set": search_fields(each.get("name", ""))},
+                    )
+                    for each in lacking
+                ],
+                ordered=False,
+            )

@@ -1,0 +1,85 @@
+"""The personal access tokens and the known devices of the MongoDB store."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+
+from pymongo import DESCENDING
+from pymongo.errors import DuplicateKeyError
+
+from app.auth.models import PersonalToken, User
+from app.store.mongo.base import MongoPart
+from app.store.mongo.schema import DEVICES, TOKENS, USERS, Document, document_of, record_from
+from app.store.values import instant, number, text
+
+
+class MongoTokens(MongoPart):
+    """Personal access tokens, by the hashes of them."""
+
+    async def add_token(self, token: PersonalToken, *, limit: int) -> bool:
+        document = document_of(token)
+        if number(limit) < 1:
+            return False
+
+        async def work() -> bool:
+            tokens = self._collection(TOKENS)
+            if await tokens.count_documents({"user_id": document["user_id"]}, limit=limit) >= limit:
+                return False
+            await tokens.insert_one(document)
+            return True
+
+        return await self._call(work)
+
+    async def tokens_of(self, user_id: str) -> list[PersonalToken]:
+        newest = [("created_at", DESCENDING), ("_id", DESCENDING)]
+        return await self._all(PersonalToken, TOKENS, {"user_id": text(user_id)}, newest)
+
+    async def token_with_user(self, token_hash: str) -> tuple[PersonalToken, User] | None:
+        pipeline: list[Document] = [
+            {"$match": {"token_hash": text(token_hash)}},
+            {"$lookup": {"from": USERS, "localField": "user_id", "foreignField": "_id", "as": "user"}},
+        ]
+        found = await self._call(lambda: self._collection(TOKENS).aggregate(pipeline).to_list(None))
+        if not found or not found[0]["user"]:
+            return None
+        return record_from(PersonalToken, found[0]), record_from(User, found[0]["user"][0])
+
+    async def touch_token(self, token_id: str, *, at: datetime) -> None:
+        await self._update(TOKENS, {"_id": text(token_id)}, {"last_used_at": instant(at)})
+
+    async def remove_token(self, user_id: str, token_id: str) -> bool:
+        which = {"_id": text(token_id), "user_id": text(user_id)}
+        result = await self._call(lambda: self._collection(TOKENS).delete_one(which))
+        return bool(result.deleted_count)
+
+    async def remove_tokens(self, user_id: str) -> int:
+        which = {"user_id": text(user_id)}
+        result = await self._call(lambda: self._collection(TOKENS).delete_many(which))
+        return int(result.deleted_count)
+
+
+class MongoDevices(MongoPart):
+    """Which browsers and programs an account was seen with."""
+
+    async def has_devices(self, user_id: str) -> bool:
+        which = {"user_id": text(user_id)}
+        return await self._call(lambda: self._collection(DEVICES).find_one(which)) is not None
+
+    async def known_devices(self, user_id: str, keys: Collection[str]) -> set[str]:
+        which = {"user_id": text(user_id), "key": {"$in": [text(key) for key in keys]}}
+        documents = await self._call(lambda: self._collection(DEVICES).find(which).to_list(None))
+        return {document["key"] for document in documents}
+
+    async def add_device(self, user_id: str, key: str, *, now: datetime) -> bool:
+        which = {"user_id": text(user_id), "key": text(key)}
+        seen = {"$set": {"seen_at": instant(now)}}
+
+        async def work() -> bool:
+            try:
+                result = await self._collection(DEVICES).update_one(which, seen, upsert=True)
+            except DuplicateKeyError:  # somebody else added it at the same moment
+                return False
+            return not result.matched_count
+
+        return await self._call(work)

@@ -1,0 +1,47 @@
+"""The removal of what the MongoDB store need not keep any longer."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from typing import Final
+
+from app.store.mongo.base import MongoPart
+from app.store.mongo.schema import AUDIT_EVENTS, DEVICES, HITS, LINKS, SESSIONS, TOKENS, Document
+from app.store.values import KEEP_DEVICES, instant
+
+#: Documents that one step of `purge` removes.
+PURGE_BATCH: Final = 500
+#: How long one `purge` goes on, in seconds.
+PURGE_TIME: Final = 2.0
+
+
+class MongoUpkeep(MongoPart):
+    """What is old goes, a batch at a time. Its indexes do the same, later, where nobody calls `purge`."""
+
+    async def purge(self, *, now: datetime, sessions_before: datetime, audit_before: datetime) -> int:
+        old, over = {"$lt": instant(sessions_before)}, {"expires_at": {"$lt": instant(now)}}
+        return await self._purge(
+            (SESSIONS, {"$or": [{"revoked_at": old}, {"expires_at": old}, {"idle_expires_at": old}]}),
+            (LINKS, over),
+            (HITS, over),
+            (TOKENS, over),
+            (DEVICES, {"seen_at": {"$lt": instant(now - KEEP_DEVICES)}}),
+            (AUDIT_EVENTS, {"at": {"$lt": instant(audit_before)}}),
+        )
+
+    async def _purge(self, *old: tuple[str, Document]) -> int:
+        clock = asyncio.get_running_loop().time
+        deadline, gone = clock() + PURGE_TIME, 0
+        for name, which in old:
+            found = PURGE_BATCH
+            while found == PURGE_BATCH and clock() < deadline:
+                found, deleted = await self._call(lambda name=name, which=which: self._batch(name, which))  # type: ignore[misc]
+                gone += deleted
+        return gone
+
+    async def _batch(self, name: str, which: Document) -> tuple[int, int]:
+        found = await self._collection(name).find(which, {"_id": True}).limit(PURGE_BATCH).to_list(None)
+        ids = [document["_id"] for document in found]
+        result = await self._collection(name).delete_many({**which, "_id": {"$in": ids}})
+        return len(ids), result.deleted_count
