@@ -15,6 +15,8 @@ PUBLIC: Final = {
     "GET,HEAD,POST /login",
     "GET,HEAD,POST /register",
     "POST /logout",
+    # Asked by the script of the pages: whether somebody is signed in.
+    "GET,HEAD /session",
     # Stylesheet and icon.
     "GET,HEAD /static/<path:filename>",
     # Getting, and giving back, tokens; making an account.
@@ -31,7 +33,24 @@ PUBLIC: Final = {
 }
 
 #: What asks for more than a login.
-ADMINS: Final = {"GET,HEAD /admin/routes": "role admin"}
+ADMINS: Final = {
+    # The pages for admins: to look, and to change.
+    "GET,HEAD /admin": "role admin",
+    "GET,HEAD /admin/audit": "role admin",
+    "GET,HEAD /admin/audit.csv": "role admin",
+    "GET,HEAD /admin/invites": "role admin",
+    "GET,HEAD /admin/routes": "role admin",
+    "GET,HEAD /admin/users": "role admin",
+    "GET,HEAD /admin/users/<user_id>": "role admin",
+    "GET,HEAD,POST /admin/users/<user_id>/delete": "role admin, password within 900 s",
+    "POST /admin/invites": "role admin, password within 900 s",
+    "POST /admin/invites/<link_id>/withdraw": "role admin, password within 900 s",
+    "POST /admin/users/<user_id>": "role admin, password within 900 s",
+    "POST /admin/users/<user_id>/disable": "role admin, password within 900 s",
+    "POST /admin/users/<user_id>/enable": "role admin, password within 900 s",
+    "POST /admin/users/<user_id>/end-sessions": "role admin, password within 900 s",
+    "POST /admin/users/<user_id>/send-reset": "role admin, password within 900 s",
+}
 
 
 def _described(rule: Rule) -> str:

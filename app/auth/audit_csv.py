@@ -1,10 +1,10 @@
-"""The audit log as CSV (RFC 4180), for the page and the API: one header, one line an event, no live formulas."""
+"""The audit log as CSV (RFC 4180), for the page and the API: a header, a line for each event, no live formulas."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from app.auth.models import AuditEvent
@@ -13,17 +13,17 @@ from app.auth.models import AuditEvent
 COLUMNS: Final = ("at", "event", "user_id", "actor_id", "session_id", "ip", "user_agent", "detail")
 #: What a spreadsheet takes for a formula or for the start of another cell, full-width forms among it. A user agent
 #: is whatever its sender likes, and the file is opened by an admin (OWASP: CSV injection).
-_LIVE: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+_LIVE: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def header() -> str:
     """The first line."""
-    return _line(COLUMNS)
+    return _lines([COLUMNS])
 
 
-def line(event: AuditEvent) -> str:
-    """The line of one event. A cell that a spreadsheet would run begins with an apostrophe."""
-    return _line(
+def rows(events: Iterable[AuditEvent]) -> str:
+    """The lines of `events`. A cell that a spreadsheet would run begins with an apostrophe."""
+    return _lines(
         (
             event.at.isoformat(timespec="milliseconds"),
             event.event,
@@ -34,12 +34,13 @@ def line(event: AuditEvent) -> str:
             event.user_agent,
             event.detail,
         )
+        for event in events
     )
 
 
-def _line(cells: Sequence[str]) -> str:
+def _lines(lines: Iterable[Sequence[str]]) -> str:
     text = io.StringIO()
-    csv.writer(text, lineterminator="\r\n").writerow([_inert(cell) for cell in cells])
+    csv.writer(text, lineterminator="\r\n").writerows([_inert(cell) for cell in line] for line in lines)
     return text.getvalue()
 
 

@@ -9,10 +9,11 @@ from typing import TypeVar, cast
 from flask import current_app, g, request
 from werkzeug.local import LocalProxy
 
-from app.auth.errors import AccountDeleted, NotFound, TokenMissing
-from app.auth.models import WEB_CLIENT, Client, Principal, User
+from app.auth.errors import AccountDeleted, NotFound, TokenMissing, TryLater
+from app.auth.models import WEB_CLIENT, Caller, Client, Principal, User
 from app.auth.service import Auth
 from app.bridge import Crossing
+from app.web.device_cookie import read_devices
 
 T = TypeVar("T")
 
@@ -24,6 +25,11 @@ class Duet:
     auth: Auth
     crossing: Crossing
     public_url: str
+
+    @property
+    def is_https(self) -> bool:
+        """Whether people reach the site over https, so that cookies are `Secure`."""
+        return self.public_url.startswith("https://")
 
 
 def duet() -> Duet:
@@ -59,9 +65,13 @@ current_principal: Principal = cast(Principal, LocalProxy(_current_principal))
 
 def current_user() -> User:
     """The stored account of the caller, read at most once a request."""
+    return _account(_current_principal())
+
+
+def _account(principal: Principal) -> User:
     if "user" not in g:
         try:
-            g.user = wait(get_auth().accounts.get(_current_principal().user_id))
+            g.user = wait(get_auth().accounts.get(principal.user_id))
         except NotFound:
             raise AccountDeleted() from None
     return cast(User, g.user)
@@ -69,7 +79,10 @@ def current_user() -> User:
 
 def current_client() -> Client:
     """Where the request comes from."""
-    return Client.of(WEB_CLIENT, ip=request.remote_addr or "", user_agent=request.user_agent.string)
+    devices = read_devices(request, is_https=duet().is_https)
+    return Client.of(
+        WEB_CLIENT, ip=request.remote_addr or "", user_agent=request.user_agent.string, devices=devices
+    )
 
 
 class Person:
@@ -79,6 +92,11 @@ class Person:
         self._principal = principal
 
     @property
+    def id(self) -> str:
+        """Of the account; it never changes."""
+        return self._principal.user_id
+
+    @property
     def roles(self) -> frozenset[str]:
         """As the access token tells them."""
         return self._principal.roles
@@ -86,9 +104,27 @@ class Person:
     @property
     def email(self) -> str:
         """As its owner spells it."""
-        return current_user().email
+        return _account(self._principal).email
 
     @property
     def name(self) -> str:
         """The display name, which may be empty."""
-        return current_user().name
+        return _account(self._principal).name
+
+
+def person() -> Person | None:
+    """Who is there, if somebody is: also on the page that refuses them."""
+    principal = _caller().principal
+    return Person(principal) if principal else None
+
+
+def drawn_for() -> str | None:
+    """Whose page this is: the id of who is signed in, empty for nobody, None if the store can't tell just now."""
+    caller = _caller()
+    if caller.principal:
+        return caller.principal.user_id
+    return None if isinstance(caller.error, TryLater) else ""
+
+
+def _caller() -> Caller:
+    return cast(Caller, g.get("caller") or Caller())

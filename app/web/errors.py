@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import Any
 
-from flask import Flask, current_app, flash, request, session, url_for
+import structlog
+from flask import Flask, current_app, flash, render_template, request, session, url_for
 from flask_wtf.csrf import CSRFError
 from jinja2 import Environment
 from werkzeug.exceptions import HTTPException
@@ -21,12 +23,15 @@ from app.auth.errors import (
     TokenMissing,
     TryLater,
 )
+from app.web.context import drawn_for
 from app.web.error_texts import ERROR_TEXTS, ErrorText
-from app.web.redirects import requested_target, see_other
+from app.web.redirects import requested_target, see_other, sending_page
 from app.web.session import ACCESS_TOKEN
 
 SESSION_OVER = "Session expired or invalid. Please log in again."
 PLEASE_LOG_IN = "Please log in."
+
+log = structlog.get_logger(__name__)
 
 
 class ForeignOrigin(AuthError):
@@ -47,7 +52,7 @@ def _auth_error(error: AuthError) -> Response:
     if isinstance(error, NotAuthenticated):
         return _to_login(error)
     if isinstance(error, LoginStale):
-        return see_other(url_for("auth.reauthenticate", next=requested_target()))
+        return _to_reauthentication()
     if isinstance(error, TryLater):
         page = error_page(503, retry_after=error.retry_after)
         page.headers["Retry-After"] = str(error.retry_after)
@@ -59,9 +64,18 @@ def _auth_error(error: AuthError) -> Response:
     return error_page(403, explanation=error.message)
 
 
+def _to_reauthentication() -> Response:
+    """To the password, and from there on to what was asked for; a form that was sent waits on its page."""
+    target = requested_target()
+    if target is None:
+        target = sending_page()
+        flash("Please confirm your password, then do it again: nothing was changed yet.", "info")
+    return see_other(url_for("auth.reauthenticate", next=target))
+
+
 def _is_hidden() -> bool:
     """Whether this page does not exist for those who may not open it: nobody learns what admins have."""
-    return request.blueprint == "admin"
+    return "admin" in request.blueprints
 
 
 def _to_login(error: NotAuthenticated) -> Response:
@@ -109,47 +123,47 @@ def _http_error(error: HTTPException) -> Response:
 def error_page(
     status: int, *, explanation: str | None = None, text: ErrorText | None = None, retry_after: int | None = None
 ) -> Response:
-    """The page for `status`, within a request."""
-    scope = request.environ.get("asgi.scope", {})
-    html = draw_error(
-        current_app.jinja_env,
-        status,
-        explanation=explanation,
-        text=text,
-        retry_after=retry_after,
-        request_id=scope.get("duet.request_id", ""),
-    )
+    """The page for `status`, within a request: with the menu, so that whoever is signed in is not lost.
+
+    It writes no cookie, because a missing image is such a page too: it takes no messages, and has a button to log
+    out only where there is a CSRF token already. It asks nothing of the store, which may be what failed.
+    """
+    request_id = request.environ.get("asgi.scope", {}).get("duet.request_id", "")
+    words = _words(status, explanation, text, retry_after, request_id)
+    try:
+        # Where nobody can tell who this is, because the store is away, a menu for nobody would be a lie.
+        layout = "_skeleton.html" if drawn_for() is None else "base.html"
+        html = render_template("error.html", layout=layout, can_log_out="csrf_token" in session, **words)
+    except Exception:  # what an extension adds to every page may be the very thing that fails
+        log.exception("error_page_without_menu", status=status)
+        html = current_app.jinja_env.get_template("error.html").render(words)
     return Response(html, status, mimetype="text/html")
 
 
-def draw_error(
-    jinja: Environment,
-    status: int,
-    *,
-    explanation: str | None = None,
-    text: ErrorText | None = None,
-    retry_after: int | None = None,
-    request_id: str = "",
-) -> str:
-    """The page for `status` as HTML; needs no request, so that the edge's refusals look alike.
+def draw_error(jinja: Environment, status: int, *, request_id: str = "") -> str:
+    """The page for `status` as HTML, without a menu; needs no request, so that the edge's refusals look alike.
 
     Args:
         jinja: renders it.
         status: the HTTP status.
-        explanation: what happened, if that is known better than the status tells.
-        text: the words, if not the usual ones of `status`.
-        retry_after: seconds.
         request_id: what a person may quote when asking for help.
     """
+    return jinja.get_template("error.html").render(_words(status, None, None, None, request_id))
+
+
+def _words(
+    status: int, explanation: str | None, text: ErrorText | None, retry_after: int | None, request_id: str
+) -> dict[str, Any]:
+    """What the page says. `explanation` and `text` stand in for the usual words of `status`."""
     text = text or ERROR_TEXTS.get(status) or _plain(status)
-    return jinja.get_template("error.html").render(
-        status=status,
-        title=text.title,
-        explanation=explanation or text.explanation,
-        advice=text.advice,
-        retry_after=retry_after,
-        request_id=request_id,
-    )
+    return {
+        "status": status,
+        "title": text.title,
+        "explanation": explanation or text.explanation,
+        "advice": text.advice,
+        "retry_after": retry_after,
+        "request_id": request_id,
+    }
 
 
 def _plain(status: int) -> ErrorText:

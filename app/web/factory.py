@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
-from flask import Flask, Response, g
+from flask import Flask, Response
 from flask_wtf.csrf import CSRFProtect
 from starlette.types import Scope
 from werkzeug.exceptions import HTTPException
@@ -17,13 +17,15 @@ from app.auth.service import Auth
 from app.bridge import Crossing, is_marked_slow
 from app.extension import Extension
 from app.settings import Settings
+from app.user_agents import device
 from app.web import errors, words
+from app.web.audit_words import event_words
 from app.web.blueprints import register_blueprints
-from app.web.context import Duet, Person
+from app.web.context import Duet, drawn_for, person
 from app.web.guard import guard
 from app.web.session import SessionCookie, SessionInterface
 from app.web.static_files import version_assets
-from app.web.views import account, admin, home
+from app.web.views import account, admin, home, presence
 from app.web.views import auth as login
 
 PRODUCT: Final = "Duet"
@@ -57,11 +59,12 @@ def create_pages(
     CSRFProtect(app)
     errors.add_handlers(app)
     version_assets(app)
-    app.jinja_env.filters["moment"] = words.moment
+    app.jinja_env.filters.update(moment=words.moment, device=device, event_words=event_words)
     app.context_processor(_context(extensions))
     app.after_request(_never_cached)
-    for blueprint in (home.blueprint, login.blueprint, account.blueprint, admin.create_blueprint(rules)):
+    for blueprint in (home.blueprint, login.blueprint, account.blueprint, presence.blueprint):
         app.register_blueprint(blueprint)
+    app.register_blueprint(admin.create_blueprint(rules))
     register_blueprints(app, extensions)
     rules += guard(app)
     return app
@@ -96,11 +99,12 @@ def _context(extensions: Sequence[Extension]) -> Callable[[], dict[str, Any]]:
     nav_links = [link for extension in extensions for link in extension.nav_links]
 
     def context() -> dict[str, Any]:
-        principal = g.get("principal")
+        somebody = person()
         return {
             "product": PRODUCT,
-            "person": Person(principal) if principal else None,
-            "nav_links": nav_links if principal else [],
+            "person": somebody,
+            "nav_links": nav_links if somebody else [],
+            "drawn_for": drawn_for(),
         }
 
     return context

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from urllib.parse import quote, urlsplit
 
-from flask import redirect, request, url_for
+from flask import current_app, redirect, request, url_for
 from werkzeug.wrappers import Response
 
 
@@ -35,8 +36,46 @@ def requested_target() -> str | None:
     if request.method not in ("GET", "HEAD"):
         return None
     query = request.query_string.decode("latin-1")
-    target = quote(request.path, safe="/%:@!$&'()*+,;=~-._") + (f"?{query}" if query else "")
+    return _safe(_quoted(request.path) + (f"?{query}" if query else ""))
+
+
+def form_target(origins: Collection[str]) -> str | None:
+    """The page where the form was that this POST sent: at the same address, or where the Referer says.
+
+    Args:
+        origins: this site's; a Referer of any other is not followed.
+    """
+    urls = current_app.create_url_adapter(request)
+    if urls is not None and urls.test(request.path, "GET"):
+        return _safe(_quoted(request.path))
+    try:
+        parts = urlsplit(request.headers.get("Referer", ""))
+    except ValueError:
+        return None
+    if f"{parts.scheme}://{parts.netloc}".lower() not in origins:
+        return None
+    return _safe(parts.path + (f"?{parts.query}" if parts.query else ""))
+
+
+def own_origins(public_url: str) -> set[str]:
+    """The origins of this site: `public_url`'s, and the one that this request was sent to."""
+    parts = urlsplit(public_url)
+    return {f"{parts.scheme}://{parts.netloc}".lower(), f"{request.scheme}://{request.host}".lower()}
+
+
+def _quoted(path: str) -> str:
+    return quote(path, safe="/%:@!$&'()*+,;=~-._")
+
+
+def _safe(target: str) -> str | None:
     return target if is_safe_target(target) else None
+
+
+def sending_page() -> str | None:
+    """The page of this site that the form of this request was on, to come back to; None if that is not told."""
+    parts = urlsplit(request.referrer or "")
+    target = parts.path + (f"?{parts.query}" if parts.query else "")
+    return target if parts.netloc == request.host and is_safe_target(target) else None
 
 
 def see_other(location: str) -> Response:

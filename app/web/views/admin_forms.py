@@ -1,0 +1,35 @@
+"""The forms of the admin pages."""
+
+from __future__ import annotations
+
+import re
+
+from flask_wtf import FlaskForm
+from wtforms import IntegerField, StringField
+from wtforms.validators import InputRequired, Length
+
+_TOO_LONG = "That is too long."
+_A_NUMBER = "Please enter a number of days."
+
+
+def role_names(text: str | None) -> list[str]:
+    """The roles that were typed, by commas or spaces, each once. Whether they are acceptable, auth decides."""
+    return list(dict.fromkeys(re.split(r"[\s,;]+", (text or "").strip()))) if (text or "").strip() else []
+
+
+class RolesForm(FlaskForm):  # type: ignore[misc]
+    """The roles of an account."""
+
+    roles = StringField("Roles", validators=[Length(max=1000, message=_TOO_LONG)])
+
+
+class InviteForm(FlaskForm):  # type: ignore[misc]
+    """Who is invited, as what, and for how long."""
+
+    email = StringField("E-mail", validators=[Length(max=4096, message=_TOO_LONG)])
+    roles = StringField("Roles", validators=[Length(max=1000, message=_TOO_LONG)])
+    expires_in_days = IntegerField("Days", default=7, validators=[InputRequired(_A_NUMBER)])
+
+
+class ActForm(FlaskForm):  # type: ignore[misc]
+    """Nothing but a button."""
