@@ -18,6 +18,7 @@ from app.auth.errors import (
     InputRefused,
     InvalidCredentials,
     InvalidGrant,
+    LinkInvalid,
     LoginStale,
     NotAuthenticated,
     NotFound,
@@ -33,6 +34,7 @@ _STATUS: Final[tuple[tuple[type[AuthError], int], ...]] = (
     (LoginStale, 401),
     (InvalidCredentials, 400),
     (InvalidGrant, 400),
+    (LinkInvalid, 400),
     (EmailTaken, 409),
     (InputRefused, 422),
     (NotFound, 404),
@@ -62,6 +64,8 @@ async def _auth_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, AuthError)
     status, headers = status_of(error), _headers(error)
     if _speaks_oauth(request):
+        # There, whatever is wrong with the input is a 400 (RFC 6749 section 5.2).
+        status = 400 if isinstance(error, InputRefused) else status
         return oauth_error(status, _oauth_code(error), error.message, headers=headers)
     errors = []
     if isinstance(error, InputRefused):
@@ -87,7 +91,7 @@ def _headers(error: AuthError) -> dict[str, str]:
 
 
 def _oauth_code(error: AuthError) -> str:
-    if isinstance(error, InvalidCredentials | InvalidGrant):
+    if isinstance(error, InvalidCredentials | InvalidGrant | LinkInvalid):
         return "invalid_grant"
     if isinstance(error, TryLater):
         return "temporarily_unavailable"
@@ -97,9 +101,11 @@ def _oauth_code(error: AuthError) -> str:
 async def _invalid_input(request: Request, error: Exception) -> Response:
     """Says where the input is wrong, never what it was: people type passwords into the wrong field."""
     assert isinstance(error, RequestValidationError)
-    if _speaks_oauth(request):
-        return oauth_error(400, "invalid_request", "A parameter is missing or malformed.")
     errors = [_without_input(item) for item in error.errors()]
+    if _speaks_oauth(request):
+        where = ", ".join(item["pointer"][1:] for item in errors if item["pointer"])
+        description = f"Missing or malformed: {where}." if where else "The request is malformed."
+        return oauth_error(400, "invalid_request", description)
     return problem(422, "The request is not valid.", code="invalid_input", errors=errors)
 
 
@@ -112,8 +118,8 @@ def _without_input(item: dict[str, Any]) -> dict[str, str]:
 
 
 def _pointer(location: Sequence[str | int]) -> str:
-    """A JSON pointer (RFC 6901) into the body, or the name of the query or path parameter."""
-    parts = location[1:] if location and location[0] == "body" else location
+    """A JSON pointer (RFC 6901) into the body, or the name of the query or path parameter in the same form."""
+    parts = location[1:] if location and location[0] in ("body", "query", "path") else location
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
 
 

@@ -9,13 +9,23 @@ from fastapi import APIRouter, FastAPI
 
 from app.api import errors
 from app.api.guard import include
-from app.api.routers import documentation, sessions, tokens, users
+from app.api.routers import admin, audit, documentation, recovery, sessions, tokens, users
 from app.auth.policy import LOGIN, PUBLIC, PolicyError, Rule
 from app.auth.ports import Clock
 from app.extension import Claims, Extension
 
 PREFIX: Final = "/api"
-_OWN: Final[tuple[APIRouter, ...]] = (tokens.router, sessions.router, users.router, documentation.router)
+_PROBLEM_JSON: Final = {"schema": {"$ref": "#/components/schemas/Problem"}}
+_PROBLEM: Final = {"application/problem+json": _PROBLEM_JSON}
+_OWN: Final[tuple[APIRouter, ...]] = (
+    tokens.router,
+    recovery.router,
+    users.router,
+    sessions.router,
+    admin.router,
+    audit.router,
+    documentation.router,
+)
 
 
 def create_api(*, version: str, clock: Clock, extensions: Sequence[Extension]) -> tuple[FastAPI, list[Rule]]:
@@ -69,6 +79,7 @@ class _Api(FastAPI):
             }
             for rule in self.rules:
                 _describe(schema, rule)
+            _describe_refusals(schema)
         return self.openapi_schema or {}
 
 
@@ -78,8 +89,29 @@ def _describe(schema: dict[str, Any], rule: Rule) -> None:
         operation = schema["paths"].get(rule.path.removeprefix(PREFIX), {}).get(method.lower())
         if operation is None or rule.policy == PUBLIC:
             continue
-        problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
         operation["security"] = [{"login": []}]
-        operation["responses"]["401"] = {"description": "No token, or one that does not count", "content": problem}
+        operation["responses"]["401"] = {
+            "description": "No token, or one that does not count",
+            "content": _PROBLEM,
+        }
         if rule.policy != LOGIN:
-            operation["responses"]["403"] = {"description": f"Needs: {rule.policy}", "content": problem}
+            own = operation["responses"].get("403")
+            needs = f"Needs: {rule.policy}" + (f"; {own['description']}" if own else "")
+            operation["responses"]["403"] = {"description": needs, "content": _PROBLEM}
+            operation["description"] = f"{operation.get('description', '')}\n\nNeeds: {rule.policy}.".lstrip()
+
+
+def _describe_refusals(schema: dict[str, Any]) -> None:
+    """Says of each refusal what it is here: not FastAPI's own form of a 422, and of the right media type."""
+    for path, operations in schema["paths"].items():
+        for operation in operations.values():
+            responses = operation["responses"]
+            if "422" in responses and path.startswith("/auth/"):
+                del responses["422"]  # a 400 there
+            elif "422" in responses:
+                responses["422"] = {"description": "Invalid input: where, and why", "content": _PROBLEM}
+            for response in responses.values():
+                if response.get("content", {}).get("application/json") == _PROBLEM_JSON:
+                    response["content"] = _PROBLEM
+    for name in ("HTTPValidationError", "ValidationError"):
+        schema["components"].get("schemas", {}).pop(name, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -35,5 +36,7 @@ def problem(
 
 def oauth_error(status: int, error: str, description: str, *, headers: Headers | None = None) -> JSONResponse:
     """An error of the token endpoints (RFC 6749 section 5.2), never to be cached (section 5.1)."""
+    # Within quotation marks it may hold neither those nor anything beyond ASCII (RFC 6749 appendix A.8).
+    description = re.sub(r"[^\x20\x21\x23-\x5b\x5d-\x7e]", "'", description)
     body = {"error": error, "error_description": description}
     return JSONResponse(body, status, {"Cache-Control": "no-store", "Pragma": "no-cache", **(headers or {})})

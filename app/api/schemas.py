@@ -16,35 +16,74 @@ Name = Annotated[str, Field(max_length=400, examples=["Ada Lovelace"])]
 Password = Annotated[str, Field(max_length=4096, json_schema_extra={"format": "password"})]
 
 
-class _Input(BaseModel):
+# What a mailed link ends with; longer than any, so that a wrong one is told from a malformed request.
+LinkToken = Annotated[str, Field(max_length=1024)]
+
+
+class Input(BaseModel):
+    """The body of a request."""
+
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
 
-class NewUser(_Input):
+class NewUser(Input):
     """An account to be made."""
 
     email: Email
     password: Password
     name: Name = ""
+    invite: LinkToken | None = Field(None, description="What the invite's link ends with.")
 
 
-class Profile(_Input):
+class Profile(Input):
     """What a user may change of themselves without more ado."""
 
     name: Name
 
 
-class PasswordChange(_Input):
+class PasswordChange(Input):
     """A new password, and the current one as proof."""
 
     current_password: Password
     new_password: Password
 
 
-class Deletion(_Input):
+class Deletion(Input):
     """The proof that it is the owner who deletes the account."""
 
     password: Password
+
+
+class EmailChange(Input):
+    """Another address, and the password as proof."""
+
+    password: Password
+    email: Email
+
+
+class Address(Input):
+    """Where a mail is wanted."""
+
+    email: Email
+
+
+class LinkUse(Input):
+    """What a mailed link ends with."""
+
+    token: LinkToken
+
+
+class PasswordReset(Input):
+    """What a mailed link ends with, and the password that is to count from then on."""
+
+    token: LinkToken
+    password: Password
+
+
+class Accepted(BaseModel):
+    """What happens next. It tells nothing about who has an account."""
+
+    detail: str
 
 
 class UserOut(BaseModel):

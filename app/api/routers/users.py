@@ -1,4 +1,4 @@
-"""`/api/users`: making an account, and the caller's own."""
+"""`/api/users`: making an account, and what its owner does with it."""
 
 from __future__ import annotations
 
@@ -6,29 +6,58 @@ from collections.abc import Awaitable
 from typing import Any, Final, TypeVar
 
 from fastapi import APIRouter, status
+from fastapi.responses import JSONResponse
 
 from app.api.deps import CurrentAuth, CurrentClient, CurrentPrincipal
-from app.api.schemas import Deletion, NewUser, PasswordChange, Problem, Profile, UserOut
-from app.auth.errors import AccountDeleted, NotFound
+from app.api.schemas import Accepted, Deletion, EmailChange, NewUser, PasswordChange, Problem, Profile, UserOut
+from app.auth.errors import AccountDeleted, InputRefused, LinkInvalid, NotFound
 from app.auth.policy import public
 
 T = TypeVar("T")
 
 router = APIRouter(prefix="/users", tags=["users"])
 
-_INVALID: Final[dict[int | str, dict[str, Any]]] = {422: {"model": Problem}}
-_WRONG_PASSWORD: Final[dict[int | str, dict[str, Any]]] = {403: {"model": Problem}, 422: {"model": Problem}}
+_LATER: Final[dict[int | str, dict[str, Any]]] = {
+    429: {"model": Problem, "description": "Too many tries: see `Retry-After`"},
+    503: {"model": Problem, "description": "See `Retry-After`"},
+}
+_WRONG_PASSWORD: Final[dict[int | str, dict[str, Any]]] = {
+    403: {"model": Problem, "description": "`wrong_password`"},
+    **_LATER,
+}
+#: The same for a new and for a taken address.
+_LINK_MAILED: Final = Accepted(detail="A mail is on its way to this address; follow the link in it to go on.")
+
+
+class _InviteInvalid(InputRefused):
+    """The invite is not ours, was used or withdrawn, or is too old."""
+
+    code = LinkInvalid.code
+    field = "invite"
+    message = LinkInvalid.message
 
 
 @router.post(
     "",
     status_code=status.HTTP_201_CREATED,
-    responses={403: {"model": Problem}, 409: {"model": Problem}, **_INVALID},
+    response_model=UserOut,
+    responses={
+        202: {"model": Accepted, "description": "Where addresses have to be verified: for every address the same"},
+        403: {"model": Problem, "description": "`registration_closed`"},
+        409: {"model": Problem, "description": "`email_taken`"},
+        **_LATER,
+    },
 )
 @public
-async def register(new: NewUser, auth: CurrentAuth, client: CurrentClient) -> UserOut:
+async def register(new: NewUser, auth: CurrentAuth, client: CurrentClient) -> UserOut | JSONResponse:
     """Makes an account."""
-    return UserOut.of(await auth.accounts.register(new.email, new.password, new.name, client))
+    try:
+        user = await auth.registration.register(new.email, new.password, new.name, client, invite=new.invite)
+    except LinkInvalid:
+        raise _InviteInvalid() from None
+    if user is None:
+        return JSONResponse(_LINK_MAILED.model_dump(), status.HTTP_202_ACCEPTED)
+    return UserOut.of(user)
 
 
 @router.get("/me")
@@ -37,18 +66,22 @@ async def read_me(principal: CurrentPrincipal, auth: CurrentAuth) -> UserOut:
     return UserOut.of(await _of_caller(auth.accounts.get(principal.user_id)))
 
 
-@router.patch("/me", responses=_INVALID)
+@router.patch("/me")
 async def change_me(profile: Profile, principal: CurrentPrincipal, auth: CurrentAuth) -> UserOut:
     """Changes the caller's name."""
     return UserOut.of(await _of_caller(auth.accounts.rename(principal.user_id, profile.name)))
 
 
-@router.delete("/me", status_code=status.HTTP_204_NO_CONTENT, responses=_WRONG_PASSWORD)
+@router.delete(
+    "/me",
+    status_code=status.HTTP_204_NO_CONTENT,
+    responses={**_WRONG_PASSWORD, 409: {"model": Problem, "description": "`last_admin`"}},
+)
 async def delete_me(
     proof: Deletion, principal: CurrentPrincipal, auth: CurrentAuth, client: CurrentClient
 ) -> None:
     """Deletes the caller's account for good."""
-    await _of_caller(auth.accounts.delete_own(principal, proof.password, client))
+    await _of_caller(auth.own_account.delete(principal, proof.password, client))
 
 
 @router.post("/me/password", status_code=status.HTTP_204_NO_CONTENT, responses=_WRONG_PASSWORD)
@@ -57,8 +90,24 @@ async def change_password(
 ) -> None:
     """Replaces the caller's password; every other session of theirs ends."""
     await _of_caller(
-        auth.accounts.change_password(principal, change.current_password, change.new_password, client)
+        auth.credentials.change_password(principal, change.current_password, change.new_password, client)
     )
+
+
+@router.post("/me/email", status_code=status.HTTP_202_ACCEPTED, responses=_WRONG_PASSWORD)
+async def change_email(
+    change: EmailChange, principal: CurrentPrincipal, auth: CurrentAuth, client: CurrentClient
+) -> Accepted:
+    """Mails a link to another address; once it is followed, that one is the caller's. The old one is told."""
+    await _of_caller(auth.addresses.request_change(principal, change.password, change.email, client))
+    return _LINK_MAILED
+
+
+@router.get("/me/export", response_model=dict[str, Any])
+async def export_me(principal: CurrentPrincipal, auth: CurrentAuth) -> JSONResponse:
+    """All that is kept of the caller, to take away."""
+    headers = {"Content-Disposition": 'attachment; filename="duet-account.json"', "Cache-Control": "no-store"}
+    return JSONResponse(await _of_caller(auth.own_account.export(principal)), headers=headers)
 
 
 async def _of_caller(work: Awaitable[T]) -> T:

@@ -1,0 +1,118 @@
+"""`/api/admin/users` and `/api/admin/invites`: what admins do about accounts."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Query, status
+
+from app.api.admin_schemas import InviteOut, NewInvite, OpenInvite, RightsChange, UserPage, UserQuery
+from app.api.deps import CurrentAuth, CurrentClient, CurrentPrincipal
+from app.api.schemas import Accepted, Problem, SessionOut, UserOut
+from app.auth.models import ADMIN
+from app.auth.policy import FRESH, require
+
+router = APIRouter(prefix="/admin", tags=["admin"])
+
+_UNKNOWN: Final[dict[int | str, dict[str, Any]]] = {404: {"model": Problem, "description": "Nobody has this id"}}
+_LAST_ADMIN: Final[dict[int | str, dict[str, Any]]] = {
+    **_UNKNOWN,
+    409: {"model": Problem, "description": "`last_admin`: nobody could administrate the site any more"},
+}
+
+
+@router.get("/users")
+@require(role=ADMIN)
+async def list_users(query: Annotated[UserQuery, Query()], auth: CurrentAuth) -> UserPage:
+    """A page of the users whose address, name or last name begins with `query`."""
+    return UserPage.of(await auth.administration.search(query.query, cursor=query.cursor, limit=query.limit))
+
+
+@router.get("/users/{user_id}", responses=_UNKNOWN)
+@require(role=ADMIN)
+async def read_user(user_id: str, auth: CurrentAuth) -> UserOut:
+    """An account."""
+    return UserOut.of(await auth.accounts.get(user_id))
+
+
+@router.patch("/users/{user_id}", responses=_LAST_ADMIN)
+@require(role=ADMIN, fresh=FRESH)
+async def change_user(
+    user_id: str, change: RightsChange, principal: CurrentPrincipal, auth: CurrentAuth, client: CurrentClient
+) -> UserOut:
+    """Switches an account off or on, or replaces its roles. It counts at once."""
+    return UserOut.of(
+        await auth.administration.change(
+            user_id, client, is_active=change.is_active, roles=change.roles, by=principal
+        )
+    )
+
+
+@router.delete("/users/{user_id}", status_code=status.HTTP_204_NO_CONTENT, responses=_LAST_ADMIN)
+@require(role=ADMIN, fresh=FRESH)
+async def delete_user(user_id: str, principal: CurrentPrincipal, auth: CurrentAuth, client: CurrentClient) -> None:
+    """Deletes an account for good."""
+    await auth.administration.delete(user_id, client, by=principal)
+
+
+@router.get("/users/{user_id}/sessions", responses=_UNKNOWN)
+@require(role=ADMIN)
+async def list_user_sessions(user_id: str, principal: CurrentPrincipal, auth: CurrentAuth) -> list[SessionOut]:
+    """An account's live sessions, the latest used first. `current` is the caller's own."""
+    await auth.accounts.get(user_id)  # an id that nobody has is no account without sessions
+    return [SessionOut.of(session, principal) for session in await auth.administration.sessions_of(user_id)]
+
+
+@router.delete("/users/{user_id}/sessions", status_code=status.HTTP_204_NO_CONTENT, responses=_UNKNOWN)
+@require(role=ADMIN, fresh=FRESH)
+async def end_user_sessions(
+    user_id: str, principal: CurrentPrincipal, auth: CurrentAuth, client: CurrentClient
+) -> None:
+    """Ends all sessions of an account."""
+    await auth.administration.end_sessions(user_id, client, by=principal)
+
+
+@router.post("/users/{user_id}/reset-password", status_code=status.HTTP_202_ACCEPTED, responses=_UNKNOWN)
+@require(role=ADMIN, fresh=FRESH)
+async def send_reset(
+    user_id: str, principal: CurrentPrincipal, auth: CurrentAuth, client: CurrentClient
+) -> Accepted:
+    """Mails its owner a link to choose another password. Until they do, the old one counts."""
+    await auth.administration.send_reset(user_id, client, by=principal)
+    return Accepted(detail="A mail with a link is on its way.")
+
+
+@router.post(
+    "/invites",
+    status_code=status.HTTP_201_CREATED,
+    responses={403: {"model": Problem, "description": "`registration_closed`, or no admin"}},
+)
+@require(role=ADMIN, fresh=FRESH)
+async def invite(
+    new: NewInvite, principal: CurrentPrincipal, auth: CurrentAuth, client: CurrentClient
+) -> InviteOut:
+    """Lets somebody register once, by the link that is answered, and mailed where an address is given."""
+    link = await auth.invitations.invite(
+        principal, client, email=new.email, roles=new.roles, expires_in_days=new.expires_in_days
+    )
+    return InviteOut.of(link, auth.invitations.url(link))
+
+
+@router.get("/invites")
+@require(role=ADMIN)
+async def list_invites(auth: CurrentAuth) -> list[OpenInvite]:
+    """The invites that nobody has used yet, the newest first, 200 at most; without their links."""
+    return [OpenInvite.of(link) for link in await auth.invitations.open()]
+
+
+@router.delete(
+    "/invites/{invite_id}",
+    status_code=status.HTTP_204_NO_CONTENT,
+    responses={404: {"model": Problem, "description": "No open invite has this id"}},
+)
+@require(role=ADMIN, fresh=FRESH)
+async def withdraw_invite(
+    invite_id: str, principal: CurrentPrincipal, auth: CurrentAuth, client: CurrentClient
+) -> None:
+    """Withdraws an invite: its link counts no more."""
+    await auth.invitations.withdraw(invite_id, client, by=principal)
