@@ -25,8 +25,9 @@ SECRET = "a secret of the tests: Zk8v2qWm4xT7"
 
 
 def make_settings(folder: Path, **given: Any) -> Settings:
-    """Settings for tests: quick hashes, and everything below `folder`."""
-    return make(**{"data_dir": folder, "testing": True, "bcrypt_rounds": 4, "secret_key": SECRET, **given})
+    """Settings for tests: quick hashes, no limits, and everything below `folder`."""
+    usual = {"testing": True, "bcrypt_rounds": 4, "rate_limits": False, "secret_key": SECRET}
+    return make(**{"data_dir": folder, **usual, **given})
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,12 @@ class Running:
 
     url: str
     app: FastAPI
+    settings: Settings
+
+    @property
+    def outbox(self) -> Path:
+        """Where its mails are, if no SMTP is set."""
+        return self.settings.data_dir / "outbox"
 
     @property
     def auth(self) -> Auth:
@@ -58,7 +65,7 @@ def running(settings: Settings, *, extensions: Sequence[Extension] = (), **confi
     """Serves Duet until the block is left. `config` goes to uvicorn."""
     app = create_app(settings, extensions=extensions)
     with serve(app, **config) as url:
-        yield Running(url, app)
+        yield Running(url, app, settings)
 
 
 class Browser(httpx.Client):
