@@ -165,7 +165,7 @@ def _with_auth(act: Callable[[Auth], Awaitable[T]], *, missing: str = "there is 
 
     try:
         return asyncio.run(run())
-    except SettingsError as error:
+    except (SettingsError, PolicyError) as error:
         _stop(str(error))
     except NotFound:
         _stop(missing, code=1)

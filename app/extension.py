@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from app.auth.extra_claims import ClaimFunction
 from app.auth.policy import PolicyError
+from app.auth.service import Auth
+from app.auth.signals import Handler, SignalKind
 from app.secret_key import SettingsError
 from app.settings import Settings
 
@@ -36,6 +39,10 @@ class Extension:
         nav_links: entries for the menu, shown to whoever is signed in.
         lifespan: makes an async context manager that is entered on the event loop before the first request, and
             left after the last: for the extension's own database, say.
+        on: `async` functions of a `Signal` (of `app.auth.signals`), by what they wait for: `registered`,
+            `logged_in`, `logged_out`, `roles_changed`, `deleted`. They run on the event loop, within the lifespan.
+        claims: `async` functions of a `User` (of `app.auth.models`), by the name of the claim that they put into
+            access tokens, and so into `Principal.claims`. What they return is JSON.
     """
 
     name: str
@@ -43,6 +50,19 @@ class Extension:
     blueprints: Sequence[Blueprint] = ()
     nav_links: Sequence[NavLink] = ()
     lifespan: Callable[[], AbstractAsyncContextManager[object]] | None = field(default=None)
+    on: Mapping[SignalKind | str, Handler] = field(default_factory=dict)
+    claims: Mapping[str, ClaimFunction] = field(default_factory=dict)
+
+    def connect(self, auth: Auth) -> None:
+        """Lets auth call what `on` and `claims` name.
+
+        Raises:
+            PolicyError: there is no such signal, a claim is reserved or taken, or a function is not `async`.
+        """
+        for kind, handler in self.on.items():
+            auth.signals.connect(kind, handler, owner=self.name)
+        for name, function in self.claims.items():
+            auth.extra_claims.add(name, function, owner=self.name)
 
 
 def load_extensions(names: Sequence[str], settings: Settings) -> tuple[Extension, ...]:

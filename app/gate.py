@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.auth.errors import AuthError, TokenInvalid, TokenMissing, TokenNotCurrent
 from app.auth.models import Caller
+from app.auth.personal_tokens import PREFIX
 from app.auth.policy import CALLER
 from app.auth.service import Auth
 
@@ -21,8 +22,8 @@ _ANONYMOUS: Final = Caller(error=TokenMissing())
 class Gate:
     """Leaves a `Caller` in the scope of every request: somebody, or nobody and the reason why.
 
-    Under `/api` a bearer token counts and cookies do not; on pages Flask's session counts and `Authorization`
-    does not. Neither falls back on the other.
+    Under `/api` a bearer token counts, be it an access token or a personal one, and cookies do not; on pages
+    Flask's session counts and `Authorization` does not. Neither falls back on the other.
 
     Args:
         app: what lies inside.
@@ -47,12 +48,12 @@ class Gate:
     async def _identify(self, scope: Scope) -> Caller:
         path = scope["path"]
         if path == "/api" or path.startswith("/api/"):
-            return self._identify_bearer(scope)
+            return await self._identify_bearer(scope)
         if path.startswith(self._open_prefixes):
             return _ANONYMOUS
         return await self._identify_browser(scope)
 
-    def _identify_bearer(self, scope: Scope) -> Caller:
+    async def _identify_bearer(self, scope: Scope) -> Caller:
         """The sender of a bearer token (RFC 6750 section 2.1): in the header alone, never in the query."""
         values = [value for name, value in scope["headers"] if name == b"authorization"]
         scheme, _, token = values[0].decode("latin-1").partition(" ") if values else ("", "", "")
@@ -60,8 +61,11 @@ class Gate:
             return _ANONYMOUS
         if len(values) > 1:  # two proxies, or an attacker, disagree about who this is
             return Caller(error=TokenInvalid())
+        token = token.strip(" ")
         try:
-            return Caller(self._auth.sessions.authenticate(token.strip(" ")))
+            if token.startswith(PREFIX):
+                return Caller(await self._auth.personal_tokens.authenticate(token))
+            return Caller(self._auth.sessions.authenticate(token))
         except AuthError as error:
             return Caller(error=error)
 

@@ -67,6 +67,8 @@ def create_app(settings: Settings | None = None, *, extensions: Sequence[Extensi
     _refuse_duplicates(extensions)
     store = open_configured_store(settings)
     auth = build_auth(_auth_config(settings), secrets=settings.secrets(), store=store)
+    for extension in extensions:
+        extension.connect(auth)
     crossing = Crossing()
     cookie = create_session_cookie(auth, settings)
     rules: list[Rule] = []
@@ -135,18 +137,24 @@ def create_app(settings: Settings | None = None, *, extensions: Sequence[Extensi
 async def open_auth(settings: Settings) -> AsyncIterator[Auth]:
     """Auth over the store that `settings` name, without a server: for the command line.
 
+    Extensions that wait for a signal are opened: they have to learn of whom an operator deletes, too.
+
     Raises:
-        SettingsError: DATABASE_URL is malformed.
+        SettingsError: DATABASE_URL or EXTENSIONS is malformed.
+        PolicyError: an extension waits for something that there is not.
         StoreUnavailable: the store does not answer.
     """
     store = open_configured_store(settings)
     auth = build_auth(_auth_config(settings), secrets=settings.secrets(), store=store)
-    try:
+    async with AsyncExitStack() as stack:
+        stack.callback(auth.passwords.close)
+        stack.push_async_callback(store.close)
         await store.open()
+        for extension in load_extensions(settings.extensions, settings):
+            extension.connect(auth)
+            if extension.on and extension.lifespan is not None:
+                await stack.enter_async_context(extension.lifespan())
         yield auth
-    finally:
-        auth.passwords.close()
-        await store.close()
 
 
 def open_configured_store(settings: Settings) -> Store:

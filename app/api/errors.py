@@ -18,12 +18,15 @@ from app.auth.errors import (
     InputRefused,
     InvalidCredentials,
     InvalidGrant,
+    LastAdmin,
     LinkInvalid,
     LoginStale,
     NotAuthenticated,
     NotFound,
     RoleMissing,
+    ScopeMissing,
     TokenMissing,
+    TooManyRequests,
     TryLater,
 )
 from app.auth.refusals import EmailTaken
@@ -38,7 +41,22 @@ _STATUS: Final[tuple[tuple[type[AuthError], int], ...]] = (
     (EmailTaken, 409),
     (InputRefused, 422),
     (NotFound, 404),
+    (LastAdmin, 409),
+    (TooManyRequests, 429),
     (TryLater, 503),
+)
+# The same under `/api/auth`, in the words of RFC 6749 section 5.2, RFC 6750 section 3.1, RFC 8628 section 3.5
+# (`slow_down`) and RFC 9470 section 3. What is not here is an `invalid_request`.
+_OAUTH_CODES: Final[tuple[tuple[type[AuthError], str], ...]] = (
+    (InvalidCredentials, "invalid_grant"),
+    (InvalidGrant, "invalid_grant"),
+    (LinkInvalid, "invalid_grant"),
+    (TooManyRequests, "slow_down"),
+    (TryLater, "temporarily_unavailable"),
+    (NotAuthenticated, "invalid_token"),
+    (LoginStale, "insufficient_user_authentication"),
+    (RoleMissing, "insufficient_scope"),
+    (ScopeMissing, "insufficient_scope"),
 )
 
 
@@ -85,17 +103,15 @@ def _headers(error: AuthError) -> dict[str, str]:
     if isinstance(error, LoginStale):  # RFC 9470 section 3
         max_age = int(error.max_age.total_seconds())
         return {"WWW-Authenticate": f'Bearer error="insufficient_user_authentication", max_age="{max_age}"'}
-    if isinstance(error, RoleMissing):  # not every 403 is about rights: a wrong password, a closed registration
+    if isinstance(
+        error, RoleMissing | ScopeMissing
+    ):  # not every 403 is about rights: a wrong password, a closed registration
         return {"WWW-Authenticate": 'Bearer error="insufficient_scope"'}
     return {}
 
 
 def _oauth_code(error: AuthError) -> str:
-    if isinstance(error, InvalidCredentials | InvalidGrant | LinkInvalid):
-        return "invalid_grant"
-    if isinstance(error, TryLater):
-        return "temporarily_unavailable"
-    return "invalid_token" if isinstance(error, NotAuthenticated) else "invalid_request"
+    return next((code for kind, code in _OAUTH_CODES if isinstance(error, kind)), "invalid_request")
 
 
 async def _invalid_input(request: Request, error: Exception) -> Response:

@@ -25,6 +25,7 @@ from app.auth.ports import Clock
 
 #: Where the template of the chosen route lies, for the access log.
 ROUTE: Final = "duet.route"
+_SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 # What makes up an operation of FastAPI's, apart from its path and endpoint.
 _OPERATION: Final = (
@@ -67,7 +68,9 @@ class Guard(BaseRoute):
     def admit(self, scope: Scope) -> None:
         """Leaves the caller's `Principal` in the scope. Raises the `AuthError` that refuses them."""
         scope[ROUTE] = self.template
-        scope[PRINCIPAL] = decide(self.policy, scope[CALLER], self.clock.now())
+        # A WebSocket has no method. What will be sent over it nobody knows yet, so it counts as a write.
+        writes = scope.get("method") not in _SAFE_METHODS
+        scope[PRINCIPAL] = decide(self.policy, scope[CALLER], self.clock.now(), writes=writes)
 
 
 class _GuardedRoute(Guard):

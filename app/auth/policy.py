@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from app.auth.errors import LoginStale, RoleMissing, TokenMissing
+from app.auth.errors import LoginStale, RoleMissing, ScopeMissing, TokenMissing
 from app.auth.models import Caller, Principal
 
 #: Where the gate leaves the `Caller` in the ASGI scope.
@@ -21,6 +21,8 @@ CALLER: Final = "duet.caller"
 PRINCIPAL: Final = "duet.principal"
 #: How recent the password's last proof must be for a sensitive act.
 FRESH: Final = timedelta(minutes=15)
+#: What a token's scope must hold for anything but reading.
+WRITE: Final = "write"
 _MARK: Final = "__duet_policy__"
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
@@ -80,22 +82,33 @@ def _mark(endpoint: Endpoint, policy: Policy) -> Endpoint:
     return endpoint
 
 
-def decide(policy: Policy, caller: Caller, now: datetime) -> Principal | None:
+def decide(policy: Policy, caller: Caller, now: datetime, *, writes: bool) -> Principal | None:
     """The only place that says yes or no, for pages and API alike.
 
+    Args:
+        policy: the endpoint's.
+        caller: whom the gate found.
+        now: this instant.
+        writes: whether the call may change something: its method is not a safe one (RFC 9110 section 9.2.1).
+
     Returns:
-        The caller's principal; None for an anonymous caller of a public endpoint.
+        The caller's principal; None for an anonymous caller of a public endpoint, and for a read-only token there
+        that would write: what everybody may do, nobody does in the name of its owner.
 
     Raises:
         NotAuthenticated, TryLater: nobody is signed in; the gate's reason is passed on.
+        ScopeMissing: the token may only read.
         RoleMissing: the caller lacks the role.
         LoginStale: the password was proven too long ago.
     """
     principal = caller.principal
+    may = principal is not None and (not writes or WRITE in principal.scope.split())
     if policy.is_public:
-        return principal
+        return principal if may else None
     if principal is None:
         raise caller.error or TokenMissing()
+    if not may:
+        raise ScopeMissing()
     if policy.role is not None and policy.role not in principal.roles:
         raise RoleMissing(policy.role)
     if policy.fresh is not None and now - principal.auth_time > policy.fresh:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import jwt
 
 from app.auth.errors import TokenExpired, TokenFromFuture, TokenInvalid
+from app.auth.extra_claims import FrozenClaims, is_reserved
 from app.auth.keys import Key
 from app.auth.models import Principal, Session, User
 from app.auth.ports import Clock
@@ -72,11 +73,18 @@ class AccessTokens:
         self._cache: dict[str, Principal] = {}
         self._cache_size = cache_size
 
-    def issue(self, user: User, session: Session) -> tuple[str, Principal]:
-        """A new access token for `user` in `session`, which it never outlives."""
+    def issue(self, user: User, session: Session, extra: Mapping[str, Any] | None = None) -> tuple[str, Principal]:
+        """A new access token for `user` in `session`, which it never outlives.
+
+        Args:
+            user: whose it is.
+            session: the login that it belongs to.
+            extra: more claims, as plain JSON; Duet's own win.
+        """
         now = self._clock.now().replace(microsecond=0)
         last = min(now + self._lifetime, session.idle_expires_at, session.expires_at)
         claims: dict[str, Any] = {
+            **(extra or {}),
             "iss": self._issuer,
             "sub": user.id,
             "aud": self._issuer,
@@ -192,4 +200,5 @@ def _principal(claims: dict[str, Any]) -> Principal:
         token_id=claims["jti"],
         issued_at=_instant(claims["iat"]),
         expires_at=_instant(claims["exp"]),
+        claims=FrozenClaims({name: value for name, value in claims.items() if not is_reserved(name)}),
     )

@@ -116,10 +116,12 @@ def _admit(policies: Mapping[str, Policy]) -> None:
     if request.url_rule is None or isinstance(request.routing_exception, HTTPException):
         return  # a 404 or 405 for everyone
     scope[ROUTE] = request.url_rule.rule
-    if request.method not in _SAFE_METHODS:
+    writes = request.method not in _SAFE_METHODS
+    if writes:
         _refuse_foreign_origin()
     # A missing row can't happen after the start; if it does, nobody enters.
-    g.principal = decide(policies[request.url_rule.endpoint], caller, get_auth().clock.now())
+    policy = policies[request.url_rule.endpoint]
+    g.principal = decide(policy, caller, get_auth().clock.now(), writes=writes)
 
 
 def _refuse_foreign_origin() -> None:
