@@ -9,7 +9,7 @@ from fastapi import APIRouter, FastAPI
 
 from app.api import errors
 from app.api.guard import include
-from app.api.routers import admin, audit, documentation, recovery, sessions, tokens, users
+from app.api.routers import admin, audit, documentation, personal_tokens, recovery, sessions, tokens, users
 from app.auth.policy import LOGIN, PUBLIC, PolicyError, Rule
 from app.auth.ports import Clock
 from app.extension import Claims, Extension
@@ -22,6 +22,7 @@ _OWN: Final[tuple[APIRouter, ...]] = (
     recovery.router,
     users.router,
     sessions.router,
+    personal_tokens.router,
     admin.router,
     audit.router,
     documentation.router,
@@ -76,6 +77,11 @@ class _Api(FastAPI):
             flow = {"tokenUrl": f"{PREFIX}/auth/token", "refreshUrl": f"{PREFIX}/auth/token", "scopes": {}}
             schema.setdefault("components", {})["securitySchemes"] = {
                 "login": {"type": "oauth2", "flows": {"password": flow}},
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "An access token, or a personal access token (`duet_pat_…`).",
+                },
             }
             for rule in self.rules:
                 _describe(schema, rule)
@@ -89,7 +95,7 @@ def _describe(schema: dict[str, Any], rule: Rule) -> None:
         operation = schema["paths"].get(rule.path.removeprefix(PREFIX), {}).get(method.lower())
         if operation is None or rule.policy == PUBLIC:
             continue
-        operation["security"] = [{"login": []}]
+        operation["security"] = [{"login": []}, {"token": []}]  # either
         operation["responses"]["401"] = {
             "description": "No token, or one that does not count",
             "content": _PROBLEM,

@@ -21,6 +21,7 @@ from app.auth.refusals import NameInvalid, TokenLifetimeInvalid, TokenNameInvali
 #: What a personal access token begins with: the gate knows it by that, and so do scanners for leaked secrets.
 PREFIX: Final = "duet_pat_"
 MAX_TOKENS: Final = 50
+DEFAULT_DAYS: Final = 90
 MAX_DAYS: Final = 365
 #: `last_used_at` is written no more often than this.
 TOUCH_EVERY: Final = timedelta(minutes=1)
@@ -60,7 +61,7 @@ class PersonalTokens:
         name: str,
         client: Client,
         *,
-        expires_in_days: int = 90,
+        expires_in_days: int = DEFAULT_DAYS,
         read_only: bool = False,
     ) -> tuple[PersonalToken, str]:
         """A new token of the caller's, and its text, which is nowhere else and never shown again.

@@ -13,6 +13,7 @@ from app.api.deps import CurrentAuth, CurrentClient
 from app.api.problems import oauth_error
 from app.api.schemas import OAuthError, TokenAnswer
 from app.auth.models import Client, TokenPair
+from app.auth.personal_tokens import PREFIX
 from app.auth.policy import public
 from app.auth.service import Auth
 
@@ -72,10 +73,14 @@ async def issue_token(request: Request, auth: CurrentAuth, client: CurrentClient
 )
 @public
 async def revoke_token(request: Request, auth: CurrentAuth, client: CurrentClient) -> Response:
-    """Ends the session of a refresh or access token. 200 whatever the token was (RFC 7009 section 2.2)."""
+    """Ends the session of a refresh or access token, or a personal access token itself. 200 whatever the token was
+    (RFC 7009 section 2.2)."""
     try:
-        form = await _read_form(request)
-        await auth.sessions.revoke_token(_required(form, "token"), client)
+        token = _required(await _read_form(request), "token")
+        if token.startswith(PREFIX):
+            await auth.personal_tokens.revoke(token, client)
+        else:
+            await auth.sessions.revoke_token(token, client)
     except _BadRequest as refusal:
         return refusal.answer
     return JSONResponse({}, headers={"Cache-Control": "no-store"})

@@ -1,0 +1,40 @@
+"""`/api/users/me/tokens`: the caller's personal access tokens."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Response, status
+
+from app.api.deps import CurrentAuth, CurrentClient, CurrentPrincipal
+from app.api.schemas import Problem
+from app.api.token_schemas import MadeToken, NewToken, TokenOut
+from app.auth.policy import FRESH, require
+
+router = APIRouter(prefix="/users/me/tokens", tags=["personal access tokens"])
+
+
+@router.get("")
+async def list_tokens(principal: CurrentPrincipal, auth: CurrentAuth) -> list[TokenOut]:
+    """The caller's tokens, expired ones too, the newest first."""
+    return [TokenOut.of(token) for token in await auth.personal_tokens.of(principal)]
+
+
+@router.post("", status_code=status.HTTP_201_CREATED)
+@require(fresh=FRESH)
+async def create_token(
+    new: NewToken, principal: CurrentPrincipal, auth: CurrentAuth, client: CurrentClient, response: Response
+) -> MadeToken:
+    """Makes a token for a script, to be sent as a bearer token. Its text is in this answer and never shown again."""
+    token, text = await auth.personal_tokens.create(
+        principal, new.name, client, expires_in_days=new.expires_in_days, read_only=new.read_only
+    )
+    response.headers["Cache-Control"] = "no-store"
+    return MadeToken(token=text, **TokenOut.of(token).model_dump())
+
+
+@router.delete("/{token_id}", status_code=status.HTTP_204_NO_CONTENT, responses={404: {"model": Problem}})
+@require(fresh=FRESH)
+async def remove_token(
+    token_id: str, principal: CurrentPrincipal, auth: CurrentAuth, client: CurrentClient
+) -> None:
+    """Ends one of the caller's tokens, at once."""
+    await auth.personal_tokens.remove(principal, token_id, client)
