@@ -23,7 +23,7 @@ async def list_tokens(principal: CurrentPrincipal, auth: CurrentAuth) -> list[To
 async def create_token(
     new: NewToken, principal: CurrentPrincipal, auth: CurrentAuth, client: CurrentClient, response: Response
 ) -> MadeToken:
-    """Makes a token for a script, to be sent as a bearer token. Its text is in this answer and never shown again."""
+    """Makes a token for a script, to be sent as a bearer token. Its text is in this answer, and nowhere else."""
     token, text = await auth.personal_tokens.create(
         principal, new.name, client, expires_in_days=new.expires_in_days, read_only=new.read_only
     )
