@@ -13,6 +13,9 @@ class ErrorText:
     title: str
     explanation: str
     advice: str
+    #: Where the button leads, and what it says.
+    endpoint: str = "home.home"
+    action: str = "Go to the home page"
 
 
 ERROR_TEXTS: Final[Mapping[int, ErrorText]] = MappingProxyType(
@@ -41,6 +44,11 @@ ERROR_TEXTS: Final[Mapping[int, ErrorText]] = MappingProxyType(
             title="That took too long",
             explanation="Your request did not arrive completely in the time we wait for one.",
             advice="Check your connection and send it again.",
+        ),
+        409: ErrorText(
+            title="That does not fit",
+            explanation="What you asked for does not go together with how things are now.",
+            advice="Go back, reload the page and look again.",
         ),
         413: ErrorText(
             title="That is too big",
@@ -76,6 +84,40 @@ ERROR_TEXTS: Final[Mapping[int, ErrorText]] = MappingProxyType(
             title="We need a moment",
             explanation="A part of the site is busy or does not answer just now.",
             advice="Try again shortly. What you have saved is safe, and you do not need to log in again.",
+        ),
+    }
+)
+
+#: What the page behind a mailed link says when the link does not count, by endpoint: how to get another.
+LINK_TEXTS: Final[Mapping[str, ErrorText]] = MappingProxyType(
+    {
+        "verification.verify": ErrorText(
+            title="This link does not work",
+            explanation="",
+            advice="If you have followed it before, all is done. Otherwise have a new one mailed to you.",
+            endpoint="verification.resend",
+            action="Mail me a new link",
+        ),
+        "recovery.reset": ErrorText(
+            title="This link does not work",
+            explanation="",
+            advice="If you have chosen a new password, please log in. Otherwise have another link mailed to you.",
+            endpoint="recovery.forgot",
+            action="Mail me a new link",
+        ),
+        "joining.invite": ErrorText(
+            title="This invitation does not work",
+            explanation="",
+            advice="If you have made your account with it, please log in. Otherwise ask for a new invitation.",
+            endpoint="auth.login",
+            action="Log in",
+        ),
+        "joining.set_up": ErrorText(
+            title="This link does not work",
+            explanation="",
+            advice="If this site has been set up, please log in. Otherwise start it again: it prints a new link.",
+            endpoint="auth.login",
+            action="Log in",
         ),
     }
 )

@@ -16,16 +16,19 @@ from app.auth.errors import (
     AuthError,
     InputRefused,
     InvalidCredentials,
+    LastAdmin,
+    LinkInvalid,
     LoginStale,
     NotAuthenticated,
     NotFound,
     TokenInvalid,
     TokenMissing,
+    TooManyRequests,
     TryLater,
 )
-from app.web.context import drawn_for
-from app.web.error_texts import ERROR_TEXTS, ErrorText
-from app.web.redirects import requested_target, see_other, sending_page
+from app.web.context import drawn_for, duet
+from app.web.error_texts import ERROR_TEXTS, LINK_TEXTS, ErrorText
+from app.web.redirects import form_target, own_origins, requested_target, see_other
 from app.web.session import ACCESS_TOKEN
 
 SESSION_OVER = "Session expired or invalid. Please log in again."
@@ -54,23 +57,32 @@ def _auth_error(error: AuthError) -> Response:
     if isinstance(error, LoginStale):
         return _to_reauthentication()
     if isinstance(error, TryLater):
-        page = error_page(503, retry_after=error.retry_after)
-        page.headers["Retry-After"] = str(error.retry_after)
-        return page
+        return _try_later(error)
     if isinstance(error, NotFound) or _is_hidden():
         return error_page(404)
+    if isinstance(error, LinkInvalid):
+        return error_page(400, explanation=error.message, text=LINK_TEXTS.get(request.endpoint or ""))
     if isinstance(error, InputRefused | InvalidCredentials):  # a form's own errors are the form's to show
         return error_page(400, explanation=error.message)
-    return error_page(403, explanation=error.message)
+    return error_page(409 if isinstance(error, LastAdmin) else 403, explanation=error.message)
+
+
+def _try_later(error: TryLater) -> Response:
+    is_limit = isinstance(error, TooManyRequests)
+    page = error_page(429 if is_limit else 503, retry_after=error.retry_after)
+    page.headers["Retry-After"] = str(error.retry_after)
+    return page
 
 
 def _to_reauthentication() -> Response:
-    """To the password, and from there on to what was asked for; a form that was sent waits on its page."""
-    target = requested_target()
-    if target is None:
-        target = sending_page()
-        flash("Please confirm your password, then do it again: nothing was changed yet.", "info")
-    return see_other(url_for("auth.reauthenticate", next=target))
+    """To the password, and from there on to what was asked for, or to the page where the form was.
+
+    What was sent is not kept: the person sees it on the page again and sends it themselves.
+    """
+    if request.method in ("GET", "HEAD"):
+        return see_other(url_for("auth.reauthenticate", next=requested_target()))
+    target = form_target(own_origins(duet().public_url))
+    return see_other(url_for("auth.reauthenticate", next=target, unsent=1))
 
 
 def _is_hidden() -> bool:
@@ -133,7 +145,10 @@ def error_page(
     try:
         # Where nobody can tell who this is, because the store is away, a menu for nobody would be a lie.
         layout = "_skeleton.html" if drawn_for() is None else "base.html"
-        html = render_template("error.html", layout=layout, can_log_out="csrf_token" in session, **words)
+        href = url_for(text.endpoint) if text else "/"
+        html = render_template(
+            "error.html", layout=layout, can_log_out="csrf_token" in session, action_href=href, **words
+        )
     except Exception:  # what an extension adds to every page may be the very thing that fails
         log.exception("error_page_without_menu", status=status)
         html = current_app.jinja_env.get_template("error.html").render(words)
@@ -161,6 +176,7 @@ def _words(
         "title": text.title,
         "explanation": explanation or text.explanation,
         "advice": text.advice,
+        "action": text.action,
         "retry_after": retry_after,
         "request_id": request_id,
     }

@@ -25,10 +25,33 @@ from app.web.context import Duet, drawn_for, person
 from app.web.guard import guard
 from app.web.session import SessionCookie, SessionInterface
 from app.web.static_files import version_assets
-from app.web.views import account, admin, home, presence
+from app.web.views import (
+    account,
+    admin,
+    home,
+    joining,
+    own_data,
+    personal_tokens,
+    presence,
+    recovery,
+    sessions,
+    verification,
+)
 from app.web.views import auth as login
 
 PRODUCT: Final = "Duet"
+_VIEWS: Final = (
+    home,
+    login,
+    joining,
+    verification,
+    recovery,
+    account,
+    sessions,
+    personal_tokens,
+    own_data,
+    presence,
+)
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 
@@ -62,8 +85,8 @@ def create_pages(
     app.jinja_env.filters.update(moment=words.moment, device=device, event_words=event_words)
     app.context_processor(_context(extensions))
     app.after_request(_never_cached)
-    for blueprint in (home.blueprint, login.blueprint, account.blueprint, presence.blueprint):
-        app.register_blueprint(blueprint)
+    for view in _VIEWS:
+        app.register_blueprint(view.blueprint)
     app.register_blueprint(admin.create_blueprint(rules))
     register_blueprints(app, extensions)
     rules += guard(app)

@@ -5,53 +5,105 @@ from __future__ import annotations
 from typing import Any
 
 from flask_wtf import FlaskForm
-from wtforms import Field, PasswordField, StringField
+from wtforms import BooleanField, Field, PasswordField, SelectField, StringField
 from wtforms.validators import DataRequired, Length
 
-from app.auth.errors import InputRefused
+from app.auth.errors import AuthError
 
 
 def _needed(message: str) -> list[Any]:
     return [DataRequired(message), Length(max=4096, message="That is too long.")]
 
 
+def _email(label: str = "E-mail") -> StringField:
+    return StringField(label, validators=_needed("Please enter your e-mail address."))
+
+
+def _name() -> StringField:
+    return StringField("Name", validators=[Length(max=400, message="That is too long.")])
+
+
+def _own_password() -> PasswordField:
+    return PasswordField("Password", validators=_needed("Please enter your password."))
+
+
+class PlainForm(FlaskForm):  # type: ignore[misc]
+    """A button: nothing but the CSRF token."""
+
+
 class LoginForm(FlaskForm):  # type: ignore[misc]
     """E-mail and password."""
 
-    email = StringField("E-mail", validators=_needed("Please enter your e-mail address."))
-    password = PasswordField("Password", validators=_needed("Please enter your password."))
+    email = _email()
+    password = _own_password()
 
 
 class RegisterForm(FlaskForm):  # type: ignore[misc]
     """A new account."""
 
-    email = StringField("E-mail", validators=_needed("Please enter your e-mail address."))
-    name = StringField("Name", validators=[Length(max=400, message="That is too long.")])
+    email = _email()
+    name = _name()
     password = PasswordField("Password", validators=_needed("Please choose a password."))
+
+
+class AddressForm(FlaskForm):  # type: ignore[misc]
+    """To whom a mail shall go."""
+
+    email = _email()
+
+
+class ChangeEmailForm(FlaskForm):  # type: ignore[misc]
+    """A new address, and the password."""
+
+    email = StringField("New e-mail", validators=_needed("Please enter your new e-mail address."))
+    password = _own_password()
 
 
 class PasswordForm(FlaskForm):  # type: ignore[misc]
     """The password again, before a sensitive act."""
 
-    password = PasswordField("Password", validators=_needed("Please enter your password."))
+    password = _own_password()
 
 
-class ChangePasswordForm(FlaskForm):  # type: ignore[misc]
+class NewPasswordForm(FlaskForm):  # type: ignore[misc]
+    """A new password for whoever forgot the old one."""
+
+    new_password = PasswordField("New password", validators=_needed("Please choose a new password."))
+
+
+class ChangePasswordForm(NewPasswordForm):
     """The current password and a new one."""
 
     current_password = PasswordField("Current password", validators=_needed("Please enter your current password."))
-    new_password = PasswordField("New password", validators=_needed("Please choose a new password."))
 
 
 class ProfileForm(FlaskForm):  # type: ignore[misc]
     """What a person may change of themselves without more ado."""
 
-    name = StringField("Name", validators=[Length(max=400, message="That is too long.")])
+    name = _name()
 
 
-def show(form: FlaskForm, error: InputRefused) -> None:
-    """Shows a refusal of auth at the field that it is about."""
-    show_at(form[error.field], error.message)
+class TokenForm(FlaskForm):  # type: ignore[misc]
+    """A new personal access token."""
+
+    name = StringField("Name", validators=_needed("Please give the token a name."))
+    expires_in_days = SelectField(
+        "Expires after",
+        choices=[(7, "7 days"), (30, "30 days"), (90, "90 days"), (365, "1 year")],
+        default=90,
+        coerce=int,
+    )
+    read_only = BooleanField("Read only")
+
+
+def show(form: FlaskForm, error: AuthError) -> None:
+    """Shows a refusal of auth at the field that it is about, or at the top of the form."""
+    name = getattr(error, "field", "")
+    for field in (name, f"new_{name}"):
+        if field in form:
+            show_at(form[field], error.message)
+            return
+    form.form_errors = [*form.form_errors, error.message]
 
 
 def show_at(field: Field, message: str) -> None:

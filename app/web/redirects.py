@@ -71,13 +71,6 @@ def _safe(target: str) -> str | None:
     return target if is_safe_target(target) else None
 
 
-def sending_page() -> str | None:
-    """The page of this site that the form of this request was on, to come back to; None if that is not told."""
-    parts = urlsplit(request.referrer or "")
-    target = parts.path + (f"?{parts.query}" if parts.query else "")
-    return target if parts.netloc == request.host and is_safe_target(target) else None
-
-
 def see_other(location: str) -> Response:
     """303: whatever the method was, go there with a GET."""
     return redirect(location, 303)

@@ -1,45 +1,31 @@
-"""How the pages word what machines write: instants and user agents."""
+"""How the pages word what machines write: instants, and user agents (as mails do)."""
 
 from __future__ import annotations
 
-import re
-from datetime import datetime
-from typing import Final
+from datetime import UTC, datetime
 
-# The first that matches names it: Edge and Opera call themselves Chrome as well, and Chrome Safari.
-_BROWSERS: Final = (
-    ("Edg", "Edge"),
-    ("OPR/", "Opera"),
-    ("Firefox/", "Firefox"),
-    ("FxiOS/", "Firefox"),
-    ("CriOS/", "Chrome"),
-    ("Chrome/", "Chrome"),
-    ("Safari/", "Safari"),
-)
-_SYSTEMS: Final = (
-    ("Windows", "Windows"),
-    ("iPhone", "iPhone"),
-    ("iPad", "iPad"),
-    ("Android", "Android"),
-    ("Mac OS X", "macOS"),
-    ("CrOS", "ChromeOS"),
-    ("Linux", "Linux"),
-)
-_PRODUCT: Final = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,30}")
+from app.user_agents import device
 
-
-def device(user_agent: str) -> str:
-    """'Firefox on Windows', or the name that another client gives itself."""
-    browser = next((name for mark, name in _BROWSERS if mark in user_agent), None)
-    system = next((name for mark, name in _SYSTEMS if mark in user_agent), None)
-    if browser and system:
-        return f"{browser} on {system}"
-    if browser or system:
-        return browser or f"A device with {system}"
-    product = _PRODUCT.match(user_agent)
-    return product[0] if product else "An unknown device"
+__all__ = ["ago", "day", "device", "moment"]
 
 
 def moment(when: datetime) -> str:
     """'24 November 2026, 20:15 UTC'."""
     return f"{when.day} {when:%B %Y, %H:%M} UTC"
+
+
+def day(when: datetime) -> str:
+    """'24 November 2026'."""
+    return f"{when.day} {when:%B %Y}"
+
+
+def ago(when: datetime, now: datetime | None = None) -> str:
+    """'now', '5 minutes ago', '3 days ago', and after a month the day: '24 October 2026'."""
+    minutes = int(((now or datetime.now(UTC)) - when).total_seconds() // 60)
+    if minutes < 1:
+        return "now"
+    if minutes > 30 * 1440:
+        return day(when)
+    size, name = next(unit for unit in ((1440, "day"), (60, "hour"), (1, "minute")) if minutes >= unit[0])
+    count = minutes // size
+    return f"{count} {name}{'' if count == 1 else 's'} ago"

@@ -1,20 +1,21 @@
-"""Logging in and out, making an account, and proving the password again."""
+"""Logging in and out, and proving the password again."""
 
 from __future__ import annotations
 
-from flask import Blueprint, flash, g, render_template, session, url_for
+from flask import Blueprint, flash, g, request, session, url_for
+from flask_wtf.csrf import generate_csrf
 from werkzeug.wrappers import Response
 
-from app.auth.errors import InputRefused, InvalidCredentials, RegistrationClosed, TryLater, WrongPassword
+from app.auth.errors import TryLater
 from app.auth.models import TokenPair
 from app.auth.policy import public
 from app.bridge import slow
-from app.web.context import current_client, current_principal, get_auth, optional_principal, wait
-from app.web.forms import LoginForm, PasswordForm, RegisterForm, show, show_at
+from app.web.context import current_client, current_principal, duet, get_auth, optional_principal, wait
+from app.web.device_cookie import write_devices
+from app.web.form_pages import Answer, form_page, shown_on
+from app.web.forms import LoginForm, PasswordForm
 from app.web.redirects import safe_target, see_other
 from app.web.session import ACCESS_TOKEN
-
-Answer = Response | str | tuple[str, int]
 
 blueprint = Blueprint("auth", __name__)
 
@@ -24,39 +25,38 @@ blueprint = Blueprint("auth", __name__)
 @public
 def login() -> Answer:
     """Asks for address and password, and leads to where the person was going."""
-    form = LoginForm()
+    auth, form = get_auth(), LoginForm()
     if not form.is_submitted() and optional_principal() is not None:
         return see_other(safe_target())
     if form.validate_on_submit():
-        try:
-            pair = wait(get_auth().sessions.log_in(form.email.data, form.password.data, current_client()))
-        except InvalidCredentials as error:
-            form.form_errors = [error.message]
-            return _login_page(form, 401)
-        _begin(pair)
-        return see_other(safe_target())
-    return _login_page(form, 401 if form.is_submitted() else 200)
-
-
-def _login_page(form: LoginForm, status: int) -> Answer:
+        with shown_on(form):
+            pair = wait(auth.sessions.log_in(form.email.data, form.password.data, current_client()))
+            return _begin(pair)
     target = safe_target()
-    page = render_template(
+    return form_page(
         "login.html",
-        form=form,
+        form,
+        failed=401,
         next=target if target != url_for("home.home") else None,
-        registration_open=get_auth().accounts.is_registration_open,
+        registration_open=auth.registration.is_open,
+        verification=auth.config.require_verified_email,
     )
-    return page, status
 
 
-def _begin(pair: TokenPair) -> None:
+def _begin(pair: TokenPair) -> Response:
     """Starts a new session: nothing of what was in it before, a planted CSRF token among it, goes on (V7.2.4)."""
-    previous = optional_principal()
+    client, previous = current_client(), optional_principal()
     if previous is not None:
-        wait(get_auth().sessions.log_out(previous, current_client()))
+        wait(get_auth().sessions.log_out(previous, client))
     session.clear()
     session.permanent = True  # the cookie outlives the window; how long the session lives, the store decides
     session[ACCESS_TOKEN] = pair.access_token
+    answer = see_other(safe_target())
+    # Only ids that auth made become known to it; one that somebody planted here stays nobody's.
+    devices = (pair.device, *client.devices) if pair.device else client.devices
+    if devices:
+        write_devices(answer, devices, is_https=duet().is_https)
+    return answer
 
 
 @blueprint.post("/logout")
@@ -69,30 +69,9 @@ def logout() -> Answer:
     elif isinstance(g.caller.error, TryLater):
         raise g.caller.error  # without the store nothing is ended, so the person must not believe that it is
     session.clear()
+    generate_csrf()  # now, so that all tabs that go to the login at this moment get the same one
     flash("You are logged out.", "success")
     return see_other(url_for("auth.login"))
-
-
-@blueprint.route("/register", methods=["GET", "POST"])
-@slow(methods=("POST",))
-@public
-def register() -> Answer:
-    """Makes an account."""
-    auth = get_auth()
-    if not auth.accounts.is_registration_open:
-        raise RegistrationClosed()
-    form = RegisterForm()
-    if form.validate_on_submit():
-        client = current_client()
-        try:
-            wait(auth.accounts.register(form.email.data, form.password.data, form.name.data or "", client))
-        except InputRefused as error:
-            show(form, error)
-        else:
-            flash("Your account is ready. Please log in.", "success")
-            return see_other(url_for("auth.login"))
-    status = 422 if form.is_submitted() else 200
-    return render_template("register.html", form=form, min_length=auth.config.password_min_length), status
 
 
 @blueprint.route("/reauthenticate", methods=["GET", "POST"])
@@ -100,14 +79,13 @@ def register() -> Answer:
 def reauthenticate() -> Answer:
     """Asks for the password again before a sensitive act, then goes on."""
     form = PasswordForm()
+    is_unsent = bool(request.values.get("unsent"))
     if form.validate_on_submit():
-        sessions = get_auth().sessions
-        try:
+        with shown_on(form):
+            sessions = get_auth().sessions
             pair = wait(sessions.confirm_password(current_principal, form.password.data, current_client()))
-        except WrongPassword as error:
-            show_at(form.password, error.message)
-        else:
             session[ACCESS_TOKEN] = pair.access_token
+            if is_unsent:
+                flash("Thank you. What you sent before was not done yet: please send it again.", "info")
             return see_other(safe_target())
-    status = 422 if form.is_submitted() else 200
-    return render_template("reauthenticate.html", form=form, next=safe_target()), status
+    return form_page("reauthenticate.html", form, next=safe_target(), unsent=is_unsent)

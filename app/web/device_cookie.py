@@ -1,0 +1,46 @@
+"""The device cookie: which browser this is, for as long as the browser keeps it.
+
+It proves an earlier login here and nothing more: with it the owner's own browser gets past a lockout that a
+stranger caused, and no mail tells of a new device. What is in it, auth makes; it opens nothing by itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from flask import Request
+from werkzeug.wrappers import Response
+
+#: Of a browser that several people use, the last five.
+MAX_DEVICES: Final = 5
+#: As long as browsers keep any cookie.
+_MAX_AGE: Final = 400 * 24 * 3600
+_ID: Final = re.compile(r"[A-Za-z0-9_-]{22}")
+
+
+def cookie_name(*, is_https: bool) -> str:
+    """Over https a name that no other host and no page without TLS can set."""
+    return "__Host-duet_device" if is_https else "duet_device"
+
+
+def read_devices(request: Request, *, is_https: bool) -> tuple[str, ...]:
+    """The ids in the cookie, the newest first; none where it holds anything that is no id of ours."""
+    parts = request.cookies.get(cookie_name(is_https=is_https), "").split(".", MAX_DEVICES)
+    if len(parts) > MAX_DEVICES or not all(_ID.fullmatch(part) for part in parts):
+        return ()
+    return tuple(dict.fromkeys(parts))
+
+
+def write_devices(response: Response, devices: Sequence[str], *, is_https: bool) -> None:
+    """Sets the cookie for another 400 days."""
+    response.set_cookie(
+        cookie_name(is_https=is_https),
+        ".".join(devices[:MAX_DEVICES]),
+        max_age=_MAX_AGE,
+        path="/",
+        secure=is_https,
+        httponly=True,
+        samesite="Lax",
+    )

@@ -1,0 +1,47 @@
+"""The way back for whoever forgot the password."""
+
+from __future__ import annotations
+
+from flask import Blueprint, flash, session, url_for
+
+from app.auth.policy import public
+from app.bridge import slow
+from app.web.context import current_client, get_auth, wait
+from app.web.form_pages import Answer, form_page, shown_on
+from app.web.forms import AddressForm, NewPasswordForm
+from app.web.redirects import see_other
+
+blueprint = Blueprint("recovery", __name__)
+
+
+@blueprint.route("/forgot-password", methods=["GET", "POST"])
+@public
+def forgot() -> Answer:
+    """Mails a link to choose a new password; says the same whatever the address."""
+    form = AddressForm()
+    if form.validate_on_submit():
+        with shown_on(form):
+            wait(get_auth().credentials.forgot(form.email.data, current_client()))
+            flash(
+                "If there is an account with this address, a link to choose a new password is on its way. "
+                "It works for 30 minutes.",
+                "info",
+            )
+            return see_other(url_for("auth.login"))
+    return form_page("forgot_password.html", form)
+
+
+@blueprint.route("/reset-password/<token>", methods=["GET", "POST"])
+@slow(methods=("POST",))
+@public
+def reset(token: str) -> Answer:
+    """Sets a new password, by the mailed link. Nobody is logged in by it."""
+    auth, form = get_auth(), NewPasswordForm()
+    wait(auth.credentials.peek_reset(token))
+    if form.validate_on_submit():
+        with shown_on(form):
+            wait(auth.credentials.reset(token, form.new_password.data, current_client()))
+            session.clear()
+            flash("Your password was changed, and you are logged out everywhere. Please log in.", "success")
+            return see_other(url_for("auth.login"))
+    return form_page("reset_password.html", form, token=token, min_length=auth.config.password_min_length)
