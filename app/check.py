@@ -13,6 +13,10 @@ from typing import Final
 
 from app.auth.errors import StoreUnavailable
 from app.auth.policy import PolicyError
+from app.mail.errors import MailError
+from app.mail.outbox import is_writable
+from app.mail.server import parse_smtp_url
+from app.mail.setup import build_smtp
 from app.secret_key import SettingsError
 from app.settings import Settings
 
@@ -42,7 +46,7 @@ def run_checks(load: Callable[[], Settings]) -> list[Finding]:
         _packages(),
         _data_dir(settings),
         asyncio.run(_database(settings)),
-        _mail(settings),
+        asyncio.run(_mail(settings)),
         _clock(),
         _cookies(settings),
     ]
@@ -93,10 +97,19 @@ async def _database(settings: Settings) -> Finding:
     return Finding("database", True, f"{kind} answers, its schema and indexes are up to date")
 
 
-def _mail(settings: Settings) -> Finding:
-    if settings.smtp_url.get_secret_value():
-        return Finding("mail", False, "SMTP_URL is set, and this version of Duet sends no mail yet: unset it")
-    return Finding("mail", True, "not configured; this version sends none")
+async def _mail(settings: Settings) -> Finding:
+    url, outbox = settings.smtp_url.get_secret_value(), settings.outbox
+    if not url and not is_writable(outbox):
+        return Finding("mail", False, f"no SMTP_URL, and {outbox} can't be written: give it to Duet's user")
+    if not url:
+        return Finding("mail", True, f"no SMTP_URL: messages are written to {outbox}")
+    server = parse_smtp_url(url)
+    try:
+        await build_smtp(public_url=settings.public_url, mail_from=settings.mail_from, smtp_url=url).probe()
+    except MailError as error:
+        return Finding("mail", False, error.message)
+    how = "in the clear" if server.tls == "none" else "encrypted"
+    return Finding("mail", True, f"{server} answers, {how}, {'logged in' if server.user else 'without a login'}")
 
 
 def _clock() -> Finding:

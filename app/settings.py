@@ -23,6 +23,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from app.mail.server import parse_smtp_url
 from app.secret_key import SettingsError, check_secret, kept_secret
 
 #: Each may be given as `NAME_FILE` instead, the path of a file that holds it.
@@ -71,15 +72,14 @@ def _check_data_dir(path: Path) -> Path:
 
 
 def _check_smtp_url(url: SecretStr) -> SecretStr:
-    parts = urlsplit(url.get_secret_value())
-    if parts.scheme not in ("smtp", "smtps") or not parts.hostname or parts.path.strip("/"):
-        raise ValueError("is not of the form smtp://user:password@host:587 or smtps://…")
-    _ = parts.port  # raises ValueError where it is no port
+    parse_smtp_url(url.get_secret_value())  # raises ValueError
     return url
 
 
 def _check_address(address: str) -> str:
     _, address_only = parseaddr(address)
+    if not address.isprintable():  # a line break would end the header
+        raise ValueError("has a line break or another control character in it")
     try:
         validate_email(address_only, check_deliverability=False, globally_deliverable=False)
     except EmailNotValidError:
@@ -125,6 +125,7 @@ class Settings(BaseSettings):
     web_threads: Annotated[int, Field(ge=1, le=1000)] = 10
     hash_threads: Annotated[int, Field(ge=1, le=1000)] = Field(default_factory=lambda: os.cpu_count() or 1)
     rate_limits: bool = True
+    audit_days: Annotated[int, Field(ge=1, le=3650)] = 90
     extensions: Annotated[Names, AfterValidator(_check_extensions)] = ()
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -146,9 +147,6 @@ class Settings(BaseSettings):
     def _check_together(self) -> Settings:
         if self.bcrypt_rounds < 10 and not self.testing:
             raise ValueError("BCRYPT_ROUNDS is from 10 to 16; 4 to 9 only together with TESTING=1")
-        if self.require_verified_email:
-            # Ignoring it would let in whom the operator wants kept out.
-            raise ValueError("REQUIRE_VERIFIED_EMAIL=1 needs mail, which this version of Duet does not send yet")
         if not self.secret_key.get_secret_value() and not self.is_sqlite:
             raise ValueError("SECRET_KEY is required with MongoDB: every container needs the same one")
         for name, secret in self._secrets():
@@ -176,6 +174,11 @@ class Settings(BaseSettings):
     def keeps_files(self) -> bool:
         """Whether the database lies in DATA_DIR, and not where DATABASE_URL says."""
         return not self.database_url.get_secret_value()
+
+    @property
+    def outbox(self) -> Path:
+        """Where mails are written to, if there is no SMTP_URL."""
+        return self.data_dir / "outbox"
 
     @property
     def is_https(self) -> bool:

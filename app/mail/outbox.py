@@ -1,0 +1,60 @@
+"""Where no mail server is configured: a folder that mails are written to, to be read there."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from email.policy import SMTPUTF8
+from pathlib import Path
+
+import anyio.to_thread
+import structlog
+
+from app.auth.models import Letter
+from app.mail.errors import NotSent
+
+log = structlog.get_logger(__name__)
+
+
+class Outbox:
+    """Writes mails to `folder`, readable for the owner alone: whoever reads a link may use it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def send(self, message: EmailMessage, letter: Letter) -> None:
+        """Writes the mail to a file of its own, in a thread. Raises `NotSent` where that fails."""
+        path = self._folder / file_name(letter)
+        data = message.as_bytes(policy=SMTPUTF8)
+        try:
+            await anyio.to_thread.run_sync(_write, path, data)
+        except OSError as error:
+            reason = f"can't write to {self._folder}: {error.strerror}; give it to the user that runs Duet"
+            raise NotSent(reason, needs_operator=True) from error
+        log.info("mail_written", kind=letter.kind, path=str(path))
+
+
+def file_name(letter: Letter) -> str:
+    """`20261124T201500Z-verify-email-<id>.eml`: in the order of time, and the same at every attempt."""
+    return f"{letter.created_at.astimezone(UTC):%Y%m%dT%H%M%SZ}-{letter.kind}-{letter.id}.eml"
+
+
+def is_writable(folder: Path) -> bool:
+    """Whether mails can be written to `folder`, which need not exist yet."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # Whoever reads the folder sees whole mails alone.
+    temporary = path.with_suffix(f".{datetime.now(UTC).timestamp():.6f}.tmp")
+    try:
+        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(data)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

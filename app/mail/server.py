@@ -1,0 +1,64 @@
+"""What `SMTP_URL` says: which server, how it is spoken to, and as whom."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+FORM = "smtp://user:password@host:587 or smtps://…, with special characters percent-encoded"
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpServer:
+    """A mail server.
+
+    Args:
+        host: its name, which its certificate has to bear.
+        port: its port.
+        tls: `none`; `starttls`: the connection becomes a TLS one, or is not used; `implicit`: it is one at once.
+        user: empty where nobody logs in.
+        password: the user's.
+    """
+
+    host: str
+    port: int
+    tls: str
+    user: str = ""
+    password: str = field(default="", repr=False)
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def parse_smtp_url(url: str) -> SmtpServer:
+    """The server of an `SMTP_URL`. Raises ValueError, which never quotes the URL.
+
+    `smtp://` means STARTTLS, and no mail without it: a client that makes do with what is offered can be talked out
+    of it by whoever sits in between (RFC 8314 section 3). Plain is only what does not leave the machine, or what
+    the operator asked for with `?starttls=no`; and neither if there is a password to be overheard.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("smtp", "smtps") or not parts.hostname or parts.path.strip("/") or parts.fragment:
+        raise ValueError(f"is not of the form {FORM}")
+    port = parts.port  # raises ValueError where it is no port
+    options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    wants_plain = options == {"starttls": "no"}
+    if options and not (wants_plain and parts.scheme == "smtp"):
+        raise ValueError("takes ?starttls=no after smtp://, and nothing else")
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    if any(not char.isprintable() for char in parts.hostname + user + password):
+        raise ValueError(f"is not of the form {FORM}")
+    if parts.scheme == "smtps":
+        return SmtpServer(parts.hostname, port or 465, "implicit", user, password)
+    if user and wants_plain:
+        raise ValueError("has a user and ?starttls=no: the password would travel in the clear; drop one of them")
+    tls = "starttls" if user or not (wants_plain or _is_loopback(parts.hostname)) else "none"
+    return SmtpServer(parts.hostname, port or 587, tls, user, password)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")

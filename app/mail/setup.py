@@ -1,0 +1,42 @@
+"""Puts mail together from what the settings say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from app.auth.ports import Clock, Letters
+from app.mail.message import Composer, host_name, sender_of
+from app.mail.outbox import Outbox
+from app.mail.runner import Carrier, MailRunner, Post
+from app.mail.server import parse_smtp_url
+from app.mail.smtp import SmtpCarrier
+
+
+def build_mail(
+    store: Letters, clock: Clock, post: Post, *, public_url: str, mail_from: str, smtp_url: str, outbox: Path
+) -> MailRunner:
+    """What sends mail beside the requests.
+
+    Args:
+        store: keeps the letters that wait.
+        clock: tells the time.
+        post: says what a letter holds.
+        public_url: the site's address.
+        mail_from: `MAIL_FROM`; empty: `Duet <duet@…>` at the site's host.
+        smtp_url: `SMTP_URL`; empty: mails are written to `outbox`.
+        outbox: a folder, made when it is needed.
+    """
+    carrier: Carrier
+    if smtp_url:
+        carrier = build_smtp(public_url=public_url, mail_from=mail_from, smtp_url=smtp_url)
+    else:
+        carrier = Outbox(outbox)
+    composer = Composer(public_url, sender_of(mail_from, public_url))
+    return MailRunner(store, clock, post=post, composer=composer, carrier=carrier)
+
+
+def build_smtp(*, public_url: str, mail_from: str, smtp_url: str) -> SmtpCarrier:
+    """What hands mails to the server of `smtp_url`."""
+    return SmtpCarrier(
+        parse_smtp_url(smtp_url), sender=sender_of(mail_from, public_url), greeting=host_name(public_url)
+    )

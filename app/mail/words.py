@@ -1,0 +1,64 @@
+"""What a mail says: the templates, and how they word instants and devices."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+from urllib.parse import urlsplit
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from app.auth.models import LetterKind
+from app.user_agents import device
+
+PRODUCT: Final = "Duet"
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A mail's subject, and its body twice."""
+
+    subject: str
+    text: str
+    html: str
+
+
+class Templates:
+    """The mails of the site at `public_url`."""
+
+    def __init__(self, public_url: str) -> None:
+        self._environment = Environment(
+            loader=PackageLoader("app.mail"),
+            autoescape=select_autoescape(["html"]),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=True,
+        )
+        self._environment.filters.update(moment=moment, device=device)
+        self._environment.globals.update(
+            product=PRODUCT, site=urlsplit(public_url).netloc, public_url=public_url.rstrip("/")
+        )
+
+    def render(self, kind: LetterKind, link: str, params: Mapping[str, str]) -> Words:
+        """The words of a mail of that kind. Raises a `jinja2.TemplateError` where a value is missing."""
+        values = {name: one_line(value) for name, value in params.items()}
+        values["link"] = link
+        text = self._environment.get_template(f"{kind}.txt")
+        subject = "".join(text.blocks["subject"](text.new_context(values)))
+        html = self._environment.get_template(f"{kind}.html").render(values, subject=one_line(subject))
+        return Words(one_line(subject), text.render(values), html)
+
+
+def one_line(value: str) -> str:
+    """`value` without line breaks and other control characters, and its blanks single."""
+    return re.sub(r"\s+", " ", "".join(char if char.isprintable() else " " for char in value)).strip()
+
+
+def moment(instant: str) -> str:
+    """'24 November 2026, 20:15 UTC' for an ISO instant."""
+    when = datetime.fromisoformat(instant).astimezone(UTC)
+    return f"{when.day} {when:%B %Y, %H:%M} UTC"
