@@ -89,12 +89,13 @@ def list_users() -> None:
     """Lists the accounts: address, id, roles, state."""
 
     async def every(auth: Auth) -> None:
-        after = ""
-        while page := await auth.accounts.page(after=after):
-            for one in page:
+        cursor: str | None = ""
+        while cursor is not None:
+            page = await auth.administration.search(cursor=cursor, limit=200)
+            cursor = page.cursor
+            for one in page.items:
                 state = "active" if one.is_active else "disabled"
                 click.echo(f"{one.email}\t{one.id}\t{','.join(one.roles) or '-'}\t{state}")
-            after = page[-1].email_key
 
     _with_auth(every)
 
@@ -103,7 +104,7 @@ def list_users() -> None:
 @click.argument("email")
 def disable_user(email: str) -> None:
     """Disables an account and ends its sessions."""
-    _with_user(email, lambda auth, user_id: auth.accounts.set_active(user_id, False, TERMINAL))
+    _with_user(email, lambda auth, user_id: auth.administration.set_active(user_id, False, TERMINAL))
     click.echo(f"disabled {email}")
 
 
@@ -111,7 +112,7 @@ def disable_user(email: str) -> None:
 @click.argument("email")
 def enable_user(email: str) -> None:
     """Enables an account again."""
-    _with_user(email, lambda auth, user_id: auth.accounts.set_active(user_id, True, TERMINAL))
+    _with_user(email, lambda auth, user_id: auth.administration.set_active(user_id, True, TERMINAL))
     click.echo(f"enabled {email}")
 
 
@@ -121,7 +122,7 @@ def enable_user(email: str) -> None:
 def set_password(email: str, password_stdin: bool) -> None:
     """Replaces an account's password and ends its sessions."""
     password = _ask_password(password_stdin)
-    _with_user(email, lambda auth, user_id: auth.accounts.set_password(user_id, password, TERMINAL))
+    _with_user(email, lambda auth, user_id: auth.credentials.set_password(user_id, password, TERMINAL))
     click.echo(f"new password for {email}")
 
 
@@ -132,7 +133,7 @@ def delete_user(email: str, yes: bool) -> None:
     """Deletes an account for good."""
     if not yes:
         click.confirm(f"Delete {email} and everything that belongs to it?", abort=True)
-    _with_user(email, lambda auth, user_id: auth.accounts.delete(user_id, TERMINAL))
+    _with_user(email, lambda auth, user_id: auth.administration.delete(user_id, TERMINAL))
     click.echo(f"deleted {email}")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -187,7 +188,7 @@ async def _start(store: Store, auth: Auth, stack: AsyncExitStack) -> None:
     tasks = await stack.enter_async_context(anyio.create_task_group())
     stack.callback(tasks.cancel_scope.cancel)
     tasks.start_soon(auth.revocations.run)
-    tasks.start_soon(run_upkeep, store, auth.clock)
+    tasks.start_soon(partial(run_upkeep, store, auth.clock, audit_lifetime=auth.config.audit_lifetime))
 
 
 def _auth_config(settings: Settings) -> AuthConfig:
@@ -201,6 +202,9 @@ def _auth_config(settings: Settings) -> AuthConfig:
         hash_threads=settings.hash_threads,
         password_min_length=settings.password_min_length,
         registration=settings.registration,
+        require_verified_email=settings.require_verified_email,
+        rate_limits=settings.rate_limits,
+        audit_lifetime=timedelta(days=settings.audit_days),
     )
 
 

@@ -129,15 +129,15 @@ def login_as(
 
 
 async def _log_in(duet: Duet, email: str, *, roles: Sequence[str], name: str, password: str) -> TokenPair:
-    accounts, client = duet.auth.accounts, Client(WEB_CLIENT, user_agent="test kit")
+    auth, client = duet.auth, Client(WEB_CLIENT, user_agent="test kit")
     try:
-        user = await accounts.find(email)
+        user = await auth.accounts.find(email)
     except NotFound:
-        user = await accounts.create(email, password, name=name, roles=roles, client=client)
+        user = await auth.accounts.create(email, password, name=name, roles=roles, client=client)
     if not set(roles) <= set(user.roles):
-        user = await accounts.set_roles(user.id, [*user.roles, *roles], client)
+        user = await auth.administration.set_roles(user.id, [*user.roles, *roles], client)
     try:
-        return await duet.auth.sessions.log_in(email, password, client)
+        return await auth.sessions.log_in(email, password, client)
     except InvalidCredentials:
         raise InvalidCredentials(f"{email} was not made by login_as: give its password, if it is active") from None
 

@@ -170,12 +170,12 @@ _FATES: Final[dict[str, Callable[[Login], Awaitable[object]]]] = {
     "a member whose session and token ended": Login.end,
     "a member whose session was ended": Login.end,
     "a member who logged out": lambda it: it.duet.auth.sessions.log_out(it.pair.principal, it.client),
-    "a member whose password was changed": lambda it: it.duet.auth.accounts.set_password(
+    "a member whose password was changed": lambda it: it.duet.auth.credentials.set_password(
         it.user.id, "another long phrase", it.client
     ),
-    "a disabled member": lambda it: it.duet.auth.accounts.set_active(it.user.id, False, it.client),
-    "a deleted member": lambda it: it.duet.auth.accounts.delete(it.user.id, it.client),
-    "an admin who is one no more": lambda it: it.duet.auth.accounts.set_roles(it.user.id, [], it.client),
+    "a disabled member": lambda it: it.duet.auth.administration.set_active(it.user.id, False, it.client),
+    "a deleted member": lambda it: it.duet.auth.administration.delete(it.user.id, it.client),
+    "an admin who is one no more": lambda it: it.duet.auth.administration.set_roles(it.user.id, [], it.client),
 }
 
 #: What a caller shows, if not the access token of the login.

@@ -1,46 +1,43 @@
-"""Accounts: made, named, given passwords and roles, disabled and deleted."""
+"""Accounts: made, looked up, named, and proven to be one's own by the password."""
 
 from __future__ import annotations
 
 import dataclasses
+import re
 import unicodedata
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from email_validator import validate_email
 
 from app.auth.audit import Audit
 from app.auth.config import AuthConfig
-from app.auth.errors import (
-    AccountDeleted,
-    AccountDisabled,
-    InvalidCredentials,
-    NotFound,
-    PasswordChanged,
-    RegistrationClosed,
-    WrongPassword,
-)
+from app.auth.devices import Devices
+from app.auth.errors import InvalidCredentials, NotFound, TooBusy, WrongPassword
 from app.auth.models import Client, Principal, User
 from app.auth.passwords import Passwords
 from app.auth.ports import Clock, Store
-from app.auth.refusals import EmailInvalid, NameInvalid
-from app.auth.revocations import Revocations
+from app.auth.refusals import EmailInvalid, NameInvalid, RolesInvalid
+from app.auth.throttle import Guess, Throttle
 
 MAX_NAME_LENGTH: Final = 100
 #: In characters, as typed: more than any address has (RFC 5321 section 4.5.3.1).
 MAX_EMAIL_LENGTH: Final = 320
+MAX_ROLES: Final = 20
+_ROLE: Final = re.compile(r"[a-z][a-z0-9_-]{0,31}", re.ASCII)
 
 
 class Accounts:
-    """Everything about users but their logins. Every method may raise `StoreUnavailable`.
+    """Looks accounts up, makes them, and checks passwords. Every method may raise `StoreUnavailable`.
 
     Args:
         config: what the deployment allows.
         store: keeps the users.
         clock: tells the time.
         passwords: hashes and verifies.
-        revocations: is told whose sessions ended and whose rights changed.
+        throttle: limits guesses.
+        devices: knows the browsers of an account.
         audit: is told of everything.
     """
 
@@ -51,14 +48,16 @@ class Accounts:
         store: Store,
         clock: Clock,
         passwords: Passwords,
-        revocations: Revocations,
+        throttle: Throttle,
+        devices: Devices,
         audit: Audit,
     ) -> None:
         self._config = config
         self._store = store
         self._clock = clock
         self._passwords = passwords
-        self._revocations = revocations
+        self._throttle = throttle
+        self._devices = devices
         self._audit = audit
 
     # looking up
@@ -73,53 +72,59 @@ class Accounts:
     async def find(self, email: str) -> User:
         """The user with that address, in any spelling. Raises `NotFound`."""
         try:
-            _, email_key = parse_email(email)
+            user = await self._store.user_by_email(parse_email(email)[1])
         except EmailInvalid:
-            raise NotFound() from None
-        user = await self._store.user_by_email(email_key)
+            user = None
         if user is None:
             raise NotFound()
         return user
 
-    async def page(self, *, after: str = "", limit: int = 100) -> list[User]:
-        """Users in the order of their addresses, from the one after `after` on."""
-        return await self._store.list_users(after=after, limit=limit)
-
-    # making
-
-    @property
-    def is_registration_open(self) -> bool:
-        """Whether people may make their own accounts."""
-        return self._config.registration == "open"
-
-    async def register(self, email: str, password: str, name: str, client: Client) -> User:
-        """A new account that its owner makes. Raises `RegistrationClosed`, or what `create` raises."""
-        if not self.is_registration_open:
-            raise RegistrationClosed()
-        return await self.create(email, password, name=name, client=client)
+    # making and naming
 
     async def create(
-        self, email: str, password: str, *, client: Client, name: str = "", roles: Sequence[str] = ()
+        self,
+        email: str,
+        password: str,
+        *,
+        client: Client,
+        name: str = "",
+        roles: Sequence[str] = (),
+        is_email_verified: bool = False,
     ) -> User:
-        """A new account.
+        """A new account, for whoever runs the site.
 
         Raises:
-            EmailInvalid, NameInvalid, PasswordUnacceptable: what was given is not acceptable.
+            EmailInvalid, NameInvalid, RolesInvalid, PasswordUnacceptable: what was given is not acceptable.
             EmailTaken: another account has this address, in some spelling.
             TooBusy: too many hashes are waiting.
         """
+        user = await self.draft(email, password, name=name, roles=roles, is_email_verified=is_email_verified)
+        await self._store.add_user(user)
+        await self._audit.record("registered", client=client, user_id=user.id)
+        return user
+
+    async def draft(
+        self, email: str, password: str, *, name: str, roles: Sequence[str] = (), is_email_verified: bool = False
+    ) -> User:
+        """An account that is not stored yet. Raises what `create` raises, but for `EmailTaken`."""
         address, email_key = parse_email(email)
-        user = User(
+        name = parse_name(name)
+        return User(
             id=uuid.uuid4().hex,
             email=address,
             email_key=email_key,
-            name=parse_name(name),
-            password_hash=await self._passwords.hash(password),
-            roles=tuple(sorted(set(roles))),
+            name=name,
+            roles=parse_roles(roles),
+            password_hash=await self._passwords.hash(password, context=(address, name)),
+            is_email_verified=is_email_verified,
             created_at=self._clock.now(),
         )
-        await self._store.add_user(user)
-        await self._audit.record("registered", client=client, user_id=user.id)
+
+    async def rename(self, user_id: str, name: str) -> User:
+        """Sets the display name. Raises `NameInvalid` or `NotFound`."""
+        user = await self._store.set_name(user_id, parse_name(name))
+        if user is None:
+            raise NotFound()
         return user
 
     # proving who one is
@@ -127,32 +132,62 @@ class Accounts:
     async def authenticate(self, email: str, password: str, client: Client) -> User:
         """The active user with that address and password.
 
-        An unknown address, a wrong password and a disabled account take the same steps and the same time: one
-        look-up, one hash, one line in the audit log.
+        An unknown address, a wrong password, a disabled account and one whose address is not verified where it
+        must be take the same steps and the same time: one look-up, one count, one hash, one line in the audit log.
 
         Raises:
             InvalidCredentials: for every reason alike.
+            TooManyRequests: of an address with an account and of one without alike.
             TooBusy: too many hashes are waiting.
         """
         try:
-            user = await self._store.user_by_email(parse_email(email)[1])
+            email_key = parse_email(email)[1]
+            user = await self._store.user_by_email(email_key)
         except EmailInvalid:
-            user = None
-        matches, better = await self._passwords.verify(password, user.password_hash if user else None)
-        if user is None or not matches or not user.is_active:
-            reason = "unknown_address" if user is None else "disabled" if matches else "wrong_password"
+            email_key, user = email[:MAX_EMAIL_LENGTH], None
+        own = await self._devices.known_browser(user.id if user else "", client)
+        guess = await self._throttle.guess(email_key, ip=client.ip, own=own)
+        matches, better = await self._verify(guess, password, user.password_hash if user else None)
+        reason = _why_not(user, matches, needs_verified=self._config.require_verified_email)
+        if user is None or reason:
             await self._audit.record("login_failed", client=client, user_id=user.id if user else "", detail=reason)
-            raise InvalidCredentials()
+            raise self.invalid_credentials()
+        await guess.was_right()
         return user if better is None else await self._upgrade(user, password, better)
 
-    async def confirm_password(self, user_id: str, password: str, client: Client) -> User:
-        """The user, if that is the password. Raises `WrongPassword`, `NotFound` or `TooBusy`."""
-        user = await self.get(user_id)
-        matches, _ = await self._passwords.verify(password, user.password_hash)
+    def invalid_credentials(self) -> InvalidCredentials:
+        """The one refusal, for every reason alike; one more is named where addresses have to be verified."""
+        if not self._config.require_verified_email:
+            return InvalidCredentials()
+        return InvalidCredentials(
+            "The e-mail address or the password is wrong, or the address was not confirmed yet."
+        )
+
+    async def confirm_password(self, principal: Principal, password: str, client: Client) -> User:
+        """The caller's account, if that is the password.
+
+        Raises:
+            WrongPassword, TooManyRequests, TooBusy: it is not, or can't be tried now.
+            NotFound: the account is gone.
+        """
+        user = await self.get(principal.user_id)
+        own = f"session {principal.session_id}"
+        guess = await self._throttle.guess(user.email_key, ip=client.ip, own=own)
+        matches, _ = await self._verify(guess, password, user.password_hash)
         if not matches:
-            await self._audit.record("wrong_password", client=client, user_id=user_id)
+            await self._audit.record(
+                "wrong_password", client=client, user_id=user.id, session_id=principal.session_id
+            )
             raise WrongPassword()
+        await guess.was_right()
         return user
+
+    async def _verify(self, guess: Guess, password: str, password_hash: str | None) -> tuple[bool, str | None]:
+        try:
+            return await self._passwords.verify(password, password_hash)
+        except TooBusy:
+            await guess.does_not_count()
+            raise
 
     async def _upgrade(self, user: User, password: str, better_hash: str) -> User:
         """Replaces an outdated hash of the password that was just proven."""
@@ -166,93 +201,16 @@ class Accounts:
         matches, _ = await self._passwords.verify(password, current.password_hash)
         return current if matches else user
 
-    # changing
 
-    async def rename(self, user_id: str, name: str) -> User:
-        """Sets the display name. Raises `NameInvalid` or `NotFound`."""
-        user = await self._store.set_name(user_id, parse_name(name))
-        if user is None:
-            raise NotFound()
-        return user
-
-    async def change_password(self, principal: Principal, current: str, new: str, client: Client) -> None:
-        """Replaces the caller's password and ends their other sessions.
-
-        Raises:
-            WrongPassword: `current` is not the password.
-            PasswordUnacceptable: `new` does not meet the rules.
-            TooBusy: too many hashes are waiting.
-        """
-        self._passwords.check(new, field="new_password")
-        user = await self.confirm_password(principal.user_id, current, client)
-        if not await self._replace_password(user, new, keep=principal.session_id, client=client):
-            raise WrongPassword()
-
-    async def set_password(self, user_id: str, new: str, client: Client) -> None:
-        """Replaces a user's password, for whoever runs the site, and ends all of the user's sessions.
-
-        Raises:
-            NotFound: there is no such user.
-            PasswordUnacceptable: `new` does not meet the rules.
-        """
-        # Again where the user changed it, or a login upgraded its hash, in between: this one has the last word.
-        while not await self._replace_password(await self.get(user_id), new, keep=None, client=client):
-            pass
-
-    async def _replace_password(self, user: User, new: str, *, keep: str | None, client: Client) -> bool:
-        """Whether the password was still the one of `user`, and so was replaced."""
-        new_hash = await self._passwords.hash(new)
-        # The hash first, then the sessions: a login with the old password that slips in between is ended too.
-        if not await self._store.set_password_hash(user.id, new_hash, expected=user.password_hash):
-            return False
-        await self._end_sessions(user.id, PasswordChanged.code, keep=keep)
-        await self._audit.record(PasswordChanged.code, client=client, user_id=user.id)
-        return True
-
-    async def set_active(self, user_id: str, is_active: bool, client: Client) -> User:
-        """Enables an account, or disables it, which ends its sessions. Raises `NotFound`."""
-        user = await self._set_rights(user_id, is_active=is_active)
-        if not is_active:
-            await self._end_sessions(user_id, AccountDisabled.code)
-        await self._audit.record(
-            "account_enabled" if is_active else AccountDisabled.code, client=client, user_id=user_id
-        )
-        return user
-
-    async def set_roles(self, user_id: str, roles: Sequence[str], client: Client) -> User:
-        """Replaces a user's roles; older access tokens no longer count. Raises `NotFound`."""
-        user = await self._set_rights(user_id, roles=tuple(sorted(set(roles))))
-        await self._audit.record("roles_changed", client=client, user_id=user_id, detail=",".join(user.roles))
-        return user
-
-    async def _set_rights(
-        self, user_id: str, *, roles: Sequence[str] | None = None, is_active: bool | None = None
-    ) -> User:
-        now = self._clock.now()
-        user = await self._store.set_rights(user_id, at=now, roles=roles, is_active=is_active)
-        if user is None:
-            raise NotFound()
-        self._revocations.add_rights(user_id, user.rights_version, at=now)
-        return user
-
-    async def delete_own(self, principal: Principal, password: str, client: Client) -> None:
-        """Deletes the caller's account for good. Raises `WrongPassword` or `TooBusy`."""
-        await self.confirm_password(principal.user_id, password, client)
-        await self.delete(principal.user_id, client)
-
-    async def delete(self, user_id: str, client: Client) -> None:
-        """Deletes an account for good and ends its sessions. Raises `NotFound`."""
-        await self._end_sessions(user_id, AccountDeleted.code)
-        if not await self._store.delete_user(user_id, at=self._clock.now()):
-            raise NotFound()
-        # Whoever logged in between the two is on the list of the store's; the next poll would be late.
-        await self._revocations.poll()
-        await self._audit.record(AccountDeleted.code, client=client, user_id=user_id)
-
-    async def _end_sessions(self, user_id: str, reason: str, *, keep: str | None = None) -> None:
-        now = self._clock.now()
-        ended = await self._store.revoke_user_sessions(user_id, at=now, reason=reason, keep=keep)
-        self._revocations.add_sessions(ended, at=now, reason=reason)
+def _why_not(user: User | None, matches: bool, *, needs_verified: bool) -> str:
+    """Why somebody may not log in, for the audit log alone; empty if they may."""
+    if user is None:
+        return "unknown_address"
+    if not matches:
+        return "wrong_password"
+    if not user.is_active:
+        return "disabled"
+    return "not_verified" if needs_verified and not user.is_email_verified else ""
 
 
 def parse_email(text: str) -> tuple[str, str]:
@@ -284,6 +242,14 @@ def parse_name(text: str) -> str:
     ):
         raise NameInvalid()
     return name
+
+
+def parse_roles(names: Iterable[str]) -> tuple[str, ...]:
+    """Roles, each once and in their order. Raises `RolesInvalid`. Any name will do: a team invents its own."""
+    roles = tuple(sorted({name.strip() for name in names}))
+    if len(roles) > MAX_ROLES or not all(map(_ROLE.fullmatch, roles)):
+        raise RolesInvalid()
+    return roles
 
 
 #: Control characters, surrogates, unassigned code points, line and paragraph separators.

@@ -1,20 +1,21 @@
-"""What happened, to whom, from where: one log line and one row in the store for each event."""
+"""What happened, to whom, by whom, from where: one log line and one row in the store for each event."""
 
 from __future__ import annotations
 
 import secrets
+from itertools import count
 
 import structlog
 
 from app.auth.errors import StoreUnavailable
-from app.auth.models import AuditEvent, Client
+from app.auth.models import AuditEvent, Client, Page
 from app.auth.ports import Clock, Store
 
 log = structlog.get_logger(__name__)
 
 
 class Audit:
-    """Writes the audit log.
+    """Writes and reads the audit log.
 
     Args:
         store: keeps the rows.
@@ -24,9 +25,17 @@ class Audit:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
+        self._numbers = count()
 
     async def record(
-        self, event: str, *, client: Client, user_id: str = "", session_id: str = "", detail: str = ""
+        self,
+        event: str,
+        *,
+        client: Client,
+        user_id: str = "",
+        session_id: str = "",
+        actor_id: str = "",
+        detail: str = "",
     ) -> None:
         """Writes one event. Never fails: what it tells of has happened already, and the log line is out first.
 
@@ -35,10 +44,12 @@ class Audit:
             client: where it came from.
             user_id: whom it concerns; empty where that is nobody known.
             session_id: which login it concerns.
+            actor_id: who did it, where that is somebody else.
             detail: a reason code. Never anything that was typed in: people type passwords into the wrong field.
         """
         row = AuditEvent(
-            id=secrets.token_urlsafe(12),
+            # Counts up within the process, so that the events of one millisecond stay in their order.
+            id=f"{next(self._numbers):010x}{secrets.token_hex(6)}",
             at=self._clock.now(),
             event=event,
             user_id=user_id,
@@ -46,9 +57,25 @@ class Audit:
             ip=client.ip,
             user_agent=client.user_agent,
             detail=detail,
+            actor_id=actor_id,
         )
-        log.info("audit", kind=event, user=user_id, session=session_id, ip=client.ip, reason=detail)
+        log.info(
+            "audit", kind=event, user=user_id, session=session_id, actor=actor_id, ip=client.ip, reason=detail
+        )
         try:
             await self._store.add_audit_event(row)
         except StoreUnavailable:
             log.warning("audit_row_lost", kind=event, user=user_id, session=session_id)
+
+    async def events(
+        self, *, user_id: str = "", event: str = "", cursor: str = "", limit: int = 100
+    ) -> Page[AuditEvent]:
+        """A page of the log, the newest first. Raises `CursorInvalid` or `StoreUnavailable`.
+
+        Args:
+            user_id: only what concerns this user.
+            event: only what is called so.
+            cursor: the one of the page before.
+            limit: how many, at most.
+        """
+        return await self._store.audit_events(user_id=user_id, event=event, cursor=cursor, limit=limit)

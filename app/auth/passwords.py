@@ -6,7 +6,7 @@ import asyncio
 import os
 import time
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Final, TypeVar
@@ -65,9 +65,9 @@ class Passwords:
                 field=field,
             )
 
-    async def hash(self, password: str) -> str:
+    async def hash(self, password: str, *, context: Sequence[str] = (), field: str = "password") -> str:
         """The hash to store. Raises `PasswordUnacceptable` or `TooBusy`."""
-        self.check(password)
+        self.check(password, field=field)
         return await self._run(partial(self._context.hash, _normal_form(password)))
 
     async def verify(self, password: str, password_hash: str | None) -> tuple[bool, str | None]:

@@ -6,16 +6,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.auth.accounts import Accounts
+from app.auth.addresses import Addresses
+from app.auth.administration import Administration
 from app.auth.audit import Audit
 from app.auth.clock import SystemClock
 from app.auth.config import AuthConfig
+from app.auth.credentials import Credentials
+from app.auth.devices import Devices
+from app.auth.extra_claims import ExtraClaims
+from app.auth.invitations import Invitations
 from app.auth.keys import KeyRing, Purpose
+from app.auth.letters import Letters
+from app.auth.links import Links
+from app.auth.own_account import OwnAccount
 from app.auth.passwords import Passwords
+from app.auth.personal_tokens import PersonalTokens
 from app.auth.ports import Clock, Store
 from app.auth.refresh_tokens import RefreshTokens
+from app.auth.registration import Registration
 from app.auth.renewals import Renewals
 from app.auth.revocations import Revocations
 from app.auth.sessions import Sessions
+from app.auth.signals import Signals
+from app.auth.throttle import Throttle
 from app.auth.tokens import AccessTokens
 
 
@@ -29,9 +42,19 @@ class Auth:
     passwords: Passwords
     revocations: Revocations
     accounts: Accounts
+    registration: Registration
+    invitations: Invitations
+    addresses: Addresses
+    credentials: Credentials
+    own_account: OwnAccount
+    administration: Administration
     sessions: Sessions
     renewals: Renewals
+    personal_tokens: PersonalTokens
+    letters: Letters
     audit: Audit
+    signals: Signals
+    extra_claims: ExtraClaims
 
 
 def build_auth(config: AuthConfig, *, secrets: Sequence[str], store: Store, clock: Clock | None = None) -> Auth:
@@ -46,12 +69,26 @@ def build_auth(config: AuthConfig, *, secrets: Sequence[str], store: Store, cloc
     clock = clock or SystemClock()
     keys = KeyRing(secrets)
     audit = Audit(store, clock)
+    signals, extra_claims = Signals(), ExtraClaims()
     revocations = Revocations(store, clock, lifetime=config.access_lifetime)
     passwords = Passwords(
         rounds=config.bcrypt_rounds, threads=config.hash_threads, min_length=config.password_min_length
     )
+    throttle = Throttle(store, clock, is_on=config.rate_limits)
+    devices = Devices(store, clock)
+    links = Links(store, clock, keys.keys(Purpose.LINK), base_url=config.issuer)
+    letters = Letters(store, clock, links)
     accounts = Accounts(
-        config, store=store, clock=clock, passwords=passwords, revocations=revocations, audit=audit
+        config, store=store, clock=clock, passwords=passwords, throttle=throttle, devices=devices, audit=audit
+    )
+    administration = Administration(
+        store=store,
+        clock=clock,
+        accounts=accounts,
+        letters=letters,
+        revocations=revocations,
+        signals=signals,
+        audit=audit,
     )
     sessions = Sessions(
         config,
@@ -63,6 +100,11 @@ def build_auth(config: AuthConfig, *, secrets: Sequence[str], store: Store, cloc
         refresh_tokens=RefreshTokens(keys.keys(Purpose.REFRESH_TOKEN)),
         revocations=revocations,
         accounts=accounts,
+        devices=devices,
+        letters=letters,
+        throttle=throttle,
+        signals=signals,
+        extra_claims=extra_claims,
         audit=audit,
     )
     return Auth(
@@ -72,7 +114,39 @@ def build_auth(config: AuthConfig, *, secrets: Sequence[str], store: Store, cloc
         passwords=passwords,
         revocations=revocations,
         accounts=accounts,
+        registration=Registration(
+            config,
+            store=store,
+            clock=clock,
+            accounts=accounts,
+            links=links,
+            letters=letters,
+            throttle=throttle,
+            signals=signals,
+            audit=audit,
+        ),
+        invitations=Invitations(config, store=store, clock=clock, links=links, letters=letters, audit=audit),
+        addresses=Addresses(
+            store=store, accounts=accounts, links=links, letters=letters, throttle=throttle, audit=audit
+        ),
+        credentials=Credentials(
+            store=store,
+            clock=clock,
+            accounts=accounts,
+            passwords=passwords,
+            links=links,
+            letters=letters,
+            throttle=throttle,
+            revocations=revocations,
+            audit=audit,
+        ),
+        own_account=OwnAccount(store=store, clock=clock, accounts=accounts, administration=administration),
+        administration=administration,
         sessions=sessions,
         renewals=Renewals(sessions, revocations, clock),
+        personal_tokens=PersonalTokens(store=store, clock=clock, audit=audit, extra_claims=extra_claims),
+        letters=letters,
         audit=audit,
+        signals=signals,
+        extra_claims=extra_claims,
     )

@@ -1,35 +1,38 @@
-"""Logins: begun by a password, kept alive by refreshes and renewals, ended by whoever may end them."""
+"""Logins: begun by a password, kept alive by refreshes and renewals."""
 
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from datetime import datetime
 
 from app.auth.accounts import Accounts
 from app.auth.audit import Audit
 from app.auth.config import AuthConfig
+from app.auth.devices import Devices
 from app.auth.errors import (
     AccountDisabled,
-    AuthError,
-    InvalidCredentials,
     InvalidGrant,
-    NotFound,
     RefreshReused,
     SessionEnded,
     SessionExpired,
     SessionRevoked,
     TokenInvalid,
-    TokenNotCurrent,
     session_ended,
 )
-from app.auth.models import API_CLIENT, WEB_CLIENT, Client, Principal, Session, TokenPair, User
+from app.auth.extra_claims import ExtraClaims
+from app.auth.letters import Letters
+from app.auth.models import API_CLIENT, WEB_CLIENT, Client, LetterKind, Principal, Session, TokenPair, User
 from app.auth.ports import Clock, Store
-from app.auth.refresh_tokens import RefreshTokens
+from app.auth.refresh_tokens import RefreshToken, RefreshTokens
 from app.auth.revocations import Revocations
+from app.auth.session_endings import SessionEndings
+from app.auth.signals import Signal, SignalKind, Signals
+from app.auth.throttle import Throttle
 from app.auth.tokens import AccessTokens
 
 
-class Sessions:
+class Sessions(SessionEndings):
     """Begins, continues and ends logins. Every method may raise `StoreUnavailable`.
 
     Args:
@@ -40,6 +43,11 @@ class Sessions:
         refresh_tokens: derives and checks refresh tokens.
         revocations: what ended, in memory.
         accounts: checks passwords.
+        devices: knows the browsers of an account.
+        letters: has mails sent.
+        throttle: limits guesses at refresh tokens.
+        signals: tells the team's code.
+        extra_claims: what the team's code adds to access tokens.
         audit: is told of everything.
     """
 
@@ -53,16 +61,28 @@ class Sessions:
         refresh_tokens: RefreshTokens,
         revocations: Revocations,
         accounts: Accounts,
+        devices: Devices,
+        letters: Letters,
+        throttle: Throttle,
+        signals: Signals,
+        extra_claims: ExtraClaims,
         audit: Audit,
     ) -> None:
+        super().__init__(
+            store=store,
+            clock=clock,
+            tokens=tokens,
+            refresh_tokens=refresh_tokens,
+            revocations=revocations,
+            signals=signals,
+            audit=audit,
+        )
         self._config = config
-        self._store = store
-        self._clock = clock
-        self._tokens = tokens
-        self._refresh_tokens = refresh_tokens
-        self._revocations = revocations
         self._accounts = accounts
-        self._audit = audit
+        self._devices = devices
+        self._letters = letters
+        self._throttle = throttle
+        self._extra_claims = extra_claims
 
     def authenticate(self, access_token: str) -> Principal:
         """Whom `access_token` was issued to, if it still counts. Asks no store.
@@ -82,6 +102,7 @@ class Sessions:
 
         Raises:
             InvalidCredentials: deliberately the same for every reason.
+            TooManyRequests: there were too many wrong passwords, for the account or from this address.
             TooBusy: too many hashes are waiting.
         """
         user = await self._accounts.authenticate(email, password, client)
@@ -89,9 +110,25 @@ class Sessions:
         if not await self._store.add_session(session, password_hash=user.password_hash):
             # The password was changed, or the account disabled, while the old password was being verified.
             await self._audit.record("login_failed", client=client, user_id=user.id, detail="account_changed")
-            raise InvalidCredentials()
+            raise self._accounts.invalid_credentials()
         await self._audit.record("login", client=client, user_id=user.id, session_id=session.id)
-        return self._token_pair(user, session)
+        arrival = await self._devices.arrive(user.id, client)
+        if arrival.is_news:
+            await self._write_of_news(user, session)
+        await self._signals.send(
+            Signal(SignalKind.LOGGED_IN, user.id, session.created_at, client, user=user, session_id=session.id)
+        )
+        return replace(await self._token_pair(user, session), device=arrival.new_id)
+
+    async def _write_of_news(self, user: User, session: Session) -> None:
+        await self._letters.post(
+            LetterKind.NEW_DEVICE,
+            user.email,
+            user_id=user.id,
+            user_agent=session.user_agent,
+            ip=session.ip,
+            at=session.created_at.isoformat(timespec="seconds"),
+        )
 
     def _new_session(self, user: User, client: Client) -> Session:
         now = self._clock.now()
@@ -110,8 +147,9 @@ class Sessions:
             user_agent=client.user_agent,
         )
 
-    def _token_pair(self, user: User, session: Session, generation: int = 1) -> TokenPair:
-        access_token, principal = self._tokens.issue(user, session)
+    async def _token_pair(self, user: User, session: Session, generation: int = 1) -> TokenPair:
+        extra = await self._extra_claims.of(user)
+        access_token, principal = self._tokens.issue(user, session, extra)
         is_browser = session.client_id == WEB_CLIENT
         refresh_token = None if is_browser else self._refresh_tokens.derive(session, generation)
         return TokenPair(access_token, refresh_token, principal)
@@ -120,15 +158,15 @@ class Sessions:
         """Proves the password again within the session, for acts that want a fresh login.
 
         Raises:
-            WrongPassword: it is not the password.
+            WrongPassword, TooManyRequests, TooBusy: it is not the password, or can't be tried now.
             SessionEnded: the session ended meanwhile.
         """
-        user = await self._accounts.confirm_password(principal.user_id, password, client)
+        user = await self._accounts.confirm_password(principal, password, client)
         if not await self._store.set_auth_time(principal.session_id, now=self._clock.now()):
             raise SessionRevoked()
         session, user = await self._live_session(principal.session_id)
         await self._audit.record("reauthenticated", client=client, user_id=user.id, session_id=session.id)
-        return self._token_pair(user, session, session.generation)
+        return await self._token_pair(user, session, session.generation)
 
     # continuing
 
@@ -140,8 +178,15 @@ class Sessions:
 
         Raises:
             InvalidGrant: the token does not count, or no longer.
+            TooManyRequests: instead, where too many that did not count came from this address.
         """
-        token = self._refresh_tokens.decode(refresh_token)
+        try:
+            return await self._refresh(self._refresh_tokens.decode(refresh_token), client)
+        except InvalidGrant:
+            await self._throttle.token(client.ip)
+            raise
+
+    async def _refresh(self, token: RefreshToken, client: Client) -> TokenPair:
         while True:
             found = await self._store.session_with_user(token.session_id)
             # Genuine first: else anybody who knows a session's id could end it by a forged old token.
@@ -159,9 +204,9 @@ class Sessions:
                 if not self._is_in_grace(token.generation, session, now):
                     await self._end_for_reuse(session, client)
                     raise InvalidGrant()
-                return self._token_pair(user, session, session.generation)
+                return await self._token_pair(user, session, session.generation)
             if await self._rotate(session, now):
-                return self._token_pair(user, session, session.generation + 1)
+                return await self._token_pair(user, session, session.generation + 1)
             # Somebody was faster: with the same token, or with a log-out. The next look at the store tells.
 
     async def _rotate(self, session: Session, now: datetime) -> bool:
@@ -194,7 +239,7 @@ class Sessions:
         idle_expires_at = min(now + self._config.idle_lifetime, session.expires_at)
         if not await self._store.touch_session(session.id, now=now, idle_expires_at=idle_expires_at):
             session, user = await self._live_session(principal.session_id)  # raises: it ended in between
-        return self._token_pair(user, session)
+        return await self._token_pair(user, session)
 
     async def _live_session(self, session_id: str) -> tuple[Session, User]:
         found = await self._store.session_with_user(session_id)
@@ -209,67 +254,3 @@ class Sessions:
         if session.revoked_at is not None:
             return session_ended(session.revoked_reason)
         return SessionExpired() if user.is_active else AccountDisabled()
-
-    # ending
-
-    async def log_out(self, principal: Principal, client: Client) -> None:
-        """Ends the caller's own session."""
-        await self._revoke(principal.session_id, "logged_out")
-        await self._audit.record(
-            "logout", client=client, user_id=principal.user_id, session_id=principal.session_id
-        )
-
-    async def revoke_token(self, token: str, client: Client) -> None:
-        """Ends the session of a refresh or access token; any other text does nothing (RFC 7009 section 2.2)."""
-        session_id = await self._session_of(token)
-        if session_id is not None and await self._revoke(session_id, "logged_out"):
-            await self._audit.record("token_revoked", client=client, session_id=session_id)
-
-    async def _session_of(self, token: str) -> str | None:
-        try:
-            return self._tokens.verify(token).session_id
-        except TokenNotCurrent as error:
-            return error.principal.session_id
-        except AuthError:
-            pass
-        try:
-            refresh_token = self._refresh_tokens.decode(token)
-        except InvalidGrant:
-            return None
-        found = await self._store.session_with_user(refresh_token.session_id)
-        if found is None or not self._refresh_tokens.is_genuine(refresh_token, found[0]):
-            return None
-        return refresh_token.session_id
-
-    async def end(self, principal: Principal, session_id: str, client: Client) -> None:
-        """Ends one of the caller's sessions. Raises `NotFound` if it is not one of theirs, or has ended."""
-        found = await self._store.session_with_user(session_id)
-        if found is None or found[0].user_id != principal.user_id:
-            raise NotFound()
-        if not await self._revoke(session_id, SessionRevoked.code):
-            raise NotFound()
-        await self._audit.record(
-            SessionRevoked.code, client=client, user_id=principal.user_id, session_id=session_id
-        )
-
-    async def end_others(self, principal: Principal, client: Client) -> int:
-        """Ends all of the caller's sessions but this one; how many."""
-        now = self._clock.now()
-        ended = await self._store.revoke_user_sessions(
-            principal.user_id, at=now, reason=SessionRevoked.code, keep=principal.session_id
-        )
-        self._revocations.add_sessions(ended, at=now, reason=SessionRevoked.code)
-        await self._audit.record(
-            "other_sessions_revoked", client=client, user_id=principal.user_id, session_id=principal.session_id
-        )
-        return len(ended)
-
-    async def of(self, principal: Principal) -> list[Session]:
-        """The caller's live sessions, the latest used first."""
-        return await self._store.sessions_of(principal.user_id, now=self._clock.now())
-
-    async def _revoke(self, session_id: str, reason: str) -> bool:
-        now = self._clock.now()
-        did = await self._store.revoke_session(session_id, at=now, reason=reason)
-        self._revocations.add_sessions([session_id], at=now, reason=reason)
-        return did

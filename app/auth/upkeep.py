@@ -13,18 +13,19 @@ from app.auth.ports import Clock, Store
 
 #: Longer than any access token lives, so that a revocation is never forgotten before what it revoked has expired.
 KEEP_SESSIONS: Final = timedelta(days=7)
-KEEP_AUDIT: Final = timedelta(days=90)
 PAUSE_SECONDS: Final = 3600
 
 log = structlog.get_logger(__name__)
 
 
-async def run_upkeep(store: Store, clock: Clock) -> None:
+async def run_upkeep(store: Store, clock: Clock, *, audit_lifetime: timedelta) -> None:
     """Purges once an hour, until cancelled. Several processes may do so at the same time."""
     while True:
         now = clock.now()
         try:
-            gone = await store.purge(now=now, sessions_before=now - KEEP_SESSIONS, audit_before=now - KEEP_AUDIT)
+            gone = await store.purge(
+                now=now, sessions_before=now - KEEP_SESSIONS, audit_before=now - audit_lifetime
+            )
             log.debug("purged", rows=gone)
         except StoreUnavailable:
             pass  # an hour later is early enough

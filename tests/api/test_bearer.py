@@ -173,7 +173,7 @@ def test_a_cookie_alone_is_nobody_on_the_api(shared: Running, sign_in: SignIn) -
 def test_each_ending_has_its_reason(shared: Running, sign_in: SignIn) -> None:
     """Revoked, disabled, other roles, deleted: a 401 at once, with the code that says why (item 9)."""
     test = Client("test")
-    accounts = shared.auth.accounts
+    administration = shared.auth.administration
 
     def code(client: ApiClient) -> str:
         answer = client.get("/api/users/me")
@@ -184,9 +184,9 @@ def test_each_ending_has_its_reason(shared: Running, sign_in: SignIn) -> None:
     ids = [client.get("/api/users/me").json()["id"] for client in (disabled, promoted, deleted)]
     current = ended.get("/api/users/me/sessions").json()[0]["id"]
     assert ended.delete(f"/api/users/me/sessions/{current}").status_code == 204
-    shared.wait(accounts.set_active(ids[0], False, test))
-    shared.wait(accounts.set_roles(ids[1], ["admin"], test))
-    shared.wait(accounts.delete(ids[2], test))
+    shared.wait(administration.set_active(ids[0], False, test))
+    shared.wait(administration.set_roles(ids[1], ["admin"], test))
+    shared.wait(administration.delete(ids[2], test))
     assert [code(client) for client in (ended, disabled, promoted, deleted)] == [
         "session_revoked",
         "account_disabled",

@@ -29,7 +29,7 @@ def populated(duet: Running) -> Running:
     """Somebody, and somebody who is switched off."""
     duet.make_user()
     off = duet.make_user("off@example.com")
-    duet.wait(duet.auth.accounts.set_active(off.id, False, Client("test")))
+    duet.wait(duet.auth.administration.set_active(off.id, False, Client("test")))
     return duet
 
 

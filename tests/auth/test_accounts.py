@@ -154,7 +154,7 @@ async def test_a_hundred_registrations_give_one_account(each_house: House) -> No
     )
     assert sum(isinstance(one, User) for one in outcomes) == 1
     assert sum(isinstance(one, EmailTaken) for one in outcomes) == 99
-    assert len(await each_house.auth.accounts.page()) == 1
+    assert len((await each_house.auth.administration.search()).items) == 1
     for spelling in spellings:
         await each_house.auth.sessions.log_in(spelling, PASSWORD, API)
         assert (await each_house.auth.accounts.find(spelling)).email_key == "ada@example.com"
@@ -216,23 +216,23 @@ async def test_registration_is_as_the_operator_has_it(
     house: House, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """Open by default; closed, and for now by invitation too, nobody makes an account by themselves."""
-    await house.auth.accounts.register(EMAIL, PASSWORD, "", API)
+    await house.auth.registration.register(EMAIL, PASSWORD, "", API)
     for registration in ("closed", "invite"):
         url = f"sqlite:///{tmp_path_factory.mktemp('closed') / 'duet.db'}"
         async with house_on(url, registration=registration) as closed:
             with pytest.raises(RegistrationClosed):
-                await closed.auth.accounts.register(EMAIL, PASSWORD, "", API)
+                await closed.auth.registration.register(EMAIL, PASSWORD, "", API)
             await closed.make_user()
 
 
 async def test_a_refused_registration_leaves_nothing(house: House) -> None:
     """Neither a user nor a taken address."""
     with pytest.raises(PasswordUnacceptable):
-        await house.auth.accounts.register(EMAIL, "short", "", API)
+        await house.auth.registration.register(EMAIL, "short", "", API)
     with pytest.raises(EmailInvalid):
-        await house.auth.accounts.register("ada", PASSWORD, "", API)
-    assert await house.auth.accounts.page() == []
-    await house.auth.accounts.register(EMAIL, PASSWORD, "", API)
+        await house.auth.registration.register("ada", PASSWORD, "", API)
+    assert (await house.auth.administration.search()).items == []
+    await house.auth.registration.register(EMAIL, PASSWORD, "", API)
 
 
 async def test_a_password_change_needs_the_current_one_and_ends_the_others(house: House) -> None:
@@ -242,13 +242,13 @@ async def test_a_password_change_needs_the_current_one_and_ends_the_others(house
     others = [await house.auth.sessions.log_in(EMAIL, PASSWORD, client) for client in (API, WEB)]
     accounts, sessions = house.auth.accounts, house.auth.sessions
     with pytest.raises(WrongPassword):
-        await accounts.change_password(own.principal, OTHER_PASSWORD, OTHER_PASSWORD, API)
+        await house.auth.credentials.change_password(own.principal, OTHER_PASSWORD, OTHER_PASSWORD, API)
     with pytest.raises(PasswordUnacceptable) as short:
-        await accounts.change_password(own.principal, PASSWORD, "short", API)
+        await house.auth.credentials.change_password(own.principal, PASSWORD, "short", API)
     assert short.value.field == "new_password"
     for pair in (own, *others):
         sessions.authenticate(pair.access_token)
-    await accounts.change_password(own.principal, PASSWORD, OTHER_PASSWORD, API)
+    await house.auth.credentials.change_password(own.principal, PASSWORD, OTHER_PASSWORD, API)
     sessions.authenticate(own.access_token)
     for pair in others:
         with pytest.raises(PasswordChanged):
@@ -266,7 +266,7 @@ async def test_two_password_changes_at_once_leave_one_password(each_house: House
     new = ["first new password", "second new password"]
     outcomes = await asyncio.gather(
         *[
-            house.auth.accounts.change_password(pair.principal, PASSWORD, word, API)
+            house.auth.credentials.change_password(pair.principal, PASSWORD, word, API)
             for pair, word in zip(pairs, new, strict=True)
         ],
         return_exceptions=True,
@@ -293,7 +293,7 @@ async def test_an_upgrade_does_not_let_a_replaced_password_in(house: House) -> N
     """The password was changed while a login upgraded the old one's hash: that login fails."""
     user = await bring_old_hash(house)
     async with counting(house) as (auth, store):
-        store.after["user_by_email"] = lambda: house.auth.accounts.set_password(user.id, OTHER_PASSWORD, API)
+        store.after["user_by_email"] = lambda: house.auth.credentials.set_password(user.id, OTHER_PASSWORD, API)
         with pytest.raises(InvalidCredentials):
             await auth.sessions.log_in(EMAIL, PASSWORD, API)
     assert await house.store.sessions_of(user.id, now=house.clock.now()) == []
@@ -313,7 +313,7 @@ async def test_an_operator_s_password_has_the_last_word(house: House) -> None:
     user = await bring_old_hash(house)
     async with counting(house) as (auth, store):
         store.after["user_by_id"] = lambda: house.auth.sessions.log_in(EMAIL, PASSWORD, API)
-        await auth.accounts.set_password(user.id, OTHER_PASSWORD, API)
+        await auth.credentials.set_password(user.id, OTHER_PASSWORD, API)
     await house.auth.sessions.log_in(EMAIL, OTHER_PASSWORD, API)
     with pytest.raises(InvalidCredentials):
         await house.auth.sessions.log_in(EMAIL, PASSWORD, API)
@@ -323,12 +323,12 @@ async def test_a_disabled_account_is_out_at_once(house: House) -> None:
     """Its tokens, its sessions and its logins; enabled again, it needs a new login (V7.4.2)."""
     user = await house.make_user()
     pair = await house.auth.sessions.log_in(EMAIL, PASSWORD, API)
-    await house.auth.accounts.set_active(user.id, False, API)
+    await house.auth.administration.set_active(user.id, False, API)
     with pytest.raises(AccountDisabled):
         house.auth.sessions.authenticate(pair.access_token)
     with pytest.raises(InvalidCredentials):
         await house.auth.sessions.log_in(EMAIL, PASSWORD, API)
-    await house.auth.accounts.set_active(user.id, True, API)
+    await house.auth.administration.set_active(user.id, True, API)
     with pytest.raises(AccountDisabled):
         house.auth.sessions.authenticate(pair.access_token)
     await house.auth.sessions.log_in(EMAIL, PASSWORD, API)
@@ -340,7 +340,7 @@ async def test_roles_count_at_once(house: House) -> None:
     assert user.roles == ("admin", "editor")
     pair = await house.auth.sessions.log_in(EMAIL, PASSWORD, API)
     assert pair.principal.has_role("admin")
-    await house.auth.accounts.set_roles(user.id, ["editor"], API)
+    await house.auth.administration.set_roles(user.id, ["editor"], API)
     with pytest.raises(RightsChanged):
         house.auth.sessions.authenticate(pair.access_token)
     refreshed = await house.auth.sessions.refresh(pair.refresh_token or "", API)
@@ -353,16 +353,16 @@ async def test_a_deleted_account_leaves_nothing_that_works(each_house: House) ->
     user = await house.make_user()
     pairs = [await house.auth.sessions.log_in(EMAIL, PASSWORD, client) for client in (API, WEB)]
     with pytest.raises(WrongPassword):
-        await house.auth.accounts.delete_own(pairs[0].principal, OTHER_PASSWORD, API)
+        await house.auth.own_account.delete(pairs[0].principal, OTHER_PASSWORD, API)
     house.auth.sessions.authenticate(pairs[0].access_token)
-    await house.auth.accounts.delete_own(pairs[0].principal, PASSWORD, API)
+    await house.auth.own_account.delete(pairs[0].principal, PASSWORD, API)
     for pair in pairs:
         with pytest.raises(AccountDeleted):
             house.auth.sessions.authenticate(pair.access_token)
     with pytest.raises(InvalidCredentials):
         await house.auth.sessions.log_in(EMAIL, PASSWORD, API)
     accounts = house.auth.accounts
-    for lost in (accounts.get(user.id), accounts.find(EMAIL), accounts.delete(user.id, API)):
+    for lost in (accounts.get(user.id), accounts.find(EMAIL), house.auth.administration.delete(user.id, API)):
         with pytest.raises(NotFound):
             await lost
     again = await house.make_user()
@@ -375,7 +375,7 @@ async def test_failed_logins_take_the_same_steps(house: House, reason: str) -> N
     """One look-up, one hash, one row in the audit log, one error (V6.3.8); only the log knows the reason."""
     user = await house.make_user()
     if reason == "disabled":
-        await house.auth.accounts.set_active(user.id, False, API)
+        await house.auth.administration.set_active(user.id, False, API)
     email = {"unknown": "nobody@example.com", "no address": "nobody", "empty": ""}.get(reason, EMAIL)
     password = OTHER_PASSWORD if reason == "wrong" else PASSWORD
     async with counting(house) as (auth, store):

@@ -169,7 +169,9 @@ class RefreshLifeCycle(RuleBasedStateMachine):
             return
         old, self.word = self.word, 1 - self.word
         self.run(
-            self.house.auth.accounts.change_password(model.pairs[-1].principal, WORDS[old], WORDS[self.word], API)
+            self.house.auth.credentials.change_password(
+                model.pairs[-1].principal, WORDS[old], WORDS[self.word], API
+            )
         )
         for other in self.models:
             other.ended = other.ended or other is not model
@@ -177,7 +179,7 @@ class RefreshLifeCycle(RuleBasedStateMachine):
     @rule(active=st.sampled_from([True, True, False]))
     def set_active(self, active: bool) -> None:
         """Switches the account off, which ends all, or on, which brings nothing back."""
-        self.run(self.house.auth.accounts.set_active(self.user_id, active, API))
+        self.run(self.house.auth.administration.set_active(self.user_id, active, API))
         self.active, self.rights = active, self.rights + 1
         for model in self.models:
             model.ended = model.ended or not active

@@ -120,9 +120,9 @@ async def test_no_renewal_after_the_account_s_end(desk: Desk, ending: str) -> No
     stale = desk.stale()
     await desk.auth.renewals.renew(stale)
     if ending == "disabled":
-        await desk.auth.accounts.set_active(desk.user.id, False, WEB)
+        await desk.auth.administration.set_active(desk.user.id, False, WEB)
     else:
-        await desk.auth.accounts.set_password(desk.user.id, OTHER_PASSWORD, WEB)
+        await desk.auth.credentials.set_password(desk.user.id, OTHER_PASSWORD, WEB)
     with pytest.raises(AccountDisabled if ending == "disabled" else PasswordChanged):
         await desk.auth.renewals.renew(stale)
 
@@ -132,7 +132,7 @@ async def test_new_roles_arrive_with_the_next_request(desk: Desk) -> None:
     stale = desk.stale()
     assert not (await desk.auth.renewals.renew(stale)).principal.roles
     for roles in (["admin"], ["admin", "editor"], []):
-        await desk.auth.accounts.set_roles(desk.user.id, roles, WEB)
+        await desk.auth.administration.set_roles(desk.user.id, roles, WEB)
         renewed = await desk.auth.renewals.renew(stale)
         assert renewed.principal.roles == set(roles)
         desk.auth.sessions.authenticate(renewed.access_token)
@@ -142,7 +142,7 @@ async def test_a_token_of_older_rights_is_renewed_before_its_time(house: House) 
     """The gate hears `RightsChanged`, which a renewal mends."""
     user = await house.make_user()
     pair = await house.auth.sessions.log_in(user.email, PASSWORD, WEB)
-    await house.auth.accounts.set_roles(user.id, ["admin"], WEB)
+    await house.auth.administration.set_roles(user.id, ["admin"], WEB)
     with pytest.raises(RightsChanged) as changed:
         house.auth.sessions.authenticate(pair.access_token)
     renewed = await house.auth.renewals.renew(changed.value.principal)
@@ -152,7 +152,9 @@ async def test_a_token_of_older_rights_is_renewed_before_its_time(house: House) 
 async def test_roles_that_change_during_the_look_up_log_nobody_out(desk: Desk) -> None:
     """The store was read a moment too early: it is read again, once, and the new roles are there."""
     stale = desk.stale()
-    desk.store.after["session_with_user"] = lambda: desk.auth.accounts.set_roles(desk.user.id, ["admin"], WEB)
+    desk.store.after["session_with_user"] = lambda: desk.auth.administration.set_roles(
+        desk.user.id, ["admin"], WEB
+    )
     renewed = await asyncio.gather(*[desk.auth.renewals.renew(stale) for _ in range(3)])
     assert {pair.principal.roles for pair in renewed} == {frozenset({"admin"})}
     assert desk.store.calls.count("session_with_user") == 2
@@ -175,7 +177,7 @@ async def test_a_fresh_login_is_not_answered_with_a_stale_one(desk: Desk) -> Non
     kept = await desk.auth.renewals.renew(desk.stale())
     desk.clock.step(minutes=5)
     confirmed = await desk.auth.sessions.confirm_password(kept.principal, PASSWORD, WEB)
-    await desk.auth.accounts.set_roles(desk.user.id, ["admin"], WEB)
+    await desk.auth.administration.set_roles(desk.user.id, ["admin"], WEB)
     renewed = await desk.auth.renewals.renew(confirmed.principal)
     assert renewed.principal.auth_time == confirmed.principal.auth_time == desk.clock.now()
 

@@ -55,9 +55,9 @@ async def test_what_another_process_ended_is_seen_with_the_next_poll(database_ur
         for pair in pairs:
             there.auth.sessions.authenticate(pair.access_token)
         await here.auth.sessions.log_out(pairs[0].principal, API)
-        await here.auth.accounts.set_active(users[1].id, False, API)
-        await here.auth.accounts.delete(users[2].id, API)
-        await here.auth.accounts.set_roles(users[3].id, ["admin"], API)
+        await here.auth.administration.set_active(users[1].id, False, API)
+        await here.auth.administration.delete(users[2].id, API)
+        await here.auth.administration.set_roles(users[3].id, ["admin"], API)
         here.clock.step(seconds=1)
         await there.auth.revocations.poll()
         for house in (here, there):
@@ -96,7 +96,7 @@ async def test_new_rights_end_older_tokens_and_no_newer_ones(house: House) -> No
     """Within the same second too: a counter tells before from after, where `iat` could not."""
     user = await house.make_user()
     before = await house.auth.sessions.log_in(EMAIL, PASSWORD, API)
-    await house.auth.accounts.set_roles(user.id, ["editor"], API)
+    await house.auth.administration.set_roles(user.id, ["editor"], API)
     after = await house.auth.sessions.log_in(EMAIL, PASSWORD, API)
     await house.auth.revocations.poll()
     with pytest.raises(RightsChanged):
@@ -114,7 +114,7 @@ async def test_what_no_token_can_outlive_is_forgotten(house: House) -> None:
     user = await house.make_user()
     pair = await house.auth.sessions.log_in(EMAIL, PASSWORD, API)
     await house.auth.sessions.log_out(pair.principal, API)
-    await house.auth.accounts.set_roles(user.id, [], API)
+    await house.auth.administration.set_roles(user.id, [], API)
     revocations = house.auth.revocations
     house.clock.step(minutes=15)
     await revocations.poll()

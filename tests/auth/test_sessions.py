@@ -269,12 +269,12 @@ async def test_what_ended_a_session_is_told(house: House) -> None:
     """Log-out, somebody's click, a change of password, a disabled account: each has its own reason."""
     user = await house.make_user()
     pairs = [await log_in(house) for _ in range(5)]
-    sessions, accounts = house.auth.sessions, house.auth.accounts
+    sessions = house.auth.sessions
     await sessions.log_out(pairs[0].principal, API)
     await sessions.end(pairs[4].principal, pairs[1].principal.session_id, API)
     await sessions.revoke_token(rt(pairs[2]), API)
-    await accounts.change_password(pairs[4].principal, PASSWORD, OTHER_PASSWORD, API)
-    await accounts.set_active(user.id, False, API)
+    await house.auth.credentials.change_password(pairs[4].principal, PASSWORD, OTHER_PASSWORD, API)
+    await house.auth.administration.set_active(user.id, False, API)
     kinds = [LoggedOut, SessionRevoked, LoggedOut, PasswordChanged, AccountDisabled]
     for pair, kind in zip(pairs, kinds, strict=True):
         with pytest.raises(kind):
@@ -347,9 +347,9 @@ Ending = Callable[[House, TokenPair], Awaitable[object]]
 ENDINGS: dict[str, Ending] = {
     "log-out": lambda house, pair: house.auth.sessions.log_out(pair.principal, API),
     "revocation": lambda house, pair: house.auth.sessions.revoke_token(rt(pair), API),
-    "disabling": lambda house, pair: house.auth.accounts.set_active(pair.principal.user_id, False, API),
-    "deletion": lambda house, pair: house.auth.accounts.delete(pair.principal.user_id, API),
-    "new password": lambda house, pair: house.auth.accounts.set_password(
+    "disabling": lambda house, pair: house.auth.administration.set_active(pair.principal.user_id, False, API),
+    "deletion": lambda house, pair: house.auth.administration.delete(pair.principal.user_id, API),
+    "new password": lambda house, pair: house.auth.credentials.set_password(
         pair.principal.user_id, OTHER_PASSWORD, API
     ),
 }

@@ -68,7 +68,7 @@ def test_the_cookie_stays_small(shared: Running, visit: Visit, email: str) -> No
     """Under 4,096 bytes, which is what browsers keep: with twenty roles, an open form and unseen messages."""
     user = shared.wait(shared.auth.accounts.find(email))
     roles = [f"department-{number:02}" for number in range(20)]
-    shared.wait(shared.auth.accounts.set_roles(user.id, roles, Client("test")))
+    shared.wait(shared.auth.administration.set_roles(user.id, roles, Client("test")))
     browser = visit(email)
     browser.get("/account")
     token = browser.csrf_token("/account")

@@ -181,5 +181,5 @@ def test_a_role_that_was_taken_away_counts_at_once(shared: Running, visit: Visit
     browser: Browser = visit(f"former-{email}")
     assert browser.get("/admin/routes").status_code == 200
     for roles, status in (([], 404), (["admin"], 200)):
-        shared.wait(shared.auth.accounts.set_roles(user.id, roles, Client("test")))
+        shared.wait(shared.auth.administration.set_roles(user.id, roles, Client("test")))
         assert browser.get("/admin/routes").status_code == status

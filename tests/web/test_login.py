@@ -48,17 +48,17 @@ def log_out_elsewhere(shared: Running, browser: Browser) -> None:
 
 def change_password_elsewhere(shared: Running, browser: Browser) -> None:
     user_id = shared.auth.sessions.authenticate(token_of(shared, browser)).user_id
-    shared.wait(shared.auth.accounts.set_password(user_id, PASSWORD + " 2", CLIENT))
+    shared.wait(shared.auth.credentials.set_password(user_id, PASSWORD + " 2", CLIENT))
 
 
 def disable(shared: Running, browser: Browser) -> None:
     user_id = shared.auth.sessions.authenticate(token_of(shared, browser)).user_id
-    shared.wait(shared.auth.accounts.set_active(user_id, False, CLIENT))
+    shared.wait(shared.auth.administration.set_active(user_id, False, CLIENT))
 
 
 def delete(shared: Running, browser: Browser) -> None:
     user_id = shared.auth.sessions.authenticate(token_of(shared, browser)).user_id
-    shared.wait(shared.auth.accounts.delete(user_id, CLIENT))
+    shared.wait(shared.auth.administration.delete(user_id, CLIENT))
 
 
 def end_on_the_api(shared: Running, browser: Browser) -> None:

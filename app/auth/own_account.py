@@ -1,0 +1,76 @@
+"""One's own account: everything that is kept of it, to take away, and its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import fields
+from datetime import datetime
+from typing import Any, Final
+
+from app.auth.accounts import Accounts
+from app.auth.administration import Administration
+from app.auth.models import AuditEvent, Client, PersonalToken, Principal, Session, User
+from app.auth.ports import Clock, Store
+
+#: What is nobody's to read, its owner's neither: it would open something.
+_SECRET: Final = frozenset({"password_hash", "token_hash", "nonce", "generation"})
+
+
+class OwnAccount:
+    """Export and deletion. Every method may raise `StoreUnavailable`.
+
+    Args:
+        store: keeps everything.
+        clock: tells the time.
+        accounts: checks the password.
+        administration: deletes.
+    """
+
+    def __init__(self, *, store: Store, clock: Clock, accounts: Accounts, administration: Administration) -> None:
+        self._store = store
+        self._clock = clock
+        self._accounts = accounts
+        self._administration = administration
+
+    async def delete(self, principal: Principal, password: str, client: Client) -> None:
+        """Deletes the caller's account for good.
+
+        Raises:
+            WrongPassword, TooManyRequests, TooBusy: the password was not proven.
+            LastAdmin: nobody could administrate this site any more.
+        """
+        await self._accounts.confirm_password(principal, password, client)
+        await self._administration.delete(principal.user_id, client)
+
+    async def export(self, principal: Principal) -> dict[str, Any]:
+        """All that is kept of the caller, ready for JSON. Secrets are left out. Raises `NotFound`."""
+        now = self._clock.now()
+        user = await self._accounts.get(principal.user_id)
+        return {
+            "exported_at": now.isoformat(),
+            "account": _plain(user),
+            "sessions": _plain_all(await self._store.sessions_of(user.id, now=now)),
+            "personal_tokens": _plain_all(await self._store.tokens_of(user.id)),
+            "activity": _plain_all(await self._events(user.id)),
+        }
+
+    async def _events(self, user_id: str) -> list[AuditEvent]:
+        events: list[AuditEvent] = []
+        cursor: str | None = ""
+        while cursor is not None:
+            page = await self._store.audit_events(user_id=user_id, cursor=cursor, limit=1000)
+            events += page.items
+            cursor = page.cursor
+        return events
+
+
+def _plain_all(records: Iterable[Session | PersonalToken | AuditEvent]) -> list[dict[str, Any]]:
+    return [_plain(record) for record in records]
+
+
+def _plain(record: User | Session | PersonalToken | AuditEvent) -> dict[str, Any]:
+    values = {field.name: getattr(record, field.name) for field in fields(record) if field.name not in _SECRET}
+    if isinstance(record, AuditEvent) and record.actor_id:
+        # Where an admin did it: from where is the admin's own affair.
+        values.update(ip="", user_agent="")
+    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()}

@@ -1,0 +1,151 @@
+"""How often one may try: guesses at passwords, registrations, mails. The counters are in the store, for all.
+
+A try is counted before its outcome is known and taken back if it succeeds, so parallel guesses find no gap.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from ipaddress import IPv6Address, ip_address
+from typing import Final
+
+from app.auth.errors import TooManyRequests
+from app.auth.models import Bucket
+from app.auth.ports import Clock, Store
+
+_HOUR: Final = timedelta(hours=1)
+_DAY: Final = timedelta(days=1)
+_MINUTE: Final = timedelta(minutes=1)
+
+#: Guesses at one account's password, wherever they come from: ten, then waits of 5 seconds to 5 minutes, which
+#: leaves a stranger some 300 guesses a day, and its owner never locked out for long (OWASP ASVS V6.1.1).
+GUESSES: Final = Bucket("", free=10, first_wait=timedelta(seconds=5), longest_wait=5 * _MINUTE, window=_DAY)
+#: Guesses from a browser that its owner logged in with before, or in a session of theirs.
+OWN_GUESSES: Final = Bucket("", free=5, first_wait=timedelta(seconds=5), longest_wait=5 * _MINUTE, window=_DAY)
+#: Wrong guesses from one network address, at whatever accounts (credential stuffing).
+ADDRESS_GUESSES: Final = Bucket("", free=200, first_wait=timedelta(seconds=5), longest_wait=_MINUTE, window=_HOUR)
+#: New accounts from one network address: an office that starts together gets in.
+REGISTRATIONS: Final = Bucket("", free=150, first_wait=_MINUTE, longest_wait=10 * _MINUTE, window=_HOUR)
+#: Mails that strangers can cause, to one address and from one network address.
+MAILS: Final = Bucket("", free=5, first_wait=2 * _MINUTE, longest_wait=15 * _MINUTE, window=_HOUR)
+ADDRESS_MAILS: Final = Bucket("", free=50, first_wait=_MINUTE, longest_wait=10 * _MINUTE, window=_HOUR)
+
+
+@dataclass(slots=True)
+class Guess:
+    """A guess that was let through. Not told otherwise, it counts as wrong."""
+
+    _store: Store
+    #: The counters that it was counted on, and of these what a right guess wipes out.
+    _counted: list[str] = field(default_factory=list)
+    _wiped: list[str] = field(default_factory=list)
+
+    async def was_right(self) -> None:
+        """The password was right: the account's counters begin anew."""
+        for key in self._wiped:
+            await self._store.forget_hits(key)
+        for key in set(self._counted) - set(self._wiped):
+            await self._store.take_back_hit(key)
+
+    async def does_not_count(self) -> None:
+        """Nothing was guessed: it was refused, or the server was too busy to look."""
+        for key in self._counted:
+            await self._store.take_back_hit(key)
+
+
+class Throttle:
+    """Counts tries and refuses them with `TooManyRequests`. Every method may raise `StoreUnavailable`.
+
+    Args:
+        store: keeps the counters.
+        clock: tells the time.
+        is_on: whether anything is limited (RATE_LIMITS).
+    """
+
+    def __init__(self, store: Store, clock: Clock, *, is_on: bool) -> None:
+        self._store = store
+        self._clock = clock
+        self._is_on = is_on
+
+    async def guess(self, email_key: str, *, ip: str, own: str | None) -> Guess:
+        """Lets a guess at an account's password through.
+
+        Args:
+            email_key: the account's address in its normal form; whether there is such an account does not matter.
+            ip: where the guess comes from.
+            own: which of the owner's devices or sessions this is; None for a stranger. Such a one has a few tries
+                of its own while strangers keep the account blocked.
+        """
+        guess = Guess(self._store)
+        if not self._is_on:
+            return guess
+        account = _key("account", email_key)
+        guess._wiped.append(account)
+        if ip:
+            await self._count(ADDRESS_GUESSES, _key("address", _network(ip)), guess)
+        may_pass = False
+        if own is not None:
+            guess._wiped.append(device := _key("own", f"{email_key} {own}"))
+            with suppress(TooManyRequests):
+                await self._count(OWN_GUESSES, device, guess)
+                may_pass = True
+        try:
+            await self._count(GUESSES, account, guess)
+        except TooManyRequests:
+            if not may_pass:
+                await guess.does_not_count()
+                raise
+        return guess
+
+    async def registration(self, ip: str) -> None:
+        """Counts an attempt to make an account."""
+        await self._by_address(REGISTRATIONS, "registration", ip)
+
+    async def mail(self, email_key: str, ip: str) -> None:
+        """Counts a mail to an address that a stranger may have asked for."""
+        await self._by_address(ADDRESS_MAILS, "mails", ip)
+        if self._is_on:
+            await self._count(MAILS, _key("mail", email_key))
+
+    async def token(self, ip: str) -> None:
+        """Counts a refresh token or link that was no good."""
+        await self._by_address(ADDRESS_GUESSES, "address", ip)
+
+    async def forget_account(self, email_key: str) -> None:
+        """The owner proved to be the owner in another way: by a mailed link."""
+        if self._is_on:
+            await self._store.forget_hits(_key("account", email_key))
+
+    async def _by_address(self, limit: Bucket, subject: str, ip: str) -> None:
+        if self._is_on and ip:
+            await self._count(limit, _key(subject, _network(ip)))
+
+    async def _count(self, limit: Bucket, key: str, guess: Guess | None = None) -> None:
+        now = self._clock.now()
+        bucket = Bucket(key, limit.free, limit.first_wait, limit.longest_wait, limit.window)
+        blocked_until = await self._store.hit(bucket, now=now)
+        if blocked_until is not None:
+            raise TooManyRequests(max(1, -(-(blocked_until - now) // timedelta(seconds=1))))
+        if guess is not None:
+            guess._counted.append(key)
+
+
+def _key(subject: str, name: str) -> str:
+    """A bucket's key: no address of a person or a machine is to be read in it."""
+    return f"{subject}:{hashlib.sha256(name.encode('utf-8', 'backslashreplace')).hexdigest()}"
+
+
+def _network(ip: str) -> str:
+    """One customer's addresses: an IPv6 customer owns a whole /64."""
+    try:
+        address = ip_address(ip)
+    except ValueError:
+        return ip
+    if isinstance(address, IPv6Address):
+        if address.ipv4_mapped is not None:
+            return str(address.ipv4_mapped)
+        return str(int(address) >> 64)
+    return str(address)
