@@ -10,7 +10,15 @@ from typing import Any
 import pytest
 from flask.views import MethodView, View
 
-from app.auth.errors import AuthError, LoginStale, RoleMissing, SessionRevoked, StoreUnavailable, TokenMissing
+from app.auth.errors import (
+    AuthError,
+    LoginStale,
+    RoleMissing,
+    ScopeMissing,
+    SessionRevoked,
+    StoreUnavailable,
+    TokenMissing,
+)
 from app.auth.models import Caller, Principal
 from app.auth.policy import LOGIN, PUBLIC, Policy, PolicyError, decide, policy_of, public, require
 
@@ -18,10 +26,10 @@ NOW = datetime(2030, 1, 1, 12, tzinfo=UTC)
 FRESH = timedelta(minutes=5)
 
 
-def somebody(*roles: str, age: timedelta = timedelta()) -> Caller:
+def somebody(*roles: str, age: timedelta = timedelta(), scope: str = "read write") -> Caller:
     """A caller with `roles`, who proved the password `age` ago."""
     principal = Principal(
-        "user-1", "session-1", "api", frozenset(roles), "read write", NOW - age, ("pwd",), 1, "token-1", NOW, NOW
+        "user-1", "session-1", "api", frozenset(roles), scope, NOW - age, ("pwd",), 1, "token-1", NOW, NOW
     )
     return Caller(principal)
 
@@ -29,10 +37,10 @@ def somebody(*roles: str, age: timedelta = timedelta()) -> Caller:
 NOBODY = Caller(error=TokenMissing())
 
 
-def outcome(policy: Policy, caller: Caller) -> type[AuthError] | bool:
+def outcome(policy: Policy, caller: Caller, *, writes: bool = True) -> type[AuthError] | bool:
     """The kind of refusal, else whether somebody is known."""
     try:
-        return decide(policy, caller, NOW) is not None
+        return decide(policy, caller, NOW, writes=writes) is not None
     except AuthError as refusal:
         return type(refusal)
 
@@ -64,7 +72,19 @@ def outcome(policy: Policy, caller: Caller) -> type[AuthError] | bool:
 )
 def test_the_decision(policy: Policy, caller: Caller, expected: type[AuthError] | bool) -> None:
     """Who may enter, for each kind of endpoint and of caller; the gate's reason is passed on."""
-    assert outcome(policy, caller) == expected
+    assert outcome(policy, caller, writes=False) == expected
+    assert outcome(policy, caller, writes=True) == expected  # with the scope to write, that makes no difference
+
+
+@pytest.mark.parametrize("scope", ["read", "", "reread write-only", "WRITE", "write,read", "rewrite"])
+def test_a_token_without_the_scope_to_write_reads(scope: str) -> None:
+    """It reads what its owner may read and writes nowhere; where everybody may write, it does so as nobody."""
+    reader, admin = somebody(scope=scope), somebody("admin", scope=scope)
+    policies = (PUBLIC, LOGIN, Policy(role="admin"), Policy(fresh=FRESH))
+    assert [outcome(one, admin, writes=False) for one in policies] == [True] * 4
+    assert [outcome(one, admin) for one in policies] == [False, *[ScopeMissing] * 3]
+    assert outcome(Policy(role="admin"), reader) is ScopeMissing
+    assert outcome(LOGIN, NOBODY) is TokenMissing
 
 
 @pytest.mark.parametrize("role", ["", "admin"])

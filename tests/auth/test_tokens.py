@@ -415,3 +415,50 @@ def _user_and_session() -> tuple[User, Session]:
         expires_at=now + timedelta(days=90),
     )
     return user, session
+
+
+# claims of the extensions
+
+
+def test_extra_claims_travel_in_the_token() -> None:
+    """Whatever JSON an extension adds arrives in the principal, the issued and the verified one alike."""
+    user, session = _user_and_session()
+    extra = {"team": "red", "limits": {"a": [1, 2.5, None, True]}, "empty": [], "name": "Zoë \U0001f3bc"}
+    tokens = make_tokens()
+    token, issued = tokens.issue(user, session, extra)
+    verified = make_tokens().verify(token)
+    assert verified == issued
+    assert dict(verified.claims) == extra
+    assert dict(tokens.issue(user, session)[1].claims) == {}
+
+
+@pytest.mark.parametrize("name", claims())
+def test_no_extra_claim_takes_the_place_of_an_own_one(name: str) -> None:
+    """Were a reserved name to come through, Duet's own claim would win all the same."""
+    user, session = _user_and_session()
+    plain = make_tokens().issue(user, session)[1]
+    for value in ("mallory", ["admin"], 2**40):
+        token, issued = make_tokens().issue(user, session, {name: value})
+        verified = make_tokens().verify(token)
+        for one in (issued, verified):
+            assert dataclasses.replace(one, token_id="") == dataclasses.replace(plain, token_id="")
+
+
+def test_claims_that_nobody_here_knows_do_no_harm() -> None:
+    """A newer version, or an extension that is gone, may have put them there; what is reserved is not shown."""
+    principal = make_tokens().verify(good(team="red", nbf=1, cnf={"jkt": "x"}, duet_future=1))
+    assert dict(principal.claims) == {"team": "red"}
+
+
+def test_claims_can_not_be_changed() -> None:
+    """A remembered token is shared by all requests that show it: a change in one must not reach another."""
+    tokens, token = make_tokens(), good(teams=["red"])
+    first: Any = tokens.verify(token).claims
+    with pytest.raises(TypeError):
+        first["admin"] = True
+    first["teams"].append("blue")
+    assert dict(first) == dict(tokens.verify(token).claims) == {"teams": ["red"]}
+    with pytest.raises(KeyError):
+        first["none"]
+    assert (len(first), "teams" in first, "none" in first) == (1, True, False)
+    assert "red" not in repr(first)  # a principal in a log line says no more than the names
