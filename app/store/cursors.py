@@ -30,7 +30,8 @@ def read_cursor(cursor: str) -> list[str | int]:
     if len(cursor) > LONGEST_CURSOR or not _ALPHABET.fullmatch(cursor):
         raise CursorInvalid
     try:
-        parts: Any = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
+        data = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        parts: Any = json.loads(data.decode("utf-8"))
     except (ValueError, RecursionError) as error:  # also what is not base64, UTF-8 or JSON, or nests too deep
         raise CursorInvalid from error
     if not isinstance(parts, list) or not all(map(_is_part, parts)):

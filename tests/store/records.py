@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from app.auth.errors import StoreUnavailable
-from app.auth.models import AuditEvent, Session, User
+from app.auth.models import AuditEvent, Bucket, Letter, Link, PersonalToken, Session, User
 from app.auth.ports import Store
 from app.store import open_store
 
@@ -50,6 +50,59 @@ def make_session(session_id: str = "s1", user_id: str = "u1", **given: Any) -> S
 def make_event(event_id: str, **given: Any) -> AuditEvent:
     """An audit event of now."""
     return AuditEvent(**{"id": event_id, "at": NOW, "event": "log_in", **given})
+
+
+def make_link(link_id: str, **given: Any) -> Link:
+    """A link that counts."""
+    values: dict[str, Any] = {"purpose": "invite", "created_at": NOW, "expires_at": NOW + DAY}
+    return Link(**{"id": link_id, **values, **given})
+
+
+def make_letter(letter_id: str, **given: Any) -> Letter:
+    """A letter that is due."""
+    values: dict[str, Any] = {"kind": "invite", "to": "ada@example.org", "created_at": NOW, "due_at": NOW}
+    return Letter(**{"id": letter_id, **values, **given})
+
+
+def make_token(token_id: str, user_id: str = "u1", **given: Any) -> PersonalToken:
+    """A personal access token whose hash follows from the id."""
+    values: dict[str, Any] = {"name": "backup", "token_hash": f"hash of {token_id}", "created_at": NOW}
+    return PersonalToken(**{"id": token_id, "user_id": user_id, "expires_at": NOW + DAY, **values, **given})
+
+
+def make_bucket(key: str = "bucket", **given: Any) -> Bucket:
+    """Three hits are free, then 5 seconds, 10 and so on up to 5 minutes, for a day."""
+    values: dict[str, Any] = {
+        "free": 3,
+        "first_wait": timedelta(seconds=5),
+        "longest_wait": timedelta(minutes=5),
+        "window": DAY,
+    }
+    return Bucket(key, **{**values, **given})
+
+
+async def all_found(store: Store, query: str = "", *, limit: int = 100) -> list[str]:
+    """The ids of the users that a search finds, read page after page."""
+    ids: list[str] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        page = await store.find_users(query, cursor=cursor, limit=limit)
+        assert len(page.items) == limit if page.cursor else len(page.items) <= limit
+        ids += [user.id for user in page.items]
+        cursor = page.cursor
+    return ids
+
+
+async def all_events(store: Store, *, limit: int = 100, **which: str) -> list[AuditEvent]:
+    """The audit log, read page after page."""
+    events: list[AuditEvent] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        page = await store.audit_events(cursor=cursor, limit=limit, **which)
+        assert len(page.items) == limit if page.cursor else len(page.items) <= limit
+        events += page.items
+        cursor = page.cursor
+    return events
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""What every store keeps to: opening, users, the audit log, and what other processes did."""
+"""What every store keeps to: opening, users, and what other processes did."""
 
 from __future__ import annotations
 
@@ -13,14 +13,12 @@ from app.auth.ports import Store
 from app.auth.refusals import EmailTaken
 from app.store import open_store
 from tests.store.records import (
-    DAY,
     MS,
     NOW,
     add_sessions,
-    make_event,
+    all_found,
     make_user,
     opened,
-    session_of,
 )
 
 # opening and closing
@@ -100,34 +98,77 @@ async def test_an_id_used_twice_is_a_mistake_and_no_outage(store: Store) -> None
     await store.ping()
 
 
-async def test_users_are_listed_by_address(store: Store) -> None:
-    """Pages follow one another by `email_key`, bytewise, without a gap or a repeat."""
-    keys = ["a@x", "b@x", "B@x", "ä@x", "z@x"]
-    for number, key in enumerate(keys):
-        await store.add_user(make_user(f"u{number}", email_key=key))
-    in_order = sorted(keys, key=str.encode)
-    assert [user.email_key for user in await store.list_users()] == in_order
-    first = await store.list_users(limit=2)
-    rest = await store.list_users(after=first[-1].email_key, limit=10)
-    assert [user.email_key for user in first + rest] == in_order
-    assert await store.list_users(after="ä@x") == []
-
-
-@pytest.mark.parametrize("limit", [0, -1])
-async def test_a_limit_below_one_lists_nothing(store: Store, limit: int) -> None:
-    """No limit means 'all of them' by accident."""
-    await store.add_user(make_user())
-    await store.add_audit_event(make_event("e1"))
-    assert await store.list_users(limit=limit) == []
-    assert await store.audit_events(limit=limit) == []
-
-
 async def test_a_name_is_set(store: Store) -> None:
     """The changed user comes back; nothing else changed; nobody gives None."""
     await store.add_user(make_user())
     assert await store.set_name("u1", "Ada") == make_user(name="Ada")
     assert await store.user_by_id("u1") == make_user(name="Ada")
     assert await store.set_name("u2", "Ada") is None
+
+
+async def test_many_users_are_added_at_once(store: Store) -> None:
+    """Whoever's address is taken, by another user or within the call, is told; all others are there."""
+    await store.add_user(make_user("u1"))
+    users = [make_user(f"u{number}", name="Ada", roles=("editor",)) for number in range(2, 1200)]
+    taken = make_user("x1", email_key="u1@example.org")
+    again = make_user("x2", email_key="u7@example.org")
+    assert await store.add_users([taken, *users, again]) == ["u1@example.org", "u7@example.org"]
+    assert await store.user_by_id("u1199") == users[-1]
+    assert await store.user_by_id("u7") == make_user("u7", name="Ada", roles=("editor",))
+    assert await store.user_by_id("x1") is None
+    assert len(await all_found(store, "ada", limit=500)) == 1198
+    assert await store.add_users([]) == []
+
+
+async def test_many_users_with_an_id_in_use_are_a_mistake_and_no_outage(store: Store) -> None:
+    """A repeated id is a ValueError, whatever else the call held."""
+    await store.add_user(make_user("u1"))
+    with pytest.raises(ValueError):
+        await store.add_users([make_user("u2"), make_user("u1", email_key="other@example.org")])
+    assert await store.user_by_id("u1") == make_user()
+
+
+async def test_whether_there_is_anybody_is_told(store: Store) -> None:
+    """Before the first account and after it."""
+    assert not await store.has_users()
+    await store.add_user(make_user())
+    assert await store.has_users()
+
+
+async def test_an_address_is_replaced_if_it_is_the_expected_one(store: Store) -> None:
+    """The new one counts as verified, and is found; the old one is free. Another expectation changes nothing."""
+    await store.add_user(make_user())
+    changed = make_user(email="New@x", email_key="new@x", is_email_verified=True)
+    assert await store.set_email("u1", "New@x", "new@x", expected_key="u1@example.org") == changed
+    assert await store.user_by_email("new@x") == changed
+    assert await store.user_by_email("u1@example.org") is None
+    assert await store.set_email("u1", "Newer@x", "newer@x", expected_key="u1@example.org") is None
+    assert await store.set_email("u2", "Newer@x", "newer@x", expected_key="new@x") is None
+    assert await store.user_by_id("u1") == changed
+    respelled = replace(changed, email="NEW@x")
+    assert await store.set_email("u1", "NEW@x", "new@x", expected_key="new@x") == respelled
+
+
+async def test_an_address_of_somebody_else_is_refused(store: Store) -> None:
+    """EmailTaken, and nothing changes."""
+    await store.add_users([make_user("u1"), make_user("u2")])
+    with pytest.raises(EmailTaken):
+        await store.set_email("u1", "U2@Example.org", "u2@example.org", expected_key="u1@example.org")
+    assert await store.user_by_id("u1") == make_user("u1")
+    assert await store.user_by_email("u2@example.org") == make_user("u2")
+    # Nobody is told of an address that their own change would not have come to.
+    assert await store.set_email("u1", "U2@x", "u2@example.org", expected_key="other@example.org") is None
+
+
+async def test_an_address_is_verified_if_it_still_is_that_one(store: Store) -> None:
+    """The proof of an address that was replaced meanwhile verifies nothing."""
+    await store.add_user(make_user())
+    assert await store.set_email_verified("u1", email_key="old@example.org") is None
+    assert await store.user_by_id("u1") == make_user()
+    verified = make_user(is_email_verified=True)
+    assert await store.set_email_verified("u1", email_key="u1@example.org") == verified
+    assert await store.set_email_verified("u1", email_key="u1@example.org") == verified
+    assert await store.set_email_verified("u2", email_key="u2@example.org") is None
 
 
 async def test_a_password_hash_is_replaced_only_if_it_is_the_expected_one(store: Store) -> None:
@@ -161,35 +202,6 @@ async def test_rights_are_set_and_counted(store: Store) -> None:
     assert await store.set_rights("u2", at=NOW, roles=[]) is None
 
 
-async def test_deleting_a_user_ends_the_sessions(store: Store) -> None:
-    """The user is gone, the sessions are revoked and bare of personal data, an earlier reason stays."""
-    await add_sessions(store, "s1", "s2")
-    await add_sessions(store, "other", user_id="u2")
-    await store.revoke_session("s2", at=NOW, reason="logged_out")
-    assert await store.delete_user("u1", at=NOW + MS)
-    assert await store.user_by_id("u1") is None
-    assert await store.user_by_email("u1@example.org") is None
-    assert await store.session_with_user("s1") is None
-    assert await store.sessions_of("u1", now=NOW) == []
-    assert await store.revoked_since(NOW) == [
-        Revocation("s2", NOW, "logged_out"),
-        Revocation("s1", NOW + MS, "account_deleted"),
-    ]
-    assert (await session_of(store, "other")).ip == "192.0.2.7"
-    # The address is free again; under the old id the blanked rows can be seen.
-    await store.add_user(make_user("u1"))
-    for session_id in ("s1", "s2"):
-        session = await session_of(store, session_id)
-        assert (session.ip, session.user_agent) == ("", "")
-
-
-async def test_deleting_nobody_is_told(store: Store) -> None:
-    """A second deletion, or one of an unknown id, gives False."""
-    await store.add_user(make_user())
-    assert await store.delete_user("u1", at=NOW)
-    assert not await store.delete_user("u1", at=NOW)
-
-
 # what other processes did
 
 
@@ -212,56 +224,3 @@ async def test_changes_of_rights_are_told_from_an_instant_on(store: Store) -> No
     assert await store.rights_changed_since(NOW + MS) == []
     await store.set_rights("u1", at=NOW + MS, is_active=True)
     assert await store.rights_changed_since(NOW + MS) == [RightsChange("u1", 3, NOW + MS)]
-
-
-# audit and upkeep
-
-
-async def test_audit_events_come_newest_first(store: Store) -> None:
-    """By time, and within a millisecond the last added first; of one user or of all."""
-    first = make_event("e1", user_id="u1", session_id="s1", ip="192.0.2.7", user_agent="x", detail="why")
-    second, third = make_event("e0", user_id="u2"), make_event("e2", user_id="u1")
-    old = make_event("e3", at=NOW - MS, user_id="u1")
-    for event in (first, second, third, old):
-        await store.add_audit_event(event)
-    assert await store.audit_events() == [third, second, first, old]
-    assert await store.audit_events(limit=2) == [third, second]
-    assert await store.audit_events(user_id="u1") == [third, first, old]
-    assert await store.audit_events(user_id="u1", limit=1) == [third]
-    assert await store.audit_events(user_id="nobody") == []
-
-
-async def test_purging_removes_what_is_old(store: Store) -> None:
-    """Sessions that ended before the instant, in any way, and older audit events; the rest stays."""
-    await add_sessions(store, "live", "revoked", "revoked later")
-    await add_sessions(store, "expired", expires_at=NOW - MS)
-    await add_sessions(store, "idle", idle_expires_at=NOW - MS)
-    await add_sessions(store, "expires now", expires_at=NOW)
-    await store.revoke_session("revoked", at=NOW - MS, reason="logged_out")
-    await store.revoke_session("revoked later", at=NOW, reason="logged_out")
-    for number in range(3):
-        await store.add_audit_event(make_event(f"e{number}", at=NOW + (number - 1) * MS))
-    assert await store.purge(sessions_before=NOW, audit_before=NOW) == 4
-    for session_id in ("expired", "idle", "revoked"):
-        assert await store.session_with_user(session_id) is None
-    for session_id in ("live", "revoked later", "expires now"):
-        assert await store.session_with_user(session_id) is not None
-    assert [event.id for event in await store.audit_events()] == ["e2", "e1"]
-    assert await store.purge(sessions_before=NOW, audit_before=NOW) == 0
-
-
-async def test_purging_goes_on_after_one_batch(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One call removes more rows than one of its steps does."""
-    for module in ("app.store.sqlite", "app.store.mongo_audit"):
-        monkeypatch.setattr(f"{module}.PURGE_BATCH", 2)
-    for number in range(5):
-        await store.add_audit_event(make_event(f"e{number}", at=NOW - DAY))
-    assert await store.purge(sessions_before=NOW, audit_before=NOW) == 5
-
-
-async def test_purging_takes_sessions_of_deleted_users(store: Store) -> None:
-    """The rows that a deletion left behind go when they are old."""
-    await add_sessions(store, "s1", "s2")
-    await store.delete_user("u1", at=NOW)
-    assert await store.purge(sessions_before=NOW + MS, audit_before=NOW) == 2
-    assert await store.revoked_since(NOW - DAY) == []

@@ -71,7 +71,8 @@ async def assert_refused_everywhere(store: Store, value: object) -> None:
     calls = (
         lambda: store.user_by_id(wrong),
         lambda: store.user_by_email(wrong),
-        lambda: store.list_users(after=wrong),
+        lambda: store.find_users(wrong),
+        lambda: store.find_users(cursor=wrong),
         lambda: store.set_name(wrong, "x"),
         lambda: store.set_name("u1", wrong),
         lambda: store.set_password_hash("u1", "x", expected=wrong),
@@ -97,7 +98,7 @@ async def test_a_lone_surrogate_finds_nobody(store: Store) -> None:
     assert await store.user_by_email("\ud800@example.org") is None
     assert await store.session_with_user("\udfff") is None
     await store.add_audit_event(make_event("e1", detail="\ud800"))
-    assert (await store.audit_events())[0].detail == "\\ud800"
+    assert (await store.audit_events()).items[0].detail == "\\ud800"
 
 
 async def test_a_naive_instant_is_a_mistake(store: Store) -> None:
@@ -117,6 +118,6 @@ async def test_instants_of_other_zones_and_finer_ones_are_the_same_millisecond(s
     zone = timezone(timedelta(hours=5, minutes=45))
     await store.add_user(make_user("u1", created_at=NOW.astimezone(zone) + timedelta(microseconds=999)))
     await store.add_user(make_user("u2", created_at=datetime(1969, 12, 31, 23, 59, 59, 999_999, UTC)))
-    users = await store.list_users()
+    users = (await store.find_users()).items
     assert [user.created_at for user in users] == [NOW, datetime(1969, 12, 31, 23, 59, 59, 999_000, UTC)]
     assert users[0].created_at.tzinfo is UTC

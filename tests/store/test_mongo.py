@@ -14,9 +14,9 @@ from pymongo.database import Database
 
 from app.auth.ports import Store
 from app.store import open_store
-from app.store.mongo import MongoStore
-from tests.store.records import DAY, MS, NOW, add_sessions, make_session, make_user, opened, session_of
-from tests.store.test_sqlite import call_everything
+from app.store.mongo.store import MongoStore
+from tests.store.everything import call_everything
+from tests.store.records import DAY, MS, NOW, add_sessions, all_found, make_session, make_user, opened, session_of
 
 
 @pytest.fixture
@@ -50,10 +50,26 @@ async def test_every_look_up_and_order_has_its_index(store: Store, database: Dat
     finally:
         database.command("profile", 0)
     judged = [each for each in database["system.profile"].find() if "execStats" in each]
-    assert len(judged) > 20
+    assert len(judged) > 90
     for each in judged:
         used = stages(each["execStats"])
         assert not used & {"COLLSCAN", "SORT"}, (each["command"], each["planSummary"])
+
+
+async def test_a_search_reads_one_range_of_one_index(store: Store, database: Database[Any]) -> None:
+    """Where a page begins, and who was shown before, is told by that index: no user is read to be left out."""
+    names = ("Ada Ada", "Ada", "Bob Ada", "Bob Adam", "Adam Bob")
+    shown = [make_user(f"ada{number}", name=names[number % 5]) for number in range(50)]
+    await store.add_users([*shown, *(make_user(f"u{number}", name=names[number % 5]) for number in range(10))])
+    database.command("profile", 2)
+    try:
+        assert len(await all_found(store, "ada", limit=3)) == 60
+    finally:
+        database.command("profile", 0)
+    steps = [each for each in database["system.profile"].find({"op": "query"}) if each["docsExamined"]]
+    assert len(steps) > 20
+    for each in steps:
+        assert each["docsExamined"] == each["nreturned"], each["command"]
 
 
 async def test_a_session_is_forgotten_by_itself_in_the_end(store: Store, database: Database[Any]) -> None:
@@ -119,7 +135,7 @@ async def test_an_unconfirmed_session_does_not_exist(store: Store, database: Dat
     assert await store.sessions_of("u1", now=NOW) == []
     assert not await store.touch_session("s1", now=NOW, idle_expires_at=NOW + DAY)
     assert not await store.rotate_session("s1", generation=1, now=NOW, idle_expires_at=NOW + DAY)
-    assert await store.purge(sessions_before=NOW + 2 * DAY, audit_before=NOW) == 1
+    assert await store.purge(now=NOW, sessions_before=NOW + 2 * DAY, audit_before=NOW) == 1
 
 
 async def test_fields_of_a_newer_duet_are_passed_over(store: Store, database: Database[Any]) -> None:
@@ -144,7 +160,7 @@ async def test_a_deletion_that_was_cut_off_can_be_done_again(store: Store, datab
 def test_motor_is_imported_in_one_module_alone() -> None:
     """Its successor will be a change of that file."""
     script = (
-        "import sys, app.store.mongo_users, app.store.mongo_sessions, app.store.mongo_audit;"
+        "import sys, app.store.mongo.migrations, app.store.mongo.rights, app.store.mongo.sessions;"
         "sys.exit('motor' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

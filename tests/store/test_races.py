@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from app.auth.ports import Store
 from app.auth.refusals import EmailTaken
-from tests.store.records import DAY, MS, NOW, add_sessions, make_session, make_user, opened, session_of
+from tests.store.records import DAY, MS, NOW, add_sessions, all_found, make_session, make_user, opened, session_of
 
 ROUNDS = 40
 
@@ -25,7 +25,7 @@ async def test_a_hundred_registrations_of_an_address_give_one_user(database_url:
             return_exceptions=True,
         )
         assert [type(result) for result in results if result is not None] == [EmailTaken] * 99
-        assert len(await one.list_users()) == 1
+        assert len(await all_found(one)) == 1
 
 
 async def test_fifty_rotations_of_a_generation_give_one_successor(database_url: str) -> None:
@@ -221,5 +221,5 @@ async def test_a_call_cancelled_while_it_waits_for_its_turn_never_happens(store:
     for task in tasks[100:150]:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    users = {user.id for user in await store.list_users(limit=1000)}
+    users = set(await all_found(store))
     assert users == {f"u{number}" for number in range(200) if not 100 <= number < 150}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import sqlite3
 import stat
@@ -18,9 +19,10 @@ import pytest
 
 from app.auth.ports import Store
 from app.store import open_store
-from app.store.sqlite import SqliteStore
-from app.store.sqlite_schema import MIGRATIONS, VERSION
-from tests.store.records import DAY, NOW, add_sessions, make_event, make_session, make_user, opened
+from app.store.sqlite.schema import MIGRATIONS, VERSION
+from app.store.sqlite.store import SqliteStore
+from tests.store.everything import call_everything
+from tests.store.records import DAY, NOW, add_sessions, make_session, make_user, opened
 
 
 @pytest.fixture
@@ -36,63 +38,55 @@ def database_url(path: Path) -> str:
 
 
 @pytest.fixture
-def statements(monkeypatch: pytest.MonkeyPatch) -> set[str]:
-    """The SQL of whatever is executed during the test."""
-    seen: set[str] = set()
+def statements(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The SQL of whatever is executed during the test, with its values."""
+    seen: dict[str, Any] = {}
     execute = aiosqlite.Connection.execute_fetchall
 
     def spy(self: aiosqlite.Connection, sql: str, parameters: Any = None) -> Any:
-        seen.add(sql)
+        seen[sql] = parameters
         return execute(self, sql, parameters)
 
     monkeypatch.setattr(aiosqlite.Connection, "execute_fetchall", spy)
     return seen
 
 
-async def call_everything(store: Store) -> None:
-    """Calls every method of the port."""
-    await add_sessions(store, "s1")
-    await store.user_by_id("u1")
-    await store.user_by_email("x")
-    await store.list_users()
-    await store.set_name("u1", "x")
-    await store.set_password_hash("u1", "x", expected="hash")
-    await store.set_rights("u1", at=NOW, roles=["x"])
-    await store.session_with_user("s1")
-    await store.touch_session("s1", now=NOW, idle_expires_at=NOW + DAY)
-    await store.rotate_session("s1", generation=1, now=NOW, idle_expires_at=NOW + DAY)
-    await store.set_auth_time("s1", now=NOW)
-    await store.sessions_of("u1", now=NOW)
-    await store.revoke_session("s1", at=NOW, reason="x")
-    await store.revoke_user_sessions("u1", at=NOW, reason="x")
-    await store.revoked_since(NOW)
-    await store.rights_changed_since(NOW)
-    await store.add_audit_event(make_event("e1"))
-    await store.audit_events()
-    await store.audit_events(user_id="u1")
-    await store.delete_user("u1", at=NOW)
-    await store.purge(sessions_before=NOW, audit_before=NOW)
-    await store.ping()
-
-
-def plan(connection: sqlite3.Connection, sql: str) -> list[str]:
+def plan(connection: sqlite3.Connection, sql: str, values: Any) -> list[str]:
     """How SQLite would go about a statement."""
-    values = [0] * sql.count("?")
-    return [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
+    return [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", values or ())]
 
 
-async def test_every_look_up_and_order_has_its_index(store: Store, path: Path, statements: set[str]) -> None:
+async def test_every_look_up_and_order_has_its_index(store: Store, path: Path, statements: dict[str, Any]) -> None:
     """No statement of any method reads a whole table or sorts by itself."""
     await call_everything(store)
     judged = [sql for sql in statements if sql.startswith(("SELECT", "UPDATE", "DELETE"))]
-    assert len(judged) > 18
+    assert len(judged) > 60
     with closing(sqlite3.connect(path)) as connection:
         for sql in judged:
-            for step in plan(connection, sql):
+            for step in plan(connection, sql, statements[sql]):
                 reads_all = step.startswith("SCAN") and "INDEX" not in step and step != "SCAN CONSTANT ROW"
                 if sql != "SELECT 1 FROM users LIMIT 1":
                     assert not reads_all, (sql, step)
                 assert "TEMP B-TREE" not in step, (sql, step)
+
+
+async def test_a_search_reads_one_range_of_one_index(store: Store, path: Path, statements: dict[str, Any]) -> None:
+    """Where a page begins, and who was shown before, is told by that index: no user is read to be left out."""
+    await call_everything(store)
+    judged = [sql for sql in statements if " FROM users WHERE " in sql and "ORDER BY" in sql and "LIMIT" in sql]
+    assert len(judged) == 12  # three phases, from the beginning and from within, with an end and without
+    with closing(sqlite3.connect(path)) as connection:
+        for sql in judged:
+            order = sql.partition("ORDER BY ")[2].partition(" LIMIT")[0]
+            in_index = f"SELECT {order} FROM {sql.partition(' FROM ')[2]}"
+            [step] = plan(connection, in_index, statements[sql])
+            begins = (
+                f"(({order.replace(', ', ',')})>(?,?)"
+                if f"({order}) > (?, ?)" in sql
+                else f"({order.split(',')[0]}>?"
+            )
+            assert step.startswith("SEARCH users USING COVERING INDEX"), (sql, step)
+            assert begins in step, (sql, step)
 
 
 async def test_the_connections_are_set_up_to_lose_nothing(store: Store, path: Path) -> None:
@@ -137,6 +131,13 @@ def dump(path: Path) -> list[str]:
         ]
 
 
+def use_migrations(patch: pytest.MonkeyPatch, migrations: tuple[tuple[str, ...], ...]) -> None:
+    """Has the store know these migrations instead of its own."""
+    patch.setattr("app.store.sqlite.migrations.MIGRATIONS", migrations)
+    for module in ("migrations", "connection"):
+        patch.setattr(f"app.store.sqlite.{module}.VERSION", len(migrations))
+
+
 async def test_migrations_run_once_in_order_and_keep_the_data(
     database_url: str, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -144,8 +145,7 @@ async def test_migrations_run_once_in_order_and_keep_the_data(
     async with opened(database_url) as store:
         await store.add_user(make_user())
     later = (*MIGRATIONS, ("CREATE TABLE extra (x)",), ("INSERT INTO extra VALUES (1)",))
-    monkeypatch.setattr("app.store.sqlite_connection.MIGRATIONS", later)
-    monkeypatch.setattr("app.store.sqlite_connection.VERSION", VERSION + 2)
+    use_migrations(monkeypatch, later)
     for _ in range(2):
         async with opened(database_url) as store:
             assert await store.user_by_id("u1") == make_user()
@@ -163,8 +163,7 @@ async def test_a_failing_migration_changes_nothing(
     before = dump(path)
     broken = (*MIGRATIONS, ("CREATE TABLE extra (x)", "CREATE TABLE users (x)"))
     with monkeypatch.context() as patch:
-        patch.setattr("app.store.sqlite_connection.MIGRATIONS", broken)
-        patch.setattr("app.store.sqlite_connection.VERSION", VERSION + 1)
+        use_migrations(patch, broken)
         store = open_store(database_url)
         with pytest.raises(Exception, match="users already exists"):
             await store.open()
@@ -237,7 +236,7 @@ async def test_a_transaction_cancelled_from_within_is_rolled_back(store: Store, 
         for _ in range(steps):
             await asyncio.sleep(0.0001)
         for task in asyncio.all_tasks() - {asyncio.current_task(), asking}:
-            if "call.<locals>" in repr(task) or "write_all" in repr(task):
+            if "call.<locals>" in repr(task) or "transact" in repr(task):
                 task.cancel()
         await asyncio.gather(asking, return_exceptions=True)
         with closing(sqlite3.connect(path, timeout=0.5)) as other:
@@ -246,7 +245,7 @@ async def test_a_transaction_cancelled_from_within_is_rolled_back(store: Store, 
             assert users == live
             other.execute("BEGIN IMMEDIATE")
         if not users:
-            await store.purge(sessions_before=NOW + DAY, audit_before=NOW)
+            await store.purge(now=NOW, sessions_before=NOW + DAY, audit_before=NOW)
             await add_sessions(store, "s1")
 
 
@@ -295,3 +294,5 @@ def test_only_appended_migrations() -> None:
     """The first migration is as it was released: files in the field have run it."""
     tables: Sequence[str] = MIGRATIONS[0]
     assert len(tables) == 9
+    digest = hashlib.sha256("\n".join(tables).encode()).hexdigest()
+    assert digest == "07fe037470068850cb8a41b4613a87d72aabe125c72ca00821dcc5ac2cb13661"

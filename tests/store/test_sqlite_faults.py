@@ -19,9 +19,19 @@ from app.auth.errors import StoreUnavailable
 from app.auth.ports import Store
 from app.store import open_store
 from app.store.breaker import StoreUnusable
-from app.store.sqlite import SqliteStore
-from app.store.sqlite_schema import VERSION
-from tests.store.records import AT_ONCE, IN_TIME, SOON, make_event, make_user, opened, refused_after, until_back
+from app.store.sqlite.schema import VERSION
+from app.store.sqlite.store import SqliteStore
+from tests.store.records import (
+    AT_ONCE,
+    IN_TIME,
+    SOON,
+    all_found,
+    make_event,
+    make_user,
+    opened,
+    refused_after,
+    until_back,
+)
 
 
 @pytest.fixture
@@ -90,7 +100,7 @@ async def test_a_lock_that_stays_is_an_outage(store: Store, path: Path) -> None:
         assert await until_back(store.ping) < SOON
     assert [line["event"] for line in logs] == ["store_away", "store_back"]
     assert "locked" in logs[0]["reason"] or "in time" in logs[0]["reason"]
-    assert await store.audit_events() == []
+    assert (await store.audit_events()).items == []
     await store.add_audit_event(make_event("e1"))
 
 
@@ -144,7 +154,7 @@ async def test_a_page_damaged_under_way_is_an_outage(database_url: str, path: Pa
         file.seek(size // 2)
         file.write(b"\xff" * (size - size // 2))
     async with opened(database_url) as store:
-        assert await refused_after(lambda: store.list_users(limit=100)) < 1
+        assert await refused_after(lambda: store.find_users(limit=100)) < 1
 
 
 async def test_a_full_disk_is_an_outage_until_there_is_room(database_url: str) -> None:
@@ -157,7 +167,7 @@ async def test_a_full_disk_is_an_outage_until_there_is_room(database_url: str) -
         await writer.execute("PRAGMA max_page_count = 1")  # as many pages as there are: not one more
         await refused_after(lambda: store.add_user(make_user("u2", name="x" * 100_000)))
         await until_back(store.ping)
-        assert [user.id for user in await store.list_users()] == ["u1"]
+        assert await all_found(store) == ["u1"]
         await store.add_user(make_user("u2", name="x" * 100_000))
 
 

@@ -1,0 +1,121 @@
+"""What every store keeps to, for personal access tokens and known devices."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from app.auth.ports import Store
+from tests.store.records import DAY, MS, NOW, make_token, make_user
+
+# tokens
+
+
+async def test_a_token_comes_back_as_stored_with_its_user(store: Store) -> None:
+    """Every field survives; the hash finds it, expired or not, and nothing else does."""
+    user = make_user()
+    await store.add_user(user)
+    token = make_token("t1", read_only=True, expires_at=NOW - MS, last_used_at=NOW - DAY)
+    assert await store.add_token(token, limit=5)
+    assert await store.token_with_user("hash of t1") == (token, user)
+    assert await store.token_with_user("t1") is None
+    assert await store.tokens_of("u1") == [token]
+
+
+async def test_a_token_without_its_user_is_none(store: Store) -> None:
+    """What a race with a deletion may leave behind lets nobody in."""
+    await store.add_token(make_token("t1"), limit=5)
+    assert await store.token_with_user("hash of t1") is None
+
+
+async def test_a_user_has_no_more_tokens_than_the_limit(store: Store) -> None:
+    """Expired ones count, those of others don't; after a removal there is room again."""
+    assert await store.add_token(make_token("t1", expires_at=NOW - DAY), limit=2)
+    assert await store.add_token(make_token("t2"), limit=2)
+    assert not await store.add_token(make_token("t3"), limit=2)
+    assert await store.add_token(make_token("other", "u2"), limit=2)
+    assert not await store.add_token(make_token("none", "u3"), limit=0)
+    assert await store.remove_token("u1", "t1")
+    assert await store.add_token(make_token("t3"), limit=2)
+
+
+async def test_a_tokens_hash_used_twice_is_a_mistake(store: Store) -> None:
+    """It would be two users' key: ValueError, and the first one keeps it."""
+    await store.add_user(make_user())
+    await store.add_token(make_token("t1"), limit=5)
+    with pytest.raises(ValueError):
+        await store.add_token(make_token("t2", token_hash="hash of t1"), limit=5)
+    assert await store.token_with_user("hash of t1") == (make_token("t1"), make_user())
+
+
+async def test_tokens_are_listed_newest_first(store: Store) -> None:
+    """Only those of the user."""
+    tokens = [make_token(f"t{number}", created_at=NOW + number * MS) for number in range(3)]
+    for token in (*tokens, make_token("other", "u2")):
+        await store.add_token(token, limit=5)
+    assert await store.tokens_of("u1") == tokens[::-1]
+    assert await store.tokens_of("nobody") == []
+
+
+async def test_a_tokens_last_use_is_noted(store: Store) -> None:
+    """Nothing else moves, and a token that is gone is passed over."""
+    await store.add_token(make_token("t1"), limit=5)
+    await store.touch_token("t1", at=NOW + MS)
+    await store.touch_token("t2", at=NOW + MS)
+    assert await store.tokens_of("u1") == [make_token("t1", last_used_at=NOW + MS)]
+
+
+async def test_a_token_is_removed_by_its_user_alone(store: Store) -> None:
+    """Somebody else's id removes nothing; all of a user's can go at once."""
+    for number in range(3):
+        await store.add_token(make_token(f"t{number}"), limit=5)
+    await store.add_token(make_token("other", "u2"), limit=5)
+    assert not await store.remove_token("u2", "t0")
+    assert await store.remove_token("u1", "t0")
+    assert not await store.remove_token("u1", "t0")
+    assert await store.remove_tokens("u1") == 2
+    assert await store.remove_tokens("u1") == 0
+    assert await store.tokens_of("u2") == [make_token("other", "u2")]
+
+
+# devices
+
+
+async def test_a_device_is_new_once(store: Store) -> None:
+    """For each user by themselves; before the first one nothing is known."""
+    assert not await store.has_devices("u1")
+    assert await store.add_device("u1", "d1", now=NOW)
+    assert not await store.add_device("u1", "d1", now=NOW + MS)
+    assert await store.add_device("u1", "d2", now=NOW)
+    assert await store.add_device("u2", "d1", now=NOW)
+    assert await store.has_devices("u1")
+    assert not await store.has_devices("u3")
+
+
+async def test_known_devices_are_found_among_others(store: Store) -> None:
+    """Those of the user alone."""
+    for user_id, key in (("u1", "d1"), ("u1", "d2"), ("u2", "d3")):
+        await store.add_device(user_id, key, now=NOW)
+    assert await store.known_devices("u1", ["d1", "d3", "", "d4", "d1"]) == {"d1"}
+    assert await store.known_devices("u1", []) == set()
+    assert await store.known_devices("nobody", ["d1"]) == set()
+
+
+async def test_a_device_is_forgotten_400_days_after_it_was_seen(store: Store) -> None:
+    """Being seen again counts; that is what keeps it."""
+    for key in ("d1", "d2"):
+        await store.add_device("u1", key, now=NOW)
+    await store.add_device("u1", "d2", now=NOW + DAY)
+    assert await store.purge(now=NOW + 400 * DAY, sessions_before=NOW, audit_before=NOW) == 0
+    assert await store.purge(now=NOW + 400 * DAY + MS, sessions_before=NOW, audit_before=NOW) == 1
+    assert await store.known_devices("u1", ["d1", "d2"]) == {"d2"}
+
+
+async def test_expired_tokens_are_purged(store: Store) -> None:
+    """Those that ran out before that instant."""
+    for token_id, expires in (("t1", NOW - MS), ("t2", NOW), ("t3", NOW + DAY)):
+        await store.add_token(make_token(token_id, expires_at=expires), limit=5)
+    assert await store.purge(now=NOW, sessions_before=NOW, audit_before=NOW) == 1
+    kept = {token.id: token for token in await store.tokens_of("u1")}
+    assert kept == {"t2": replace(make_token("t2"), expires_at=NOW), "t3": make_token("t3")}
