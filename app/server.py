@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import logging
 import os
@@ -9,6 +10,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from types import FrameType
 from typing import Any, Final
 
@@ -16,7 +18,9 @@ import click
 import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.auth.errors import StoreUnavailable
 from app.auth.policy import PolicyError
+from app.auth.registration import Registration
 from app.main import create_app
 from app.protocol import DuetProtocol
 from app.secret_key import SettingsError
@@ -40,7 +44,8 @@ def run(settings: Settings, *, host: str, port: int) -> None:
         PortTaken: somebody else listens there.
         SystemExit: the start failed for another reason, which the log tells.
     """
-    app = _Startup(create_app(settings))
+    duet = create_app(settings)
+    app = _Startup(duet)
     config = uvicorn.Config(
         app,
         http=type("Protocol", (DuetProtocol,), {"https": settings.is_https}),
@@ -57,7 +62,8 @@ def run(settings: Settings, *, host: str, port: int) -> None:
     # What uvicorn says of a refused start would be a second line.
     logging.getLogger("uvicorn.error").addFilter(lambda _: app.refusal is None)
     try:
-        _Server(config, greet=lambda: _greet(settings, host, port)).run(sockets)
+        greet = partial(_greet, settings, host, port)
+        _Server(config, greet=greet, registration=duet.state.auth.registration).run(sockets)
     finally:
         if app.refusal is not None:
             raise app.refusal
@@ -103,9 +109,11 @@ def _refusal_in(error: BaseException) -> Exception | None:
 class _Server(uvicorn.Server):
     """Greets when it answers, not before, and ends in time when it is told to."""
 
-    def __init__(self, config: uvicorn.Config, *, greet: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, *, greet: Callable[[], None], registration: Registration) -> None:
         super().__init__(config)
         self._greet = greet
+        self._registration = registration
+        self._invitation: asyncio.Task[None] | None = None
         self._last_resort = threading.Timer(LAST_SECONDS, _leave)
         self._last_resort.daemon = True
 
@@ -113,6 +121,7 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             self._greet()
+            self._invitation = asyncio.create_task(_invite_first_admin(self._registration))
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Hears a signal, and sees to it that the process does end: a thread can't be stopped from outside."""
@@ -125,8 +134,23 @@ class _Server(uvicorn.Server):
 
         process 1 of a container can't, and no terminal says 'Aborted'.
         """
+        if self._invitation is not None:
+            self._invitation.cancel()
         await super().shutdown(sockets)
         self._captured_signals.clear()
+
+
+async def _invite_first_admin(registration: Registration) -> None:
+    """Prints the set-up link if there is no account yet; as soon as the database can tell."""
+    while True:
+        try:
+            url = await registration.setup_url()
+            break
+        except StoreUnavailable:
+            await asyncio.sleep(1)
+    if url is not None:
+        # To the terminal and not to the log: whoever has it is the first admin.
+        click.echo(f"Set up    {url}  makes the first admin, once, within 24 hours")
 
 
 def _leave() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from itertools import count
+import time
 
 import structlog
 
@@ -25,7 +25,6 @@ class Audit:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._numbers = count()
 
     async def record(
         self,
@@ -49,7 +48,7 @@ class Audit:
         """
         row = AuditEvent(
             # Counts up within the process, so that the events of one millisecond stay in their order.
-            id=f"{next(self._numbers):010x}{secrets.token_hex(6)}",
+            id=f"{time.monotonic_ns():016x}{secrets.token_hex(6)}",
             at=self._clock.now(),
             event=event,
             user_id=user_id,

@@ -59,12 +59,12 @@ class House:
 
     async def events(self) -> list[str]:
         """The audit log, the newest first."""
-        return [event.event for event in await self.store.audit_events(limit=1000)]
+        return [event.event for event in (await self.store.audit_events(limit=1000)).items]
 
 
 def config(**given: Any) -> AuthConfig:
     """The default figures, with quick hashes."""
-    return AuthConfig(**{"issuer": ISSUER, "bcrypt_rounds": 4, "hash_threads": 2, **given})
+    return AuthConfig(**{"issuer": ISSUER, "bcrypt_rounds": 4, "hash_threads": 2, "rate_limits": False, **given})
 
 
 @contextlib.asynccontextmanager

@@ -130,6 +130,7 @@ async def test_no_renewal_after_the_account_s_end(desk: Desk, ending: str) -> No
 async def test_new_roles_arrive_with_the_next_request(desk: Desk) -> None:
     """A role given or taken is in the renewed token at once; the person stays signed in."""
     stale = desk.stale()
+    await desk.auth.accounts.create("grace@example.com", PASSWORD, roles=["admin"], client=WEB)
     assert not (await desk.auth.renewals.renew(stale)).principal.roles
     for roles in (["admin"], ["admin", "editor"], []):
         await desk.auth.administration.set_roles(desk.user.id, roles, WEB)
