@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from pymongo import MongoClient
 from pymongo.database import Database
 
+from app.auth.errors import LastAdmin, StoreUnavailable
 from app.auth.ports import Store
 from app.store import open_store
 from app.store.mongo.store import MongoStore
@@ -160,7 +163,56 @@ async def test_a_deletion_that_was_cut_off_can_be_done_again(store: Store, datab
 def test_motor_is_imported_in_one_module_alone() -> None:
     """Its successor will be a change of that file."""
     script = (
-        "import sys, app.store.mongo.migrations, app.store.mongo.rights, app.store.mongo.sessions;"
-        "sys.exit('motor' in sys.modules)"
+        "import importlib, pkgutil, sys, app.store.mongo as package\n"
+        "for module in pkgutil.iter_modules(package.__path__):\n"
+        "    if module.name != 'store': importlib.import_module(f'app.store.mongo.{module.name}')\n"
+        "sys.exit('motor' in sys.modules or 'app.store.mongo.rights' not in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+async def test_a_lock_that_somebody_holds_is_waited_for(store: Store, database: Database[Any]) -> None:
+    """Not for long: whoever takes an admin away is told to try later, and all else goes on meanwhile.
+
+    A holder that died keeps it for ten seconds.
+    """
+    await store.add_users([make_user("a", roles=("admin",)), make_user("b", roles=("admin",)), make_user("u")])
+    held = database.command("hello")["localTime"] + timedelta(hours=1)
+    database["locks"].insert_one({"_id": "admins", "holder": "somebody", "until": held})
+    for act in (store.set_rights("a", at=NOW, roles=[]), store.delete_user("a", at=NOW)):
+        waiting = asyncio.ensure_future(act)
+        assert await store.set_rights("u", at=NOW, roles=["x"]) is not None
+        assert await store.set_rights("b", at=NOW, roles=["admin", "x"]) is not None
+        with pytest.raises(StoreUnavailable):
+            await waiting
+    await store.ping()
+    assert await store.user_by_id("a") == make_user("a", roles=("admin",))
+    database["locks"].update_one({}, {"$set": {"until": held - timedelta(hours=2)}})
+    assert await store.delete_user("a", at=NOW)
+    assert "until" not in (database["locks"].find_one() or {})
+
+
+async def test_a_lock_is_given_back_by_whoever_was_refused(store: Store, database: Database[Any]) -> None:
+    """The next one need not wait."""
+    await store.add_user(make_user("a", roles=("admin",)))
+    for act in (store.set_rights("a", at=NOW, roles=[]), store.delete_user("a", at=NOW)):
+        with pytest.raises(LastAdmin):
+            await act
+        assert "until" not in (database["locks"].find_one() or {})
+
+
+async def test_a_lock_counts_for_longer_than_any_call(store: Store, database: Database[Any]) -> None:
+    """So nobody writes under a lock that somebody else has got meanwhile."""
+    assert isinstance(store, MongoStore)
+    async with store._locked("x"):
+        lock = database["locks"].find_one({"_id": "x"})
+        now = database.command("hello")["localTime"]
+    assert lock is not None
+    assert timedelta(seconds=8) < lock["until"] - now <= timedelta(seconds=10)
+
+
+async def test_what_ran_out_goes_by_itself_in_the_end(store: Store, database: Database[Any]) -> None:
+    """A day after its limit, by the server's clock, should nobody purge."""
+    for name in ("links", "personal_tokens", "hits"):
+        assert database[name].index_information()["expires"]["expireAfterSeconds"] == 24 * 3600
+    assert database["devices"].index_information()["seen"]["expireAfterSeconds"] == 401 * 24 * 3600
