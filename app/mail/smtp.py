@@ -122,7 +122,9 @@ def diagnose(error: Exception, server: SmtpServer) -> MailError:
             else "is a firewall there?"
         )
         return NotSent(f"{server} did not answer in time: {hint}")
-    if isinstance(error, aiosmtplib.SMTPConnectError) and len(causes) > 1:
+    if isinstance(error, aiosmtplib.SMTPConnectError) and not isinstance(
+        error.__cause__, aiosmtplib.SMTPException
+    ):
         return NotSent(f"{server} can't be reached: is it running, and is the port in SMTP_URL right?")
     if isinstance(error, ConnectionError):  # aiosmtplib's own for a lost connection as well
         return NotSent(f"{server} closed the connection")

@@ -1,0 +1,42 @@
+"""A house, a certificate, and an eye on the log of all these tests."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from tests.mail.house import PRIVATE, House, house
+from tests.mail.servers import Certificate
+
+
+@pytest.fixture
+async def home(tmp_path: Path) -> AsyncIterator[House]:
+    """A store with no letters yet."""
+    async with house(tmp_path) as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    """For localhost and 127.0.0.1."""
+    return Certificate.make(tmp_path_factory.mktemp("certificate"))
+
+
+@pytest.fixture
+def trusted(certificate: Certificate, monkeypatch: pytest.MonkeyPatch) -> Certificate:
+    """The same, trusted as an operator would have it."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate.path))
+    return certificate
+
+
+@pytest.fixture(autouse=True)
+def logged() -> Iterator[list[Any]]:
+    """The log's lines. Whatever a test does, no address, link or password may stand in one (item 32)."""
+    with capture_logs() as lines:
+        yield lines
+    for line in lines:
+        assert not any(private in str(line).lower() for private in PRIVATE), line
