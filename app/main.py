@@ -33,6 +33,8 @@ from app.edge import Edge, Refuse
 from app.extension import Extension, load_extensions
 from app.gate import Gate
 from app.health import create_health
+from app.mail.runner import MailRunner
+from app.mail.setup import build_mail
 from app.secret_key import SettingsError
 from app.settings import Settings, load
 from app.store import open_store
@@ -70,6 +72,15 @@ def create_app(settings: Settings | None = None, *, extensions: Sequence[Extensi
     auth = build_auth(_auth_config(settings), secrets=settings.secrets(), store=store)
     for extension in extensions:
         extension.connect(auth)
+    mail = build_mail(
+        store,
+        auth.clock,
+        auth.letters,
+        public_url=settings.public_url,
+        mail_from=settings.mail_from,
+        smtp_url=settings.smtp_url.get_secret_value(),
+        outbox=settings.data_dir / "outbox",
+    )
     crossing = Crossing()
     cookie = create_session_cookie(auth, settings)
     rules: list[Rule] = []
@@ -96,7 +107,7 @@ def create_app(settings: Settings | None = None, *, extensions: Sequence[Extensi
         check_sealed(pages, rules)
         async with AsyncExitStack() as stack:
             stack.callback(auth.passwords.close)
-            await _start(store, auth, stack)
+            await _start(store, auth, mail, stack)
             for extension in extensions:
                 if extension.lifespan is not None:
                     await stack.enter_async_context(extension.lifespan())
@@ -171,7 +182,7 @@ def open_configured_store(settings: Settings) -> Store:
         raise SettingsError(f"DATABASE_URL: {error}") from None
 
 
-async def _start(store: Store, auth: Auth, stack: AsyncExitStack) -> None:
+async def _start(store: Store, auth: Auth, mail: MailRunner, stack: AsyncExitStack) -> None:
     """Opens the store and starts what runs beside the requests.
 
     Without a store the port opens all the same: what needs no login is served, the rest is a 503 meanwhile. Raises
@@ -188,6 +199,7 @@ async def _start(store: Store, auth: Auth, stack: AsyncExitStack) -> None:
     tasks = await stack.enter_async_context(anyio.create_task_group())
     stack.callback(tasks.cancel_scope.cancel)
     tasks.start_soon(auth.revocations.run)
+    tasks.start_soon(mail.run)
     tasks.start_soon(partial(run_upkeep, store, auth.clock, audit_lifetime=auth.config.audit_lifetime))
 
 
