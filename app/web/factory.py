@@ -82,7 +82,9 @@ def create_pages(
     CSRFProtect(app)
     errors.add_handlers(app)
     version_assets(app)
-    app.jinja_env.filters.update(moment=words.moment, device=device, event_words=event_words)
+    app.jinja_env.filters.update(
+        moment=words.moment, day=words.day, ago=words.ago, device=device, event_words=event_words
+    )
     app.context_processor(_context(extensions))
     app.after_request(_never_cached)
     for view in _VIEWS:
