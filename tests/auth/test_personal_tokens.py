@@ -177,7 +177,7 @@ async def test_rubbish_asks_no_store(house: House) -> None:
 
 
 async def test_no_other_spelling_counts(house: House) -> None:
-    """Other capitals, its hash, the id: none of them is the token. 43 characters hold 2 bits more than 32 bytes."""
+    """Other capitals, its hash, the id: none of them is the token. 43 characters hold 2 bits more than it has."""
     ada = await log_in(house)
     token, text = await make(house, ada)
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
