@@ -53,10 +53,15 @@ class Running:
         """Runs `awaitable` on the loop of the server, as its own pages do."""
         return self.app.state.pages.extensions["duet"].crossing.wait(awaitable)
 
-    def make_user(self, email: str = "ada@example.com", *, roles: Sequence[str] = (), name: str = "Ada") -> User:
-        """An account, made past the pages and the API. Its password is `PASSWORD`."""
+    def make_user(self, email: str = "ada@example.com", *, name: str = "Ada", **given: Any) -> User:
+        """An account, made past the pages and the API. Its password is `PASSWORD`.
+
+        Args:
+            email, name: its owner's.
+            given: `roles`, or `is_email_verified`.
+        """
         client = Client("test")
-        user: User = self.wait(self.auth.accounts.create(email, PASSWORD, name=name, roles=roles, client=client))
+        user: User = self.wait(self.auth.accounts.create(email, PASSWORD, name=name, client=client, **given))
         return user
 
 

@@ -42,17 +42,42 @@ FIELDS: dict[str, Callable[[str], list[Request]]] = {
         _json("POST", "/api/users", email=f"{text}@example.com", password=PASSWORD),
         _json("POST", "/api/users", email="ada@example.com", password=text + PASSWORD, name=text),
         _json("POST", "/api/users", email="a@example.com", password=PASSWORD, **{f"x{text}": text}),
+        _json("POST", "/api/users", email="b@example.com", password=PASSWORD, invite=text),
+    ],
+    "links and mails": lambda text: [
+        _json("POST", "/api/auth/forgot-password", email=text),
+        _json("POST", "/api/auth/resend-verification", email=f"{text}@example.com"),
+        _json("POST", "/api/auth/reset-password", token=text, password=text),
+        _json("POST", "/api/auth/reset-password", token=f"{'A' * 22}.{text}", password=PASSWORD),
+        _json("POST", "/api/auth/verify-email", token=text),
+        ("POST", "/api/auth/verify-email", text, JSON),
+    ],
+    "the administration": lambda text: [
+        ("GET", f"/api/admin/users?query={_quoted(text)}", "", {}),
+        ("GET", f"/api/admin/users?limit={_quoted(text)}&cursor={_quoted(text)}", "", {}),
+        ("GET", f"/api/admin/users?cursor={_quoted(text)}", "", {}),
+        ("GET", f"/api/admin/audit?user={_quoted(text)}&event={_quoted(text)}&limit=1", "", {}),
+        ("GET", f"/api/admin/audit?user={_quoted(text)}@example.com", "", {}),
+        ("GET", f"/api/users/me/audit?cursor={_quoted(text)}&limit=1", "", {}),
+        ("GET", f"/api/admin/users/{_quoted(text)}", "", {}),
+        ("GET", f"/api/admin/users/{_quoted(text)}/sessions", "", {}),
+        ("DELETE", f"/api/admin/invites/{_quoted(text)}", "", {}),
+        _json("PATCH", f"/api/admin/users/{_quoted(text)}", roles=[text]),
+        _json("PATCH", "/api/admin/users/nobody", roles=[text], is_active=text),
+        _json("POST", "/api/admin/invites", email=text, roles=[text], expires_in_days=text),
+        _json("POST", "/api/admin/invites", email=f"{text}@example.com"),
     ],
     "one's own account": lambda text: [
         _json("PATCH", "/api/users/me", name=text),
         ("GET", "/api/users/me", "", {}),
         _json("DELETE", "/api/users/me", password=text),
         _json("POST", "/api/users/me/password", current_password=text, new_password=text + PASSWORD),
+        _json("POST", "/api/users/me/email", password=text, email=f"{text}@example.com"),
     ],
     "addresses": lambda text: [
-        ("DELETE", f"/api/users/me/sessions/{quote(text, safe='', errors='surrogatepass')}", "", {}),
-        ("GET", f"/api/{quote(text, safe='', errors='surrogatepass')}", "", {}),
-        ("GET", f"/api/users/me?q={quote(text, safe='', errors='surrogatepass')}", "", {}),
+        ("DELETE", f"/api/users/me/sessions/{_quoted(text)}", "", {}),
+        ("GET", f"/api/{_quoted(text)}", "", {}),
+        ("GET", f"/api/users/me?q={_quoted(text)}", "", {}),
     ],
     "headers": lambda text: [
         ("GET", "/api/users/me", "", {"Authorization": b"Bearer " + _header(text)}),
@@ -62,6 +87,11 @@ FIELDS: dict[str, Callable[[str], list[Request]]] = {
 }
 
 
+def _quoted(text: str) -> str:
+    """As a part of an address, all of it escaped."""
+    return quote(text, safe="", errors="surrogatepass")
+
+
 def _header(text: str) -> bytes:
     """As much of it as a client can send in a header."""
     return "".join(char for char in text if char.isprintable())[:500].encode("utf-8", "ignore")
@@ -69,8 +99,8 @@ def _header(text: str) -> bytes:
 
 @pytest.fixture(scope="module")
 def ada(shared: Running) -> Iterator[ApiClient]:
-    """Somebody who sends a lot."""
-    shared.make_user()
+    """Somebody who sends a lot, and may."""
+    shared.make_user(roles=["admin"])
     with quiet(), ApiClient(shared.url, verify=False) as client:
         client.log_in()
         yield client
