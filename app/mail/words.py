@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from textwrap import fill
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -15,6 +16,8 @@ from app.auth.models import LetterKind
 from app.user_agents import device
 
 PRODUCT: Final = "Duet"
+#: Characters in a line of text, RFC 5322 section 2.1.1 recommends at most 78.
+WIDTH: Final = 72
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,20 @@ class Templates:
         text = self._environment.get_template(f"{kind}.txt")
         subject = "".join(text.blocks["subject"](text.new_context(values)))
         html = self._environment.get_template(f"{kind}.html").render(values, subject=one_line(subject))
-        return Words(one_line(subject), text.render(values), html)
+        return Words(one_line(subject), wrapped(text.render(values)), html)
+
+
+def wrapped(text: str) -> str:
+    """`text` with its paragraphs wrapped, as the values in them have changed the lines' lengths.
+
+    One that holds an address (a link stands alone on its line) or is laid out with blanks stays as it is.
+    """
+    return "\n\n".join(
+        part
+        if "://" in part or re.search(r"^ ", part, re.MULTILINE)
+        else fill(part, WIDTH, break_long_words=False)
+        for part in text.split("\n\n")
+    )
 
 
 def one_line(value: str) -> str:
