@@ -30,6 +30,7 @@ _PAGE: Final = """<!doctype html>
 <link rel="stylesheet" href="/api/docs/swagger-ui.css">
 </head>
 <body>
+<nav class="swagger-ui"><p class="wrapper link"><a class="nostyle" href="/">← Back to the site</a></p></nav>
 <main id="swagger"></main>
 <noscript>This page needs JavaScript. The description: <a href="/api/openapi.json">/api/openapi.json</a></noscript>
 <script src="/api/docs/swagger-ui-bundle.js"></script>
