@@ -14,6 +14,12 @@ PUBLIC: Final = {
     # The pages on the way to a login, and from it.
     "GET,HEAD,POST /login",
     "GET,HEAD,POST /register",
+    "GET,HEAD,POST /invite/<token>",
+    "GET,HEAD,POST /setup/<token>",
+    "GET,HEAD,POST /verify-email/<token>",
+    "GET,HEAD,POST /resend-verification",
+    "GET,HEAD,POST /forgot-password",
+    "GET,HEAD,POST /reset-password/<token>",
     "POST /logout",
     # Asked by the script of the pages: whether somebody is signed in.
     "GET,HEAD /session",
@@ -23,6 +29,11 @@ PUBLIC: Final = {
     "POST /api/auth/token",
     "POST /api/auth/revoke",
     "POST /api/users",
+    # The links in mails, and how to get them.
+    "POST /api/auth/forgot-password",
+    "POST /api/auth/reset-password",
+    "POST /api/auth/verify-email",
+    "POST /api/auth/resend-verification",
     # The API's description.
     "GET /api/openapi.json",
     "GET /api/docs",
@@ -50,6 +61,19 @@ ADMINS: Final = {
     "POST /admin/users/<user_id>/enable": "role admin, password within 900 s",
     "POST /admin/users/<user_id>/end-sessions": "role admin, password within 900 s",
     "POST /admin/users/<user_id>/send-reset": "role admin, password within 900 s",
+    # The same on the API.
+    "GET /api/admin/audit": "role admin",
+    "GET /api/admin/audit.csv": "role admin",
+    "GET /api/admin/invites": "role admin",
+    "GET /api/admin/users": "role admin",
+    "GET /api/admin/users/{user_id}": "role admin",
+    "GET /api/admin/users/{user_id}/sessions": "role admin",
+    "PATCH /api/admin/users/{user_id}": "role admin, password within 900 s",
+    "DELETE /api/admin/users/{user_id}": "role admin, password within 900 s",
+    "DELETE /api/admin/users/{user_id}/sessions": "role admin, password within 900 s",
+    "POST /api/admin/users/{user_id}/reset-password": "role admin, password within 900 s",
+    "POST /api/admin/invites": "role admin, password within 900 s",
+    "DELETE /api/admin/invites/{invite_id}": "role admin, password within 900 s",
 }
 
 
