@@ -40,7 +40,7 @@ class Signal:
     at: datetime
     #: Where it came from.
     client: Client
-    #: The account as it is now; None where it is gone, or was not at hand.
+    #: The account as it is now, or was last where it is deleted; None where it was not at hand.
     user: User | None = None
     #: Which login began or ended.
     session_id: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from app.auth.signals import Signal, SignalKind
 from app.extension import Extension, NavLink
 from app.settings import Settings
 from examples.notes.notebook import Notebook
@@ -12,10 +13,16 @@ from examples.notes.routes import create_router
 def extension(settings: Settings) -> Extension:
     """The extension, over a database of its own in `DATA_DIR`."""
     notebook = Notebook(settings.data_dir / "notes.db")
+
+    async def forget(signal: Signal) -> None:
+        """The notes of an account that was deleted go with it."""
+        await notebook.delete_all(signal.user_id)
+
     return Extension(
         "notes",
         blueprints=[create_blueprint(notebook)],
         routers=[create_router(notebook)],
         nav_links=[NavLink("/notes", "Notes")],
         lifespan=notebook.open,
+        on={SignalKind.DELETED: forget},
     )

@@ -85,6 +85,10 @@ class Notebook:
         rows = await self._run("DELETE FROM notes WHERE id = ? AND user_id = ? RETURNING id", [note_id, user_id])
         return bool(rows)
 
+    async def delete_all(self, user_id: str) -> None:
+        """Deletes every note of a user."""
+        await self._run("DELETE FROM notes WHERE user_id = ?", [user_id])
+
     async def count(self) -> int:
         """How many notes there are, of all users."""
         total: int = (await self._run("SELECT count(*) FROM notes"))[0][0]

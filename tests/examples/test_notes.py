@@ -11,7 +11,7 @@ import pytest
 from fastapi import FastAPI
 
 from app.main import create_app
-from app.testing import TestClient, csrf_token, login_as, make_settings, running
+from app.testing import PASSWORD, TestClient, csrf_token, login_as, make_settings, running
 from examples.notes import extension
 from examples.notes.notebook import MAX_LENGTH, MAX_NOTES, Notebook, NoteRefused
 
@@ -149,6 +149,30 @@ def test_notes_are_ones_own(client: TestClient) -> None:
     assert client.post(f"/notes/{note_id}/delete", data=form).status_code == 404
     login_as(client, "ada@example.com")
     assert [note["id"] for note in client.get("/api/notes").json()] == [note_id]
+
+
+def test_the_notes_of_a_deleted_account_are_deleted(client: TestClient) -> None:
+    """Whoever deletes it, on whatever half; the notes of others stay."""
+    write(client, "Ada's")
+    login_as(client, "bo@example.com")
+    write(client, "Bo's")
+    assert client.request("DELETE", "/api/users/me", json={"password": PASSWORD}).status_code == 204
+    login_as(client, "root@example.com", roles=["admin"])
+    assert client.get("/api/notes/count").json() == {"total": 1}
+    login_as(client, "ada@example.com")
+    assert [note["text"] for note in client.get("/api/notes").json()] == ["Ada's"]
+
+
+def test_a_script_writes_notes(client: TestClient) -> None:
+    """With a personal access token, which needs no line of the extension's; a read-only one reads."""
+    tokens = [
+        client.post("/api/users/me/tokens", json={"name": "script", "read_only": read_only}).json()["token"]
+        for read_only in (False, True)
+    ]
+    for token, status in zip(tokens, (201, 403), strict=True):
+        headers = {"Authorization": f"Bearer {token}"}
+        assert client.post("/api/notes", json={"text": "by a script"}, headers=headers).status_code == status
+        assert len(client.get("/api/notes", headers=headers).json()) == 1
 
 
 @pytest.mark.parametrize("note_id", ["none", "9" * 40, "%00", "🎼", "..%2f", "' OR 1=1 --"])
