@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import random
 import unicodedata
 
@@ -190,16 +191,20 @@ GARBAGE = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("cursor", GARBAGE, ids=lambda cursor: repr(cursor[:20]))
-async def test_what_is_no_cursor_is_refused(store: Store, cursor: str) -> None:
+async def test_what_is_no_cursor_is_refused(store: Store) -> None:
     """Whatever it is, for users and for events, with a query and without."""
     await store.add_user(make_user("a"))
     await store.add_audit_event(make_event("e1"))
-    for query in ("", "a"):
-        with pytest.raises(CursorInvalid):
-            await store.find_users(query, cursor=cursor)
-    with pytest.raises(CursorInvalid):
-        await store.audit_events(cursor=cursor)
+    accepted = []
+    for cursor in GARBAGE:
+        for call in (
+            lambda cursor=cursor: store.find_users(cursor=cursor),
+            lambda cursor=cursor: store.find_users("a", cursor=cursor),
+            lambda cursor=cursor: store.audit_events(cursor=cursor),
+        ):
+            with contextlib.suppress(CursorInvalid):
+                accepted.append((cursor, await call()))
+    assert accepted == []
 
 
 async def test_a_cursor_of_another_query_is_refused(store: Store) -> None:

@@ -17,6 +17,7 @@ from pymongo.database import Database
 from app.auth.errors import LastAdmin
 from app.auth.models import AuditEvent, Session, User
 from app.auth.ports import Store
+from app.store import open_store
 from app.store.mongo.schema import document_of
 from app.store.sqlite.schema import MIGRATIONS, VERSION
 from app.store.values import plain, to_millis
@@ -121,12 +122,15 @@ def fill_as_before(database: Database[Any]) -> None:
 
 
 async def test_documents_of_an_older_duet_are_filled_up(mongo_database_url: str) -> None:
-    """Users get what the search goes by; indexes that nobody uses any more are gone; two may open it at once."""
+    """Users get what the search goes by; stale indexes are gone; several may open it at once."""
     with MongoClient[Any](mongo_database_url) as client:
         database = client.get_default_database()
         fill_as_before(database)
-        async with opened(mongo_database_url) as store, opened(mongo_database_url):
-            await assert_all_is_there(store)
+        several = [open_store(mongo_database_url) for _ in range(4)]
+        await asyncio.gather(*(store.open() for store in several))
+        await assert_all_is_there(several[0])
+        for store in several:
+            await store.close()
         assert not {"by_time", "of_user"} & database["audit_events"].index_information().keys()
         assert database["users"].count_documents({"name_key": None}) == 0
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import pymongo
 from pymongo import UpdateOne
+from pymongo.errors import OperationFailure
 
 from app.store.mongo.schema import INDEXES, STALE_INDEXES, USERS, Document
 from app.store.mongo.users import search_fields
@@ -16,19 +17,29 @@ INDEX_TIME: Final = 300.0
 #: How long one batch of the filling may take, in seconds.
 BATCH_TIME: Final = 30.0
 BATCH: Final = 2000
+#: The server's code.
+INDEX_NOT_FOUND: Final = 27
 
 
 async def migrate(collection: Callable[[str], Any]) -> None:
     """May be called by many at once, and again after a failure: it goes on where it was."""
-    for name, indexes in INDEXES.items():
+    for name in INDEXES:
         with pymongo.timeout(INDEX_TIME):
-            await collection(name).create_indexes(indexes)
-            stale = STALE_INDEXES.get(name, ())
-            there = await collection(name).index_information() if stale else {}
-            for index in stale:
-                if index in there:
-                    await collection(name).drop_index(index)
+            await _make_indexes(collection(name), name)
     await _fill_search_fields(collection(USERS))
+
+
+async def _make_indexes(collection: Any, name: str) -> None:
+    await collection.create_indexes(INDEXES[name])
+    stale = STALE_INDEXES.get(name, ())
+    there = await collection.index_information() if stale else {}
+    for index in stale:
+        if index in there:
+            try:
+                await collection.drop_index(index)
+            except OperationFailure as error:
+                if error.code != INDEX_NOT_FOUND:  # another process was quicker
+                    raise
 
 
 async def _fill_search_fields(users: Any) -> None:
