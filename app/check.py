@@ -104,8 +104,9 @@ async def _mail(settings: Settings) -> Finding:
     if not url:
         return Finding("mail", True, f"no SMTP_URL: messages are written to {outbox}")
     server = parse_smtp_url(url)
+    carrier = build_smtp(public_url=settings.public_url, mail_from=settings.mail_from, smtp_url=url, step=4)
     try:
-        await build_smtp(public_url=settings.public_url, mail_from=settings.mail_from, smtp_url=url).probe()
+        await carrier.probe()
     except MailError as error:
         return Finding("mail", False, error.message)
     how = "in the clear" if server.tls == "none" else "encrypted"

@@ -79,7 +79,7 @@ def create_app(settings: Settings | None = None, *, extensions: Sequence[Extensi
         public_url=settings.public_url,
         mail_from=settings.mail_from,
         smtp_url=settings.smtp_url.get_secret_value(),
-        outbox=settings.data_dir / "outbox",
+        outbox=settings.outbox,
     )
     crossing = Crossing()
     cookie = create_session_cookie(auth, settings)

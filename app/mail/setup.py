@@ -9,7 +9,7 @@ from app.mail.message import Composer, host_name, sender_of
 from app.mail.outbox import Outbox
 from app.mail.runner import Carrier, MailRunner, Post
 from app.mail.server import parse_smtp_url
-from app.mail.smtp import SmtpCarrier
+from app.mail.smtp import STEP, SmtpCarrier
 
 
 def build_mail(
@@ -35,8 +35,7 @@ def build_mail(
     return MailRunner(store, clock, post=post, composer=composer, carrier=carrier)
 
 
-def build_smtp(*, public_url: str, mail_from: str, smtp_url: str) -> SmtpCarrier:
-    """What hands mails to the server of `smtp_url`."""
-    return SmtpCarrier(
-        parse_smtp_url(smtp_url), sender=sender_of(mail_from, public_url), greeting=host_name(public_url)
-    )
+def build_smtp(*, public_url: str, mail_from: str, smtp_url: str, step: float = STEP) -> SmtpCarrier:
+    """What hands mails to the server of `smtp_url`, with `step` seconds for each step of the conversation."""
+    sender, greeting = sender_of(mail_from, public_url), host_name(public_url)
+    return SmtpCarrier(parse_smtp_url(smtp_url), sender=sender, greeting=greeting, step=step)
