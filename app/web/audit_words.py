@@ -14,6 +14,7 @@ EVENTS: Final[Mapping[str, str]] = MappingProxyType(
         "email_verified": "Address verified",
         "login": "Logged in",
         "login_failed": "Log-in failed",
+        "login_blocked": "Log-in put off after many tries",
         "reauthenticated": "Password confirmed",
         "wrong_password": "Wrong password given",
         "logout": "Logged out",

@@ -26,7 +26,7 @@ from app.auth.errors import (
     TooManyRequests,
     TryLater,
 )
-from app.web.context import drawn_for, duet
+from app.web.context import drawn_for, duet, optional_principal
 from app.web.error_texts import ERROR_TEXTS, LINK_TEXTS, ErrorText
 from app.web.redirects import form_target, own_origins, requested_target, see_other
 from app.web.session import ACCESS_TOKEN
@@ -86,8 +86,8 @@ def _to_reauthentication() -> Response:
 
 
 def _is_hidden() -> bool:
-    """Whether this page does not exist for those who may not open it: nobody learns what admins have."""
-    return "admin" in request.blueprints
+    """Whether this page does not exist for who may not open it, the caller: nobody learns what admins have."""
+    return "admin" in request.blueprints and optional_principal() is None
 
 
 def _to_login(error: NotAuthenticated) -> Response:

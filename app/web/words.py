@@ -11,7 +11,7 @@ __all__ = ["ago", "day", "device", "moment"]
 
 def moment(when: datetime) -> str:
     """'24 November 2026, 20:15 UTC'."""
-    return f"{when.day} {when:%B %Y, %H:%M} UTC"
+    return f"{when.day} {when:%B %Y, %H:%M}\N{NO-BREAK SPACE}UTC"
 
 
 def day(when: datetime) -> str:

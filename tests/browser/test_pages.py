@@ -25,6 +25,9 @@ PRIVATE_PAGES = (
     "/account/sessions",
     "/account/delete",
     "/reauthenticate",
+    "/admin/users",
+    "/admin/invites",
+    "/admin/audit",
     "/admin/routes",
 )
 ERROR_PAGES = ("/broken/403", "/broken/413", "/broken/429", "/broken/500", "/broken/503", "/broken/role")

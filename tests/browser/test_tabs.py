@@ -70,6 +70,15 @@ def test_a_log_out_in_one_tab_logs_out_the_others(profile: BrowserContext, compl
     assert complaints == []
 
 
+def test_a_log_out_that_leads_nowhere(profile: BrowserContext) -> None:
+    """The others notice as well if the page after the log-out never arrives, and so can tell them nothing."""
+    first, second = profile.pages[0], open_tab(profile, "/account")
+    first.route("**/login", lambda route: None)  # left waiting
+    first.get_by_role("button", name="Log out", exact=True).click(no_wait_after=True)
+    second.wait_for_url(TO_LOGIN, timeout=PROMISED)
+    assert heading(second) == "Log in"
+
+
 def test_every_tab_can_log_in_after_it(profile: BrowserContext) -> None:
     """The forms of all tabs that were led to the login at one moment still count."""
     first, second = profile.pages[0], open_tab(profile, "/account")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from flask import Blueprint, abort
@@ -13,7 +15,7 @@ from app.auth.models import Client
 from app.auth.policy import public, require
 from app.extension import Extension
 from app.web.error_texts import ERROR_TEXTS
-from tests.duet import Browser, Running, make_settings, running
+from tests.duet import Browser, Running, make_settings, messages, running
 from tests.naughty import quiet
 from tests.web.conftest import Visit
 
@@ -150,6 +152,48 @@ def test_what_the_edge_refuses_is_a_page_too(shared: Running, visit: Visit) -> N
         assert answer.status_code == status
         assert is_error_page(answer.text, status)
         assert "text/html" in answer.headers["Content-Type"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/nowhere", "/broken/503", "/broken/error/away", "/broken/accounting", "/admin/users"]
+)
+def test_error_pages_keep_the_menu(shared: Running, visit: Visit, email: str, path: str) -> None:
+    """Whoever is signed in can go on, or log out, from there; a stranger gets the menu of strangers."""
+    browser = visit(email)
+    browser.get("/")
+    answer = browser.get(path)
+    assert answer.status_code >= 400
+    assert 'href="/account">Account</a>' in answer.text
+    assert ">Admin</a>" not in answer.text
+    token = re.search(r'name="csrf_token" value="([^"]+)"', answer.text)
+    assert token
+    assert browser.post("/logout", data={"csrf_token": token[1]}).headers["Location"] == "/login"
+    answer = visit().get("/nowhere")
+    assert 'href="/login">Log in</a>' in answer.text
+    assert "csrf_token" not in answer.text
+
+
+def test_messages_wait_for_the_page_that_was_meant(visit: Visit, email: str) -> None:
+    """An image that is missing, which is an error page too, takes no message away."""
+    browser = visit(email)
+    browser.submit("/account", name="Ada Lovelace")
+    assert "Set-Cookie" not in browser.get("/missing.png").headers
+    assert messages(browser.get("/account").text) == ["Your name was saved."]
+
+
+def test_an_error_page_survives_what_an_extension_adds(tmp_path: Path) -> None:
+    """Where what an extension adds to every page is what fails, the page is drawn without it: no 500, no loop."""
+    blueprint = make_broken()
+
+    @blueprint.app_context_processor
+    def add() -> dict[str, str]:
+        raise StoreUnavailable()
+
+    extensions = [Extension("broken", blueprints=[blueprint])]
+    with running(make_settings(tmp_path), extensions=extensions) as duet, Browser(duet.url) as browser, quiet():
+        assert is_error_page(browser.get("/nowhere").text, 404)
+        answer = browser.get("/login")
+    assert (answer.status_code, is_error_page(answer.text, 503)) == (503, True)
 
 
 def test_admin_pages_exist_for_admins_alone(shared: Running, visit: Visit, email: str) -> None:

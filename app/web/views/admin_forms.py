@@ -17,6 +17,16 @@ def role_names(text: str | None) -> list[str]:
     return list(dict.fromkeys(re.split(r"[\s,;]+", (text or "").strip()))) if (text or "").strip() else []
 
 
+class _DaysField(IntegerField):  # type: ignore[misc]
+    """A number of days, in a text field: what is no number is shown again as it was typed."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        try:
+            super().process_formdata(valuelist)
+        except ValueError:
+            raise ValueError(_A_NUMBER) from None
+
+
 class RolesForm(FlaskForm):  # type: ignore[misc]
     """The roles of an account."""
 
@@ -28,7 +38,7 @@ class InviteForm(FlaskForm):  # type: ignore[misc]
 
     email = StringField("E-mail", validators=[Length(max=4096, message=_TOO_LONG)])
     roles = StringField("Roles", validators=[Length(max=1000, message=_TOO_LONG)])
-    expires_in_days = IntegerField("Days", default=7, validators=[InputRequired(_A_NUMBER)])
+    expires_in_days = _DaysField("Days", default=7, validators=[InputRequired(_A_NUMBER)])
 
 
 class ActForm(FlaskForm):  # type: ignore[misc]
