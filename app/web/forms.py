@@ -6,6 +6,7 @@ from typing import Any
 
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, Field, PasswordField, SelectField, StringField
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, Length
 
 from app.auth.errors import AuthError
@@ -89,7 +90,12 @@ class TokenForm(FlaskForm):  # type: ignore[misc]
     name = StringField("Name", validators=_needed("Please give the token a name."))
     expires_in_days = SelectField(
         "Expires after",
-        choices=[(7, "7 days"), (30, "30 days"), (90, "90 days"), (365, "1 year")],
+        choices=[
+            SelectChoice(7, "7 days"),
+            SelectChoice(30, "30 days"),
+            SelectChoice(90, "90 days"),
+            SelectChoice(365, "1 year"),
+        ],
         default=90,
         coerce=int,
     )

@@ -6,7 +6,6 @@ import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from flask import Flask, g, request, session
 from werkzeug.exceptions import HTTPException
@@ -16,6 +15,7 @@ from app.auth.models import Caller
 from app.auth.policy import CALLER, PUBLIC, Policy, PolicyError, Rule, decide, policy_of
 from app.web.context import duet, get_auth
 from app.web.errors import ForeignOrigin
+from app.web.redirects import own_origins
 from app.web.session import ACCESS_TOKEN
 
 #: Where the template of the chosen route lies, for the access log.
@@ -131,7 +131,5 @@ def _refuse_foreign_origin() -> None:
     origin = request.headers.get("Origin")
     if origin is None:
         return
-    parts = urlsplit(duet().public_url)
-    own = {f"{parts.scheme}://{parts.netloc}".lower(), f"{request.scheme}://{request.host}".lower()}
-    if origin.lower() not in own:  # 'null' among them: a sandboxed frame sends it
+    if origin.lower() not in own_origins(duet().public_url):  # 'null' among them: a sandboxed frame sends it
         raise ForeignOrigin()

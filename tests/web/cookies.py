@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from http.cookies import SimpleCookie
 from typing import Any
 
@@ -86,3 +87,11 @@ def forget_renewals(duet: Running) -> int:
     number = len(kept)
     kept.clear()
     return number
+
+
+def make_stale(duet: Running, browser: Browser, *, minutes: float = 16) -> None:
+    """Lets the last proof of the password in a browser's session be so many minutes ago."""
+    before = datetime.now(UTC) - timedelta(minutes=minutes)
+    assert duet.wait(duet.auth.sessions._store.set_auth_time(session_id_of(duet, browser), now=before))
+    forget_renewals(duet)
+    age(duet, browser)  # the token that stands in for it tells the new time

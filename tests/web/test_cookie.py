@@ -36,7 +36,7 @@ def test_over_https_the_cookie_is_host_bound_and_secure(tmp_path: Path) -> None:
             form = {"csrf_token": token, "email": "ada@example.com", "password": PASSWORD}
             headers = {"Cookie": f"__Host-session={before.value}"}
             found = set_cookies(browser.post("/login", data=form, headers=headers))
-            assert set(found) == {"__Host-session"}
+            assert set(found) == {"__Host-session", "__Host-duet_device"}
             for cookie in (before, found["__Host-session"]):
                 flags = (
                     cookie["secure"],

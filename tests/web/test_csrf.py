@@ -13,7 +13,12 @@ from tests.web.conftest import Visit
 POSTS = {
     "/account": {"name": "Eve"},
     "/account/password": {"current_password": PASSWORD, "new_password": PASSWORD + " 2"},
+    "/account/email": {"email": "new@example.com", "password": PASSWORD},
     "/account/delete": {"password": PASSWORD},
+    "/account/data": {},
+    "/account/resend-verification": {},
+    "/account/tokens": {"name": "eve", "expires_in_days": "90"},
+    "/account/tokens/some-id/remove": {},
     "/account/sessions/end-others": {},
     "/account/sessions/some-id/end": {},
     "/reauthenticate": {"password": PASSWORD},
@@ -22,6 +27,12 @@ POSTS = {
 OPEN_POSTS = {
     "/login": {"email": "ada@example.com", "password": PASSWORD},
     "/register": {"email": "new@example.com", "password": PASSWORD, "name": ""},
+    "/forgot-password": {"email": "ada@example.com"},
+    "/resend-verification": {"email": "ada@example.com"},
+    "/reset-password/made.up": {"new_password": PASSWORD},
+    "/verify-email/made.up": {},
+    "/invite/made.up": {"email": "new@example.com", "password": PASSWORD, "name": ""},
+    "/setup/made.up": {"email": "new@example.com", "password": PASSWORD, "name": ""},
     "/logout": {},
 }
 
@@ -48,6 +59,7 @@ def test_forms_of_strangers_need_a_token_too(visit: Visit, path: str) -> None:
     """Log-in has one as well: nobody is logged in as somebody else by another site's form (login CSRF)."""
     answer = visit().post(path, data=OPEN_POSTS[path])
     assert answer.status_code == 400
+    assert "This form is out of date" in answer.text
 
 
 def test_one_person_s_token_fails_for_another(visit: Visit, email: str, shared: Running) -> None:
@@ -76,7 +88,8 @@ def test_a_get_has_no_effect(visit: Visit, email: str) -> None:
     """Log-out and the ends of sessions are posts; forms that are sent by GET change nothing."""
     browser = visit(email)
     token = browser.csrf_token("/account")
-    for path in ("/logout", "/account/sessions/end-others", "/account/sessions/some-id/end"):
+    buttons = ("/logout", *(path for path in POSTS if path.endswith(("/end", "/end-others", "/remove"))))
+    for path in (*buttons, "/account/resend-verification"):
         answer = browser.get(path, params={"csrf_token": token})
         assert (answer.status_code, answer.headers["Allow"]) in ((405, "OPTIONS, POST"), (405, "POST, OPTIONS"))
     for path, fields in POSTS.items():

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import httpx
 import pytest
 
-from tests.duet import PASSWORD, Browser, Running, make_settings, messages, running
+from tests.duet import PASSWORD
 from tests.web.conftest import Visit
 
 TYPED = "not-the-password-5Qx"
@@ -29,6 +27,8 @@ OWN_FAILURES = [
     ("/account/password", {"current_password": TYPED, "new_password": PASSWORD + " 2"}, "The password is wrong."),
     ("/account/password", {"current_password": PASSWORD, "new_password": TYPED[:8]}, "At least 15"),
     ("/account/password", {"current_password": "", "new_password": ""}, "Please choose a new password."),
+    ("/account/email", {"email": "n@example.com", "password": TYPED}, "The password is wrong."),
+    ("/account/email", {"email": "n", "password": PASSWORD}, "That is not an e-mail address."),
     ("/account/delete", {"password": TYPED}, "The password is wrong."),
     ("/reauthenticate", {"password": TYPED}, "The password is wrong."),
 ]
@@ -72,16 +72,6 @@ def test_a_failed_form_of_the_account_is_shown_again(
     assert visit(email).get("/").status_code == 200
 
 
-def test_a_registration_makes_an_account(visit: Visit) -> None:
-    """It leads to the login, which lets the newcomer in; the name may be left empty."""
-    browser = visit()
-    answer = browser.submit("/register", email="new.one@example.com", password=PASSWORD, name="")
-    assert (answer.status_code, answer.headers["Location"]) == (303, "/login")
-    assert messages(browser.get("/login").text) == ["Your account is ready. Please log in."]
-    assert browser.log_in("New.One@Example.com").status_code == 303
-    assert "Not given yet" in browser.get("/").text
-
-
 def test_a_wrong_password_and_an_unknown_address_look_alike(visit: Visit, email: str) -> None:
     """The same page but for the address that was typed and the form's token."""
     pages = []
@@ -92,45 +82,3 @@ def test_a_wrong_password_and_an_unknown_address_look_alike(visit: Visit, email:
         again = answer.text.split('name="csrf_token"')[1].split('value="')[1].split('"')[0]
         pages.append((answer.status_code, answer.text.replace(address, "").replace(again, "")))
     assert pages[0] == pages[1]
-
-
-def test_nobody_gets_more_rights_by_a_form(shared: Running, visit: Visit) -> None:
-    """Fields that the form does not have are ignored."""
-    browser = visit()
-    extra = {"roles": "admin", "is_active": "1", "_id": "1", "is_email_verified": "1"}
-    assert (
-        browser.submit("/register", email="eve@example.com", password=PASSWORD, name="Eve", **extra).status_code
-        == 303
-    )
-    user = shared.wait(shared.auth.accounts.find("eve@example.com"))
-    assert (user.roles, user.is_email_verified) == ((), False)
-    browser.log_in("eve@example.com")
-    assert browser.submit("/account", name="Eve", **extra).status_code == 303
-    assert shared.wait(shared.auth.accounts.find("eve@example.com")).roles == ()
-
-
-def test_somebody_elses_session_can_not_be_ended(shared: Running, visit: Visit, email: str) -> None:
-    """Its id, known or guessed, is none of one's own: the message is that of one that has ended."""
-    shared.make_user(f"b-{email}")
-    ada, eve = visit(email), visit(f"b-{email}")
-    page = ada.get("/account/sessions").text
-    action = page.split('action="/account/sessions/')[1].split("/end")[0]
-    answer = eve.submit(f"/account/sessions/{action}/end", page="/account/sessions")
-    assert answer.status_code == 303
-    assert messages(eve.get("/account/sessions").text) == ["That session has ended already."]
-    assert ada.get("/account/sessions").status_code == 200
-
-
-def test_a_closed_registration_is_closed_on_the_page(tmp_path: Path) -> None:
-    """Form and post are a 403 that says so, and the login does not offer it."""
-    with (
-        running(make_settings(tmp_path, registration="closed")) as duet,
-        Browser(duet.url, verify=False) as browser,
-    ):
-        token = browser.csrf_token()
-        assert "/register" not in browser.get("/login").text
-        form = {"csrf_token": token, "email": "ada@example.com", "password": PASSWORD, "name": ""}
-        for answer in (browser.get("/register"), browser.post("/register", data=form)):
-            assert answer.status_code == 403
-            assert "Registration is closed." in answer.text
-        assert duet.wait(duet.auth.administration.search()).items == []

@@ -21,12 +21,22 @@ FIELDS: dict[str, Callable[[str], list[Form]]] = {
     ],
     "profile": lambda text: [("/account", {"name": text})],
     "password": lambda text: [("/account/password", {"current_password": text, "new_password": PASSWORD + text})],
+    "address": lambda text: [
+        ("/account/email", {"email": text, "password": PASSWORD}),
+        ("/forgot-password", {"email": text}),
+        ("/resend-verification", {"email": text}),
+    ],
+    "token": lambda text: [
+        ("/account/tokens", {"name": text, "expires_in_days": text, "read_only": text}),
+        ("/account/tokens", {"name": "", "expires_in_days": "90", "read_only": text}),
+    ],
     "confirmation": lambda text: [
         ("/account/delete", {"password": text}),
         ("/reauthenticate", {"password": "", "next": text}),
     ],
     "addresses": lambda text: [
         (f"/account/sessions/{quote(text, safe='', errors='surrogatepass')}/end", {}),
+        (f"/account/tokens/{quote(text, safe='', errors='surrogatepass')}/remove", {}),
         (f"/{quote(text, safe='', errors='surrogatepass')}", {}),
     ],
 }
