@@ -70,7 +70,7 @@ async def test_claims_are_plain_json() -> None:
         ({(1, 2): 3}, "TypeError"),
         (ADA, "TypeError"),
     ],
-    ids=repr,
+    ids=lambda value: "a user" if value is ADA else repr(value),  # which tells of the time
 )
 async def test_what_is_no_json_is_left_out(value: Any, error: str) -> None:
     """It is logged by owner and claim, with nothing of the user's, and the other claims are there."""
