@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from typing import Any
 
@@ -37,6 +38,8 @@ def oauth_error(answer: httpx.Response, error: str, status: int = 400) -> dict[s
     body: dict[str, Any] = answer.json()
     assert set(body) == {"error", "error_description"}
     assert body["error"] == error
+    # What may stand there (RFC 6749 appendices A.7 and A.8).
+    assert re.fullmatch(r"[\x20\x21\x23-\x5b\x5d-\x7e]+", body["error_description"])
     return body
 
 

@@ -195,8 +195,8 @@ def test_limits_and_cursors_are_checked(admin: ApiClient, path: str) -> None:
     answer = admin.get(path, params={MARK: "1"})
     assert problem(answer, 422)["errors"]
     assert MARK not in answer.text
-    for limit in (1, 200):
-        assert admin.get(path, params={"limit": limit}).status_code == 200
+    for size in (1, 200):
+        assert admin.get(path, params={"limit": size}).status_code == 200
     assert len(admin.get(path, params={"limit": 1}).json()["items"]) == 1
 
 

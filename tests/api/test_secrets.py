@@ -107,6 +107,10 @@ def _use(url: str, recorder: Recorder) -> tuple[list[str], list[str]]:
             "/api/users", content=b'{"email": "' + WRONG.encode(), headers={"Content-Type": "application/json"}
         )
         api.post("/api/auth/token", json={"username": TYPED, "password": WRONG})
+        api.post("/api/auth/reset-password", json={"token": NAMED, "password": SECOND})
+        api.post("/api/auth/verify-email", json={"token": NAMED, NAMED: TYPED})
+        api.post("/api/users", json={"email": TYPED, "password": SECOND, "invite": NAMED})
+        api.post("/api/users/me/email", json={"email": "new@example.com", "password": WRONG})
         api.post("/api/users/me/password", json={"current_password": PASSWORD, "new_password": SECOND})
         api.request("DELETE", "/api/users/me", json={"password": WRONG})
         api.get(f"/api/{NAMED}", headers={"User-Agent": "x", "Cookie": f"session={NAMED}"})
