@@ -14,7 +14,7 @@ from email_validator import validate_email
 from app.auth.audit import Audit
 from app.auth.config import AuthConfig
 from app.auth.devices import Devices
-from app.auth.errors import InvalidCredentials, NotFound, TooBusy, WrongPassword
+from app.auth.errors import InvalidCredentials, NotFound, TooBusy, TooManyRequests, WrongPassword
 from app.auth.models import Client, Principal, User
 from app.auth.passwords import Passwords
 from app.auth.ports import Clock, Store
@@ -146,7 +146,7 @@ class Accounts:
         except EmailInvalid:
             email_key, user = email[:MAX_EMAIL_LENGTH], None
         own = await self._devices.known_browser(user.id if user else "", client)
-        guess = await self._throttle.guess(email_key, ip=client.ip, own=own)
+        guess = await self._guess(email_key, client, own=own, user_id=user.id if user else "")
         matches, better = await self._verify(guess, password, user.password_hash if user else None)
         reason = _why_not(user, matches, needs_verified=self._config.require_verified_email)
         if user is None or reason:
@@ -172,7 +172,7 @@ class Accounts:
         """
         user = await self.get(principal.user_id)
         own = f"session {principal.session_id}"
-        guess = await self._throttle.guess(user.email_key, ip=client.ip, own=own)
+        guess = await self._guess(user.email_key, client, own=own, user_id=user.id)
         matches, _ = await self._verify(guess, password, user.password_hash)
         if not matches:
             await self._audit.record(
@@ -181,6 +181,14 @@ class Accounts:
             raise WrongPassword()
         await guess.was_right()
         return user
+
+    async def _guess(self, email_key: str, client: Client, *, own: str | None, user_id: str) -> Guess:
+        try:
+            return await self._throttle.guess(email_key, ip=client.ip, own=own)
+        except TooManyRequests as error:
+            if error.is_news:
+                await self._audit.record("login_blocked", client=client, user_id=user_id)
+            raise
 
     async def _verify(self, guess: Guess, password: str, password_hash: str | None) -> tuple[bool, str | None]:
         try:

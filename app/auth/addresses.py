@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.auth.accounts import Accounts, parse_email
 from app.auth.audit import Audit
-from app.auth.errors import LinkInvalid
+from app.auth.errors import LinkInvalid, WrongPassword
 from app.auth.letters import Letters
 from app.auth.links import Links
 from app.auth.models import Client, LetterKind, Link, LinkPurpose, Principal, User
@@ -49,7 +49,7 @@ class Addresses:
         The same for every address. Raises `EmailInvalid` or `TooManyRequests`.
         """
         _, email_key = parse_email(email)
-        await self._throttle.mail(email_key, client.ip)
+        await self._throttle.mail(LetterKind.VERIFY_EMAIL, email_key, client.ip)
         await self._letters.post(LetterKind.VERIFY_EMAIL, email_key)
 
     async def peek(self, token: str) -> Link:
@@ -86,6 +86,22 @@ class Addresses:
         await self._audit.record("email_changed", client=client, user_id=user.id)
         return user
 
+    async def _link_to(self, address: str, user: User) -> Link:
+        """The link that moves the account of `user`, whose password was just proven, to `address`.
+
+        Made now and not with the mail, unlike others: a new password voids it while the mail still waits, so that
+        nobody who knew the old one gets the account after all. It voids the one before, which may have been for a
+        mistyped address. Raises `WrongPassword` if the password was replaced meanwhile.
+        """
+        await self._store.remove_links(user.id, [LinkPurpose.CHANGE_EMAIL])
+        link = await self._links.make(LinkPurpose.CHANGE_EMAIL, user_id=user.id, email=address)
+        # Whoever replaces the password removes links afterwards: that finds this one, or is seen here.
+        now = await self._store.user_by_id(user.id)
+        if now is None or now.password_hash != user.password_hash:
+            await self._store.remove_links(user.id, [LinkPurpose.CHANGE_EMAIL])
+            raise WrongPassword()
+        return link
+
     async def request_change(self, principal: Principal, password: str, email: str, client: Client) -> None:
         """Mails a link to the new address, and tells the old one. Nothing changes before the link is followed.
 
@@ -97,12 +113,13 @@ class Addresses:
         """
         address, email_key = parse_email(email)
         user = await self._accounts.confirm_password(principal, password, client)
-        await self._throttle.mail(email_key, client.ip)
+        await self._throttle.mail(LetterKind.CHANGE_EMAIL, email_key, client.ip)
+        link = await self._link_to(address, user)
         other = await self._store.user_by_email(email_key)
         if other is None or other.id == user.id:
-            await self._letters.post(LetterKind.CHANGE_EMAIL, address, user_id=user.id)
+            await self._letters.post(LetterKind.CHANGE_EMAIL, address, user_id=user.id, link_id=link.id)
         else:
-            await self._letters.post(LetterKind.ADDRESS_IN_USE, other.email, user_id=other.id)
+            await self._letters.post(LetterKind.ADDRESS_IN_USE, email_key, user_id=other.id)
         await self._letters.post(LetterKind.EMAIL_CHANGE_REQUESTED, user.email, user_id=user.id, new_email=address)
         await self._audit.record(
             "email_change_requested", client=client, user_id=user.id, session_id=principal.session_id

@@ -88,7 +88,7 @@ class Credentials:
         The same for every address. Raises `EmailInvalid` or `TooManyRequests`.
         """
         _, email_key = parse_email(email)
-        await self._throttle.mail(email_key, client.ip)
+        await self._throttle.mail(LetterKind.RESET_PASSWORD, email_key, client.ip)
         await self._letters.post(LetterKind.RESET_PASSWORD, email_key)
         await self._audit.record("password_reset_requested", client=client)
 
@@ -139,7 +139,8 @@ class Credentials:
         reason = PasswordChanged.code
         ended = await self._store.revoke_user_sessions(user.id, at=now, reason=reason, keep=keep)
         self._revocations.add_sessions(ended, at=now, reason=reason)
-        await self._store.remove_links(user.id, [LinkPurpose.RESET_PASSWORD])
+        # Whoever knew the old password may have asked for the account to move to an address of theirs.
+        await self._store.remove_links(user.id, [LinkPurpose.RESET_PASSWORD, LinkPurpose.CHANGE_EMAIL])
         await self._letters.post(
             LetterKind.PASSWORD_CHANGED, user.email, user_id=user.id, at=now.isoformat(timespec="seconds")
         )

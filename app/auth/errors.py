@@ -270,6 +270,8 @@ class TooManyRequests(TryLater):
     """A limit was reached: of guesses, registrations or mails (OWASP ASVS V6.3.1)."""
 
     code = "too_many_requests"
+    #: Whether the audit log is to tell of it.
+    is_news = False
 
     def __init__(self, retry_after: int) -> None:
         super().__init__(f"There were too many tries. Please wait {spoken(retry_after)}.", retry_after=retry_after)

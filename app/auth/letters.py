@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from app.auth.links import Links
-from app.auth.models import Letter, LetterKind, Link, LinkPurpose, User
+from app.auth.models import Letter, LetterKind, LinkPurpose, User
 from app.auth.ports import Clock, Store
 
 
@@ -26,9 +26,9 @@ class Message:
 class Letters:
     """The mails that wait. Every method may raise `StoreUnavailable`.
 
-    A letter holds no link: that is made when it is sent. So the queue of a stolen database opens nothing, and a
-    link's time begins when it is on its way. And a request for a mail takes the same steps whether or not an
-    account has the address: who asks learns nothing from the time it takes.
+    A letter holds no link: that is derived when it is sent, so the queue of a stolen database opens nothing. What
+    a stranger can ask for takes the same steps whether or not an account has the address, and its link is made
+    when the letter is sent: who asks learns nothing from the time it takes, and the link's own begins then.
 
     Args:
         store: keeps them.
@@ -68,41 +68,38 @@ class Letters:
     async def resolve(self, letter: Letter) -> Message | None:
         """What `letter` says, with a new link; None if there is nothing to send: nobody has that address, say."""
         kind = LetterKind(letter.kind)
-        if kind not in _WITH_LINK:
-            return Message(letter.to, kind, params=letter.values)
-        if kind is LetterKind.INVITE:
+        if kind in _HAVING_LINK:
             link = await self._store.link(letter.values["link_id"], now=self._clock.now())
-            to = letter.to
-        else:
-            user = await self._addressee(letter, kind)
-            link = None if user is None else await self._link_for(user, letter, kind)
-            to = letter.to if user is None or kind is LetterKind.CHANGE_EMAIL else user.email
-        return None if link is None else Message(to, kind, self._links.url(link), letter.values)
+            return None if link is None else Message(letter.to, kind, self._links.url(link), letter.values)
+        if kind not in _TO_WHOM_IT_MAY_CONCERN:
+            return Message(letter.to, kind, params=letter.values)
+        user = await self._addressee(letter, kind)
+        if user is None:
+            return None
+        purpose = _MAKING_LINK.get(kind)
+        # A new link on each attempt: one that was delivered and used, its receipt lost, stays used.
+        made = purpose and await self._links.make(purpose, user_id=user.id, email=user.email)
+        return Message(user.email, kind, self._links.url(made) if made else "", letter.values)
 
     async def _addressee(self, letter: Letter, kind: LetterKind) -> User | None:
         """Whose letter it is, if it still makes sense to send it. `to` of the letters that strangers can ask for
-        is an address in its normal form."""
-        if kind is LetterKind.CHANGE_EMAIL:
-            user = await self._store.user_by_id(letter.user_id)
-        else:
-            user = await self._store.user_by_email(letter.to)
+        is an address in its normal form: what was typed may be another mailbox."""
+        user = await self._store.user_by_email(letter.to)
         if user is None or not user.is_active:
             return None
         return None if kind is LetterKind.VERIFY_EMAIL and user.is_email_verified else user
-
-    async def _link_for(self, user: User, letter: Letter, kind: LetterKind) -> Link:
-        # A new link on each attempt: one that was delivered and used, its receipt lost, stays used.
-        email = letter.to if kind is LetterKind.CHANGE_EMAIL else user.email
-        return await self._links.make(_WITH_LINK[kind], user_id=user.id, email=email)
 
 
 def _nobody() -> None:
     """Nobody sends letters in this process: the command line leaves them to the server."""
 
 
-_WITH_LINK: Final = {
+#: Their link was made by whoever asked for them, and may have been withdrawn since.
+_HAVING_LINK: Final = frozenset({LetterKind.CHANGE_EMAIL, LetterKind.INVITE})
+#: Their link is made when they are sent.
+_MAKING_LINK: Final = {
     LetterKind.VERIFY_EMAIL: LinkPurpose.VERIFY_EMAIL,
     LetterKind.RESET_PASSWORD: LinkPurpose.RESET_PASSWORD,
-    LetterKind.CHANGE_EMAIL: LinkPurpose.CHANGE_EMAIL,
-    LetterKind.INVITE: LinkPurpose.INVITE,
 }
+#: Strangers can ask for them, to whatever address.
+_TO_WHOM_IT_MAY_CONCERN: Final = frozenset({*_MAKING_LINK, LetterKind.ADDRESS_IN_USE})

@@ -79,23 +79,24 @@ class Registration:
             TooManyRequests, TooBusy: not now.
         """
         link = await self._admit(invite)
-        address, email_key = parse_email(email)
+        _, email_key = parse_email(email)
         parse_name(name)
         if link is not None and link.email and parse_email(link.email)[1] != email_key:
             raise EmailInvalid("This invite is for another address.")
         await self._throttle.registration(client.ip)
         is_proven = link is not None and bool(link.email)
         is_quiet = self._config.require_verified_email and not is_proven
-        if not is_proven:
-            await self._throttle.mail(email_key, client.ip)
         roles = link.roles if link else ()
         user = await self._accounts.draft(email, password, name=name, roles=roles, is_email_verified=is_proven)
+        if not is_proven:
+            # After the draft: whoever needs some tries to find a good password has caused no mail yet.
+            await self._throttle.mail(LetterKind.VERIFY_EMAIL, email_key, client.ip)
         try:
-            await self._add(user, client, invite, LinkPurpose.INVITE)
+            await self._add(user, client, invite, LinkPurpose.INVITE, is_quiet=is_quiet)
         except EmailTaken:
             if not is_quiet:
                 raise
-            await self._letters.post(LetterKind.ADDRESS_IN_USE, address)
+            await self._letters.post(LetterKind.ADDRESS_IN_USE, email_key)
             await self._audit.record("registration_refused", client=client, detail=EmailTaken.code)
             return None
         if not is_proven:
@@ -109,14 +110,19 @@ class Registration:
             raise RegistrationClosed()
         return None
 
-    async def _add(self, user: User, client: Client, token: str | None, purpose: LinkPurpose) -> None:
-        """Stores `user`, and uses the link up if there is one: of many who use it at once, one gets an account."""
+    async def _add(
+        self, user: User, client: Client, token: str | None, purpose: LinkPurpose, *, is_quiet: bool = False
+    ) -> None:
+        """Stores `user`, and uses the link up if there is one: of many who use it at once, one gets an account.
+
+        Where nothing came of it the link counts again, unless that would tell (`is_quiet`) who has an account.
+        """
         link = await self._links.take(token, purpose) if token is not None else None
         try:
             await self._store.add_user(user)
         except EmailTaken:
-            if link is not None:
-                await self._store.add_link(link)  # nothing came of it
+            if link is not None and not is_quiet:
+                await self._store.add_link(link)
             raise
         detail = "" if link is None else link.purpose
         await self._audit.record(

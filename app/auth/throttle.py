@@ -13,7 +13,7 @@ from ipaddress import IPv6Address, ip_address
 from typing import Final
 
 from app.auth.errors import TooManyRequests
-from app.auth.models import Bucket
+from app.auth.models import Bucket, LetterKind
 from app.auth.ports import Clock, Store
 
 _HOUR: Final = timedelta(hours=1)
@@ -27,11 +27,16 @@ GUESSES: Final = Bucket("", free=10, first_wait=timedelta(seconds=5), longest_wa
 OWN_GUESSES: Final = Bucket("", free=5, first_wait=timedelta(seconds=5), longest_wait=5 * _MINUTE, window=_DAY)
 #: Wrong guesses from one network address, at whatever accounts (credential stuffing).
 ADDRESS_GUESSES: Final = Bucket("", free=200, first_wait=timedelta(seconds=5), longest_wait=_MINUTE, window=_HOUR)
+#: Refresh tokens from one network address that were no good. Nobody guesses one: this slows a program down that
+#: does not take no for an answer, and holds up no person who logs in from the same office.
+TOKENS: Final = Bucket("", free=200, first_wait=timedelta(seconds=5), longest_wait=_MINUTE, window=_HOUR)
 #: New accounts from one network address: an office that starts together gets in.
 REGISTRATIONS: Final = Bucket("", free=150, first_wait=_MINUTE, longest_wait=10 * _MINUTE, window=_HOUR)
-#: Mails that strangers can cause, to one address and from one network address.
+#: Mails that strangers can cause: of one kind to one address, and from one network address.
 MAILS: Final = Bucket("", free=5, first_wait=2 * _MINUTE, longest_wait=15 * _MINUTE, window=_HOUR)
 ADDRESS_MAILS: Final = Bucket("", free=50, first_wait=_MINUTE, longest_wait=10 * _MINUTE, window=_HOUR)
+#: How often the audit log tells of one and the same lockout, however many tries it refuses.
+NEWS: Final = Bucket("", free=1, first_wait=5 * _MINUTE, longest_wait=5 * _MINUTE, window=_DAY)
 
 
 @dataclass(slots=True)
@@ -77,26 +82,28 @@ class Throttle:
             email_key: the account's address in its normal form; whether there is such an account does not matter.
             ip: where the guess comes from.
             own: which of the owner's devices or sessions this is; None for a stranger. Such a one has a few tries
-                of its own while strangers keep the account blocked.
+                of its own while strangers keep the account, or an address that they share with it, blocked.
         """
         guess = Guess(self._store)
         if not self._is_on:
             return guess
-        account = _key("account", email_key)
+        account, device = _key("account", email_key), _key("own", f"{email_key} {own}")
         guess._wiped.append(account)
-        if ip:
-            await self._count(ADDRESS_GUESSES, _key("address", _network(ip)), guess)
         may_pass = False
         if own is not None:
-            guess._wiped.append(device := _key("own", f"{email_key} {own}"))
+            guess._wiped.append(device)
             with suppress(TooManyRequests):
                 await self._count(OWN_GUESSES, device, guess)
                 may_pass = True
-        try:
-            await self._count(GUESSES, account, guess)
-        except TooManyRequests:
-            if not may_pass:
+        limits = [(ADDRESS_GUESSES, _key("address", _network(ip)))] if ip else []
+        for limit, key in (*limits, (GUESSES, account)):
+            try:
+                await self._count(limit, key, guess)
+            except TooManyRequests as error:
+                if may_pass:
+                    continue
                 await guess.does_not_count()
+                error.is_news = await self._is_news(key)
                 raise
         return guess
 
@@ -104,20 +111,32 @@ class Throttle:
         """Counts an attempt to make an account."""
         await self._by_address(REGISTRATIONS, "registration", ip)
 
-    async def mail(self, email_key: str, ip: str) -> None:
-        """Counts a mail to an address that a stranger may have asked for."""
+    async def mail(self, kind: LetterKind, email_key: str, ip: str) -> None:
+        """Counts a mail to an address that a stranger may have asked for.
+
+        Each kind by itself: who asks for mails that are never sent, to an address that is verified say, must not
+        keep its owner from asking for a new password.
+        """
         await self._by_address(ADDRESS_MAILS, "mails", ip)
         if self._is_on:
-            await self._count(MAILS, _key("mail", email_key))
+            await self._count(MAILS, _key("mail", f"{kind} {email_key}"))
 
     async def token(self, ip: str) -> None:
-        """Counts a refresh token or link that was no good."""
-        await self._by_address(ADDRESS_GUESSES, "address", ip)
+        """Counts a refresh token that was no good."""
+        await self._by_address(TOKENS, "tokens", ip)
 
     async def forget_account(self, email_key: str) -> None:
         """The owner proved to be the owner in another way: by a mailed link."""
         if self._is_on:
             await self._store.forget_hits(_key("account", email_key))
+
+    async def _is_news(self, key: str) -> bool:
+        """Whether the audit log is to tell that `key` is blocked: once in a while, not for each of a flood."""
+        try:
+            await self._count(NEWS, _key("news", key))
+        except TooManyRequests:
+            return False
+        return True
 
     async def _by_address(self, limit: Bucket, subject: str, ip: str) -> None:
         if self._is_on and ip:
