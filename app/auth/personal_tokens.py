@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from app.auth.accounts import parse_name
 from app.auth.audit import Audit
-from app.auth.errors import AccountDisabled, NotFound, PersonalTokenExpired, TokenInvalid
+from app.auth.errors import AccountDisabled, NotFound, PersonalTokenExpired, SessionRevoked, TokenInvalid
 from app.auth.extra_claims import ExtraClaims, FrozenClaims
 from app.auth.models import TOKEN_CLIENT, Client, PersonalToken, Principal, User
 from app.auth.ports import Clock, Store
@@ -75,6 +75,7 @@ class PersonalTokens:
 
         Raises:
             TokenNameInvalid, TokenLifetimeInvalid, TooManyTokens: it can't be made like that.
+            SessionRevoked: the session ended a moment ago.
         """
         now = self._clock.now()
         text = PREFIX + secrets.token_urlsafe(32)
@@ -89,6 +90,12 @@ class PersonalTokens:
         )
         if not await self._store.add_token(token, limit=MAX_TOKENS):
             raise TooManyTokens()
+        # A reset of the password ends the sessions and then removes the tokens. One that was made at that moment,
+        # maybe in another process that did not hear of it yet, is seen by the one or by the other.
+        found = await self._store.session_with_user(principal.session_id)
+        if found is None or not found[0].is_live(now):
+            await self._store.remove_token(principal.user_id, token.id)
+            raise SessionRevoked()
         await self._record("personal_token_created", token.id, client, principal=principal)
         return token, text
 
