@@ -17,8 +17,7 @@ class MongoHits(MongoPart):
 
     async def hit(self, bucket: Bucket, *, now: datetime) -> datetime | None:
         this, now = {"_id": text(bucket.key)}, instant(now)
-        over = {"$lte": now}
-        open_one = {**this, "$or": [{"blocked_until": over}, {"expires_at": over}]}
+        open_one = {**this, "blocked_until": {"$lte": now}}
         change = _change(bucket, now)
 
         async def work() -> datetime | None:
@@ -28,7 +27,7 @@ class MongoHits(MongoPart):
                 except DuplicateKeyError:
                     # It is there and blocked; or somebody else made it, or freed it, at the same moment.
                     hits = await self._collection(HITS).find_one(this)
-                    if hits is not None and hits["blocked_until"] > now and hits["expires_at"] > now:
+                    if hits is not None and hits["blocked_until"] > now:
                         until: datetime = hits["blocked_until"]
                         return until
                 else:
@@ -64,7 +63,7 @@ def _change(bucket: Bucket, now: datetime) -> list[Document]:
                 "blocked_until": {
                     "$cond": [
                         {"$gte": ["$count", limits["free"]]},
-                        # No block outlasts the window.
+                        # No block outlasts the window: one condition tells whether it is open.
                         {"$min": [{"$add": [now, wait]}, "$expires_at"]},
                         EPOCH,
                     ]

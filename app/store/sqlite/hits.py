@@ -17,7 +17,7 @@ _EXPIRES: Final = f"CASE WHEN {_FIRST} THEN :now + :window ELSE hits.expires_at 
 
 
 def _blocked(count: str, expires: str) -> str:
-    """Until when the hit number `count` blocks. No block outlasts the window."""
+    """Until when the hit number `count` blocks. No block outlasts the window, so that one comparison tells all."""
     wait = f"min(:longest, :first << min(({count}) - :free, :doublings))"
     return f"CASE WHEN ({count}) >= :free THEN min(:now + {wait}, {expires}) ELSE 0 END"
 
@@ -28,7 +28,7 @@ _HIT: Final = (
     f" VALUES (:key, 1, :now + :window, {_blocked('1', ':now + :window')})"
     f" ON CONFLICT (key) DO UPDATE SET count = {_COUNT}, expires_at = {_EXPIRES},"
     f" blocked_until = {_blocked(_COUNT, _EXPIRES)}"
-    " WHERE hits.blocked_until <= :now OR hits.expires_at <= :now RETURNING 1"
+    " WHERE hits.blocked_until <= :now RETURNING 1"
 )
 
 
