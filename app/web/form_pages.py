@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 from flask import render_template
 from flask_wtf import FlaskForm
@@ -20,6 +20,9 @@ from app.auth.errors import (
 )
 from app.web.forms import show, show_at
 
+#: What stands above a refusal that no other spelling would mend.
+_HEADINGS: Final = {LastAdmin: "That is not possible now", TooManyRequests: "Please wait a moment"}
+
 #: What a view may return.
 Answer = Response | str | tuple[str, int] | tuple[str, int, dict[str, str]]
 
@@ -34,6 +37,8 @@ def shown_on(form: FlaskForm) -> Iterator[None]:
     except (InputRefused, InvalidCredentials, LastAdmin, TooManyRequests) as error:
         show(form, error)
         form.refusal = error
+        if type(error) in _HEADINGS:
+            form.summary_heading = _HEADINGS[type(error)]
 
 
 def form_page(template: str, form: FlaskForm, *, failed: int = 422, **values: Any) -> Answer:

@@ -23,7 +23,7 @@ def make(browser: Browser, name: str = "weekly figures", **fields: str) -> httpx
 
 def secret_in(answer: httpx.Response) -> str:
     """The token that the answer shows."""
-    found = re.findall(r'value="(duet_pat_[^"]+)"', answer.text)
+    found = re.findall(r">(duet_pat_[^<]+)</textarea>", answer.text)
     assert len(found) == 1
     return str(found[0])
 
