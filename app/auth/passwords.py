@@ -14,6 +14,7 @@ from typing import Final, TypeVar
 from passlib.context import CryptContext
 
 from app.auth.errors import TooBusy
+from app.auth.password_quality import check_quality
 from app.auth.refusals import PasswordUnacceptable
 
 MAX_LENGTH: Final = 1024
@@ -66,9 +67,27 @@ class Passwords:
             )
 
     async def hash(self, password: str, *, context: Sequence[str] = (), field: str = "password") -> str:
-        """The hash to store. Raises `PasswordUnacceptable` or `TooBusy`."""
+        """The hash to store of a password that somebody chose.
+
+        Args:
+            password: what was chosen.
+            context: what is known of the person, whose password should not be made of it: address and name.
+            field: the name of the field that held it.
+
+        Raises:
+            PasswordUnacceptable: it does not meet the rules, or would be guessed soon.
+            TooBusy: too many hashes are waiting.
+        """
         self.check(password, field=field)
-        return await self._run(partial(self._context.hash, _normal_form(password)))
+        return await self._run(partial(self._judge_and_hash, _normal_form(password), tuple(context), field))
+
+    def _judge_and_hash(self, secret: str, context: Sequence[str], field: str) -> str:
+        """In the pool: judging takes its time as well, and anonymous people can ask for it at the registration."""
+        reason = check_quality(secret, context=context)
+        if reason is not None:
+            raise PasswordUnacceptable(f"Please choose another password. {reason}", field=field)
+        password_hash: str = self._context.hash(secret)
+        return password_hash
 
     async def verify(self, password: str, password_hash: str | None) -> tuple[bool, str | None]:
         """Whether `password` belongs to `password_hash`, and a better hash of it where the stored one is outdated.
