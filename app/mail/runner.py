@@ -53,7 +53,7 @@ class Carrier(Protocol):
     """Takes mails out of the house: `SmtpCarrier` or `Outbox`."""
 
     async def send(self, message: EmailMessage, letter: Letter) -> None:
-        """Returns when the mail is out of our hands. Raises `NotSent` or `Refused`."""
+        """Returns when the mail is out of our hands, and logs that. Raises `NotSent` or `Refused`."""
         ...
 
 
@@ -146,7 +146,6 @@ class MailRunner:
             return
         await self._carrier.send(self._composer.compose(letter, message), letter)
         self._sent.add(letter.id)
-        log.info("mail_sent", **_about(letter))
 
     async def _put_off(self, letter: Letter, reason: str, *, is_error: bool) -> None:
         now = self._clock.now()

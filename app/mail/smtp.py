@@ -14,6 +14,7 @@ from typing import Final
 
 import aiosmtplib
 import anyio.to_thread
+import structlog
 
 from app.auth.models import Letter
 from app.mail.errors import MailError, NotSent, Refused
@@ -23,6 +24,8 @@ from app.mail.server import SmtpServer
 STEP: Final = 10.0
 #: Seconds for all of them together.
 WHOLE: Final = 30.0
+
+log = structlog.get_logger(__name__)
 
 
 class SmtpCarrier:
@@ -51,6 +54,7 @@ class SmtpCarrier:
         to = message["To"].addresses[0].addr_spec
         async with self._connection() as client:
             await client.send_message(message, sender=self._sender, recipients=[to])
+        log.info("mail_sent", kind=letter.kind, letter=letter.id, user_id=letter.user_id, attempt=letter.attempts)
 
     async def probe(self) -> None:
         """Goes as far as naming the sender, and sends nothing. Raises `NotSent`."""
