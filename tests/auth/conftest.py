@@ -22,3 +22,17 @@ async def each_house(database_url: str) -> AsyncIterator[House]:
     """Auth over each kind of store."""
     async with house_on(database_url) as one:
         yield one
+
+
+@pytest.fixture
+async def limited(tmp_path: Path) -> AsyncIterator[House]:
+    """Auth over SQLite, with limits."""
+    async with house_on(f"sqlite:///{tmp_path / 'duet.db'}", rate_limits=True) as one:
+        yield one
+
+
+@pytest.fixture
+async def each_limited(database_url: str) -> AsyncIterator[House]:
+    """Auth over each kind of store, with limits."""
+    async with house_on(database_url, rate_limits=True) as one:
+        yield one
