@@ -103,9 +103,8 @@ def _headers(error: AuthError) -> dict[str, str]:
     if isinstance(error, LoginStale):  # RFC 9470 section 3
         max_age = int(error.max_age.total_seconds())
         return {"WWW-Authenticate": f'Bearer error="insufficient_user_authentication", max_age="{max_age}"'}
-    if isinstance(
-        error, RoleMissing | ScopeMissing
-    ):  # not every 403 is about rights: a wrong password, a closed registration
+    # Not for every 403: a wrong password or a closed registration is not about rights.
+    if isinstance(error, RoleMissing | ScopeMissing):
         return {"WWW-Authenticate": 'Bearer error="insufficient_scope"'}
     return {}
 
