@@ -45,6 +45,11 @@ PUBLIC: Final = {
 
 #: What asks for more than a login.
 ADMINS: Final = {
+    # Personal access tokens, on both halves.
+    "POST /account/tokens": "login, password within 900 s",
+    "POST /account/tokens/<token_id>/remove": "login, password within 900 s",
+    "POST /api/users/me/tokens": "login, password within 900 s",
+    "DELETE /api/users/me/tokens/{token_id}": "login, password within 900 s",
     # The pages for admins: to look, and to change.
     "GET,HEAD /admin": "role admin",
     "GET,HEAD /admin/audit": "role admin",

@@ -17,12 +17,23 @@ from app.extension import Extension
 from tests.browser.people import EMAIL, OpenProfile, fill, heading, log_in, log_out, notes, path, press
 from tests.duet import PASSWORD, ApiClient, Running, make_settings, running
 
-OPEN_PAGES = ("/login", "/register", "/nowhere")
+OPEN_PAGES = (
+    "/login",
+    "/register",
+    "/forgot-password",
+    "/resend-verification",
+    "/reset-password/made.up",
+    "/nowhere",
+)
 PRIVATE_PAGES = (
     "/",
     "/account",
+    "/account/email",
     "/account/password",
     "/account/sessions",
+    "/account/tokens",
+    "/account/activity",
+    "/account/data",
     "/account/delete",
     "/reauthenticate",
     "/admin/users",
