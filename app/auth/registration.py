@@ -88,8 +88,9 @@ class Registration:
         is_quiet = self._config.require_verified_email and not is_proven
         roles = link.roles if link else ()
         user = await self._accounts.draft(email, password, name=name, roles=roles, is_email_verified=is_proven)
-        if not is_proven:
-            # After the draft: whoever needs some tries to find a good password has caused no mail yet.
+        if is_quiet:
+            # Else a taken address causes no mail, and a free one but one. After the draft: whoever needs some tries
+            # to find a good password has caused no mail yet.
             await self._throttle.mail(LetterKind.VERIFY_EMAIL, email_key, client.ip)
         try:
             await self._add(user, client, invite, LinkPurpose.INVITE, is_quiet=is_quiet)

@@ -34,7 +34,7 @@ TOKENS: Final = Bucket("", free=200, first_wait=timedelta(seconds=5), longest_wa
 REGISTRATIONS: Final = Bucket("", free=150, first_wait=_MINUTE, longest_wait=10 * _MINUTE, window=_HOUR)
 #: Mails that strangers can cause: of one kind to one address, and from one network address.
 MAILS: Final = Bucket("", free=5, first_wait=2 * _MINUTE, longest_wait=15 * _MINUTE, window=_HOUR)
-ADDRESS_MAILS: Final = Bucket("", free=50, first_wait=_MINUTE, longest_wait=10 * _MINUTE, window=_HOUR)
+ADDRESS_MAILS: Final = Bucket("", free=100, first_wait=_MINUTE, longest_wait=10 * _MINUTE, window=_HOUR)
 #: How often the audit log tells of one and the same lockout, however many tries it refuses.
 NEWS: Final = Bucket("", free=1, first_wait=5 * _MINUTE, longest_wait=5 * _MINUTE, window=_DAY)
 
