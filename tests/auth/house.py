@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from app.auth.config import AuthConfig
-from app.auth.models import API_CLIENT, WEB_CLIENT, Client, Principal, User
+from app.auth.letters import Message
+from app.auth.models import API_CLIENT, WEB_CLIENT, Client, LetterKind, Principal, User
 from app.auth.ports import Store
 from app.auth.service import Auth, build_auth
 from app.store import open_store
@@ -56,6 +57,22 @@ class House:
         user = await self.store.user_by_id(user_id)
         assert user is not None
         return user
+
+    async def mails(self) -> list[Message]:
+        """What the letters in the queue say, the oldest first. They are gone afterwards."""
+        found = []
+        now = self.clock.now()
+        while (letter := await self.store.claim_letter(now=now, until=now + timedelta(days=1))) is not None:
+            message = await self.auth.letters.resolve(letter)
+            await self.store.remove_letter(letter.id)
+            found += [message] if message is not None else []
+        return found
+
+    async def mailed_token(self, kind: LetterKind, to: str = "ada@example.com") -> str:
+        """The token of the link in the newest mail of a kind; the queue is empty afterwards."""
+        return [mail for mail in await self.mails() if (mail.kind, mail.to) == (kind, to)][-1].link.rpartition(
+            "/"
+        )[2]
 
     async def events(self) -> list[str]:
         """The audit log, the newest first."""
