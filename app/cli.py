@@ -6,13 +6,15 @@ import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Any, BinaryIO, Final, NoReturn, TypeVar
 
 import click
 
 from app import log
 from app import settings as config
 from app.auth.errors import AuthError, NotFound
+from app.auth.import_lines import BadLine, records
+from app.auth.importing import Tally
 from app.auth.models import Client, User
 from app.auth.policy import PolicyError
 from app.auth.service import Auth
@@ -142,6 +144,31 @@ def delete_user(email: str, yes: bool) -> None:
         click.confirm(f"Delete {email} and everything that belongs to it?", abort=True)
     _with_user(email, lambda auth, user_id: auth.administration.delete(user_id, TERMINAL))
     click.echo(f"deleted {email}")
+
+
+@user.command("import")
+@click.argument("file", type=click.File("rb", lazy=False))
+@click.option(
+    "--format", "file_format", type=click.Choice(["csv", "jsonl"]), help="Tell it, where it is not clear."
+)
+@click.option("--dry-run", is_flag=True, help="Only tell what would be done.")
+def import_users(file: BinaryIO, file_format: str | None, dry_run: bool) -> None:
+    """Brings users over with their bcrypt hashes, from CSV or JSON lines ('-': standard input).
+
+    Lines that are not acceptable are told, and left out; accounts that are there already stay as they are.
+    """
+
+    def tell(bad: BadLine) -> None:
+        click.echo(f"line {bad.number}: {bad.reason}", err=True)
+
+    async def run(auth: Auth) -> Tally:
+        found = records(file.readline, file_format or "")
+        return await auth.importing.run(found, TERMINAL, on_refused=tell, dry_run=dry_run)
+
+    tally = _with_auth(run)
+    done = "would import" if dry_run else "imported"
+    click.echo(f"{done} {tally.imported}, already there {tally.known}, refused {tally.refused}")
+    sys.exit(1 if tally.refused else 0)
 
 
 def _ask_password(from_stdin: bool) -> str:

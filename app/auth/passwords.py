@@ -96,10 +96,18 @@ class Passwords:
         """
         if len(password) > MAX_LENGTH:
             return False, None
-        secret = _normal_form(password)
-        verify = partial(self._context.verify_and_update, secret, password_hash or self._unknown)
+        verify = partial(self._verify, _normal_form(password), password_hash or self._unknown)
         matches, better = await self._run(partial(_tolerant, verify))
         return matches and password_hash is not None, better
+
+    def _verify(self, secret: str, password_hash: str) -> tuple[bool, str | None]:
+        if not password_hash.startswith("$2"):
+            result: tuple[bool, str | None] = self._context.verify_and_update(secret, password_hash)
+            return result
+        # Where the hash comes from, bcrypt cut at 72 bytes, and the person knows nothing of it; version 5 refuses
+        # more. From this login on the rest counts as well.
+        matches = self._context.verify(secret.encode()[:72], password_hash)
+        return matches, self._context.hash(secret) if matches else None
 
     def close(self) -> None:
         """Lets go of the threads. Safe to call twice."""

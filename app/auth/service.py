@@ -14,6 +14,7 @@ from app.auth.config import AuthConfig
 from app.auth.credentials import Credentials
 from app.auth.devices import Devices
 from app.auth.extra_claims import ExtraClaims
+from app.auth.importing import Importing
 from app.auth.invitations import Invitations
 from app.auth.keys import KeyRing, Purpose
 from app.auth.letters import Letters
@@ -52,6 +53,7 @@ class Auth:
     renewals: Renewals
     personal_tokens: PersonalTokens
     letters: Letters
+    importing: Importing
     audit: Audit
     signals: Signals
     extra_claims: ExtraClaims
@@ -79,7 +81,14 @@ def build_auth(config: AuthConfig, *, secrets: Sequence[str], store: Store, cloc
     links = Links(store, clock, keys.keys(Purpose.LINK), base_url=config.issuer)
     letters = Letters(store, clock, links)
     accounts = Accounts(
-        config, store=store, clock=clock, passwords=passwords, throttle=throttle, devices=devices, audit=audit
+        config,
+        store=store,
+        clock=clock,
+        passwords=passwords,
+        throttle=throttle,
+        devices=devices,
+        signals=signals,
+        audit=audit,
     )
     administration = Administration(
         store=store,
@@ -146,6 +155,7 @@ def build_auth(config: AuthConfig, *, secrets: Sequence[str], store: Store, cloc
         renewals=Renewals(sessions, revocations, clock),
         personal_tokens=PersonalTokens(store=store, clock=clock, audit=audit, extra_claims=extra_claims),
         letters=letters,
+        importing=Importing(store=store, clock=clock, audit=audit),
         audit=audit,
         signals=signals,
         extra_claims=extra_claims,
