@@ -214,6 +214,7 @@ def _cookie(duet: Running, token: str) -> tuple[str, str]:
 def parity(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A Duet with a page and a route under each policy."""
     with running(make_settings(tmp_path_factory.mktemp("parity")), extensions=[_extension()]) as duet:
+        duet.make_user("last-admin@example.com", roles=["admin"])  # whom nobody demotes, so that others can be
         yield duet
 
 

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
+from app.api.deps import get_client
 from app.api.problems import Headers, oauth_error, problem
 from app.auth.errors import (
     AuthError,
@@ -29,6 +30,7 @@ from app.auth.errors import (
     TooManyRequests,
     TryLater,
 )
+from app.auth.policy import CALLER
 from app.auth.refusals import EmailTaken
 
 # Kinds of error, from the special to the general. What is not here is a 403.
@@ -81,6 +83,9 @@ def _speaks_oauth(request: Request) -> bool:
 async def _auth_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, AuthError)
     status, headers = status_of(error), _headers(error)
+    principal = request.scope[CALLER].principal
+    if principal is not None and isinstance(error, RoleMissing | ScopeMissing):
+        await request.state.auth.audit.refused(principal, error, await get_client(request))
     if _speaks_oauth(request):
         # There, whatever is wrong with the input is a 400 (RFC 6749 section 5.2).
         status = 400 if isinstance(error, InputRefused) else status

@@ -19,6 +19,7 @@ from app.auth.models import Client, Principal, User
 from app.auth.passwords import Passwords
 from app.auth.ports import Clock, Store
 from app.auth.refusals import EmailInvalid, NameInvalid, RolesInvalid
+from app.auth.signals import Signal, SignalKind, Signals
 from app.auth.throttle import Guess, Throttle
 
 MAX_NAME_LENGTH: Final = 100
@@ -38,6 +39,7 @@ class Accounts:
         passwords: hashes and verifies.
         throttle: limits guesses.
         devices: knows the browsers of an account.
+        signals: tells the team's code.
         audit: is told of everything.
     """
 
@@ -50,6 +52,7 @@ class Accounts:
         passwords: Passwords,
         throttle: Throttle,
         devices: Devices,
+        signals: Signals,
         audit: Audit,
     ) -> None:
         self._config = config
@@ -58,6 +61,7 @@ class Accounts:
         self._passwords = passwords
         self._throttle = throttle
         self._devices = devices
+        self._signals = signals
         self._audit = audit
 
     # looking up
@@ -101,6 +105,7 @@ class Accounts:
         user = await self.draft(email, password, name=name, roles=roles, is_email_verified=is_email_verified)
         await self._store.add_user(user)
         await self._audit.record("registered", client=client, user_id=user.id)
+        await self._signals.send(Signal(SignalKind.REGISTERED, user.id, user.created_at, client, user=user))
         return user
 
     async def draft(

@@ -7,8 +7,8 @@ import time
 
 import structlog
 
-from app.auth.errors import StoreUnavailable
-from app.auth.models import AuditEvent, Client, Page
+from app.auth.errors import AuthError, StoreUnavailable
+from app.auth.models import AuditEvent, Client, Page, Principal
 from app.auth.ports import Clock, Store
 
 log = structlog.get_logger(__name__)
@@ -65,6 +65,16 @@ class Audit:
             await self._store.add_audit_event(row)
         except StoreUnavailable:
             log.warning("audit_row_lost", kind=event, user=user_id, session=session_id)
+
+    async def refused(self, principal: Principal, error: AuthError, client: Client) -> None:
+        """Writes that somebody who is signed in tried what their rights do not allow."""
+        await self.record(
+            "refused",
+            client=client,
+            user_id=principal.user_id,
+            session_id=principal.session_id,
+            detail=error.code,
+        )
 
     async def events(
         self, *, user_id: str = "", event: str = "", cursor: str = "", limit: int = 100

@@ -37,6 +37,7 @@ EVENTS: Final[Mapping[str, str]] = MappingProxyType(
         "account_disabled": "Account disabled",
         "account_enabled": "Account enabled",
         "account_deleted": "Account deleted",
+        "refused": "Refused for lack of rights",
     }
 )
 

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 import structlog
-from flask import Flask, current_app, flash, render_template, request, session, url_for
+from flask import Flask, current_app, flash, g, render_template, request, session, url_for
 from flask_wtf.csrf import CSRFError
 from jinja2 import Environment
 from werkzeug.exceptions import HTTPException
@@ -21,12 +21,13 @@ from app.auth.errors import (
     LoginStale,
     NotAuthenticated,
     NotFound,
+    RoleMissing,
     TokenInvalid,
     TokenMissing,
     TooManyRequests,
     TryLater,
 )
-from app.web.context import drawn_for, duet, optional_principal
+from app.web.context import current_client, drawn_for, duet, get_auth, optional_principal, wait
 from app.web.error_texts import ERROR_TEXTS, LINK_TEXTS, ErrorText
 from app.web.redirects import form_target, own_origins, requested_target, see_other
 from app.web.session import ACCESS_TOKEN
@@ -58,6 +59,8 @@ def _auth_error(error: AuthError) -> Response:
         return _to_reauthentication()
     if isinstance(error, TryLater):
         return _try_later(error)
+    if isinstance(error, RoleMissing) and g.caller.principal is not None:
+        wait(get_auth().audit.refused(g.caller.principal, error, current_client()))
     if isinstance(error, NotFound) or _is_hidden():
         return error_page(404)
     if isinstance(error, LinkInvalid):
