@@ -10,9 +10,10 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any, Final
 
-from flask import Flask, Request
+from flask import Flask, Request, session
 from flask.json.tag import TaggedJSONSerializer
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
+from flask_wtf.csrf import generate_csrf
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from starlette.types import Scope
 
@@ -89,6 +90,12 @@ class SessionCookie:
         except (BadSignature, ValueError):
             return _BROKEN
         return values if isinstance(values, dict) else _BROKEN
+
+
+def forget_session() -> None:
+    """Leaves nothing of the session in the browser, after a log-out in whatever form."""
+    session.clear()
+    generate_csrf()  # now, so that all tabs that go to the login at this moment get the same one
 
 
 class SessionInterface(SecureCookieSessionInterface):

@@ -6,6 +6,7 @@ from app.auth.models import Client
 from tests.duet import PASSWORD, ApiClient, Running, messages
 from tests.mails import read_mails
 from tests.web.conftest import Visit
+from tests.web.cookies import read_cookie
 from tests.web.links import comparable, mailed
 
 ON_ITS_WAY = (
@@ -44,6 +45,7 @@ def test_whoever_resets_while_signed_in_is_logged_out(shared: Running, visit: Vi
     browser = visit(email)
     path = forget(visit, shared, email)
     assert browser.submit(path, new_password=NEW).status_code == 303
+    assert "access_token" not in read_cookie(shared, browser.cookies["session"])
     answer = browser.get("/account")
     assert answer.status_code == 303
     assert messages(browser.get("/login").text)[0].startswith("Your password was changed")

@@ -10,7 +10,7 @@ import pytest
 from app.web.words import ago
 from tests.duet import ApiClient, Running, messages
 from tests.web.conftest import Visit
-from tests.web.cookies import session_id_of
+from tests.web.cookies import read_cookie, session_id_of
 
 FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:130.0) Gecko/20100101 Firefox/130.0"
 SAFARI = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 Version/17.5 Safari/604.1"
@@ -49,6 +49,7 @@ def test_the_end_of_this_one_is_a_log_out(shared: Running, visit: Visit, email: 
     session_id = session_id_of(shared, browser)
     answer = browser.submit(f"/account/sessions/{session_id}/end", page="/account/sessions")
     assert (answer.status_code, answer.headers["Location"]) == (303, "/login")
+    assert "access_token" not in read_cookie(shared, browser.cookies["session"])
     assert messages(browser.get("/login").text) == ["You are logged out."]
     assert browser.get("/account").status_code == 303
     assert len(rows(other.get("/account/sessions").text)) == 1

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, flash, session, url_for
+from flask import Blueprint, flash, url_for
 
 from app.bridge import slow
 from app.web.context import current_client, current_principal, current_user, get_auth, wait
 from app.web.form_pages import Answer, form_page, shown_on
 from app.web.forms import ChangeEmailForm, ChangePasswordForm, PasswordForm, ProfileForm
 from app.web.redirects import see_other
+from app.web.session import forget_session
 
 blueprint = Blueprint("account", __name__, url_prefix="/account")
 
@@ -71,7 +72,7 @@ def delete() -> Answer:
     if form.validate_on_submit():
         with shown_on(form):
             wait(get_auth().own_account.delete(current_principal, form.password.data, current_client()))
-            session.clear()
+            forget_session()
             flash("Your account was deleted.", "success")
             return see_other(url_for("auth.login"))
     return form_page("account/delete.html", form)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from flask import Blueprint, flash, render_template, request, session, url_for
+from flask import Blueprint, flash, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from app.auth.errors import LastAdmin
@@ -14,6 +14,7 @@ from app.auth.refusals import RolesInvalid
 from app.web.context import current_client, current_principal, get_auth, wait
 from app.web.forms import show_at
 from app.web.redirects import see_other
+from app.web.session import forget_session
 from app.web.views.admin_forms import ActForm, RolesForm, role_names
 
 Answer = Response | str | tuple[str, int]
@@ -133,6 +134,6 @@ def _back_to(user_id: str) -> Response:
 
 def _good_bye(message: str) -> Response:
     """An admin who acts on the own account is logged out by that: to the login, with the reason."""
-    session.clear()
+    forget_session()
     flash(message, "success")
     return see_other(url_for("auth.login"))

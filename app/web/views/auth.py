@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from flask import Blueprint, flash, g, request, session, url_for
-from flask_wtf.csrf import generate_csrf
 from werkzeug.wrappers import Response
 
 from app.auth.errors import TryLater
@@ -15,7 +14,7 @@ from app.web.device_cookie import write_devices
 from app.web.form_pages import Answer, form_page, shown_on
 from app.web.forms import LoginForm, PasswordForm
 from app.web.redirects import safe_target, see_other
-from app.web.session import ACCESS_TOKEN
+from app.web.session import ACCESS_TOKEN, forget_session
 
 blueprint = Blueprint("auth", __name__)
 
@@ -68,8 +67,7 @@ def logout() -> Answer:
         wait(get_auth().sessions.log_out(principal, current_client()))
     elif isinstance(g.caller.error, TryLater):
         raise g.caller.error  # without the store nothing is ended, so the person must not believe that it is
-    session.clear()
-    generate_csrf()  # now, so that all tabs that go to the login at this moment get the same one
+    forget_session()
     flash("You are logged out.", "success")
     return see_other(url_for("auth.login"))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, flash, session, url_for
+from flask import Blueprint, flash, url_for
 
 from app.auth.policy import public
 from app.bridge import slow
@@ -10,6 +10,7 @@ from app.web.context import current_client, get_auth, wait
 from app.web.form_pages import Answer, form_page, shown_on
 from app.web.forms import AddressForm, NewPasswordForm
 from app.web.redirects import see_other
+from app.web.session import forget_session
 
 blueprint = Blueprint("recovery", __name__)
 
@@ -41,7 +42,7 @@ def reset(token: str) -> Answer:
     if form.validate_on_submit():
         with shown_on(form):
             wait(auth.credentials.reset(token, form.new_password.data, current_client()))
-            session.clear()
+            forget_session()
             flash("Your password was changed, and you are logged out everywhere. Please log in.", "success")
             return see_other(url_for("auth.login"))
     return form_page("reset_password.html", form, token=token, min_length=auth.config.password_min_length)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, flash, render_template, session, url_for
+from flask import Blueprint, flash, render_template, url_for
 
 from app.auth.errors import NotFound
 from app.web.context import current_client, current_principal, get_auth, wait
 from app.web.form_pages import Answer
 from app.web.redirects import see_other
+from app.web.session import forget_session
 
 blueprint = Blueprint("sessions", __name__, url_prefix="/account/sessions")
 
@@ -27,7 +28,7 @@ def end(session_id: str) -> Answer:
     sessions = get_auth().sessions
     if session_id == current_principal.session_id:
         wait(sessions.log_out(current_principal, current_client()))
-        session.clear()
+        forget_session()
         flash("You are logged out.", "success")
         return see_other(url_for("auth.login"))
     try:
