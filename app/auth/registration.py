@@ -108,7 +108,7 @@ class Registration:
         return None if is_quiet else user
 
     async def _admit(self, invite: str | None) -> Link | None:
-        if invite is not None and self._config.registration != "closed":
+        if invite is not None:
             return await self.peek_invite(invite)
         if not self.is_open:
             raise RegistrationClosed()
@@ -142,7 +142,9 @@ class Registration:
         task.add_done_callback(self._telling.discard)
 
     async def peek_invite(self, token: str) -> Link:
-        """The invite, unused. Raises `LinkInvalid`."""
+        """The invite, unused. Raises `LinkInvalid`, or `RegistrationClosed` where no invite helps."""
+        if self._config.registration == "closed":
+            raise RegistrationClosed()
         return await self._links.peek(token, LinkPurpose.INVITE)
 
     # the first admin
