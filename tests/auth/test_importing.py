@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import bcrypt as backend
@@ -170,6 +172,15 @@ async def test_what_is_not_acceptable_is_told_by_its_column(
 async def test_values_are_read_as_people_write_them(house: House, column: str, value: Any, kept: Any) -> None:
     """Several spellings of lists, yes and no, and dates; what is empty has its default."""
     assert getattr(await imported(house, **{column: value}), column) == kept
+
+
+@pytest.mark.parametrize("language", ["csv", "json"])
+async def test_the_examples_of_the_guide_are_taken(house: House, language: str) -> None:
+    """What docs/import.md shows comes over."""
+    guide = (Path(__file__).parents[2] / "docs/import.md").read_text()
+    example = re.findall(rf"^```{language}\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL)[0]
+    found = records(io.BytesIO(example.encode()).readline)
+    assert await house.auth.importing.run(found, API, on_refused=no_refusal) == Tally(imported=1)
 
 
 async def test_without_a_date_it_is_today(house: House) -> None:

@@ -27,8 +27,9 @@
       if (text.startsWith(text.slice(period))) return "It repeats itself";
     }
     if (inRows(text) > 0.7) return "It is a row of keys";
-    const meant = letters([...text].map((char) => LEET[char] || char).join(""));
-    const rest = words.reduce((left, word) => left.replaceAll(word, ""), meant);
+    const word = text.replace(/[^\p{L}]+$/u, "");
+    const meant = letters([...word].map((char) => LEET[char] || char).join(""));
+    const rest = words.reduce((left, own) => left.replaceAll(own, ""), meant);
     if (rest.length < 4 && rest.length < meant.length) return "It is made of your name or address";
     if (rest && rest.replace(COMMON, "").length < 4) return "It is a common password";
     return "";
