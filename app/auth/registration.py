@@ -142,10 +142,18 @@ class Registration:
         task.add_done_callback(self._telling.discard)
 
     async def peek_invite(self, token: str) -> Link:
-        """The invite, unused. Raises `LinkInvalid`, or `RegistrationClosed` where no invite helps."""
+        """The invite, unused. Raises `LinkInvalid`, or `RegistrationClosed` where no invite helps.
+
+        It counts as long as whoever made it is an admin: one who was dismissed leaves no way back in.
+        """
         if self._config.registration == "closed":
             raise RegistrationClosed()
-        return await self._links.peek(token, LinkPurpose.INVITE)
+        link = await self._links.peek(token, LinkPurpose.INVITE)
+        if link.created_by:
+            inviter = await self._store.user_by_id(link.created_by)
+            if inviter is None or not inviter.is_active or ADMIN not in inviter.roles:
+                raise LinkInvalid()
+        return link
 
     # the first admin
 

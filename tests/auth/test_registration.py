@@ -218,6 +218,25 @@ async def test_an_invite_gives_its_roles_and_tells_who_invited(each_house: House
     assert (event.event, event.actor_id, event.detail) == ("registered", admin.id, "invite")
 
 
+@pytest.mark.parametrize("fate", ["demoted", "disabled", "deleted"])
+async def test_an_invite_ends_with_the_admin_who_made_it(house: House, fate: str) -> None:
+    """Whoever was dismissed would otherwise have left a way back in, as an admin even."""
+    await house.make_user("boss@example.com", roles=["admin"])
+    admin = await house.make_user("grace@example.com", roles=["admin"])
+    pair = await house.auth.sessions.log_in(admin.email, PASSWORD, API)
+    token = token_of(house, await house.auth.invitations.invite(pair.principal, API, roles=["admin"]))
+    await house.auth.registration.peek_invite(token)
+    if fate == "deleted":
+        await house.auth.administration.delete(admin.id, API)
+    elif fate == "disabled":
+        await house.auth.administration.set_active(admin.id, False, API)
+    else:
+        await house.auth.administration.set_roles(admin.id, ["editor"], API)
+    with pytest.raises(LinkInvalid):
+        await register(house, invite=token)
+    assert not await has_account(house)
+
+
 async def test_an_invite_by_mail_is_for_that_address(house: House) -> None:
     """In any spelling; another address is refused and leaves it unused."""
     token = await invite(house, email="Ada@Example.com")
