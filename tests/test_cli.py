@@ -63,8 +63,9 @@ def test_an_account_goes_through_its_life(terminal: Terminal, site: Running) -> 
     assert terminal.user("create", "ada@example.com", "--admin", password=PASSWORD).stdout.startswith(
         "created ada@"
     )
-    line = terminal.user("list").stdout.split("\t")
-    assert (line[0], line[2], line[3]) == ("ada@example.com", "admin", "active\n")
+    terminal.user("create", "zoe@example.com", "--admin", password=PASSWORD)  # the last admin can't be disabled
+    line = terminal.user("list").stdout.splitlines()[0].split("\t")
+    assert (line[0], line[2], line[3]) == ("ada@example.com", "admin", "active")
 
     with ApiClient(site.url) as api, Browser(site.url) as browser:
         assert api.log_in().status_code == 200
@@ -85,7 +86,8 @@ def test_an_account_goes_through_its_life(terminal: Terminal, site: Running) -> 
 
         terminal.user("delete", "ada@example.com", "--yes")
         within_two_seconds(lambda: api.get("/api/users/me"), 401)
-        assert terminal.user("list").stdout == ""
+        assert terminal.user("list").stdout.startswith("zoe@example.com\t")
+        assert "admin" in terminal.user("delete", "zoe@example.com", "--yes", code=1).stderr
 
 
 def test_a_new_password_ends_every_session(terminal: Terminal, site: Running) -> None:
