@@ -60,7 +60,7 @@ OTHER_HASHES = [
 ]
 
 
-@pytest.mark.parametrize("value", OTHER_HASHES)
+@pytest.mark.parametrize("value", OTHER_HASHES, ids=range(len(OTHER_HASHES)))
 async def test_other_hashes_are_refused_without_a_word_of_them(house: House, value: str) -> None:
     """What stands there may be a password."""
     reason = await imported(house, password_hash=value)
