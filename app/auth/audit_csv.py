@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -14,6 +15,8 @@ COLUMNS: Final = ("at", "event", "user_id", "actor_id", "session_id", "ip", "use
 #: What a spreadsheet takes for a formula or for the start of another cell, full-width forms among it. A user agent
 #: is whatever its sender likes, and the file is opened by an admin (OWASP: CSV injection).
 _LIVE: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+#: Where a spreadsheet of many a language ends a cell, quotes or not, and finds the beginning of such a one.
+_NEXT_CELL: Final = re.compile(f"(?<=;)(?=[{re.escape(''.join(_LIVE))}])")
 
 
 def header() -> str:
@@ -45,4 +48,5 @@ def _lines(lines: Iterable[Sequence[str]]) -> str:
 
 
 def _inert(cell: str) -> str:
+    cell = _NEXT_CELL.sub("'", cell)
     return f"'{cell}" if cell.startswith(_LIVE) else cell

@@ -46,6 +46,16 @@ def test_no_cell_is_a_formula(first: str) -> None:
     assert cells[1:] == [f"'{evil}"] * 7
 
 
+@pytest.mark.parametrize("first", ["=", "+", "-", "@", "\uff1d"])
+def test_no_semicolon_begins_a_formula(first: str) -> None:
+    """Where the language's separator is a semicolon, a spreadsheet ends the cell there (CWE-1236)."""
+    event = AuditEvent(
+        "e1", AT, "login", user_agent=f"Mozilla/5.0;{first}cmd|' /C calc'!A0;x; +https://example.com"
+    )
+    (cells,) = read(audit_csv.rows([event]))
+    assert cells[6] == f"Mozilla/5.0;'{first}cmd|' /C calc'!A0;x; +https://example.com"
+
+
 def test_other_cells_are_left_as_they_are() -> None:
     """The marks inside a cell, and an empty cell, are no formulas."""
     event = AuditEvent("e1", AT, "login", "", "a-b", "::1", "curl/8.1 (+https://example.com)", "a=b")
