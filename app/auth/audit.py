@@ -4,12 +4,25 @@ from __future__ import annotations
 
 import secrets
 import time
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+from typing import Final
 
 import structlog
 
 from app.auth.errors import AuthError, StoreUnavailable
-from app.auth.models import AuditEvent, Client, Page, Principal
+from app.auth.models import AuditEvent, Bucket, Client, Page, Principal
 from app.auth.ports import Clock, Store
+
+#: Rows about what one person was refused: whoever asks again all day long must not fill the disk.
+REFUSALS: Final = Bucket(
+    "",
+    free=50,
+    first_wait=timedelta(minutes=1),
+    longest_wait=timedelta(minutes=10),
+    window=timedelta(hours=1),
+)
 
 log = structlog.get_logger(__name__)
 
@@ -67,7 +80,11 @@ class Audit:
             log.warning("audit_row_lost", kind=event, user=user_id, session=session_id)
 
     async def refused(self, principal: Principal, error: AuthError, client: Client) -> None:
-        """Writes that somebody who is signed in tried what their rights do not allow."""
+        """Writes that somebody who is signed in tried what their rights do not allow; of a flood some of it."""
+        bucket = replace(REFUSALS, key=f"refused:{principal.user_id}")
+        with suppress(StoreUnavailable):
+            if await self._store.hit(bucket, now=self._clock.now()) is not None:
+                return
         await self.record(
             "refused",
             client=client,

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from app.auth.audit import REFUSALS
 from app.auth.errors import (
     AccountDeleted,
     AccountDisabled,
@@ -16,6 +17,7 @@ from app.auth.errors import (
     LastAdmin,
     NotFound,
     RightsChanged,
+    RoleMissing,
     SessionRevoked,
     TokenInvalid,
 )
@@ -285,3 +287,19 @@ async def test_a_deleted_account_s_personal_tokens_are_nobody_s(house: House) ->
     await house.auth.administration.delete(user.id, API)
     with pytest.raises(TokenInvalid):
         await house.auth.personal_tokens.authenticate(personal)
+
+
+async def test_a_flood_of_refusals_fills_no_disk(each_house: House) -> None:
+    """Of what one person is refused the log tells fifty times, then once in a while; of others all the same."""
+    house, audit = each_house, each_house.auth.audit
+    await house.make_user(EMAIL)
+    await house.make_user("grace@example.com")
+    ada = (await house.auth.sessions.log_in(EMAIL, PASSWORD, API)).principal
+    grace = (await house.auth.sessions.log_in("grace@example.com", PASSWORD, API)).principal
+    for _ in range(REFUSALS.free + 10):
+        await audit.refused(ada, RoleMissing("admin"), API)
+    await audit.refused(grace, RoleMissing("admin"), API)
+    house.clock.step(minutes=1)
+    await audit.refused(ada, RoleMissing("admin"), API)
+    found = [event.user_id for event in (await audit.events(event="refused", limit=200)).items]
+    assert (found.count(ada.user_id), found.count(grace.user_id)) == (REFUSALS.free + 1, 1)
