@@ -8,9 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+from app.auth.accounts import parse_email
 from app.auth.links import Links
 from app.auth.models import Letter, LetterKind, LinkPurpose, User
 from app.auth.ports import Clock, Store
+from app.auth.throttle import Throttle
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +36,19 @@ class Letters:
         store: keeps them.
         clock: tells the time.
         links: makes the links.
+        throttle: limits what tells of one's own account.
     """
 
-    def __init__(self, store: Store, clock: Clock, links: Links) -> None:
+    def __init__(self, store: Store, clock: Clock, links: Links, throttle: Throttle) -> None:
         self._store = store
         self._clock = clock
         self._links = links
+        self._throttle = throttle
         #: Called after each new letter, by whoever sends them.
         self.wake: Callable[[], None] = _nobody
 
     async def post(self, kind: LetterKind, to: str, *, user_id: str = "", **params: str) -> None:
-        """Has a mail sent, soon and at least once.
+        """Has a mail sent, soon and at least once; a notice to an address that had many of its kind is left out.
 
         Args:
             kind: what it is about.
@@ -52,6 +56,8 @@ class Letters:
             user_id: whose account it is about; its letters go with the account.
             params: what its template says.
         """
+        if kind in _NOTICES and not await self._throttle.may_tell(kind, parse_email(to)[1]):
+            return
         now = self._clock.now()
         letter = Letter(
             id=secrets.token_urlsafe(12),
@@ -101,5 +107,15 @@ _MAKING_LINK: Final = {
     LetterKind.VERIFY_EMAIL: LinkPurpose.VERIFY_EMAIL,
     LetterKind.RESET_PASSWORD: LinkPurpose.RESET_PASSWORD,
 }
+#: They tell of what somebody did who was signed in, as often as that was done. Not among them: the last mail that
+#: an address gets of its account, as another has taken its place.
+_NOTICES: Final = frozenset(
+    {
+        LetterKind.NEW_DEVICE,
+        LetterKind.PASSWORD_CHANGED,
+        LetterKind.EMAIL_CHANGE_REQUESTED,
+        LetterKind.ACCOUNT_DELETED,
+    }
+)
 #: Strangers can ask for them, to whatever address.
 _TO_WHOM_IT_MAY_CONCERN: Final = frozenset({*_MAKING_LINK, LetterKind.ADDRESS_IN_USE})

@@ -93,8 +93,9 @@ class Registration:
         user = await self._accounts.draft(email, password, name=name, roles=roles, is_email_verified=is_proven)
         if is_quiet:
             # Else a taken address causes no mail, and a free one only one. After the draft: whoever needs some
-            # tries to find a good password has caused no mail yet.
-            await self._throttle.mail(LetterKind.VERIFY_EMAIL, email_key, client.ip)
+            # tries to find a good password has caused no mail yet. Not counted with the mails of verification that
+            # strangers ask for: those may go nowhere, and must not keep the address's owner from registering.
+            await self._throttle.mail(LetterKind.ADDRESS_IN_USE, email_key, client.ip)
         try:
             await self._add(user, client, invite, LinkPurpose.INVITE, is_quiet=is_quiet)
         except EmailTaken:
@@ -103,7 +104,8 @@ class Registration:
             await self._letters.post(LetterKind.ADDRESS_IN_USE, email_key)
             await self._audit.record("registration_refused", client=client, detail=EmailTaken.code)
             return None
-        if not is_proven:
+        # Quiet ones are counted already.
+        if not is_proven and (is_quiet or await self._throttle.may_tell(LetterKind.VERIFY_EMAIL, email_key)):
             await self._letters.post(LetterKind.VERIFY_EMAIL, email_key, user_id=user.id)
         return None if is_quiet else user
 

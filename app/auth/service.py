@@ -79,7 +79,7 @@ def build_auth(config: AuthConfig, *, secrets: Sequence[str], store: Store, cloc
     throttle = Throttle(store, clock, is_on=config.rate_limits)
     devices = Devices(store, clock)
     links = Links(store, clock, keys.keys(Purpose.LINK), base_url=config.issuer)
-    letters = Letters(store, clock, links)
+    letters = Letters(store, clock, links, throttle)
     accounts = Accounts(
         config,
         store=store,

@@ -35,6 +35,9 @@ REGISTRATIONS: Final = Bucket("", free=150, first_wait=_MINUTE, longest_wait=10 
 #: Mails that strangers can cause: of one kind to one address, and from one network address.
 MAILS: Final = Bucket("", free=5, first_wait=2 * _MINUTE, longest_wait=15 * _MINUTE, window=_HOUR)
 ADDRESS_MAILS: Final = Bucket("", free=100, first_wait=_MINUTE, longest_wait=10 * _MINUTE, window=_HOUR)
+#: Mails of one kind that tell an address what happened to its account. Where addresses need no proof, a stranger
+#: may have made that account, and log in, change the password, delete it and make it again all day long.
+NOTICES: Final = Bucket("", free=10, first_wait=5 * _MINUTE, longest_wait=_HOUR, window=_DAY)
 #: How often the audit log tells of one and the same lockout, however many tries it refuses.
 NEWS: Final = Bucket("", free=1, first_wait=5 * _MINUTE, longest_wait=5 * _MINUTE, window=_DAY)
 
@@ -120,6 +123,18 @@ class Throttle:
         await self._by_address(ADDRESS_MAILS, "mails", ip)
         if self._is_on:
             await self._count(MAILS, _key("mail", f"{kind} {email_key}"))
+
+    async def may_tell(self, kind: LetterKind, email_key: str) -> bool:
+        """Whether one more mail of that kind may tell this address of its account; counts it if so.
+
+        Nothing is refused for want of it: its owner has had many like it.
+        """
+        if self._is_on:
+            try:
+                await self._count(NOTICES, _key("notice", f"{kind} {email_key}"))
+            except TooManyRequests:
+                return False
+        return True
 
     async def token(self, ip: str) -> None:
         """Counts a refresh token that was no good."""

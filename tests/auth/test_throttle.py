@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections import Counter
 from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,11 +14,20 @@ from typing import Any
 import pytest
 
 from app.auth.errors import InvalidCredentials, InvalidGrant, TooBusy, TooManyRequests, WrongPassword
-from app.auth.models import API_CLIENT, WEB_CLIENT, Client
+from app.auth.models import API_CLIENT, WEB_CLIENT, Client, LetterKind
 from app.auth.refusals import EmailTaken, PasswordUnacceptable
 from app.auth.service import Auth, build_auth
-from app.auth.throttle import ADDRESS_GUESSES, ADDRESS_MAILS, GUESSES, MAILS, OWN_GUESSES, REGISTRATIONS, TOKENS
-from tests.auth.house import API, WEB, CountingStore, House, config, house_on
+from app.auth.throttle import (
+    ADDRESS_GUESSES,
+    ADDRESS_MAILS,
+    GUESSES,
+    MAILS,
+    NOTICES,
+    OWN_GUESSES,
+    REGISTRATIONS,
+    TOKENS,
+)
+from tests.auth.house import API, OTHER_PASSWORD, WEB, CountingStore, House, config, house_on
 from tests.duet import PASSWORD, SECRET
 
 EMAIL = "ada@example.com"
@@ -334,6 +344,20 @@ async def test_a_signed_in_person_can_confirm_while_strangers_guess(each_limited
     assert await wait_of(confirm(pair.principal, PASSWORD, API)) == 5
 
 
+async def test_personal_tokens_have_no_guesses_of_their_own(limited: House) -> None:
+    """A thief of a session could make as many as they like, each for five guesses more (item 25)."""
+    await limited.make_user()
+    pair = await limited.auth.sessions.log_in(EMAIL, PASSWORD, API)
+    looked_at = 0
+    for _ in range(5):
+        _, text = await limited.auth.personal_tokens.create(pair.principal, "script", API)
+        script = await limited.auth.personal_tokens.authenticate(text)
+        for _ in range(OWN_GUESSES.free):
+            wait = await wait_of(limited.auth.own_account.delete(script, WRONG, elsewhere()))
+            looked_at += not wait
+    assert looked_at == GUESSES.free
+
+
 async def test_wrong_confirmations_count_for_the_account(limited: House) -> None:
     """A thief of a session and a stranger at the login share the ten guesses (item 25)."""
     await limited.make_user()
@@ -425,6 +449,40 @@ async def test_mails_that_nobody_gets_keep_nobody_from_a_new_password(limited: H
     while not await wait_of(limited.auth.addresses.resend(EMAIL, elsewhere())):
         pass
     await limited.auth.credentials.forgot(EMAIL, elsewhere())
+
+
+async def test_resending_keeps_nobody_from_registering(tmp_path: Path) -> None:
+    """A stranger who asks for the verification of an address that nobody has yet (item 26)."""
+    database = f"sqlite:///{tmp_path / 'duet.db'}"
+    async with house_on(database, rate_limits=True, require_verified_email=True) as house:
+        while not await wait_of(house.auth.addresses.resend(EMAIL, elsewhere())):
+            pass
+        assert await house.auth.registration.register(EMAIL, PASSWORD, "", elsewhere()) is None
+        assert [mail.kind for mail in await house.mails()].count(LetterKind.VERIFY_EMAIL) >= 1
+
+
+async def test_an_account_made_at_a_stranger_s_address_is_no_mail_bomb(each_limited: House) -> None:
+    """Whose address is not proven can be anybody's: what tells of logins, passwords, deletions has its limit."""
+    house, auth = each_limited, each_limited.auth
+    kinds: Counter[str] = Counter()
+    for _ in range(NOTICES.free + 3):
+        user = await auth.registration.register(EMAIL, PASSWORD, "", elsewhere())
+        assert user is not None
+        pair = await auth.sessions.log_in(EMAIL, PASSWORD, elsewhere(user_agent="0"))
+        await auth.sessions.log_in(EMAIL, PASSWORD, elsewhere(user_agent="1"))
+        await auth.credentials.change_password(pair.principal, PASSWORD, OTHER_PASSWORD, API)
+        await auth.credentials.change_password(pair.principal, OTHER_PASSWORD, PASSWORD, API)
+        await auth.addresses.request_change(pair.principal, PASSWORD, f"{user.id}@example.com", elsewhere())
+        kinds.update(mail.kind for mail in await house.mails() if mail.to == EMAIL)
+        await auth.own_account.delete(pair.principal, PASSWORD, API)
+        kinds.update(mail.kind for mail in await house.mails())
+    assert kinds == {
+        LetterKind.VERIFY_EMAIL: NOTICES.free,
+        LetterKind.NEW_DEVICE: NOTICES.free,
+        LetterKind.PASSWORD_CHANGED: NOTICES.free,
+        LetterKind.EMAIL_CHANGE_REQUESTED: NOTICES.free,
+        LetterKind.ACCOUNT_DELETED: NOTICES.free,
+    }
 
 
 async def test_a_network_causes_fifty_mails(limited: House) -> None:
