@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import fields
 from datetime import datetime
 from typing import Any, Final
 
 from app.auth.accounts import Accounts
 from app.auth.administration import Administration
-from app.auth.models import AuditEvent, Client, PersonalToken, Principal, Session, User
+from app.auth.models import AuditEvent, Client, Page, PersonalToken, Principal, Session, User
 from app.auth.ports import Clock, Store
 
 #: What is nobody's to read, its owner's neither: it would open something.
 _SECRET: Final = frozenset({"password_hash", "token_hash", "nonce", "generation"})
+#: Events that are read from the store, and held in memory, at once.
+_BATCH: Final = 500
 
 
 class OwnAccount:
@@ -42,26 +45,42 @@ class OwnAccount:
         await self._accounts.confirm_password(principal, password, client)
         await self._administration.delete(principal.user_id, client)
 
-    async def export(self, principal: Principal) -> dict[str, Any]:
-        """All that is kept of the caller, ready for JSON. Secrets are left out. Raises `NotFound`."""
+    async def export(self, principal: Principal) -> AsyncIterator[str]:
+        """All that is kept of the caller, as JSON, without secrets. Raises `NotFound`, before the first piece.
+
+        In pieces, read one by one: how long the log of an account is, its owner decides, and made at once a long
+        one would hold up everybody.
+        """
         now = self._clock.now()
         user = await self._accounts.get(principal.user_id)
-        return {
+        kept = {
             "exported_at": now.isoformat(),
             "account": _plain(user),
             "sessions": _plain_all(await self._store.sessions_of(user.id, now=now)),
             "personal_tokens": _plain_all(await self._store.tokens_of(user.id)),
-            "activity": _plain_all(await self._events(user.id)),
         }
+        return self._pieces(_json(kept), user.id, await self._events(user.id, ""))
 
-    async def _events(self, user_id: str) -> list[AuditEvent]:
-        events: list[AuditEvent] = []
-        cursor: str | None = ""
-        while cursor is not None:
-            page = await self._store.audit_events(user_id=user_id, cursor=cursor, limit=1000)
-            events += page.items
-            cursor = page.cursor
-        return events
+    async def _pieces(self, kept: str, user_id: str, page: Page[AuditEvent]) -> AsyncIterator[str]:
+        """The activity goes last. If the store goes away meanwhile, the text breaks off rather than look whole."""
+        yield f'{kept.removesuffix("}")}, "activity": [\n'
+        yield _lines(page)
+        while page.cursor is not None:
+            page = await self._events(user_id, page.cursor)
+            if page.items:
+                yield f",\n{_lines(page)}"
+        yield "\n]}\n"
+
+    async def _events(self, user_id: str, cursor: str) -> Page[AuditEvent]:
+        return await self._store.audit_events(user_id=user_id, cursor=cursor, limit=_BATCH)
+
+
+def _lines(page: Page[AuditEvent]) -> str:
+    return ",\n".join(_json(row) for row in _plain_all(page.items))
+
+
+def _json(values: dict[str, Any]) -> str:
+    return json.dumps(values, ensure_ascii=False)
 
 
 def _plain_all(records: Iterable[Session | PersonalToken | AuditEvent]) -> list[dict[str, Any]]:

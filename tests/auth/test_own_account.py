@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from app.auth.errors import NotFound, TooManyRequests, WrongPassword
-from app.auth.models import ADMIN, AuditEvent, PersonalToken, Session, User
+from app.auth.models import ADMIN, AuditEvent, PersonalToken, Principal, Session, User
 from tests.auth.house import API, OTHER_PASSWORD, WEB, House
 from tests.duet import PASSWORD
 
@@ -30,6 +30,11 @@ def assert_same(exported: dict[str, Any], record: User | Session | PersonalToken
     assert exported == {name: value for name, value in plain(record).items() if name not in SECRETS}
 
 
+async def exported_by(house: House, principal: Principal) -> str:
+    """The whole export."""
+    return "".join([piece async for piece in await house.auth.own_account.export(principal)])
+
+
 async def test_the_export_has_all_that_the_store_has(each_house: House) -> None:
     """Compared field by field: a new one is exported, or named here as a secret."""
     house = each_house
@@ -44,7 +49,7 @@ async def test_the_export_has_all_that_the_store_has(each_house: House) -> None:
     await house.auth.administration.set_roles(user.id, ["author"], WEB, by=by)
     for _ in range(1100):  # more than one page
         await house.auth.audit.record("login_failed", client=API, user_id=user.id)
-    export = json.loads(json.dumps(await house.auth.own_account.export(pair.principal)))
+    export = json.loads(await exported_by(house, pair.principal))
     assert set(export) == {"exported_at", "account", "sessions", "personal_tokens", "activity"}
     assert export["exported_at"] == house.clock.now().isoformat()
     assert_same(export["account"], await house.stored(user.id))
@@ -70,7 +75,7 @@ async def test_the_export_opens_nothing(house: House) -> None:
     _, personal = await house.auth.personal_tokens.create(pair.principal, "script", API)
     await house.auth.credentials.forgot(EMAIL, API)
     await house.mails()
-    text = json.dumps(await house.auth.own_account.export(pair.principal))
+    text = await exported_by(house, pair.principal)
     [session] = await house.store.sessions_of(user.id, now=house.clock.now())
     [token] = await house.store.tokens_of(user.id)
     stored = await house.stored(user.id)
@@ -86,12 +91,24 @@ async def test_the_export_holds_nobody_else_s_data(house: House) -> None:
     user = await house.make_user()
     pair = await house.auth.sessions.log_in(EMAIL, PASSWORD, API)
     await house.auth.administration.set_roles(user.id, ["editor"], WEB, by=by)
-    export = await house.auth.own_account.export(pair.principal)
-    text = json.dumps(export)
+    text = await exported_by(house, pair.principal)
+    export = json.loads(text)
     for private in (chief.email, "Grace", WEB.ip, WEB.user_agent, by.session_id):
         assert private not in text
     [event] = [event for event in export["activity"] if event["event"] == "roles_changed"]
     assert (event["detail"], event["ip"], event["user_agent"]) == ("editor", "", "")
+
+
+async def test_a_long_export_comes_in_pieces(each_house: House) -> None:
+    """Its owner decides how long the log is: made at once, it would hold up everybody and fill the memory."""
+    house = each_house
+    user = await house.make_user()
+    pair = await house.auth.sessions.log_in(EMAIL, PASSWORD, API)
+    for _ in range(1500):
+        await house.auth.audit.record("personal_token_created", client=API, user_id=user.id)
+    pieces = [piece async for piece in await house.auth.own_account.export(pair.principal)]
+    assert max(piece.count('"event"') for piece in pieces) <= 500
+    assert len(json.loads("".join(pieces))["activity"]) > 1500
 
 
 async def test_a_deletion_needs_the_password(limited: House) -> None:

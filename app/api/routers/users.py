@@ -6,7 +6,7 @@ from collections.abc import Awaitable
 from typing import Any, Final, TypeVar
 
 from fastapi import APIRouter, status
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, StreamingResponse
 
 from app.api.deps import CurrentAuth, CurrentClient, CurrentPrincipal
 from app.api.schemas import Accepted, Deletion, EmailChange, NewUser, PasswordChange, Problem, Profile, UserOut
@@ -104,10 +104,11 @@ async def change_email(
 
 
 @router.get("/me/export", response_model=dict[str, Any])
-async def export_me(principal: CurrentPrincipal, auth: CurrentAuth) -> JSONResponse:
+async def export_me(principal: CurrentPrincipal, auth: CurrentAuth) -> StreamingResponse:
     """All that is kept of the caller, to take away."""
     headers = {"Content-Disposition": 'attachment; filename="duet-account.json"', "Cache-Control": "no-store"}
-    return JSONResponse(await _of_caller(auth.own_account.export(principal)), headers=headers)
+    pieces = await _of_caller(auth.own_account.export(principal))
+    return StreamingResponse(pieces, media_type="application/json", headers=headers)
 
 
 async def _of_caller(work: Awaitable[T]) -> T:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import AsyncIterator, Iterator
 from typing import Final
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, render_template, request, stream_with_context
 from werkzeug.wrappers import Response
 
+from app.bridge import slow
 from app.web.context import current_principal, get_auth, wait
 from app.web.form_pages import Answer
 
@@ -34,9 +35,15 @@ def data() -> Answer:
 
 
 @blueprint.post("/data")
+@slow
 def download() -> Answer:
     """All that is kept of oneself, as a file."""
-    kept = wait(get_auth().own_account.export(current_principal))
-    answer = Response(json.dumps(kept, ensure_ascii=False, indent=2) + "\n", mimetype="application/json")
+    pieces = wait(get_auth().own_account.export(current_principal))
+    answer = Response(stream_with_context(_one_by_one(pieces)), mimetype="application/json")
     answer.headers["Content-Disposition"] = 'attachment; filename="duet-data.json"'
     return answer
+
+
+def _one_by_one(pieces: AsyncIterator[str]) -> Iterator[str]:
+    while (piece := wait(anext(pieces, None))) is not None:
+        yield piece
