@@ -13,9 +13,7 @@ from tests.deploy.process import Served, duet, served
 from tests.duet import PASSWORD, SECRET, Browser
 
 EMAIL = "ada@example.com"
-_LINE = re.compile(
-    r"^Set up +(http://\S+/setup/[\w-]{22}\.[\w-]{43}) +makes the first admin, once", re.MULTILINE
-)
+_LINE = re.compile(r"^Set up +(http://\S+/setup/[\w-]{22}\.[\w-]{43}) +makes the first admin, once", re.MULTILINE)
 
 
 @pytest.fixture(params=["sqlite", "mongodb"])
