@@ -148,9 +148,7 @@ def _personal_words(context: Sequence[str]) -> list[str]:
     words: set[str] = set()
     for text in context:
         whole = _fold(text[:400])
-        # Without the last part of a domain: 'com' stands in 'welcome'.
-        parts = whole.rpartition(".")[0] if "@" in whole else whole
-        words.update((whole, *whole.split("@"), *re.findall(r"[^\W\d_]+|\d{4,}", parts)))
+        words.update((whole, *whole.split("@"), *re.findall(r"[^\W\d_]+|\d{4,}", whole)))
     return sorted((word for word in words if len(word) >= _MIN_WORD), key=len, reverse=True)[:_MAX_WORDS]
 
 

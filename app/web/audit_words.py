@@ -10,6 +10,7 @@ from typing import Final
 EVENTS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "registered": "Account made",
+        "users_imported": "Users imported",
         "registration_refused": "Account not made",
         "email_verified": "Address verified",
         "login": "Logged in",
@@ -37,6 +38,7 @@ EVENTS: Final[Mapping[str, str]] = MappingProxyType(
         "account_disabled": "Account disabled",
         "account_enabled": "Account enabled",
         "account_deleted": "Account deleted",
+        "users_imported": "Users imported",
         "refused": "Refused for lack of rights",
     }
 )

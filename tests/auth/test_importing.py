@@ -221,9 +221,9 @@ async def test_strange_files_are_read_to_their_end(house: House) -> None:
     assert bad[-1].number < lines
 
 
-def endless(lines: list[int]) -> Iterator[Record]:
-    """Users without end; `lines` has the number of the last one."""
-    while True:
+def many(lines: list[int]) -> Iterator[Record]:
+    """A long file; `lines` has the number of the last line that was read."""
+    while lines[0] < 10 * BATCH:
         lines[0] += 1
         yield Record(lines[0], {"email": f"p{lines[0]}@example.com", "password_hash": HASH})
 
@@ -241,7 +241,7 @@ async def test_a_file_of_any_size_takes_the_room_of_a_batch(house: House) -> Non
     assert await house.store.user_by_email(f"p{2 * BATCH}@example.com") is not None
     assert "users_imported" in await house.events()
     again = await house.auth.importing.run(
-        [record for record, _ in zip(endless([0]), range(4 * BATCH), strict=False)], API, on_refused=no_refusal
+        [record for record, _ in zip(many([0]), range(4 * BATCH), strict=False)], API, on_refused=no_refusal
     )
     assert again == Tally(imported=BATCH, known=3 * BATCH)
 
@@ -254,6 +254,6 @@ async def _interrupt_after(store: CountingStore, *, batches: int, lines: list[in
         store.after["add_users"] = count
 
     store.after["add_users"] = count
-    source: Iterable[Record] = endless(lines)
+    source: Iterable[Record] = many(lines)
     with pytest.raises(Enough):
         await run(source, API, on_refused=no_refusal)
