@@ -74,8 +74,10 @@ def _data_dir(settings: Settings) -> Finding:
     with suppress(OSError):  # told below
         path.mkdir(parents=True, exist_ok=True)
     if path.is_dir() and os.access(path, os.W_OK | os.X_OK):
-        return Finding("data", True, f"{path} can be written")
-    return Finding("data", False, f"DATA_DIR {path} can't be written: give it to the user that runs Duet")
+        return Finding("data", True, f"{path.absolute()} can be written")
+    return Finding(
+        "data", False, f"DATA_DIR {path.absolute()} can't be written: give it to the user that runs Duet"
+    )
 
 
 async def _database(settings: Settings) -> Finding:

@@ -53,7 +53,7 @@ def serve(host: str, port: int) -> None:
 
 @main.command()
 def check() -> None:
-    """Tells what is wrong with settings, secrets, database, mail and clock."""
+    """Tells what is wrong with settings, secrets, database, mail."""
     from app.check import run_checks
 
     findings = run_checks(_load_settings)
@@ -153,7 +153,10 @@ def delete_user(email: str, yes: bool) -> None:
 )
 @click.option("--dry-run", is_flag=True, help="Only tell what would be done.")
 def import_users(file: BinaryIO, file_format: str | None, dry_run: bool) -> None:
-    """Brings users over with their bcrypt hashes, from CSV or JSON lines ('-': standard input).
+    """Imports users and their bcrypt hashes, from a file.
+
+    FILE is '-' for standard input. A CSV file begins with the names of its columns: email, password_hash and, if
+    you like, name, roles, is_active, is_email_verified, created_at. docs/import.md has the rest.
 
     Lines that are not acceptable are told, and left out; accounts that are there already stay as they are.
     """

@@ -93,9 +93,9 @@ class SmtpCarrier:
         await client.ehlo()
         if not client.supports_extension("starttls"):
             # Also what it looks like when somebody in between took the offer out (RFC 3207 section 6).
+            way_out = "" if self._server.user else ", or ?starttls=no on a network that you trust"
             raise NotSent(
-                f"{self._server} offers no STARTTLS, and mail is not sent in the clear: use smtps://, "
-                "or ?starttls=no on a network that you trust",
+                f"{self._server} offers no STARTTLS, and mail is not sent in the clear: use smtps://{way_out}",
                 needs_operator=True,
             )
         await client.starttls()

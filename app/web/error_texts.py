@@ -88,6 +88,15 @@ ERROR_TEXTS: Final[Mapping[int, ErrorText]] = MappingProxyType(
     }
 )
 
+#: Where an account can't be made: the error's own message explains it.
+REGISTRATION_CLOSED: Final = ErrorText(
+    title="You cannot register here",
+    explanation="",
+    advice="If you have an account already, please log in.",
+    endpoint="auth.login",
+    action="Log in",
+)
+
 #: What the page behind a mailed link says when the link does not count, by endpoint: how to get another.
 LINK_TEXTS: Final[Mapping[str, ErrorText]] = MappingProxyType(
     {

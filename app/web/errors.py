@@ -21,6 +21,7 @@ from app.auth.errors import (
     LoginStale,
     NotAuthenticated,
     NotFound,
+    RegistrationClosed,
     RoleMissing,
     TokenInvalid,
     TokenMissing,
@@ -28,7 +29,7 @@ from app.auth.errors import (
     TryLater,
 )
 from app.web.context import current_client, drawn_for, duet, get_auth, optional_principal, wait
-from app.web.error_texts import ERROR_TEXTS, LINK_TEXTS, ErrorText
+from app.web.error_texts import ERROR_TEXTS, LINK_TEXTS, REGISTRATION_CLOSED, ErrorText
 from app.web.redirects import form_target, own_origins, requested_target, see_other
 from app.web.session import ACCESS_TOKEN
 
@@ -65,6 +66,8 @@ def _auth_error(error: AuthError) -> Response:
         return error_page(404)
     if isinstance(error, LinkInvalid):
         return error_page(400, explanation=error.message, text=LINK_TEXTS.get(request.endpoint or ""))
+    if isinstance(error, RegistrationClosed) and request.blueprint == "joining":
+        return error_page(403, explanation=error.message, text=REGISTRATION_CLOSED)
     if isinstance(error, InputRefused | InvalidCredentials):  # a form's own errors are the form's to show
         return error_page(400, explanation=error.message)
     return error_page(409 if isinstance(error, LastAdmin) else 403, explanation=error.message)

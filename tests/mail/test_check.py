@@ -83,6 +83,13 @@ def test_a_server_that_does_not(tmp_path: Path, answers: dict[str, str], url: st
     assert reason in line
 
 
+def test_no_way_in_the_clear_is_named_for_a_password(tmp_path: Path) -> None:
+    """`?starttls=no` is advice for a server without a login alone: with one it stops the start."""
+    with BadServer({}).running() as server:
+        with_user = mail_line(tmp_path, SMTP_URL=f"smtp://ada:hush@127.0.0.1:{server.port}")
+    assert "starttls=no" not in with_user
+
+
 def test_nobody_listens_or_nobody_knows_the_name(tmp_path: Path) -> None:
     """Neither is kept waiting for."""
     assert "can't be reached" in mail_line(tmp_path, SMTP_URL=f"smtp://127.0.0.1:{free_port()}")

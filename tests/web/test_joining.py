@@ -51,6 +51,7 @@ def test_a_closed_registration_is_closed_on_the_page(tmp_path: Path) -> None:
         for answer in (browser.get("/register"), browser.post("/register", data=form)):
             assert answer.status_code == 403
             assert "Registration is closed." in answer.text
+            assert "You cannot register here" in answer.text
         assert duet.wait(duet.auth.administration.search()).items == []
 
 
