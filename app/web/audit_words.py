@@ -38,7 +38,6 @@ EVENTS: Final[Mapping[str, str]] = MappingProxyType(
         "account_disabled": "Account disabled",
         "account_enabled": "Account enabled",
         "account_deleted": "Account deleted",
-        "users_imported": "Users imported",
         "refused": "Refused for lack of rights",
     }
 )
