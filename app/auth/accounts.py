@@ -238,7 +238,9 @@ def parse_email(text: str) -> tuple[str, str]:
         raise EmailInvalid() from error
     # Normalised once more at the end: folding can take a text out of its normal form.
     local = _nfkc(_nfkc(parsed.local_part).casefold())
-    if "@" in local:  # a full-width one: the normal form would be no address
+    # A full-width one: the normal form would be no address. And what mail software may read as an encoded word
+    # (RFC 2047): decoded, that can hold a line break, and with it headers of a stranger's.
+    if "@" in local or "=?" in local:
         raise EmailInvalid()
     domain = (parsed.ascii_domain or parsed.domain).lower()
     return parsed.normalized, f"{local}@{domain}"

@@ -50,9 +50,12 @@ class Composer:
 def recipient(address: str) -> Address:
     """The address, its domain as DNS spells it. A local part beyond ASCII stays, and needs SMTPUTF8 (RFC 6531).
 
-    Raises `Refused` if it is none.
+    Raises `Refused` if it is none, or holds what Python decodes as an encoded word (RFC 2047) when it writes the
+    header, line breaks and all: whoever has such an address would write headers of their own.
     """
     try:
+        if "=?" in address:
+            raise ValueError
         return _plain(address)
     except ValueError:
         raise Refused("it is no address that mail can be sent to") from None

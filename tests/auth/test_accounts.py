@@ -102,6 +102,9 @@ def test_other_addresses_stay_others() -> None:
         "$ne",
         "{}",
         "\u202eada@example.com",
+        "=?utf-8?q?x=0d=0aBcc=3a_eve=40evil.example?=@example.com",  # an encoded word with a line break in it
+        "=?utf-8?b?eA0KQmNjOiBlQGUuZWU=?=@example.com",
+        "\uff1d\uff1futf-8?q?x?=@example.com",
     ],
     ids=ascii,
 )

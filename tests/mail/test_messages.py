@@ -13,6 +13,7 @@ from jinja2 import UndefinedError
 
 from app.auth.letters import Message
 from app.auth.models import Letter, LetterKind
+from app.mail.errors import Refused
 from app.mail.message import Composer, host_name, sender_of
 from tests.mail.house import ADDRESS, LINK, SITE
 from tests.mail.servers import parse
@@ -162,6 +163,24 @@ def test_a_name_is_text_in_html() -> None:
     reader = Reader.of(mail)
     assert '<a href="https://evil.example">Press here</a> invites you' in reader.text
     assert not any("evil" in link for link in reader.links)
+
+
+@pytest.mark.parametrize(
+    "local",
+    [
+        "=?utf-8?q?x=0d=0aBcc=3a_all=40example.com?=",
+        "=?utf-8?b?eA0KQmNjOiBlQGUuZWU=?=",
+        "=?utf-8?q?x=0d=0a=0d=0aHi?=",
+    ],
+)
+def test_an_encoded_word_in_an_address_writes_no_header(local: str) -> None:
+    """Python decodes one when it writes `To`, line breaks and all (RFC 2047 section 5 allows none there)."""
+    kind = LetterKind.PASSWORD_CHANGED
+    letter = Letter(id="x", kind=kind, to=ADDRESS, created_at=NOW, due_at=NOW)
+    with pytest.raises(Refused):
+        Composer(SITE, sender_of("", SITE)).compose(
+            letter, Message(f"{local}@example.com", kind, params=PARAMS[kind])
+        )
 
 
 def test_a_line_break_in_a_header_is_refused() -> None:
