@@ -92,9 +92,9 @@ class Credentials:
         await self._letters.post(LetterKind.RESET_PASSWORD, email_key)
         await self._audit.record("password_reset_requested", client=client)
 
-    async def peek_reset(self, token: str) -> None:
-        """Returns if the link of a reset mail counts. Raises `LinkInvalid`."""
-        await self._user_of(await self._links.peek(token, LinkPurpose.RESET_PASSWORD))
+    async def peek_reset(self, token: str) -> User:
+        """Whose password the link of a reset mail would set, if it counts. Raises `LinkInvalid`."""
+        return await self._user_of(await self._links.peek(token, LinkPurpose.RESET_PASSWORD))
 
     async def reset(self, token: str, new: str, client: Client) -> None:
         """Replaces a forgotten password: by the link of the mail, once.

@@ -146,9 +146,9 @@ class LoginStale(AuthError):
     code = "login_stale"
     message = "Please confirm your password to go on."
 
-    def __init__(self, max_age: timedelta) -> None:
+    def __init__(self, max_age: timedelta, *, by_token: bool = False) -> None:
         self.max_age = max_age
-        super().__init__()
+        super().__init__("A personal access token can't do this. Log in with the password." if by_token else None)
 
 
 # Authenticated, and still not allowed.

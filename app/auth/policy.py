@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 from app.auth.errors import LoginStale, RoleMissing, ScopeMissing, TokenMissing
-from app.auth.models import Caller, Principal
+from app.auth.models import TOKEN_CLIENT, Caller, Principal
 
 #: Where the gate leaves the `Caller` in the ASGI scope.
 CALLER: Final = "duet.caller"
@@ -112,7 +112,7 @@ def decide(policy: Policy, caller: Caller, now: datetime, *, writes: bool) -> Pr
     if policy.role is not None and policy.role not in principal.roles:
         raise RoleMissing(policy.role)
     if policy.fresh is not None and now - principal.auth_time > policy.fresh:
-        raise LoginStale(policy.fresh)
+        raise LoginStale(policy.fresh, by_token=principal.client_id == TOKEN_CLIENT)
     return principal
 
 

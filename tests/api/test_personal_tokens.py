@@ -143,7 +143,9 @@ def test_making_and_removing_want_a_fresh_login(shared: Running, sign_in: SignIn
         for method, path in (("POST", ""), ("DELETE", f"/{new['id']}")):
             url = f"{shared.url}/api/users/me/tokens{path}"
             refused = plain.request(method, url, headers=bearer(token), json={"name": "another"})
-            assert problem(refused, 401)["code"] == "login_stale"
+            told = problem(refused, 401)
+            assert told["code"] == "login_stale"
+            assert told["detail"].startswith("A personal access token can't") == (token != old)
             challenge = refused.headers["WWW-Authenticate"]
             assert challenge == 'Bearer error="insufficient_user_authentication", max_age="900"'
     assert len(client.get("/api/users/me/tokens").json()) == 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from app.auth.models import Client
 from tests.duet import PASSWORD, ApiClient, Running, messages
 from tests.mails import read_mails
@@ -38,6 +40,13 @@ def test_the_way_back(shared: Running, visit: Visit, email: str) -> None:
         assert program.get("/api/users/me").status_code == 401
     assert browser.log_in(email).status_code == 401
     assert browser.log_in(email, NEW).status_code == 303
+
+
+def test_a_password_manager_learns_whose_it_is(shared: Running, visit: Visit, email: str) -> None:
+    """The address stands beside the new password, hidden, and the meter knows it."""
+    page = visit().get(forget(visit, shared, email)).text
+    assert re.search(f'<input type="email" autocomplete="username" value="{email}"[^>]* hidden', page)
+    assert f'data-words="{email} ' in page
 
 
 def test_whoever_resets_while_signed_in_is_logged_out(shared: Running, visit: Visit, email: str) -> None:

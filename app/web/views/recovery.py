@@ -38,11 +38,12 @@ def forgot() -> Answer:
 def reset(token: str) -> Answer:
     """Sets a new password, by the mailed link. Nobody is logged in by it."""
     auth, form = get_auth(), NewPasswordForm()
-    wait(auth.credentials.peek_reset(token))
+    owner = wait(auth.credentials.peek_reset(token))
     if form.validate_on_submit():
         with shown_on(form):
             wait(auth.credentials.reset(token, form.new_password.data, current_client()))
             forget_session()
             flash("Your password was changed, and you are logged out everywhere. Please log in.", "success")
             return see_other(url_for("auth.login"))
-    return form_page("reset_password.html", form, token=token, min_length=auth.config.password_min_length)
+    min_length = auth.config.password_min_length
+    return form_page("reset_password.html", form, token=token, owner=owner, min_length=min_length)
