@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import secrets
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from app.auth.accounts import parse_email
 from app.auth.links import Links
 from app.auth.models import Letter, LetterKind, LinkPurpose, User
 from app.auth.ports import Clock, Store
@@ -56,7 +56,7 @@ class Letters:
             user_id: whose account it is about; its letters go with the account.
             params: what its template says.
         """
-        if kind in _NOTICES and not await self._throttle.may_tell(kind, parse_email(to)[1]):
+        if kind in _NOTICES and not await self._throttle.may_tell(kind, _folded(to)):
             return
         now = self._clock.now()
         letter = Letter(
@@ -94,6 +94,11 @@ class Letters:
         if user is None or not user.is_active:
             return None
         return None if kind is LetterKind.VERIFY_EMAIL and user.is_email_verified else user
+
+
+def _folded(address: str) -> str:
+    """One text for the spellings of an account's address, which each may have had an account that was deleted."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", address).casefold())
 
 
 def _nobody() -> None:
