@@ -70,7 +70,7 @@ class Credentials:
         )
 
     async def set_password(self, user_id: str, new: str, client: Client) -> None:
-        """Replaces a user's password, for whoever runs the site, and ends all of the user's sessions.
+        """Replaces a user's password, for whoever runs the site: the sessions and personal tokens of the user end.
 
         Raises:
             NotFound: there is no such user.
@@ -80,6 +80,7 @@ class Credentials:
         # Again where the user changed it, or a login upgraded its hash, in between: this one has the last word.
         while not await self._replace(await self._accounts.get(user_id), new_hash, keep=None):
             pass
+        await self._store.remove_tokens(user_id)
         await self._audit.record(PasswordChanged.code, client=client, user_id=user_id, detail="set")
 
     async def forgot(self, email: str, client: Client) -> None:

@@ -160,7 +160,7 @@ def _text(values: Mapping[str, Any], name: str, *, default: str | None = None) -
 
 def _names(value: object) -> list[str]:
     if isinstance(value, str):
-        return re.split(r"[;\s]+", value.strip()) if value.strip() else []
+        return re.split(r"[;,\s]+", value.strip()) if value.strip() else []
     if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
         raise _Refused("not a list of names")
     return value

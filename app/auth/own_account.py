@@ -90,6 +90,6 @@ def _plain_all(records: Iterable[Session | PersonalToken | AuditEvent]) -> list[
 def _plain(record: User | Session | PersonalToken | AuditEvent) -> dict[str, Any]:
     values = {field.name: getattr(record, field.name) for field in fields(record) if field.name not in _SECRET}
     if isinstance(record, AuditEvent) and record.actor_id:
-        # Where an admin did it: from where is the admin's own affair.
-        values.update(ip="", user_agent="")
+        # Who it was, and from where, is the admin's own affair.
+        values.update(ip="", user_agent="", actor_id="an admin")
     return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()}

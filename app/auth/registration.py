@@ -113,8 +113,16 @@ class Registration:
         if invite is not None:
             return await self.peek_invite(invite)
         if not self.is_open:
-            raise RegistrationClosed()
+            raise self.closed()
         return None
+
+    def closed(self) -> RegistrationClosed:
+        """Why nobody may register without an invite, or at all."""
+        if self._config.registration == "invite":
+            return RegistrationClosed(
+                "Accounts here are made by invitation. Open the link in yours, or ask those who run this site."
+            )
+        return RegistrationClosed()
 
     async def _add(
         self, user: User, client: Client, token: str | None, purpose: LinkPurpose, *, is_quiet: bool = False

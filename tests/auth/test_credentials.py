@@ -293,10 +293,12 @@ async def test_a_change_needs_the_current_password(house: House) -> None:
 
 
 async def test_a_set_password_ends_every_session(house: House) -> None:
-    """And tells the owner; it makes no account."""
+    """And every personal token, and tells the owner; it makes no account."""
     user = await house.make_user()
     pair = await house.auth.sessions.log_in(EMAIL, PASSWORD, API)
+    await house.auth.personal_tokens.create(pair.principal, "a script", API)
     await house.auth.credentials.set_password(user.id, OTHER_PASSWORD, API)
+    assert await house.store.tokens_of(user.id) == []
     with pytest.raises(PasswordChanged):
         house.auth.sessions.authenticate(pair.access_token)
     assert [mail.kind for mail in await house.mails()] == [LetterKind.PASSWORD_CHANGED]

@@ -79,7 +79,7 @@ async def send_reset(
 ) -> Accepted:
     """Mails its owner a link to choose another password. Until they do, the old one counts."""
     await auth.administration.send_reset(user_id, client, by=principal)
-    return Accepted(detail="A mail with a link is on its way.")
+    return Accepted(detail="A mail with a link is on its way, if the account is active.")
 
 
 @router.post(

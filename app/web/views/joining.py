@@ -5,7 +5,6 @@ from __future__ import annotations
 from flask import Blueprint, flash, url_for
 from werkzeug.wrappers import Response
 
-from app.auth.errors import RegistrationClosed
 from app.auth.models import User
 from app.auth.policy import public
 from app.bridge import slow
@@ -24,7 +23,7 @@ def register() -> Answer:
     """Makes an account."""
     auth, form = get_auth(), RegisterForm()
     if not auth.registration.is_open:
-        raise RegistrationClosed()
+        raise auth.registration.closed()
     if form.validate_on_submit():
         with shown_on(form):
             email, password, name = _typed(form)
