@@ -81,7 +81,7 @@ def _data_dir(settings: Settings) -> Finding:
 
 
 async def _database(settings: Settings) -> Finding:
-    from app.main import open_configured_store
+    from app.foundation import open_configured_store
 
     kind = "SQLite" if settings.is_sqlite else "MongoDB"
     try:

@@ -191,7 +191,7 @@ def _with_user(email: str, act: Callable[[Auth, str], Awaitable[T]]) -> T:
 
 def _with_auth(act: Callable[[Auth], Awaitable[T]], *, missing: str = "there is no such account") -> T:
     """Runs `act` over the store that the settings name; a refusal becomes one line and exit code 1."""
-    from app.main import open_auth
+    from app.foundation import open_auth
 
     settings = _settings()
     # What is done here stands in the audit log all the same; at a terminal its line is noise.

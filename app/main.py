@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import timedelta
 from functools import partial
 from importlib.metadata import version
 from typing import Any, Final
@@ -22,7 +21,6 @@ from app.api.errors import leave_to_the_edge
 from app.api.factory import PREFIX, create_api
 from app.api.guard import check_covered
 from app.api.problems import oauth_error, problem
-from app.auth.config import AuthConfig
 from app.auth.errors import StoreUnavailable
 from app.auth.policy import PolicyError, Rule
 from app.auth.ports import Store
@@ -31,13 +29,13 @@ from app.auth.upkeep import run_upkeep
 from app.bridge import Crossing, PagesApp
 from app.edge import Edge, Refuse
 from app.extension import Extension, load_extensions
+from app.foundation import auth_config, open_configured_store
 from app.gate import Gate
 from app.health import create_health
 from app.mail.runner import MailRunner
 from app.mail.setup import build_mail
 from app.secret_key import SettingsError
 from app.settings import Settings, load
-from app.store import open_store
 from app.store.breaker import StoreUnusable
 from app.web.errors import draw_error
 from app.web.factory import create_pages, create_session_cookie, slow_pages
@@ -69,7 +67,7 @@ def create_app(settings: Settings | None = None, *, extensions: Sequence[Extensi
     extensions = (*extensions, *load_extensions(settings.extensions, settings))
     _refuse_duplicates(extensions)
     store = open_configured_store(settings)
-    auth = build_auth(_auth_config(settings), secrets=settings.secrets(), store=store)
+    auth = build_auth(auth_config(settings), secrets=settings.secrets(), store=store)
     for extension in extensions:
         extension.connect(auth)
     mail = build_mail(
@@ -145,43 +143,6 @@ def create_app(settings: Settings | None = None, *, extensions: Sequence[Extensi
     return root
 
 
-@asynccontextmanager
-async def open_auth(settings: Settings) -> AsyncIterator[Auth]:
-    """Auth over the store that `settings` name, without a server: for the command line.
-
-    Extensions that wait for a signal are opened: they have to learn of whom an operator deletes, too.
-
-    Raises:
-        SettingsError: DATABASE_URL or EXTENSIONS is malformed.
-        PolicyError: an extension waits for something that there is not.
-        StoreUnavailable: the store does not answer.
-    """
-    store = open_configured_store(settings)
-    auth = build_auth(_auth_config(settings), secrets=settings.secrets(), store=store)
-    async with AsyncExitStack() as stack:
-        stack.callback(auth.passwords.close)
-        stack.push_async_callback(store.close)
-        await store.open()
-        for extension in load_extensions(settings.extensions, settings):
-            extension.connect(auth)
-            if extension.on and extension.lifespan is not None:
-                await stack.enter_async_context(extension.lifespan())
-        yield auth
-
-
-def open_configured_store(settings: Settings) -> Store:
-    """The store that `settings` name, not opened yet. Raises `SettingsError`, which never quotes the URL."""
-    if settings.keeps_files:
-        try:
-            settings.data_dir.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise SettingsError(f"DATA_DIR: can't make {settings.data_dir}: {error.strerror}") from None
-    try:
-        return open_store(settings.database)
-    except ValueError as error:
-        raise SettingsError(f"DATABASE_URL: {error}") from None
-
-
 async def _start(store: Store, auth: Auth, mail: MailRunner, stack: AsyncExitStack) -> None:
     """Opens the store and starts what runs beside the requests.
 
@@ -201,23 +162,6 @@ async def _start(store: Store, auth: Auth, mail: MailRunner, stack: AsyncExitSta
     tasks.start_soon(auth.revocations.run)
     tasks.start_soon(mail.run)
     tasks.start_soon(partial(run_upkeep, store, auth.clock, audit_lifetime=auth.config.audit_lifetime))
-
-
-def _auth_config(settings: Settings) -> AuthConfig:
-    return AuthConfig(
-        issuer=settings.public_url,
-        access_lifetime=settings.access_lifetime,
-        idle_lifetime=timedelta(days=settings.refresh_token_days),
-        absolute_lifetime=timedelta(days=settings.session_max_days),
-        refresh_grace=timedelta(seconds=settings.refresh_grace_seconds),
-        bcrypt_rounds=settings.bcrypt_rounds,
-        hash_threads=settings.hash_threads,
-        password_min_length=settings.password_min_length,
-        registration=settings.registration,
-        require_verified_email=settings.require_verified_email,
-        rate_limits=settings.rate_limits,
-        audit_lifetime=timedelta(days=settings.audit_days),
-    )
 
 
 def _refuse_duplicates(extensions: Sequence[Extension]) -> None:

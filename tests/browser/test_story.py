@@ -1,4 +1,4 @@
-"""The whole story as a person sees it, on both stores: one account, one login, pages and API."""
+"""The whole story as a person sees it: one account, one login, pages and API. On both stores: test_team_story."""
 
 from __future__ import annotations
 
@@ -18,13 +18,6 @@ from tests.duet import PASSWORD, ApiClient, Running, make_settings, running
 OVER = "Session expired or invalid. Please log in again."
 Program: TypeAlias = Callable[[], ApiClient]
 NEW_PASSWORD = "another long passphrase"
-
-
-@pytest.fixture
-def duet(database_url: str, tmp_path: Path) -> Iterator[Running]:
-    """A Duet on each store."""
-    with running(make_settings(tmp_path, database_url=database_url)) as one:
-        yield one
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ from app.auth.models import Client
 from app.auth.policy import PolicyError
 from app.auth.signals import Signal, SignalKind
 from app.extension import Extension
-from app.main import create_app, open_auth
+from app.foundation import open_auth
+from app.main import create_app
 from app.settings import Settings
 from app.testing import PASSWORD, TestClient, csrf_token, login_as, make_settings
 from tests.extension.building import start, team

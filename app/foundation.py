@@ -1,0 +1,70 @@
+"""What the site and the command line stand on: settings become a store, and auth over it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+
+from app.auth.config import AuthConfig
+from app.auth.ports import Store
+from app.auth.service import Auth, build_auth
+from app.extension import load_extensions
+from app.secret_key import SettingsError
+from app.settings import Settings
+from app.store import open_store
+
+
+@asynccontextmanager
+async def open_auth(settings: Settings) -> AsyncIterator[Auth]:
+    """Auth over the store that `settings` name, without a server: for the command line.
+
+    Extensions that wait for a signal are opened: they have to learn of whom an operator deletes, too.
+
+    Raises:
+        SettingsError: DATABASE_URL or EXTENSIONS is malformed.
+        PolicyError: an extension waits for something that there is not.
+        StoreUnavailable: the store does not answer.
+    """
+    store = open_configured_store(settings)
+    auth = build_auth(auth_config(settings), secrets=settings.secrets(), store=store)
+    async with AsyncExitStack() as stack:
+        stack.callback(auth.passwords.close)
+        stack.push_async_callback(store.close)
+        await store.open()
+        for extension in load_extensions(settings.extensions, settings):
+            extension.connect(auth)
+            if extension.on and extension.lifespan is not None:
+                await stack.enter_async_context(extension.lifespan())
+        yield auth
+
+
+def open_configured_store(settings: Settings) -> Store:
+    """The store that `settings` name, not opened yet. Raises `SettingsError`, which never quotes the URL."""
+    if settings.keeps_files:
+        try:
+            settings.data_dir.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SettingsError(f"DATA_DIR: can't make {settings.data_dir}: {error.strerror}") from None
+    try:
+        return open_store(settings.database)
+    except ValueError as error:
+        raise SettingsError(f"DATABASE_URL: {error}") from None
+
+
+def auth_config(settings: Settings) -> AuthConfig:
+    """What auth works by, as `settings` say."""
+    return AuthConfig(
+        issuer=settings.public_url,
+        access_lifetime=settings.access_lifetime,
+        idle_lifetime=timedelta(days=settings.refresh_token_days),
+        absolute_lifetime=timedelta(days=settings.session_max_days),
+        refresh_grace=timedelta(seconds=settings.refresh_grace_seconds),
+        bcrypt_rounds=settings.bcrypt_rounds,
+        hash_threads=settings.hash_threads,
+        password_min_length=settings.password_min_length,
+        registration=settings.registration,
+        require_verified_email=settings.require_verified_email,
+        rate_limits=settings.rate_limits,
+        audit_lifetime=timedelta(days=settings.audit_days),
+    )
