@@ -9,7 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
-from tests.services import Mongod, drop_database
+from tests.services import Mongod, drop_database, empty_database
 
 
 @pytest.fixture(scope="session")
@@ -27,10 +27,30 @@ def mongod_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         mongod.stop()
 
 
+@pytest.fixture(scope="session")
+def emptied_databases() -> list[str]:
+    """The URLs of databases that a test has used, and that are empty again, their indexes aside."""
+    return []
+
+
 @pytest.fixture
-def mongo_database_url(mongod_url: str) -> Iterator[str]:
-    """The URL of an empty database that no other test sees."""
-    url = urlunsplit(urlsplit(mongod_url)._replace(path=f"/duet-test-{uuid.uuid4().hex}"))
+def mongo_database_url(
+    request: pytest.FixtureRequest, mongod_url: str, emptied_databases: list[str]
+) -> Iterator[str]:
+    """The URL of an empty database that no other test sees meanwhile.
+
+    Making the indexes takes longer than most tests, so databases are used again; but not by the stores' own tests,
+    which change indexes and more.
+    """
+    is_shared = bool(os.environ.get("TEST_MONGODB_URL"))
+    is_fresh = is_shared or request.node.nodeid.startswith("tests/store/")
+    if emptied_databases and not is_fresh:
+        url = emptied_databases.pop()
+    else:
+        url = urlunsplit(urlsplit(mongod_url)._replace(path=f"/duet-test-{uuid.uuid4().hex}"))
     yield url
-    if os.environ.get("TEST_MONGODB_URL"):  # our own is thrown away as a whole
+    if is_shared:  # our own is thrown away as a whole
         drop_database(url)
+    elif not is_fresh:
+        empty_database(url)
+        emptied_databases.append(url)

@@ -139,5 +139,13 @@ def drop_database(url: str) -> None:
         client.drop_database(client.get_default_database().name)
 
 
+def empty_database(url: str) -> None:
+    """Removes what is in the database that a URL names; its collections and indexes stay."""
+    with _client(url) as client:
+        database = client.get_default_database()
+        for name in database.list_collection_names():
+            database[name].delete_many({})
+
+
 def _client(url: str, **options: Any) -> MongoClient[dict[str, Any]]:
     return MongoClient(url, serverSelectionTimeoutMS=2000, **options)

@@ -15,6 +15,8 @@ from tests.deploy.process import duet as run
 from tests.duet import PASSWORD, SECRET, ApiClient, Browser, Running, make_settings, messages, running
 
 OTHER_PASSWORD = "battery horse correct"
+#: Where the store makes no difference: each command is a process.
+ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,7 @@ def test_an_account_goes_through_its_life(terminal: Terminal, site: Running) -> 
         assert "admin" in terminal.user("delete", "zoe@example.com", "--yes", code=1).stderr
 
 
+@ON_SQLITE
 def test_a_new_password_ends_every_session(terminal: Terminal, site: Running) -> None:
     """After `set-password` the old password and all that was signed in by it are of no use."""
     site.make_user()
@@ -104,6 +107,7 @@ def test_a_new_password_ends_every_session(terminal: Terminal, site: Running) ->
         assert api.log_in(password=OTHER_PASSWORD).status_code == 200
 
 
+@ON_SQLITE
 def test_accounts_are_made_without_a_server(terminal: Terminal) -> None:
     """The commands need no running site, and say what is wrong in one line."""
     terminal.user("create", "ada@example.com", "--name", "Ada", password=PASSWORD)
@@ -154,6 +158,7 @@ def findings(result: subprocess.CompletedProcess[str]) -> dict[str, str]:
     return {subject.split()[1]: f"{subject.split()[0]}{text}" for subject, _, text in lines}
 
 
+@ON_SQLITE
 def test_check_tells_what_is_well(terminal: Terminal) -> None:
     """A good deployment gets a line for each subject, all ok, and exit code 0."""
     found = findings(terminal.run("check"))

@@ -108,11 +108,11 @@ def ada(shared: Running) -> Iterator[ApiClient]:
 
 @pytest.mark.parametrize("field", FIELDS)
 def test_no_field_breaks_the_api(ada: ApiClient, field: str) -> None:
-    """Each of 550 strings in each field: an answer of this API's, JSON or nothing, and no 5xx."""
+    """Each of 550 strings, in every other field by turns: an answer of this API's, JSON or nothing, no 5xx."""
     sender = Sender(str(ada.base_url))
     own = {"Authorization": f"Bearer {ada.access_token}"}
-    for text in naughty_strings():
-        for method, path, body, headers in FIELDS[field](text):
+    for number, text in enumerate(naughty_strings()):
+        for method, path, body, headers in FIELDS[field](text)[number % 2 :: 2]:
             answer = sender.send(method, path, body, {**own, **headers})
             assert answer.status < 500, (text, method, path, answer.text)
             kind = answer.headers.get("Content-Type", "application/json")

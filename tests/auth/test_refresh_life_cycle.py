@@ -212,5 +212,5 @@ class RefreshLifeCycle(RuleBasedStateMachine):
 
 TestRefreshLifeCycle = RefreshLifeCycle.TestCase
 TestRefreshLifeCycle.settings = settings(
-    max_examples=50, stateful_step_count=20, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=35, stateful_step_count=20, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )

@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.process import duet, served
+from app.main import create_app
+from app.secret_key import SettingsError
+from app.settings import load
+from tests.deploy.process import duet, environment, served
 from tests.duet import SECRET
 from tests.programs import free_port
 
@@ -70,8 +73,32 @@ def assert_stopped(folder: Path, name: str, **variables: str) -> str:
 
 
 @pytest.mark.parametrize(("name", "value"), MALFORMED)
+def test_a_malformed_setting_is_refused(
+    name: str, value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A value that can't be what somebody wanted is told in one line, without the value where it is a secret."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a-file").touch()
+    with pytest.raises(SettingsError) as refused:
+        create_app(load(environment(tmp_path, **{"SECRET_KEY": SECRET, name: value}), env_file=None))
+    assert str(refused.value).startswith(name)
+    assert "\n" not in str(refused.value)
+    assert "hush" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DATA_DIR", "a-file"),
+        ("SECRET_KEY", "supersecret"),
+        ("DATABASE_URL", "mongodb://ada:hush@db:port/duet"),
+        ("PUBLIC_URL", "https://ada:hush@duet.example.com"),
+        ("MAIL_FROM", "Duet\nBcc: all@example.com <duet@example.com>"),
+        ("EXTENSIONS", "no.such.module:extension"),
+    ],
+)
 def test_a_malformed_setting_stops_the_start(name: str, value: str, tmp_path: Path) -> None:
-    """A value that can't be what somebody wanted is told in one line."""
+    """That line, and nothing else, with exit code 2: whoever finds the fault, settings, store or extensions."""
     (tmp_path / "a-file").touch()
     assert_stopped(tmp_path, name, **{"SECRET_KEY": SECRET, name: value})
 

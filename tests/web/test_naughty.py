@@ -72,9 +72,10 @@ def visitor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Visitor]:
 
 @pytest.mark.parametrize("field", FIELDS)
 def test_no_field_breaks_a_page(visitor: Visitor, field: str) -> None:
-    """Each of 550 strings in each field, with a good CSRF token: a page or a redirect within this site."""
-    for text in naughty_strings():
-        for path, fields in FIELDS[field](text):
+    """Each of 550 strings, in every other field by turns, with a good CSRF token: a page or a redirect here."""
+    for number, text in enumerate(naughty_strings()):
+        requests = FIELDS[field](text)
+        for path, fields in requests[number % 2 :: 2] or requests:
             answer = visitor.post(path, csrf_token=visitor.csrf_token, **fields)
             assert answer.status < 500, (text, path)
             location = answer.headers.get("Location", "/")
