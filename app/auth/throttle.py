@@ -6,8 +6,7 @@ A try is counted before its outcome is known and taken back if it succeeds, so p
 from __future__ import annotations
 
 import hashlib
-from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from ipaddress import IPv6Address, ip_address
 from typing import Final
@@ -90,14 +89,13 @@ class Throttle:
         guess = Guess(self._store)
         if not self._is_on:
             return guess
-        account, device = _key("account", email_key), _key("own", f"{email_key} {own}")
+        account = _key("account", email_key)
         guess._wiped.append(account)
         may_pass = False
         if own is not None:
+            device = _key("own", f"{email_key} {own}")
             guess._wiped.append(device)
-            with suppress(TooManyRequests):
-                await self._count(OWN_GUESSES, device, guess)
-                may_pass = True
+            may_pass = await self._fits(OWN_GUESSES, device, guess)
         limits = [(ADDRESS_GUESSES, _key("address", _network(ip)))] if ip else []
         for limit, key in (*limits, (GUESSES, account)):
             try:
@@ -106,7 +104,8 @@ class Throttle:
                 if may_pass:
                     continue
                 await guess.does_not_count()
-                error.is_news = await self._is_news(key)
+                # Once in a while, not for each of a flood.
+                error.is_news = await self._fits(NEWS, _key("news", key))
                 raise
         return guess
 
@@ -129,12 +128,7 @@ class Throttle:
 
         Nothing is refused for want of it: its owner has had many like it.
         """
-        if self._is_on:
-            try:
-                await self._count(NOTICES, _key("notice", f"{kind} {email_key}"))
-            except TooManyRequests:
-                return False
-        return True
+        return not self._is_on or await self._fits(NOTICES, _key("notice", f"{kind} {email_key}"))
 
     async def token(self, ip: str) -> None:
         """Counts a refresh token that was no good."""
@@ -145,22 +139,21 @@ class Throttle:
         if self._is_on:
             await self._store.forget_hits(_key("account", email_key))
 
-    async def _is_news(self, key: str) -> bool:
-        """Whether the audit log is to tell that `key` is blocked: once in a while, not for each of a flood."""
-        try:
-            await self._count(NEWS, _key("news", key))
-        except TooManyRequests:
-            return False
-        return True
-
     async def _by_address(self, limit: Bucket, subject: str, ip: str) -> None:
         if self._is_on and ip:
             await self._count(limit, _key(subject, _network(ip)))
 
+    async def _fits(self, limit: Bucket, key: str, guess: Guess | None = None) -> bool:
+        """Whether one more is within `limit`; counts it if so."""
+        try:
+            await self._count(limit, key, guess)
+        except TooManyRequests:
+            return False
+        return True
+
     async def _count(self, limit: Bucket, key: str, guess: Guess | None = None) -> None:
         now = self._clock.now()
-        bucket = Bucket(key, limit.free, limit.first_wait, limit.longest_wait, limit.window)
-        blocked_until = await self._store.hit(bucket, now=now)
+        blocked_until = await self._store.hit(replace(limit, key=key), now=now)
         if blocked_until is not None:
             raise TooManyRequests(max(1, -(-(blocked_until - now) // timedelta(seconds=1))))
         if guess is not None:
