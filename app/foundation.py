@@ -67,4 +67,6 @@ def auth_config(settings: Settings) -> AuthConfig:
         require_verified_email=settings.require_verified_email,
         rate_limits=settings.rate_limits,
         audit_lifetime=timedelta(days=settings.audit_days),
+        algorithm=settings.jwt_algorithm,
+        rotate_after=timedelta(days=settings.jwt_rotate_days) if settings.jwt_rotate_days else None,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from email.utils import parseaddr
 from ipaddress import ip_network
 from pathlib import Path
@@ -27,7 +27,7 @@ from app.mail.server import parse_smtp_url
 from app.secret_key import SettingsError, check_secret, kept_secret
 
 #: Each may be given as `NAME_FILE` instead, the path of a file that holds it.
-SECRET_SETTINGS: Final = ("secret_key", "secret_key_fallbacks", "database_url", "smtp_url")
+SECRET_SETTINGS: Final = ("secret_key", "secret_key_fallbacks", "database_url", "smtp_url", "legacy_jwt_key")
 
 
 def _split(value: Any) -> Any:
@@ -114,6 +114,14 @@ class Settings(BaseSettings):
     refresh_token_days: Annotated[Positive, Field(le=3650)] = 30
     session_max_days: Annotated[Positive, Field(le=3650)] = 90
     refresh_grace_seconds: Annotated[float, Field(ge=0, le=30)] = 30
+    jwt_algorithm: Literal["HS256", "EdDSA", "ES256", "RS256"] = "HS256"
+    jwt_rotate_days: Annotated[float, Field(ge=0, le=3650)] = 90
+    legacy_jwt_key: SecretStr = SecretStr("")
+    legacy_jwt_algorithm: Literal["HS256", "HS384", "HS512", "RS256", "ES256", "EdDSA"] = "HS256"
+    legacy_jwt_issuer: str = ""
+    legacy_jwt_audience: str = ""
+    legacy_jwt_user_claim: str = "sub"
+    legacy_jwt_until: date | None = None
     bcrypt_rounds: Annotated[int, Field(ge=4, le=16)] = 12
     password_min_length: Annotated[int, Field(ge=8, le=64)] = 15
     registration: Literal["open", "invite", "closed"] = "open"

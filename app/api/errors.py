@@ -16,7 +16,6 @@ from app.api.deps import get_client
 from app.api.problems import Headers, oauth_error, problem
 from app.auth.errors import (
     AuthError,
-    InputRefused,
     InvalidCredentials,
     InvalidGrant,
     LastAdmin,
@@ -31,7 +30,7 @@ from app.auth.errors import (
     TryLater,
 )
 from app.auth.policy import CALLER
-from app.auth.refusals import EmailTaken
+from app.auth.refusals import EmailTaken, InputRefused
 
 # Kinds of error, from the special to the general. What is not here is a 403.
 _STATUS: Final[tuple[tuple[type[AuthError], int], ...]] = (

@@ -1,4 +1,4 @@
-"""What time it is, as auth sees it."""
+"""What time it is, as auth sees it, and how long a while is, as people say it."""
 
 from __future__ import annotations
 
@@ -12,3 +12,11 @@ class SystemClock:
         """This instant: aware, UTC, whole milliseconds."""
         now = datetime.now(UTC)
         return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+
+def spoken(seconds: int) -> str:
+    """How a person would say it: '40 seconds', '3 minutes'. Rounded up: earlier would be refused again."""
+    if seconds <= 90:
+        return "1 second" if seconds == 1 else f"{seconds} seconds"
+    minutes = -(-seconds // 60)
+    return f"{minutes} minutes" if minutes <= 90 else f"{-(-minutes // 60)} hours"

@@ -23,6 +23,8 @@ class AuthConfig:
         require_verified_email: no login before the address is verified.
         rate_limits: whether tries are counted and limited.
         audit_lifetime: how long the audit log is kept.
+        algorithm: what signs access tokens: `HS256`, `EdDSA`, `ES256` or `RS256`.
+        rotate_after: how long a key pair signs before the next one does; None for ever.
     """
 
     issuer: str
@@ -37,3 +39,5 @@ class AuthConfig:
     require_verified_email: bool = False
     rate_limits: bool = True
     audit_lifetime: timedelta = timedelta(days=90)
+    algorithm: str = "HS256"
+    rotate_after: timedelta | None = timedelta(days=90)

@@ -134,9 +134,9 @@ class Credentials:
     async def _replace(self, user: User, new_hash: str, *, keep: str | None) -> bool:
         """Whether the password was still the one of `user`, and so was replaced."""
         # The hash first, then the sessions: a login with the old password that slips in between is ended too.
-        if not await self._store.set_password_hash(user.id, new_hash, expected=user.password_hash):
-            return False
         now = self._clock.now()
+        if not await self._store.set_password_hash(user.id, new_hash, expected=user.password_hash, changed_at=now):
+            return False
         reason = PasswordChanged.code
         ended = await self._store.revoke_user_sessions(user.id, at=now, reason=reason, keep=keep)
         self._revocations.add_sessions(ended, at=now, reason=reason)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar
 
+from app.auth.clock import spoken
+
 if TYPE_CHECKING:
     from app.auth.models import Principal
 
@@ -78,6 +80,13 @@ class RightsChanged(TokenNotCurrent):
 
     code = "rights_changed"
     message = "The account's rights have changed."
+
+
+class KeyRetired(TokenNotCurrent):
+    """The token is genuine, but its key was retired, or is one of another algorithm than the configured one."""
+
+    code = "key_retired"
+    message = "The key that signed the token is no longer in use."
 
 
 class PersonalTokenExpired(NotAuthenticated):
@@ -151,6 +160,15 @@ class LoginStale(AuthError):
         super().__init__("A personal access token can't do this. Log in with the password." if by_token else None)
 
 
+class SameOriginUnproven(AuthError):
+    """A write that shows a browser's session, but no proof that a page of this site sent it (RFC 6265 8.2)."""
+
+    code = "same_origin_unproven"
+    message = (
+        "Nothing shows that a page of this site sent this: the header X-CSRFToken holds no token of the page."
+    )
+
+
 # Authenticated, and still not allowed.
 
 
@@ -203,25 +221,18 @@ class InvalidGrant(AuthError):
     message = "The refresh token is not valid, has expired or was revoked."
 
 
+class ScopeInvalid(AuthError):
+    """A scope was asked for that there is not, or that the login does not have (RFC 6749 section 5.2)."""
+
+    code = "invalid_scope"
+    message = "The scope is made of 'read' and 'write', and is no more than what was granted first."
+
+
 class LinkInvalid(AuthError):
     """A link from a mail that is not ours, was used, or is too old: deliberately the same."""
 
     code = "link_invalid"
     message = "This link is not valid. It may have been used already, or be too old."
-
-
-# Refused input.
-
-
-class InputRefused(AuthError):
-    """A value that may not be stored. `field` is the name of the field that held it."""
-
-    field: str
-
-    def __init__(self, message: str | None = None, *, field: str | None = None) -> None:
-        if field is not None:
-            self.field = field
-        super().__init__(message)
 
 
 # Refused for other reasons.
@@ -275,14 +286,6 @@ class TooManyRequests(TryLater):
 
     def __init__(self, retry_after: int) -> None:
         super().__init__(f"There were too many tries. Please wait {spoken(retry_after)}.", retry_after=retry_after)
-
-
-def spoken(seconds: int) -> str:
-    """How a person would say it: '40 seconds', '3 minutes'. Rounded up: earlier would be refused again."""
-    if seconds <= 90:
-        return "1 second" if seconds == 1 else f"{seconds} seconds"
-    minutes = -(-seconds // 60)
-    return f"{minutes} minutes" if minutes <= 90 else f"{-(-minutes // 60)} hours"
 
 
 #: What a session's stored `revoked_reason` turns into when its tokens are shown again.

@@ -11,10 +11,10 @@ from typing import Any, Final
 
 from app.auth.accounts import parse_email, parse_name, parse_roles
 from app.auth.audit import Audit
-from app.auth.errors import InputRefused
 from app.auth.import_lines import BadLine, Record
 from app.auth.models import Client, User
 from app.auth.ports import Clock, Store
+from app.auth.refusals import InputRefused
 
 #: How many users go to the store at once.
 BATCH: Final = 500

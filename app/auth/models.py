@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 
+#: What an access token may do where nobody asked for less: everything its user may.
+SCOPE = "read write"
 #: The role that the administration asks for. A team may invent any others.
 ADMIN = "admin"
 
@@ -38,6 +40,8 @@ class User:
     #: Counts up whenever roles or activity change; every access token carries the value it was issued under.
     rights_version: int = 1
     rights_changed_at: datetime | None = None
+    #: None where it never was, since the account was made or since Duet notes it.
+    password_changed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,8 @@ class Session:
     revoked_at: datetime | None = None
     #: A code of `errors`, such as `logged_out` or `refresh_reused`.
     revoked_reason: str = ""
+    #: What its access tokens may do (RFC 6749 section 3.3).
+    scope: str = SCOPE
 
     def is_live(self, now: datetime) -> bool:
         """Whether it is neither revoked nor past one of its limits at `now`."""

@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from app.auth.deployment import Instances, SigningKeys
 from app.auth.models import (
     AuditEvent,
     Bucket,
@@ -78,8 +79,13 @@ class Users(Protocol):
         """Marks the address as verified, if it still is `email_key`. None if it is not."""
         ...
 
-    async def set_password_hash(self, user_id: str, password_hash: str, *, expected: str) -> bool:
-        """Replaces the hash if it still is `expected`; whether it did."""
+    async def set_password_hash(
+        self, user_id: str, password_hash: str, *, expected: str, changed_at: datetime | None = None
+    ) -> bool:
+        """Replaces the hash if it still is `expected`; whether it did.
+
+        `changed_at` is None where it is another hash of the same password.
+        """
         ...
 
     async def set_rights(
@@ -270,7 +276,7 @@ class Audit(Protocol):
         ...
 
 
-class Store(Users, Sessions, Links, Letters, Tokens, Devices, Hits, Audit, Protocol):
+class Store(Users, Sessions, Links, Letters, Tokens, Devices, Hits, Audit, SigningKeys, Instances, Protocol):
     """Everything that auth keeps."""
 
     async def open(self) -> None:

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from app.auth.errors import InputRefused
+from app.auth.errors import AuthError
+
+
+class InputRefused(AuthError):
+    """A value that may not be stored. `field` is the name of the field that held it."""
+
+    field: str
+
+    def __init__(self, message: str | None = None, *, field: str | None = None) -> None:
+        if field is not None:
+            self.field = field
+        super().__init__(message)
 
 
 class EmailInvalid(InputRefused):

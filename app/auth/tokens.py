@@ -19,8 +19,6 @@ from app.auth.ports import Clock
 
 ALGORITHM: Final = "HS256"
 TYPE: Final = "at+jwt"
-#: What an access token may do today: everything its user may.
-SCOPE: Final = "read write"
 #: How far ahead of this process the clock of another container may run.
 LEEWAY: Final = timedelta(seconds=60)
 #: Characters. Ours have about 600; more is not worth decoding.
@@ -96,7 +94,7 @@ class AccessTokens:
             "auth_time": int(session.auth_time.timestamp()),
             "amr": ["pwd"],
             "roles": list(user.roles),
-            "scope": SCOPE,
+            "scope": session.scope,
             "rights_version": user.rights_version,
         }
         header = {"typ": TYPE, "kid": self._signer.kid}

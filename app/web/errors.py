@@ -14,7 +14,6 @@ from werkzeug.wrappers import Response
 
 from app.auth.errors import (
     AuthError,
-    InputRefused,
     InvalidCredentials,
     LastAdmin,
     LinkInvalid,
@@ -28,6 +27,7 @@ from app.auth.errors import (
     TooManyRequests,
     TryLater,
 )
+from app.auth.refusals import InputRefused
 from app.web.context import current_client, drawn_for, duet, get_auth, optional_principal, wait
 from app.web.error_texts import ERROR_TEXTS, LINK_TEXTS, REGISTRATION_CLOSED, ErrorText
 from app.web.redirects import form_target, own_origins, requested_target, see_other

@@ -10,14 +10,8 @@ from flask import render_template
 from flask_wtf import FlaskForm
 from werkzeug.wrappers import Response
 
-from app.auth.errors import (
-    AuthError,
-    InputRefused,
-    InvalidCredentials,
-    LastAdmin,
-    TooManyRequests,
-    WrongPassword,
-)
+from app.auth.errors import AuthError, InvalidCredentials, LastAdmin, TooManyRequests, WrongPassword
+from app.auth.refusals import InputRefused
 from app.web.forms import show, show_at
 
 #: What stands above a refusal that no other spelling would mend.

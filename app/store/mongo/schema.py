@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
+from app.auth.deployment import Instance, SigningKey
 from app.auth.models import ADMIN, AuditEvent, Letter, Link, PersonalToken, Session, User
 from app.store.values import KEEP_DEVICES, plain
 
@@ -19,6 +20,9 @@ LETTERS: Final = "letters"
 TOKENS: Final = "personal_tokens"
 DEVICES: Final = "devices"
 HITS: Final = "hits"
+SIGNING_KEYS: Final = "signing_keys"
+#: Which processes run.
+INSTANCES: Final = "instances"
 #: Who does something that only one may do at a time.
 LOCKS: Final = "locks"
 #: One document that a probe writes to, which tells a database that only reads.
@@ -82,14 +86,16 @@ INDEXES: Final[Mapping[str, list[IndexModel]]] = {
         _index("seen", "seen_at", expireAfterSeconds=int(KEEP_DEVICES.total_seconds()) + FORGET),
     ],
     HITS: [_index("expires", "expires_at", expireAfterSeconds=FORGET)],
+    SIGNING_KEYS: [_index("successor", "algorithm", "previous", unique=True)],
+    INSTANCES: [_index("seen", "seen_at", expireAfterSeconds=FORGET)],
 }  # fmt: skip
 
 #: What an older Duet made and this one does not use.
 STALE_INDEXES: Final[Mapping[str, tuple[str, ...]]] = {AUDIT_EVENTS: ("by_time", "of_user")}
 
 Document = dict[str, Any]
-Record = User | Session | AuditEvent | Link | Letter | PersonalToken
-RecordT = TypeVar("RecordT", User, Session, AuditEvent, Link, Letter, PersonalToken)
+Record = User | Session | AuditEvent | Link | Letter | PersonalToken | SigningKey | Instance
+RecordT = TypeVar("RecordT", User, Session, AuditEvent, Link, Letter, PersonalToken, SigningKey, Instance)
 
 
 def document_of(record: Record) -> Document:

@@ -20,6 +20,7 @@ from pymongo.uri_parser import parse_uri
 
 from app.store.breaker import Breaker, StoreUnusable
 from app.store.mongo.audit import MongoAudit
+from app.store.mongo.deployment import MongoInstances, MongoSigningKeys
 from app.store.mongo.hits import MongoHits
 from app.store.mongo.letters import MongoLetters
 from app.store.mongo.links import MongoLinks
@@ -57,7 +58,7 @@ def diagnose(error: Exception) -> str | None:
 
 class MongoStore(
     MongoUsers, MongoUserSearch, MongoRights, MongoSessions, MongoLinks, MongoLetters, MongoTokens, MongoDevices,
-    MongoHits, MongoAudit, MongoUpkeep,
+    MongoHits, MongoAudit, MongoSigningKeys, MongoInstances, MongoUpkeep,
 ):  # fmt: skip
     """`app.auth.ports.Store` on MongoDB, a replica set or a stand-alone server."""
 

@@ -8,16 +8,17 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
+from app.auth.deployment import Instance, SigningKey
 from app.auth.models import AuditEvent, Letter, Link, PersonalToken, Session, User
 from app.store.values import from_millis, plain, text, to_millis
 
 Value = str | int | None
 Row = Sequence[Any]
 
-Record = User | Session | AuditEvent | Link | Letter | PersonalToken
-RecordT = TypeVar("RecordT", User, Session, AuditEvent, Link, Letter, PersonalToken)
+Record = User | Session | AuditEvent | Link | Letter | PersonalToken | SigningKey | Instance
+RecordT = TypeVar("RecordT", User, Session, AuditEvent, Link, Letter, PersonalToken, SigningKey, Instance)
 
-KINDS: Final = (User, Session, AuditEvent, Link, Letter, PersonalToken)
+KINDS: Final = (User, Session, AuditEvent, Link, Letter, PersonalToken, SigningKey, Instance)
 INSTANTS: Final = frozenset(
     field.name for kind in KINDS for field in fields(kind) if "datetime" in str(field.type)
 )

@@ -122,6 +122,34 @@ CREATE TABLE hits (
 ) STRICT, WITHOUT ROWID
 """
 
+SIGNING_KEYS = """
+CREATE TABLE signing_keys (
+    id TEXT NOT NULL PRIMARY KEY,
+    algorithm TEXT NOT NULL,
+    public TEXT NOT NULL,
+    sealed TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    signs_from INTEGER NOT NULL,
+    previous TEXT NOT NULL,
+    retired_at INTEGER,
+    UNIQUE (algorithm, previous)
+) STRICT
+"""
+
+INSTANCES = """
+CREATE TABLE instances (
+    id TEXT NOT NULL PRIMARY KEY,
+    started_at INTEGER NOT NULL,
+    seen_at INTEGER NOT NULL,
+    host TEXT NOT NULL,
+    pid INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    issuer TEXT NOT NULL,
+    algorithm TEXT NOT NULL,
+    secrets TEXT NOT NULL
+) STRICT
+"""
+
 #: One tuple of statements per version, oldest first. Only ever append: files in the field have run the others.
 #: They may call the functions of `migrations.FUNCTIONS`.
 MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
@@ -167,6 +195,12 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         "CREATE INDEX devices_seen ON devices (seen_at)",
         HITS,
         "CREATE INDEX hits_expired ON hits (expires_at)",
+    ),
+    (
+        "ALTER TABLE users ADD COLUMN password_changed_at INTEGER",
+        "ALTER TABLE sessions ADD COLUMN scope TEXT NOT NULL DEFAULT 'read write'",
+        SIGNING_KEYS,
+        INSTANCES,
     ),
 )
 

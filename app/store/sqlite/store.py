@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from app.store.sqlite.audit import SqliteAudit
+from app.store.sqlite.deployment import SqliteInstances, SqliteSigningKeys
 from app.store.sqlite.hits import SqliteHits
 from app.store.sqlite.letters import SqliteLetters
 from app.store.sqlite.links import SqliteLinks
@@ -16,7 +17,7 @@ from app.store.sqlite.users import SqliteUsers
 
 class SqliteStore(
     SqliteUsers, SqliteUserSearch, SqliteRights, SqliteSessions, SqliteLinks, SqliteLetters, SqliteTokens,
-    SqliteDevices, SqliteHits, SqliteAudit, SqliteUpkeep,
+    SqliteDevices, SqliteHits, SqliteAudit, SqliteSigningKeys, SqliteInstances, SqliteUpkeep,
 ):  # fmt: skip
     """`app.auth.ports.Store` on a SQLite file, which other processes of this machine may share."""
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from flask import Blueprint, flash, render_template, url_for
 from werkzeug.wrappers import Response
 
-from app.auth.errors import InputRefused, NotFound
+from app.auth.errors import NotFound
 from app.auth.models import ADMIN, Link
 from app.auth.policy import FRESH, require
+from app.auth.refusals import InputRefused
 from app.web.context import current_client, current_principal, get_auth, wait
 from app.web.forms import show
 from app.web.redirects import see_other
