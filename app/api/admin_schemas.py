@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field, StrictBool, StrictInt, model_validator
 from pydantic_core import PydanticCustomError
 
 from app.api.schemas import Email, Input, UserOut
+from app.auth.invitations import MAX_DAYS
 from app.auth.models import AuditEvent, Link, Page, Principal, User
 
 #: Rows on a page.
@@ -77,7 +78,9 @@ class NewInvite(Input):
         None, description="Where the invite is mailed to; without it the link is for anybody."
     )
     roles: Roles = Field(default_factory=list)
-    expires_in_days: StrictInt = Field(7, description="1 to 90.")
+    expires_in_days: StrictInt = Field(
+        7, description=f"1 to {MAX_DAYS}.", json_schema_extra={"minimum": 1, "maximum": MAX_DAYS}
+    )
 
 
 class OpenInvite(BaseModel):

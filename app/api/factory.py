@@ -116,6 +116,8 @@ def _describe_refusals(schema: dict[str, Any]) -> None:
                 del responses["422"]  # a 400 there
             elif "422" in responses:
                 responses["422"] = {"description": "Invalid input: where, and why", "content": _PROBLEM}
+            # What the edge says of a path with a control character in it, say, before the route is asked.
+            responses.setdefault("400", {"description": "The request is malformed", "content": _PROBLEM})
             for response in responses.values():
                 if response.get("content", {}).get("application/json") == _PROBLEM_JSON:
                     response["content"] = _PROBLEM

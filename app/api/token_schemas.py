@@ -14,8 +14,10 @@ from app.auth.personal_tokens import DEFAULT_DAYS, MAX_DAYS
 class NewToken(Input):
     """A personal access token to be made."""
 
-    name: Name = Field(examples=["nightly report"])
-    expires_in_days: StrictInt = Field(DEFAULT_DAYS, description=f"1 to {MAX_DAYS}.")
+    name: Name = Field(examples=["nightly report"], json_schema_extra={"minLength": 1})
+    expires_in_days: StrictInt = Field(
+        DEFAULT_DAYS, description=f"1 to {MAX_DAYS}.", json_schema_extra={"minimum": 1, "maximum": MAX_DAYS}
+    )
     read_only: StrictBool = Field(False, description="Refused for everything but GET, HEAD and OPTIONS.")
 
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, status
 
 from app.api.admin_schemas import InviteOut, NewInvite, OpenInvite, RightsChange, UserPage, UserQuery
 from app.api.deps import CurrentAuth, CurrentClient, CurrentPrincipal
-from app.api.schemas import Accepted, Problem, SessionOut, UserOut
+from app.api.schemas import Accepted, Id, Problem, SessionOut, UserOut
 from app.auth.models import ADMIN
 from app.auth.policy import FRESH, require
 
@@ -30,7 +30,7 @@ async def list_users(query: Annotated[UserQuery, Query()], auth: CurrentAuth) ->
 
 @router.get("/users/{user_id}", responses=_UNKNOWN)
 @require(role=ADMIN)
-async def read_user(user_id: str, auth: CurrentAuth) -> UserOut:
+async def read_user(user_id: Id, auth: CurrentAuth) -> UserOut:
     """An account."""
     return UserOut.of(await auth.accounts.get(user_id))
 
@@ -38,7 +38,7 @@ async def read_user(user_id: str, auth: CurrentAuth) -> UserOut:
 @router.patch("/users/{user_id}", responses=_LAST_ADMIN)
 @require(role=ADMIN, fresh=FRESH)
 async def change_user(
-    user_id: str, change: RightsChange, principal: CurrentPrincipal, auth: CurrentAuth, client: CurrentClient
+    user_id: Id, change: RightsChange, principal: CurrentPrincipal, auth: CurrentAuth, client: CurrentClient
 ) -> UserOut:
     """Switches an account off or on, or replaces its roles. It counts at once."""
     return UserOut.of(
@@ -50,14 +50,14 @@ async def change_user(
 
 @router.delete("/users/{user_id}", status_code=status.HTTP_204_NO_CONTENT, responses=_LAST_ADMIN)
 @require(role=ADMIN, fresh=FRESH)
-async def delete_user(user_id: str, principal: CurrentPrincipal, auth: CurrentAuth, client: CurrentClient) -> None:
+async def delete_user(user_id: Id, principal: CurrentPrincipal, auth: CurrentAuth, client: CurrentClient) -> None:
     """Deletes an account for good."""
     await auth.administration.delete(user_id, client, by=principal)
 
 
 @router.get("/users/{user_id}/sessions", responses=_UNKNOWN)
 @require(role=ADMIN)
-async def list_user_sessions(user_id: str, principal: CurrentPrincipal, auth: CurrentAuth) -> list[SessionOut]:
+async def list_user_sessions(user_id: Id, principal: CurrentPrincipal, auth: CurrentAuth) -> list[SessionOut]:
     """An account's live sessions, the latest used first. `current` is the caller's own."""
     await auth.accounts.get(user_id)  # an id that nobody has is no account without sessions
     return [SessionOut.of(session, principal) for session in await auth.administration.sessions_of(user_id)]
@@ -66,7 +66,7 @@ async def list_user_sessions(user_id: str, principal: CurrentPrincipal, auth: Cu
 @router.delete("/users/{user_id}/sessions", status_code=status.HTTP_204_NO_CONTENT, responses=_UNKNOWN)
 @require(role=ADMIN, fresh=FRESH)
 async def end_user_sessions(
-    user_id: str, principal: CurrentPrincipal, auth: CurrentAuth, client: CurrentClient
+    user_id: Id, principal: CurrentPrincipal, auth: CurrentAuth, client: CurrentClient
 ) -> None:
     """Ends all sessions of an account."""
     await auth.administration.end_sessions(user_id, client, by=principal)
@@ -75,7 +75,7 @@ async def end_user_sessions(
 @router.post("/users/{user_id}/reset-password", status_code=status.HTTP_202_ACCEPTED, responses=_UNKNOWN)
 @require(role=ADMIN, fresh=FRESH)
 async def send_reset(
-    user_id: str, principal: CurrentPrincipal, auth: CurrentAuth, client: CurrentClient
+    user_id: Id, principal: CurrentPrincipal, auth: CurrentAuth, client: CurrentClient
 ) -> Accepted:
     """Mails its owner a link to choose another password. Until they do, the old one counts."""
     await auth.administration.send_reset(user_id, client, by=principal)
@@ -85,7 +85,10 @@ async def send_reset(
 @router.post(
     "/invites",
     status_code=status.HTTP_201_CREATED,
-    responses={403: {"model": Problem, "description": "`registration_closed`, or no admin"}},
+    responses={
+        403: {"model": Problem, "description": "`registration_closed`, or no admin"},
+        409: {"model": Problem, "description": "`email_taken`: somebody has that address"},
+    },
 )
 @require(role=ADMIN, fresh=FRESH)
 async def invite(
@@ -112,7 +115,7 @@ async def list_invites(auth: CurrentAuth) -> list[OpenInvite]:
 )
 @require(role=ADMIN, fresh=FRESH)
 async def withdraw_invite(
-    invite_id: str, principal: CurrentPrincipal, auth: CurrentAuth, client: CurrentClient
+    invite_id: Id, principal: CurrentPrincipal, auth: CurrentAuth, client: CurrentClient
 ) -> None:
     """Withdraws an invite: its link counts no more."""
     await auth.invitations.withdraw(invite_id, client, by=principal)

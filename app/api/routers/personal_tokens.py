@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Response, status
 
 from app.api.deps import CurrentAuth, CurrentClient, CurrentPrincipal
-from app.api.schemas import Problem
+from app.api.schemas import Id, Problem
 from app.api.token_schemas import MadeToken, NewToken, TokenOut
 from app.auth.policy import FRESH, require
 
@@ -34,7 +34,7 @@ async def create_token(
 @router.delete("/{token_id}", status_code=status.HTTP_204_NO_CONTENT, responses={404: {"model": Problem}})
 @require(fresh=FRESH)
 async def remove_token(
-    token_id: str, principal: CurrentPrincipal, auth: CurrentAuth, client: CurrentClient
+    token_id: Id, principal: CurrentPrincipal, auth: CurrentAuth, client: CurrentClient
 ) -> None:
     """Ends one of the caller's tokens, at once."""
     await auth.personal_tokens.remove(principal, token_id, client)

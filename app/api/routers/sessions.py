@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, status
 
 from app.api.deps import CurrentAuth, CurrentClient, CurrentPrincipal
-from app.api.schemas import Problem, SessionOut
+from app.api.schemas import Id, Problem, SessionOut
 
 router = APIRouter(prefix="/users/me/sessions", tags=["sessions"])
 
@@ -24,7 +24,7 @@ async def end_other_sessions(principal: CurrentPrincipal, auth: CurrentAuth, cli
 
 @router.delete("/{session_id}", status_code=status.HTTP_204_NO_CONTENT, responses={404: {"model": Problem}})
 async def end_session(
-    session_id: str, principal: CurrentPrincipal, auth: CurrentAuth, client: CurrentClient
+    session_id: Id, principal: CurrentPrincipal, auth: CurrentAuth, client: CurrentClient
 ) -> None:
     """Ends one of the caller's sessions, this one too if it is named."""
     await auth.sessions.end(principal, session_id, client)

@@ -34,6 +34,7 @@ def _form(required: list[str], **fields: dict[str, Any]) -> dict[str, Any]:
 
 
 _TEXT: Final = {"type": "string"}
+_NOT_EMPTY: Final = {"type": "string", "minLength": 1}
 _TOKEN_FORM: Final = _form(
     ["grant_type"],
     grant_type={"type": "string", "enum": ["password", "refresh_token"]},
@@ -67,7 +68,7 @@ async def issue_token(request: Request, auth: CurrentAuth, client: CurrentClient
 
 @router.post(
     "/revoke",
-    openapi_extra=_form(["token"], token=_TEXT, token_type_hint=_TEXT),
+    openapi_extra=_form(["token"], token=_NOT_EMPTY, token_type_hint=_TEXT),
     response_model=None,
     responses=_ERRORS,
 )
