@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
-from app.auth.config import AuthConfig
+from app.auth.config import AuthConfig, EarlierConfig
 from app.auth.ports import Store
 from app.auth.service import Auth, build_auth
 from app.extension import load_extensions
@@ -69,4 +69,18 @@ def auth_config(settings: Settings) -> AuthConfig:
         audit_lifetime=timedelta(days=settings.audit_days),
         algorithm=settings.jwt_algorithm,
         rotate_after=timedelta(days=settings.jwt_rotate_days) if settings.jwt_rotate_days else None,
+        earlier=_earlier_config(settings),
+    )
+
+
+def _earlier_config(settings: Settings) -> EarlierConfig | None:
+    if settings.legacy_jwt_until is None:  # so there is no key either
+        return None
+    return EarlierConfig(
+        key=settings.legacy_jwt_key.get_secret_value(),
+        algorithm=settings.legacy_jwt_algorithm,
+        until=settings.legacy_jwt_until,
+        issuer=settings.legacy_jwt_issuer,
+        audience=settings.legacy_jwt_audience,
+        user_claim=settings.legacy_jwt_user_claim,
     )

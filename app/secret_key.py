@@ -9,12 +9,15 @@ from typing import Final
 
 MIN_SECRET_BYTES: Final = 32
 #: Examples that stand in tutorials and templates, in lower case; also refused when repeated to reach the length.
+#: The two long ones are those of FastAPI's and Flask's own guides.
 WELL_KNOWN_SECRETS: Final = frozenset(
     """
     changeme change-me change_me changethis change-this secret supersecret super-secret super_secret secretkey
     secret-key secret_key mysecret my-secret mysecretkey my-secret-key your-secret your-secret-key your_secret_key
     yoursecretkey jwtsecret jwt-secret jwt_secret jwt-secret-key dev development test testing password example
     default insecure replace-me replaceme todo key flask fastapi duet
+    09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7
+    192b9bdd22ab9ed4d12e236c78afcb9a393ec15f71bbf5dc987d54727823bcbf
     """.split()  # noqa: SIM905 - a list of forty quoted words reads worse
 )
 
@@ -25,15 +28,25 @@ class SettingsError(Exception):
 
 def check_secret(name: str, secret: str) -> None:
     """Raises `ValueError` if `secret`, which the variable `name` holds, can be guessed."""
-    plain = secret.strip().lower()
-    if plain in WELL_KNOWN_SECRETS or _repeated(plain) in WELL_KNOWN_SECRETS:
+    if is_well_known(secret):
         raise ValueError(f"{name} is a well-known example; make one with: openssl rand -base64 48")
     if len(secret.encode()) < MIN_SECRET_BYTES:
         raise ValueError(
             f"{name} is shorter than {MIN_SECRET_BYTES} bytes; make one with: openssl rand -base64 48"
         )
-    if len(set(secret)) < 8:
+    if not is_varied(secret):
         raise ValueError(f"{name} is made of too few different characters; make one with: openssl rand -base64 48")
+
+
+def is_well_known(secret: str) -> bool:
+    """Whether it stands in a tutorial, or is made of one that does."""
+    plain = secret.strip().lower()
+    return plain in WELL_KNOWN_SECRETS or _repeated(plain) in WELL_KNOWN_SECRETS
+
+
+def is_varied(secret: str) -> bool:
+    """Whether it is made of more than a few different characters."""
+    return len(set(secret)) >= 8
 
 
 def _repeated(text: str) -> str:

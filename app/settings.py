@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from email.utils import parseaddr
 from ipaddress import ip_network
 from pathlib import Path
@@ -23,6 +23,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from app.earlier_key import check_earlier_key, parse_day
 from app.mail.server import parse_smtp_url
 from app.secret_key import SettingsError, check_secret, kept_secret
 
@@ -121,7 +122,7 @@ class Settings(BaseSettings):
     legacy_jwt_issuer: str = ""
     legacy_jwt_audience: str = ""
     legacy_jwt_user_claim: str = "sub"
-    legacy_jwt_until: date | None = None
+    legacy_jwt_until: Annotated[date | None, BeforeValidator(parse_day)] = None
     bcrypt_rounds: Annotated[int, Field(ge=4, le=16)] = 12
     password_min_length: Annotated[int, Field(ge=8, le=64)] = 15
     registration: Literal["open", "invite", "closed"] = "open"
@@ -159,6 +160,13 @@ class Settings(BaseSettings):
             raise ValueError("SECRET_KEY is required with MongoDB: every container needs the same one")
         for name, secret in self._secrets():
             check_secret(name, secret)
+        check_earlier_key(
+            self.legacy_jwt_key.get_secret_value(),
+            self.legacy_jwt_algorithm,
+            self.legacy_jwt_until,
+            own_secrets=[secret for _, secret in self._secrets()],
+            today=datetime.now(UTC).date(),
+        )
         return self
 
     def _secrets(self) -> list[tuple[str, str]]:

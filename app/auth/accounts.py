@@ -15,7 +15,7 @@ from app.auth.audit import Audit
 from app.auth.config import AuthConfig
 from app.auth.devices import Devices
 from app.auth.errors import InvalidCredentials, NotFound, TooBusy, TooManyRequests, WrongPassword
-from app.auth.models import TOKEN_CLIENT, Client, Principal, User
+from app.auth.models import LEGACY_CLIENT, TOKEN_CLIENT, Client, Principal, User
 from app.auth.passwords import Passwords
 from app.auth.ports import Clock, Store
 from app.auth.refusals import EmailInvalid, NameInvalid, RolesInvalid
@@ -176,8 +176,10 @@ class Accounts:
             NotFound: the account is gone.
         """
         user = await self.get(principal.user_id)
-        # Not of a personal token: who holds one may make others, and each would have tries of its own.
-        own = None if principal.client_id == TOKEN_CLIENT else f"session {principal.session_id}"
+        # Not of a personal token: who holds one may make others, and each would have tries of its own. Nor of one
+        # of an earlier system, for whoever has its key.
+        has_session = principal.client_id not in (TOKEN_CLIENT, LEGACY_CLIENT)
+        own = f"session {principal.session_id}" if has_session else None
         guess = await self._guess(user.email_key, client, own=own, user_id=user.id)
         matches, _ = await self._verify(guess, password, user.password_hash)
         if not matches:

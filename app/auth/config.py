@@ -2,8 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierConfig:
+    """How tokens of a team's earlier code are recognised, and until when.
+
+    Args:
+        key: an HMAC secret, or a public key in PEM.
+        algorithm: the one that signed them.
+        until: the last day on which they count, in UTC.
+        issuer: what their `iss` has to be; not looked at if empty.
+        audience: what their `aud` has to be, or hold; if empty, those with an `aud` do not count.
+        user_claim: the claim that names the user.
+    """
+
+    key: str = field(repr=False)
+    algorithm: str
+    until: date
+    issuer: str = ""
+    audience: str = ""
+    user_claim: str = "sub"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +46,7 @@ class AuthConfig:
         audit_lifetime: how long the audit log is kept.
         algorithm: what signs access tokens: `HS256`, `EdDSA`, `ES256` or `RS256`.
         rotate_after: how long a key pair signs before the next one does; None for ever.
+        earlier: tokens of a team's earlier code that count for a while; None if there are none.
     """
 
     issuer: str
@@ -41,3 +63,4 @@ class AuthConfig:
     audit_lifetime: timedelta = timedelta(days=90)
     algorithm: str = "HS256"
     rotate_after: timedelta | None = timedelta(days=90)
+    earlier: EarlierConfig | None = None

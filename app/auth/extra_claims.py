@@ -5,16 +5,21 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import structlog
 
 from app.auth.bounded import bounded, is_async, place_of
+from app.auth.memory import keep
 from app.auth.models import User
 from app.auth.policy import PolicyError
+from app.auth.ports import Clock
 
 #: How long a function may take; then it is cancelled, and the claim is left out.
 FUNCTION_SECONDS: Final = 2.0
+#: For how long `KeptClaims` keeps what the extensions said of a user.
+KEEP: Final = timedelta(minutes=1)
 #: Bytes of JSON, all extra claims together: Flask's cookie holds the token and must stay under 4,096 bytes.
 MAX_BYTES: Final = 1000
 #: Characters of a claim's name.
@@ -122,6 +127,30 @@ class ExtraClaims:
             # Its type and place and no more: a message could hold an address or a name.
             log.error("claim_failed", owner=owner, claim=name, error=type(error).__name__, place=place_of(error))
             return ""
+
+
+class KeptClaims:
+    """The same for callers whose token carries no claims: asked once a minute for each user, not at every request.
+
+    Args:
+        extra_claims: asks the extensions.
+        clock: tells the time.
+    """
+
+    def __init__(self, extra_claims: ExtraClaims, clock: Clock) -> None:
+        self._extra_claims = extra_claims
+        self._clock = clock
+        self._kept: dict[str, tuple[datetime, int, FrozenClaims]] = {}
+
+    async def of(self, user: User) -> FrozenClaims:
+        """The claims of `user`. They are asked for at once where the user's rights have changed. Never fails."""
+        now = self._clock.now()
+        kept = self._kept.get(user.id)
+        if kept is not None and kept[1] == user.rights_version and abs(now - kept[0]) < KEEP:
+            return kept[2]
+        claims = FrozenClaims(await self._extra_claims.of(user))
+        keep(self._kept, user.id, (now, user.rights_version, claims))
+        return claims
 
 
 def _to_json(value: Any) -> str:

@@ -86,6 +86,8 @@ WEB_CLIENT = "web"
 API_CLIENT = "api"
 #: `client_id` of callers that show a personal access token, which belongs to no session.
 TOKEN_CLIENT = "personal-token"  # noqa: S105 - a name, not a secret
+#: `client_id` of callers that show a token of the team's earlier system, which belongs to no session either.
+LEGACY_CLIENT = "legacy"
 
 
 @dataclass(frozen=True, slots=True)

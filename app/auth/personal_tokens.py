@@ -8,12 +8,13 @@ import re
 import secrets
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from app.auth.accounts import parse_name
 from app.auth.audit import Audit
 from app.auth.errors import AccountDisabled, NotFound, PersonalTokenExpired, SessionRevoked, TokenInvalid
-from app.auth.extra_claims import ExtraClaims, FrozenClaims
+from app.auth.extra_claims import KeptClaims
+from app.auth.memory import keep
 from app.auth.models import TOKEN_CLIENT, Client, PersonalToken, Principal, User
 from app.auth.ports import Clock, Store
 from app.auth.refusals import NameInvalid, TokenLifetimeInvalid, TokenNameInvalid, TooManyTokens
@@ -25,9 +26,6 @@ DEFAULT_DAYS: Final = 90
 MAX_DAYS: Final = 365
 #: `last_used_at` is written no more often than this.
 TOUCH_EVERY: Final = timedelta(minutes=1)
-#: For how long what the extensions said of a user is kept, so that not every request of a script asks them.
-KEEP_CLAIMS: Final = timedelta(minutes=1)
-_KEPT: Final = 1000
 # The whole text, before the store is asked. 43 characters of base64url hold 32 bytes.
 _FORM: Final = re.compile(r"duet_pat_[A-Za-z0-9_-]{43}", re.ASCII)
 #: Before every login: a personal token proves no password, so it is never fresh.
@@ -44,14 +42,13 @@ class PersonalTokens:
         extra_claims: what the extensions add.
     """
 
-    def __init__(self, *, store: Store, clock: Clock, audit: Audit, extra_claims: ExtraClaims) -> None:
+    def __init__(self, *, store: Store, clock: Clock, audit: Audit, extra_claims: KeptClaims) -> None:
         self._store = store
         self._clock = clock
         self._audit = audit
         self._extra_claims = extra_claims
         self._touched: dict[str, datetime] = {}
         self._touching: set[asyncio.Task[None]] = set()
-        self._claims: dict[str, tuple[datetime, int, FrozenClaims]] = {}
 
     # managing
 
@@ -162,7 +159,7 @@ class PersonalTokens:
             token_id=known.id,
             issued_at=known.created_at,
             expires_at=known.expires_at,
-            claims=await self._claims_of(user, now),
+            claims=await self._extra_claims.of(user),
         )
 
     async def _find(self, token: str) -> tuple[PersonalToken, User] | None:
@@ -170,20 +167,12 @@ class PersonalTokens:
             return None
         return await self._store.token_with_user(_hash(token))
 
-    async def _claims_of(self, user: User, now: datetime) -> FrozenClaims:
-        kept = self._claims.get(user.id)
-        if kept is not None and kept[1] == user.rights_version and abs(now - kept[0]) < KEEP_CLAIMS:
-            return kept[2]
-        claims = FrozenClaims(await self._extra_claims.of(user))
-        _keep(self._claims, user.id, (now, user.rights_version, claims))
-        return claims
-
     def _touch(self, token: PersonalToken, now: datetime) -> None:
         """Notes that it was used, beside the request: neither its answer nor its success hang on that."""
         latest = max(filter(None, (token.last_used_at, self._touched.get(token.id))), default=None)
         if latest is not None and abs(now - latest) < TOUCH_EVERY:
             return
-        _keep(self._touched, token.id, now)
+        keep(self._touched, token.id, now)
         task = asyncio.create_task(self._write_use(token.id, now))
         self._touching.add(task)  # the loop itself would let it go
         task.add_done_callback(self._touching.discard)
@@ -191,14 +180,6 @@ class PersonalTokens:
     async def _write_use(self, token_id: str, at: datetime) -> None:
         with suppress(Exception):  # a store that is away tells of that itself
             await self._store.touch_token(token_id, at=at)
-
-
-def _keep(memory: dict[str, Any], key: str, value: Any) -> None:
-    """Puts a value last; the oldest one goes where there are too many."""
-    memory.pop(key, None)
-    if len(memory) >= _KEPT:
-        del memory[next(iter(memory))]
-    memory[key] = value
 
 
 def _session_id(token: PersonalToken) -> str:

@@ -13,7 +13,7 @@ from app.auth.clock import SystemClock
 from app.auth.config import AuthConfig
 from app.auth.credentials import Credentials
 from app.auth.devices import Devices
-from app.auth.extra_claims import ExtraClaims
+from app.auth.extra_claims import ExtraClaims, KeptClaims
 from app.auth.importing import Importing
 from app.auth.invitations import Invitations
 from app.auth.keys import KeyRing, Purpose
@@ -72,6 +72,7 @@ def build_auth(config: AuthConfig, *, secrets: Sequence[str], store: Store, cloc
     keys = KeyRing(secrets)
     audit = Audit(store, clock)
     signals, extra_claims = Signals(), ExtraClaims()
+    kept_claims = KeptClaims(extra_claims, clock)
     revocations = Revocations(store, clock, lifetime=config.access_lifetime)
     passwords = Passwords(
         rounds=config.bcrypt_rounds, threads=config.hash_threads, min_length=config.password_min_length
@@ -153,7 +154,7 @@ def build_auth(config: AuthConfig, *, secrets: Sequence[str], store: Store, cloc
         administration=administration,
         sessions=sessions,
         renewals=Renewals(sessions, revocations, clock),
-        personal_tokens=PersonalTokens(store=store, clock=clock, audit=audit, extra_claims=extra_claims),
+        personal_tokens=PersonalTokens(store=store, clock=clock, audit=audit, extra_claims=kept_claims),
         letters=letters,
         importing=Importing(store=store, clock=clock, audit=audit),
         audit=audit,
