@@ -57,7 +57,7 @@ def check_earlier_key(
 
 
 def _check_hmac_secret(key: str) -> None:
-    """Whoever guesses it makes tokens of anybody's, so it is judged as strictly as Duet's own (RFC 7518 section 3.2).
+    """Whoever guesses it makes anybody's tokens, so it is judged as strictly as Duet's own (RFC 7518 section 3.2).
 
     One token is enough to try guesses on, without asking anybody.
     """

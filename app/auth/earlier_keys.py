@@ -1,4 +1,4 @@
-"""The key that verifies tokens of a team's earlier code: an HMAC secret or a public key, refused where it is weak."""
+"""The key that verifies tokens of a team's earlier code: an HMAC secret, or a public key that is strong enough."""
 
 from __future__ import annotations
 

@@ -155,9 +155,9 @@ class LoginStale(AuthError):
     code = "login_stale"
     message = "Please confirm your password to go on."
 
-    def __init__(self, max_age: timedelta, *, by_token: bool = False) -> None:
+    def __init__(self, max_age: timedelta, message: str | None = None) -> None:
         self.max_age = max_age
-        super().__init__("A personal access token can't do this. Log in with the password." if by_token else None)
+        super().__init__(message)
 
 
 class SameOriginUnproven(AuthError):
@@ -178,9 +178,9 @@ class RoleMissing(AuthError):
     code = "role_missing"
     message = "Your account does not have the rights for this."
 
-    def __init__(self, role: str) -> None:
+    def __init__(self, role: str, message: str | None = None) -> None:
         self.role = role
-        super().__init__()
+        super().__init__(message)
 
 
 class ScopeMissing(AuthError):

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 from app.auth.errors import LoginStale, RoleMissing, ScopeMissing, TokenMissing
-from app.auth.models import TOKEN_CLIENT, Caller, Principal
+from app.auth.models import ADMIN, LEGACY_CLIENT, TOKEN_CLIENT, Caller, Principal
 
 #: Where the gate leaves the `Caller` in the ASGI scope.
 CALLER: Final = "duet.caller"
@@ -24,6 +24,11 @@ FRESH: Final = timedelta(minutes=15)
 #: What a token's scope must hold for anything but reading.
 WRITE: Final = "write"
 _MARK: Final = "__duet_policy__"
+#: What to say where a login would do, and this kind of token never will.
+_NOT_BY_TOKEN: Final = {
+    TOKEN_CLIENT: "A personal access token can't do this. Log in with the password.",
+    LEGACY_CLIENT: "A token of the earlier system can't do this. Log in with the password.",
+}
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
@@ -110,9 +115,11 @@ def decide(policy: Policy, caller: Caller, now: datetime, *, writes: bool) -> Pr
     if not may:
         raise ScopeMissing()
     if policy.role is not None and policy.role not in principal.roles:
-        raise RoleMissing(policy.role)
+        # Those of the earlier system never have this role, whoever's they are.
+        is_earlier = principal.client_id == LEGACY_CLIENT and policy.role == ADMIN
+        raise RoleMissing(policy.role, _NOT_BY_TOKEN[LEGACY_CLIENT] if is_earlier else None)
     if policy.fresh is not None and now - principal.auth_time > policy.fresh:
-        raise LoginStale(policy.fresh, by_token=principal.client_id == TOKEN_CLIENT)
+        raise LoginStale(policy.fresh, _NOT_BY_TOKEN.get(principal.client_id))
     return principal
 
 
