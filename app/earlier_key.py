@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import date, timedelta
 from typing import Any, Final
 
@@ -27,7 +27,13 @@ def parse_day(value: Any) -> Any:
 
 
 def check_earlier_key(
-    key: str, algorithm: str, until: date | None, *, own_secrets: Collection[str], today: date
+    key: str,
+    algorithm: str,
+    until: date | None,
+    *,
+    others: Mapping[str, str],
+    own_secrets: Collection[str],
+    today: date,
 ) -> None:
     """Raises `ValueError`, whose message names the variable, if the key can't be used, or should not be.
 
@@ -35,17 +41,14 @@ def check_earlier_key(
         key: `LEGACY_JWT_KEY`, or empty.
         algorithm: `LEGACY_JWT_ALGORITHM`.
         until: `LEGACY_JWT_UNTIL`.
+        others: what else is set of its kind, by variable; without a key it would be without effect.
         own_secrets: `SECRET_KEY` and its fallbacks.
         today: in UTC.
     """
     if not key:
-        if until is not None:
-            raise ValueError("LEGACY_JWT_UNTIL is set, and LEGACY_JWT_KEY is not")
+        for name in (*(["LEGACY_JWT_UNTIL"] if until else []), *(name for name, value in others.items() if value)):
+            raise ValueError(f"{name} is set, and LEGACY_JWT_KEY is not")
         return
-    if until is None:
-        raise ValueError("LEGACY_JWT_UNTIL is required with LEGACY_JWT_KEY: the last day, such as 2027-01-31")
-    if until - today > LONGEST:
-        raise ValueError("LEGACY_JWT_UNTIL is more than a year ahead: a transition has an end")
     if key in own_secrets:
         raise ValueError("LEGACY_JWT_KEY is SECRET_KEY or one of its fallbacks: give Duet a secret of its own")
     try:
@@ -54,6 +57,10 @@ def check_earlier_key(
         raise ValueError(f"LEGACY_JWT_KEY {error}") from None
     if is_hmac(algorithm):
         _check_hmac_secret(key)
+    if until is None:
+        raise ValueError("LEGACY_JWT_UNTIL is required with LEGACY_JWT_KEY: the last day, such as 2027-01-31")
+    if until - today > LONGEST:
+        raise ValueError("LEGACY_JWT_UNTIL is more than a year ahead: a transition has an end")
 
 
 def _check_hmac_secret(key: str) -> None:

@@ -121,7 +121,7 @@ class Settings(BaseSettings):
     legacy_jwt_algorithm: Literal["HS256", "HS384", "HS512", "RS256", "ES256", "EdDSA"] = "HS256"
     legacy_jwt_issuer: str = ""
     legacy_jwt_audience: str = ""
-    legacy_jwt_user_claim: str = "sub"
+    legacy_jwt_user_claim: Annotated[str, Field(pattern=r"^\S{1,64}$")] = "sub"
     legacy_jwt_until: Annotated[date | None, BeforeValidator(parse_day)] = None
     bcrypt_rounds: Annotated[int, Field(ge=4, le=16)] = 12
     password_min_length: Annotated[int, Field(ge=8, le=64)] = 15
@@ -164,6 +164,7 @@ class Settings(BaseSettings):
             self.legacy_jwt_key.get_secret_value(),
             self.legacy_jwt_algorithm,
             self.legacy_jwt_until,
+            others={"LEGACY_JWT_ISSUER": self.legacy_jwt_issuer, "LEGACY_JWT_AUDIENCE": self.legacy_jwt_audience},
             own_secrets=[secret for _, secret in self._secrets()],
             today=datetime.now(UTC).date(),
         )

@@ -36,6 +36,18 @@ MALFORMED = [
     ("REFRESH_TOKEN_DAYS", "-1"),
     ("SESSION_MAX_DAYS", "inf"),
     ("REFRESH_GRACE_SECONDS", "31"),
+    ("JWT_ALGORITHM", "none"),
+    ("JWT_ROTATE_DAYS", "-1"),
+    ("LEGACY_JWT_KEY", "hush-too-short"),
+    ("LEGACY_JWT_KEY", "your-secret-key"),
+    ("LEGACY_JWT_KEY", SECRET),
+    ("LEGACY_JWT_ALGORITHM", "none"),
+    ("LEGACY_JWT_ISSUER", "https://earlier.example.com"),
+    ("LEGACY_JWT_AUDIENCE", "earlier"),
+    ("LEGACY_JWT_USER_CLAIM", "two words"),
+    ("LEGACY_JWT_UNTIL", "2099-12-31"),
+    ("LEGACY_JWT_UNTIL", "31.12.2026"),
+    ("LEGACY_JWT_UNTIL", "1767225600"),
     ("BCRYPT_ROUNDS", "17"),
     ("BCRYPT_ROUNDS", "twelve"),
     ("PASSWORD_MIN_LENGTH", "7"),
@@ -120,7 +132,9 @@ def test_mongodb_needs_a_secret(tmp_path: Path) -> None:
     assert_stopped(tmp_path, "SECRET_KEY", DATABASE_URL="mongodb://127.0.0.1:1/duet")
 
 
-@pytest.mark.parametrize("name", ["SECRET_KEY", "SECRET_KEY_FALLBACKS", "DATABASE_URL", "SMTP_URL"])
+@pytest.mark.parametrize(
+    "name", ["SECRET_KEY", "SECRET_KEY_FALLBACKS", "DATABASE_URL", "SMTP_URL", "LEGACY_JWT_KEY"]
+)
 def test_a_secret_file_is_read_or_stops_the_start(name: str, tmp_path: Path) -> None:
     """A file that is missing, that is given beside the value itself, or that holds rubbish stops the start."""
     file = tmp_path / "secret"
