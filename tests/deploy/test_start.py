@@ -9,7 +9,7 @@ import pytest
 
 from app.main import create_app
 from app.secret_key import SettingsError
-from app.settings import load
+from app.settings import SECRET_SETTINGS, load
 from tests.deploy.process import duet, environment, served
 from tests.duet import SECRET
 from tests.programs import free_port
