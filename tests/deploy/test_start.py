@@ -132,9 +132,7 @@ def test_mongodb_needs_a_secret(tmp_path: Path) -> None:
     assert_stopped(tmp_path, "SECRET_KEY", DATABASE_URL="mongodb://127.0.0.1:1/duet")
 
 
-@pytest.mark.parametrize(
-    "name", ["SECRET_KEY", "SECRET_KEY_FALLBACKS", "DATABASE_URL", "SMTP_URL", "LEGACY_JWT_KEY"]
-)
+@pytest.mark.parametrize("name", [name.upper() for name in SECRET_SETTINGS])
 def test_a_secret_file_is_read_or_stops_the_start(name: str, tmp_path: Path) -> None:
     """A file that is missing, that is given beside the value itself, or that holds rubbish stops the start."""
     file = tmp_path / "secret"
