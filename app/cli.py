@@ -156,7 +156,7 @@ def import_users(file: BinaryIO, file_format: str | None, dry_run: bool) -> None
     """Imports users and their bcrypt hashes, from a file.
 
     FILE is '-' for standard input. A CSV file begins with the names of its columns: email, password_hash and, if
-    you like, name, roles, is_active, is_email_verified, created_at. docs/import.md has the rest.
+    you like, id, name, roles, is_active, is_email_verified, created_at. docs/import.md has the rest.
 
     Lines that are not acceptable are told, and left out; accounts that are there already stay as they are.
     """

@@ -21,7 +21,7 @@ MAX_LINE: Final = 65_536
 _MAX_RECORD: Final = 100
 
 NEEDED: Final = ("email", "password_hash")
-COLUMNS: Final = (*NEEDED, "name", "roles", "is_active", "is_email_verified", "created_at")
+COLUMNS: Final = (*NEEDED, "id", "name", "roles", "is_active", "is_email_verified", "created_at")
 
 
 class FileUnreadable(AuthError):

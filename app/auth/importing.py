@@ -27,6 +27,8 @@ _BCRYPT_SHA256: Final = re.compile(
 )
 _COSTS: Final = range(4, 17)
 _ALPHABET: Final = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+#: Of an id that is brought along: what addresses of the API take. Duet's own have 32 hexadecimal digits.
+_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _TRUE: Final = frozenset({"true", "t", "yes", "y", "1"})
 _FALSE: Final = frozenset({"false", "f", "no", "n", "0"})
 
@@ -78,23 +80,41 @@ class Importing:
             StoreUnavailable: what was stored until then stays.
         """
         tally = Tally()
-        batch: list[User] = []
+        batch: dict[str, User] = {}
         try:
             for record in records:
-                outcome = self._user_of(record)
+                outcome: User | BadLine | None = self._user_of(record)
+                if isinstance(outcome, User):
+                    outcome = await self._unless_anothers(record, outcome, batch)
                 if isinstance(outcome, BadLine):
                     tally.refused += 1
                     on_refused(outcome)
                     continue
-                batch.append(outcome)
+                if outcome is None:
+                    tally.known += 1
+                    continue
+                batch[outcome.id] = outcome
                 if len(batch) == BATCH:
-                    await self._add(batch, tally, dry_run)
-                    batch = []
-            await self._add(batch, tally, dry_run)
+                    await self._add([*batch.values()], tally, dry_run)
+                    batch = {}
+            await self._add([*batch.values()], tally, dry_run)
         finally:
             if tally.imported and not dry_run:
                 await self._audit.record("users_imported", client=client, detail=str(tally.imported))
         return tally
+
+    async def _unless_anothers(
+        self, record: Record | BadLine, user: User, batch: Mapping[str, User]
+    ) -> User | BadLine | None:
+        """The user; None if the id that the line brought along is theirs already, or why it can't be theirs."""
+        if not isinstance(record, Record) or record.values.get("id") in (None, ""):
+            return user
+        other = batch.get(user.id) or await self._store.user_by_id(user.id)
+        if other is None:
+            return user
+        if other.email_key == user.email_key:
+            return None
+        return BadLine(record.number, "id: an account with another address has it")
 
     async def _add(self, batch: list[User], tally: Tally, dry_run: bool) -> None:
         if not batch:
@@ -115,7 +135,7 @@ class Importing:
         try:
             address, email_key = parse_email(_text(values, column := "email"))
             return User(
-                id=uuid.uuid4().hex,
+                id=_id(values.get(column := "id")),
                 email=address,
                 email_key=email_key,
                 password_hash=_hash(_text(values, column := "password_hash")),
@@ -156,6 +176,16 @@ def _text(values: Mapping[str, Any], name: str, *, default: str | None = None) -
     if not isinstance(value, str):
         raise _Refused("not a text")
     return value
+
+
+def _id(value: object) -> str:
+    """The id that the user had, so that what names them by it still does; a new one if there was none."""
+    if value is None:
+        return uuid.uuid4().hex
+    text = str(value) if type(value) is int and value.bit_length() < 64 else value
+    if not isinstance(text, str) or not _ID.fullmatch(text.strip()):
+        raise _Refused("not up to 64 letters, digits, hyphens and underscores")
+    return text.strip()
 
 
 def _names(value: object) -> list[str]:

@@ -127,6 +127,13 @@ async def test_a_password_that_was_cut_where_it_comes_from_still_counts(house: H
         ("email", 7, "not a text"),
         ("email", "a@b@c", "that is not an e-mail address"),
         ("password_hash", ["x"], "not a text"),
+        ("id", "x" * 65, "not up to 64 letters"),
+        ("id", "../42", "not up to 64 letters"),
+        ("id", "4\u0662", "not up to 64 letters"),
+        ("id", 42.0, "not up to 64 letters"),
+        ("id", True, "not up to 64 letters"),
+        ("id", {"$ne": 1}, "not up to 64 letters"),
+        ("id", 10**400, "not up to 64 letters"),
         ("name", "two\nlines", "a name has at most 100 characters and no line breaks"),
         ("name", "x" * 101, "a name has at most 100 characters and no line breaks"),
         ("name", {"first": "Ada"}, "not a text"),
@@ -155,6 +162,10 @@ async def test_what_is_not_acceptable_is_told_by_its_column(
 @pytest.mark.parametrize(
     ("column", "value", "kept"),
     [
+        ("id", 42, "42"),
+        ("id", 0, "0"),
+        ("id", " 7 ", "7"),
+        ("id", "6f1c2a4e-0000-4000-8000-000000000001", "6f1c2a4e-0000-4000-8000-000000000001"),
         ("roles", "staff;admin", ("admin", "staff")),
         ("roles", " staff  admin ; staff", ("admin", "staff")),
         ("roles", ["staff"], ("staff",)),
@@ -181,6 +192,22 @@ async def test_the_examples_of_the_guide_are_taken(house: House, language: str) 
     example = re.findall(rf"^```{language}\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL)[0]
     found = records(io.BytesIO(example.encode()).readline)
     assert await house.auth.importing.run(found, API, on_refused=no_refusal) == Tally(imported=1)
+
+
+async def test_an_id_is_one_accounts_alone(each_house: House) -> None:
+    """A line with somebody else's is refused, in one batch and over two runs; its own account is left as it is."""
+    lines = [("ada", 1), ("bo", 1), ("ada", 1), ("ada", 2), ("cy", 0), ("dee", ""), ("eve", None)]
+    found = [
+        Record(number, {"email": f"{name}@example.com", "password_hash": HASH, "id": user_id})
+        for number, (name, user_id) in enumerate(lines, 1)
+    ]
+    for expected in (Tally(imported=4, known=2, refused=1), Tally(known=6, refused=1)):
+        bad: list[BadLine] = []
+        assert await each_house.auth.importing.run(found, API, on_refused=bad.append) == expected
+        assert bad == [BadLine(2, "id: an account with another address has it")]
+    assert (await each_house.auth.accounts.find("ada@example.com")).id == "1"
+    assert (await each_house.auth.accounts.find("cy@example.com")).id == "0"
+    assert len((await each_house.auth.accounts.find("dee@example.com")).id) == 32
 
 
 async def test_without_a_date_it_is_today(house: House) -> None:
