@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.auth.errors import NotAuthenticated, TokenExpired, TokenFromFuture, TokenInvalid
+from app.auth.jws import MAX_LENGTH, _is_canonical
 from app.auth.keys import KeyRing, Purpose
 from app.auth.models import API_CLIENT, Session, User
-from app.auth.tokens import MAX_LENGTH, AccessTokens, _is_canonical
+from app.auth.tokens import AccessTokens
 from tests.auth.house import API, ISSUER, FakeClock, House
 from tests.auth.jws import b64, dumps, header_for, signed
 from tests.duet import PASSWORD, SECRET
