@@ -34,6 +34,7 @@ from app.gate import Gate
 from app.health import create_health
 from app.mail.runner import MailRunner
 from app.mail.setup import build_mail
+from app.metrics import create_metrics
 from app.secret_key import SettingsError
 from app.settings import Settings, load
 from app.store.breaker import StoreUnusable
@@ -41,6 +42,7 @@ from app.web.errors import draw_error
 from app.web.factory import create_pages, create_session_cookie, slow_pages
 from app.web.guard import check_sealed
 from app.web.static_files import static_mounts
+from app.well_known import create_well_known
 
 VERSION: Final = version("duet")
 #: Threads for views that wait for a hash: they sleep meanwhile, and hashing has a bound of its own.
@@ -117,9 +119,13 @@ def create_app(settings: Settings | None = None, *, extensions: Sequence[Extensi
     _draw_errors(root, _refuse_by(pages))
     statics = static_mounts(pages)
     health, health_rules = create_health(store, auth)
-    rules += health_rules
+    well_known, well_known_rules = create_well_known(auth)
+    metrics, metrics_rules = create_metrics(auth, version=VERSION)
+    rules += [*health_rules, *metrics_rules, *well_known_rules]
     root.router.routes[:] = [
         *health,
+        *metrics,
+        *well_known,
         # `/api` itself as well, which a mount does not match; the API says 404 to it, as JSON.
         Route(PREFIX, api),
         Mount(PREFIX, api),
@@ -128,7 +134,8 @@ def create_app(settings: Settings | None = None, *, extensions: Sequence[Extensi
     ]
     sealed: list[BaseRoute] = list(root.routes)
     root.state.api, root.state.pages, root.state.auth, root.state.rules = api, pages, auth, rules
-    open_prefixes = ("/healthz", "/readyz", *(f"{mount.path}/" for mount in statics))
+    open_prefixes = ("/healthz", "/readyz", "/metrics", *(f"{mount.path}/" for mount in statics))
+    open_prefixes += tuple(route.path for route in well_known)
     gate = Gate(
         root.build_middleware_stack(), auth=auth, read_session=cookie.access_token, open_prefixes=open_prefixes
     )

@@ -41,10 +41,14 @@ PUBLIC: Final = {
     # For whoever runs Duet: whether it lives.
     "GET,HEAD /healthz",
     "GET,HEAD /readyz",
+    # For clients and other services: where things are, and the keys that verify access tokens.
+    "GET,HEAD /.well-known/oauth-authorization-server",
+    "GET,HEAD /.well-known/jwks.json",
 }
 
-#: What asks for more than a login.
+#: What asks for more than a login, or takes tokens that may only read for what is sent as a form.
 ADMINS: Final = {
+    "POST /api/auth/introspect": "login, only reads",
     # Personal access tokens, on both halves.
     "POST /account/tokens": "login, password within 900 s",
     "POST /account/tokens/<token_id>/remove": "login, password within 900 s",

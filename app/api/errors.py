@@ -13,7 +13,8 @@ from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
 from app.api.deps import get_client
-from app.api.problems import Headers, oauth_error, problem
+from app.api.forms import FormRefused
+from app.api.problems import Headers, oauth_error, problem, quotable
 from app.auth.errors import (
     AuthError,
     InvalidCredentials,
@@ -24,12 +25,13 @@ from app.auth.errors import (
     NotAuthenticated,
     NotFound,
     RoleMissing,
+    ScopeInvalid,
     ScopeMissing,
     TokenMissing,
     TooManyRequests,
     TryLater,
 )
-from app.auth.policy import CALLER
+from app.auth.policy import CALLER, WRITE
 from app.auth.refusals import EmailTaken, InputRefused
 
 # Kinds of error, from the special to the general. What is not here is a 403.
@@ -38,6 +40,7 @@ _STATUS: Final[tuple[tuple[type[AuthError], int], ...]] = (
     (LoginStale, 401),
     (InvalidCredentials, 400),
     (InvalidGrant, 400),
+    (ScopeInvalid, 400),
     (LinkInvalid, 400),
     (EmailTaken, 409),
     (InputRefused, 422),
@@ -52,6 +55,7 @@ _OAUTH_CODES: Final[tuple[tuple[type[AuthError], str], ...]] = (
     (InvalidCredentials, "invalid_grant"),
     (InvalidGrant, "invalid_grant"),
     (LinkInvalid, "invalid_grant"),
+    (ScopeInvalid, "invalid_scope"),
     (TooManyRequests, "slow_down"),
     (TryLater, "temporarily_unavailable"),
     (NotAuthenticated, "invalid_token"),
@@ -64,6 +68,7 @@ _OAUTH_CODES: Final[tuple[tuple[type[AuthError], str], ...]] = (
 def add_handlers(app: FastAPI) -> None:
     """Registers what turns each kind of error into its answer."""
     app.add_exception_handler(AuthError, _auth_error)
+    app.add_exception_handler(FormRefused, _form_refused)
     app.add_exception_handler(RequestValidationError, _invalid_input)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, leave_to_the_edge)
@@ -99,22 +104,33 @@ def _headers(error: AuthError) -> dict[str, str]:
     """The challenge of RFC 6750 section 3, and when to come back."""
     if isinstance(error, TryLater):
         return {"Retry-After": str(error.retry_after)}
-    if isinstance(error, TokenMissing):
+    if isinstance(error, TokenMissing):  # nothing was shown, so nothing is said of it (section 3.1)
         return {"WWW-Authenticate": "Bearer"}
     if isinstance(error, NotAuthenticated):
-        challenge = f'Bearer error="invalid_token", error_description="{error.message}"'
-        return {"WWW-Authenticate": challenge}
+        return _challenge(error="invalid_token", error_description=error.message)
     if isinstance(error, LoginStale):  # RFC 9470 section 3
         max_age = int(error.max_age.total_seconds())
-        return {"WWW-Authenticate": f'Bearer error="insufficient_user_authentication", max_age="{max_age}"'}
+        return _challenge(error="insufficient_user_authentication", max_age=str(max_age))
     # Not for every 403: a wrong password or a closed registration is not about rights.
-    if isinstance(error, RoleMissing | ScopeMissing):
-        return {"WWW-Authenticate": 'Bearer error="insufficient_scope"'}
+    if isinstance(error, ScopeMissing):  # with the scope that would be enough, to be asked for at the next login
+        return _challenge(error="insufficient_scope", error_description=error.message, scope=WRITE)
+    if isinstance(error, RoleMissing):  # no scope would help
+        return _challenge(error="insufficient_scope")
     return {}
+
+
+def _challenge(**values: str) -> dict[str, str]:
+    texts = (f'{name}="{quotable(value)}"' for name, value in values.items())
+    return {"WWW-Authenticate": f"Bearer {', '.join(texts)}"}
 
 
 def _oauth_code(error: AuthError) -> str:
     return next((code for kind, code in _OAUTH_CODES if isinstance(error, kind)), "invalid_request")
+
+
+async def _form_refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, FormRefused)
+    return oauth_error(400, error.error, error.description)
 
 
 async def _invalid_input(request: Request, error: Exception) -> Response:

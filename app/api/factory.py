@@ -9,16 +9,32 @@ from fastapi import APIRouter, FastAPI
 
 from app.api import errors
 from app.api.guard import include
-from app.api.routers import admin, audit, documentation, personal_tokens, recovery, sessions, tokens, users
-from app.auth.policy import LOGIN, PUBLIC, PolicyError, Rule
+from app.api.routers import (
+    admin,
+    audit,
+    documentation,
+    introspection,
+    personal_tokens,
+    recovery,
+    sessions,
+    tokens,
+    users,
+)
+from app.auth.policy import PUBLIC, PolicyError, Rule
 from app.auth.ports import Clock
 from app.extension import Claims, Extension
 
 PREFIX: Final = "/api"
 _PROBLEM_JSON: Final = {"schema": {"$ref": "#/components/schemas/Problem"}}
 _PROBLEM: Final = {"application/problem+json": _PROBLEM_JSON}
+_OAUTH: Final = {"application/json": {"schema": {"$ref": "#/components/schemas/OAuthError"}}}
+_SCOPES: Final = {
+    "read": "To read what you may read.",
+    "write": "To change what you may change; it reads as well.",
+}
 _OWN: Final[tuple[APIRouter, ...]] = (
     tokens.router,
+    introspection.router,
     recovery.router,
     users.router,
     sessions.router,
@@ -74,7 +90,8 @@ class _Api(FastAPI):
         """The description, with the way in for everything that the policy does not open."""
         if self.openapi_schema is None:
             schema = super().openapi()
-            flow = {"tokenUrl": f"{PREFIX}/auth/token", "refreshUrl": f"{PREFIX}/auth/token", "scopes": {}}
+            token_url = f"{PREFIX}/auth/token"
+            flow = {"tokenUrl": token_url, "refreshUrl": token_url, "scopes": _SCOPES}
             schema.setdefault("components", {})["securitySchemes"] = {
                 "login": {"type": "oauth2", "flows": {"password": flow}},
                 "token": {
@@ -91,20 +108,19 @@ class _Api(FastAPI):
 
 def _describe(schema: dict[str, Any], rule: Rule) -> None:
     """Adds to each operation of `rule` what its policy asks for and answers."""
+    path, policy = rule.path.removeprefix(PREFIX), rule.policy
+    content = _OAUTH if path.startswith("/auth/") else _PROBLEM
     for method in rule.methods:
-        operation = schema["paths"].get(rule.path.removeprefix(PREFIX), {}).get(method.lower())
-        if operation is None or rule.policy == PUBLIC:
+        operation = schema["paths"].get(path, {}).get(method.lower())
+        if operation is None or policy == PUBLIC:
             continue
         operation["security"] = [{"login": []}, {"token": []}]  # either
-        operation["responses"]["401"] = {
-            "description": "No token, or one that does not count",
-            "content": _PROBLEM,
-        }
-        if rule.policy != LOGIN:
+        operation["responses"]["401"] = {"description": "No token, or one that does not count", "content": content}
+        if policy.role or policy.fresh:
             own = operation["responses"].get("403")
-            needs = f"Needs: {rule.policy}" + (f"; {own['description']}" if own else "")
-            operation["responses"]["403"] = {"description": needs, "content": _PROBLEM}
-            operation["description"] = f"{operation.get('description', '')}\n\nNeeds: {rule.policy}.".lstrip()
+            needs = f"Needs: {policy}" + (f"; {own['description']}" if own else "")
+            operation["responses"]["403"] = {"description": needs, "content": content}
+            operation["description"] = f"{operation.get('description', '')}\n\nNeeds: {policy}.".lstrip()
 
 
 def _describe_refusals(schema: dict[str, Any]) -> None:

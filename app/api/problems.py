@@ -34,9 +34,13 @@ def problem(
     return JSONResponse(body, status, headers, media_type="application/problem+json")
 
 
+def quotable(text: str) -> str:
+    """`text` as it may stand within quotation marks, in a challenge or an error: neither those nor a backslash nor
+    anything beyond ASCII (RFC 6749 appendix A.8, RFC 6750 section 3)."""
+    return re.sub(r"[^\x20\x21\x23-\x5b\x5d-\x7e]", "'", text)
+
+
 def oauth_error(status: int, error: str, description: str, *, headers: Headers | None = None) -> JSONResponse:
     """An error of the token endpoints (RFC 6749 section 5.2), never to be cached (section 5.1)."""
-    # Within quotation marks it may hold neither those nor anything beyond ASCII (RFC 6749 appendix A.8).
-    description = re.sub(r"[^\x20\x21\x23-\x5b\x5d-\x7e]", "'", description)
-    body = {"error": error, "error_description": description}
+    body = {"error": error, "error_description": quotable(description)}
     return JSONResponse(body, status, {"Cache-Control": "no-store", "Pragma": "no-cache", **(headers or {})})

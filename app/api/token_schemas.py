@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pydantic import BaseModel, Field, StrictBool, StrictInt
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt
 
 from app.api.schemas import Input, Name
 from app.auth.models import PersonalToken
@@ -48,3 +48,25 @@ class MadeToken(TokenOut):
     """A new personal access token, with its text, which is shown here and never again."""
 
     token: str = Field(examples=["duet_pat_…"])
+
+
+class Introspected(BaseModel):
+    """What is known of a token that was shown (RFC 7662 section 2.2), and what extensions add to access tokens."""
+
+    model_config = ConfigDict(extra="allow")
+
+    active: bool = Field(description="Where it is false, nothing else is there.")
+    token_type: str = Field("", description="`Bearer`, or `N_A` for a refresh token.", examples=["Bearer"])
+    scope: str = Field("", examples=["read write"])
+    client_id: str = Field("", examples=["api"])
+    username: str = Field("", description="The owner's address.", examples=["ada@example.com"])
+    sub: str = Field("", description="The owner's id.")
+    iss: str = ""
+    aud: str = ""
+    exp: int = Field(0, description="Seconds since 1970.")
+    iat: int = Field(0, description="Seconds since 1970.")
+    jti: str = ""
+    sid: str = Field("", description="The session's id.")
+    auth_time: int = Field(0, description="When the password was last proven, in seconds since 1970.")
+    amr: list[str] = []
+    roles: list[str] = []

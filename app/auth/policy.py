@@ -40,6 +40,8 @@ class Policy:
     is_public: bool = False
     role: str | None = None
     fresh: timedelta | None = None
+    #: It changes nothing, whatever its method: a token that may only read gets in.
+    reads: bool = False
 
     def __str__(self) -> str:
         if self.is_public:
@@ -47,6 +49,8 @@ class Policy:
         parts = [f"role {self.role}" if self.role else "login"]
         if self.fresh is not None:
             parts.append(f"password within {self.fresh.total_seconds():g} s")
+        if self.reads:
+            parts.append("only reads")
         return ", ".join(parts)
 
 
@@ -63,17 +67,20 @@ def public(endpoint: Endpoint) -> Endpoint:
     return _mark(endpoint, PUBLIC)
 
 
-def require(*, role: str | None = None, fresh: timedelta | None = None) -> Callable[[Endpoint], Endpoint]:
-    """Asks more than a login of an endpoint's callers.
+def require(
+    *, role: str | None = None, fresh: timedelta | None = None, reads: bool = False
+) -> Callable[[Endpoint], Endpoint]:
+    """Asks more than a login of an endpoint's callers, or, by `reads`, less of their tokens.
 
     Args:
         role: a role that the caller's account must have.
         fresh: how long ago the password may have been proven, at most.
+        reads: whether it changes nothing although its method is not a safe one, as a query that is sent as a form.
 
     Raises:
         PolicyError: the endpoint has another marker already; role and freshness go into one.
     """
-    policy = Policy(role=role, fresh=fresh)
+    policy = Policy(role=role, fresh=fresh, reads=reads)
     return lambda endpoint: _mark(endpoint, policy)
 
 
@@ -107,7 +114,7 @@ def decide(policy: Policy, caller: Caller, now: datetime, *, writes: bool) -> Pr
         LoginStale: the password was proven too long ago.
     """
     principal = caller.principal
-    may = principal is not None and (not writes or WRITE in principal.scope.split())
+    may = principal is not None and (not writes or policy.reads or WRITE in principal.scope.split())
     if policy.is_public:
         return principal if may else None
     if principal is None:

@@ -13,8 +13,10 @@ from app.auth.clock import SystemClock
 from app.auth.config import AuthConfig
 from app.auth.credentials import Credentials
 from app.auth.devices import Devices
+from app.auth.earlier_tokens import EarlierTokens
 from app.auth.extra_claims import ExtraClaims, KeptClaims
 from app.auth.importing import Importing
+from app.auth.introspection import Introspection
 from app.auth.invitations import Invitations
 from app.auth.keys import KeyRing, Purpose
 from app.auth.letters import Letters
@@ -52,6 +54,8 @@ class Auth:
     sessions: Sessions
     renewals: Renewals
     personal_tokens: PersonalTokens
+    earlier_tokens: EarlierTokens
+    introspection: Introspection
     letters: Letters
     importing: Importing
     audit: Audit
@@ -117,6 +121,7 @@ def build_auth(config: AuthConfig, *, secrets: Sequence[str], store: Store, cloc
         extra_claims=extra_claims,
         audit=audit,
     )
+    personal_tokens = PersonalTokens(store=store, clock=clock, audit=audit, extra_claims=kept_claims)
     return Auth(
         config=config,
         clock=clock,
@@ -154,7 +159,11 @@ def build_auth(config: AuthConfig, *, secrets: Sequence[str], store: Store, cloc
         administration=administration,
         sessions=sessions,
         renewals=Renewals(sessions, revocations, clock),
-        personal_tokens=PersonalTokens(store=store, clock=clock, audit=audit, extra_claims=kept_claims),
+        personal_tokens=personal_tokens,
+        introspection=Introspection(
+            config.issuer, store=store, clock=clock, sessions=sessions, personal_tokens=personal_tokens
+        ),
+        earlier_tokens=EarlierTokens(config.earlier, store=store, clock=clock, extra_claims=kept_claims),
         letters=letters,
         importing=Importing(store=store, clock=clock, audit=audit),
         audit=audit,

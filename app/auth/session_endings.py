@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from app.auth.audit import Audit
 from app.auth.errors import AuthError, InvalidGrant, LoggedOut, NotFound, SessionRevoked, TokenNotCurrent
-from app.auth.models import Client, Principal, Session
+from app.auth.models import Client, Principal, Session, User
 from app.auth.ports import Clock, Store
-from app.auth.refresh_tokens import RefreshTokens
+from app.auth.refresh_tokens import RefreshToken, RefreshTokens
 from app.auth.revocations import Revocations
 from app.auth.signals import Signal, SignalKind, Signals
 from app.auth.tokens import AccessTokens
@@ -72,13 +72,18 @@ class SessionEndings:
         except AuthError:
             pass
         try:
-            refresh_token = self._refresh_tokens.decode(token)
+            session, _ = await self._genuine(self._refresh_tokens.decode(token))
         except InvalidGrant:
             return None
-        found = await self._store.session_with_user(refresh_token.session_id)
-        if found is None or not self._refresh_tokens.is_genuine(refresh_token, found[0]):
-            return None
-        return found[0].user_id, refresh_token.session_id
+        return session.user_id, session.id
+
+    async def _genuine(self, token: RefreshToken) -> tuple[Session, User]:
+        """The session of a token that this deployment derived, and its user. Raises `InvalidGrant`."""
+        found = await self._store.session_with_user(token.session_id)
+        # Genuine first: else anybody who knows a session's id could end it by a forged old token.
+        if found is None or not self._refresh_tokens.is_genuine(token, found[0]):
+            raise InvalidGrant()
+        return found
 
     async def _tell(self, user_id: str, session_id: str, client: Client) -> None:
         now = self._clock.now()

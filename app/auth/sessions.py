@@ -22,10 +22,21 @@ from app.auth.errors import (
 )
 from app.auth.extra_claims import ExtraClaims
 from app.auth.letters import Letters
-from app.auth.models import API_CLIENT, WEB_CLIENT, Client, LetterKind, Principal, Session, TokenPair, User
+from app.auth.models import (
+    API_CLIENT,
+    SCOPE,
+    WEB_CLIENT,
+    Client,
+    LetterKind,
+    Principal,
+    Session,
+    TokenPair,
+    User,
+)
 from app.auth.ports import Clock, Store
 from app.auth.refresh_tokens import RefreshToken, RefreshTokens
 from app.auth.revocations import Revocations
+from app.auth.scopes import narrowed
 from app.auth.session_endings import SessionEndings
 from app.auth.signals import Signal, SignalKind, Signals
 from app.auth.throttle import Throttle
@@ -97,16 +108,23 @@ class Sessions(SessionEndings):
 
     # beginning
 
-    async def log_in(self, email: str, password: str, client: Client) -> TokenPair:
+    async def log_in(self, email: str, password: str, client: Client, *, scope: str = "") -> TokenPair:
         """Begins a session. A browser's (`WEB_CLIENT`) gets no refresh token.
 
+        Args:
+            email, password: what was typed in.
+            client: where from.
+            scope: what its tokens shall be allowed; everything, if empty.
+
         Raises:
+            ScopeInvalid: there is no such scope. Said before the password is looked at.
             InvalidCredentials: deliberately the same for every reason.
             TooManyRequests: there were too many wrong passwords, for the account or from this address.
             TooBusy: too many hashes are waiting.
         """
+        scope = narrowed(SCOPE, scope)
         user = await self._accounts.authenticate(email, password, client)
-        session = self._new_session(user, client)
+        session = self._new_session(user, client, scope)
         if not await self._store.add_session(session, password_hash=user.password_hash):
             # The password was changed, or the account disabled, while the old password was being verified.
             await self._audit.record("login_failed", client=client, user_id=user.id, detail="account_changed")
@@ -130,7 +148,7 @@ class Sessions(SessionEndings):
             at=session.created_at.isoformat(timespec="seconds"),
         )
 
-    def _new_session(self, user: User, client: Client) -> Session:
+    def _new_session(self, user: User, client: Client, scope: str) -> Session:
         now = self._clock.now()
         last = now + self._config.absolute_lifetime
         return Session(
@@ -145,11 +163,13 @@ class Sessions(SessionEndings):
             nonce=secrets.token_urlsafe(12),
             ip=client.ip,
             user_agent=client.user_agent,
+            scope=scope,
         )
 
-    async def _token_pair(self, user: User, session: Session, generation: int = 1) -> TokenPair:
+    async def _token_pair(self, user: User, session: Session, generation: int = 1, scope: str = "") -> TokenPair:
+        """`scope` is the access token's alone: the refresh token keeps the session's (RFC 6749 section 6)."""
         extra = await self._extra_claims.of(user)
-        access_token, principal = self._tokens.issue(user, session, extra)
+        access_token, principal = self._tokens.issue(user, replace(session, scope=scope or session.scope), extra)
         is_browser = session.client_id == WEB_CLIENT
         refresh_token = None if is_browser else self._refresh_tokens.derive(session, generation)
         return TokenPair(access_token, refresh_token, principal)
@@ -170,44 +190,66 @@ class Sessions(SessionEndings):
 
     # continuing
 
-    async def refresh(self, refresh_token: str, client: Client) -> TokenPair:
+    async def refresh(self, refresh_token: str, client: Client, *, scope: str = "") -> TokenPair:
         """Exchanges a refresh token for its successor and a new access token (RFC 9700 section 4.14.2).
 
         The immediate parent of the current token yields the same successor within the grace, so that two callers
         at once, or one whose answer got lost, do no harm. Anything older was stolen or copied: the session ends.
 
+        Args:
+            refresh_token: what was shown.
+            client: where from.
+            scope: what the new access token shall be allowed; as much as the session, if empty.
+
         Raises:
             InvalidGrant: the token does not count, or no longer.
+            ScopeInvalid: the session has less than was asked for. Nothing has changed.
             TooManyRequests: instead, where too many that did not count came from this address.
         """
         try:
-            return await self._refresh(self._refresh_tokens.decode(refresh_token), client)
+            return await self._refresh(self._refresh_tokens.decode(refresh_token), client, scope)
         except InvalidGrant:
             await self._throttle.token(client.ip)
             raise
 
-    async def _refresh(self, token: RefreshToken, client: Client) -> TokenPair:
+    async def _refresh(self, token: RefreshToken, client: Client, scope: str) -> TokenPair:
         while True:
-            found = await self._store.session_with_user(token.session_id)
-            # Genuine first: else anybody who knows a session's id could end it by a forged old token.
-            if found is None or not self._refresh_tokens.is_genuine(token, found[0]):
-                raise InvalidGrant()
-            session, user = found
+            session, user = await self._genuine(token)
             now = self._clock.now()
-            if not user.is_active or session.client_id != API_CLIENT or not session.is_live(now):
+            if not self._may_refresh(session, user, now):
                 await self._audit.record(
                     "refresh_refused", client=client, user_id=user.id, session_id=session.id,
                     detail=self._why_ended(session, user).code,
                 )  # fmt: skip
                 raise InvalidGrant()
+            if not self._counts(token, session, now):
+                await self._end_for_reuse(session, client)
+                raise InvalidGrant()
+            less = narrowed(session.scope, scope)
             if token.generation != session.generation:
-                if not self._is_in_grace(token.generation, session, now):
-                    await self._end_for_reuse(session, client)
-                    raise InvalidGrant()
-                return await self._token_pair(user, session, session.generation)
+                return await self._token_pair(user, session, session.generation, less)
             if await self._rotate(session, now):
-                return await self._token_pair(user, session, session.generation + 1)
+                return await self._token_pair(user, session, session.generation + 1, less)
             # Somebody was faster: with the same token, or with a log-out. The next look at the store tells.
+
+    def _may_refresh(self, session: Session, user: User, now: datetime) -> bool:
+        return user.is_active and session.client_id == API_CLIENT and session.is_live(now)
+
+    def _counts(self, token: RefreshToken, session: Session, now: datetime) -> bool:
+        return token.generation == session.generation or self._is_in_grace(token.generation, session, now)
+
+    async def holder(self, refresh_token: str) -> tuple[Session, User]:
+        """The session that a refresh token would continue now, and its user. Changes nothing, whatever it is.
+
+        Raises:
+            InvalidGrant: the token does not count, or no longer.
+        """
+        token = self._refresh_tokens.decode(refresh_token)
+        session, user = await self._genuine(token)
+        now = self._clock.now()
+        if not self._may_refresh(session, user, now) or not self._counts(token, session, now):
+            raise InvalidGrant()
+        return session, user
 
     async def _rotate(self, session: Session, now: datetime) -> bool:
         idle_expires_at = min(now + self._config.idle_lifetime, session.expires_at)

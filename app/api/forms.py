@@ -1,0 +1,63 @@
+"""The forms of OAuth's endpoints: read by hand, so that whatever is wrong with one is said as RFC 6749 says it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from fastapi import Request
+from starlette.datastructures import FormData
+
+from app.api.schemas import OAuthError
+
+FORM: Final = "application/x-www-form-urlencoded"
+TEXT: Final = {"type": "string"}
+NOT_EMPTY: Final = {"type": "string", "minLength": 1}
+#: What every endpoint with such a form may refuse; the 400s vary.
+UNAVAILABLE: Final[dict[int | str, dict[str, Any]]] = {
+    503: {"model": OAuthError, "description": "`temporarily_unavailable`: see `Retry-After`"},
+}
+
+
+class FormRefused(Exception):
+    """The form breaks a rule of RFC 6749.
+
+    Args:
+        error: OAuth's code for it (section 5.2).
+        description: a sentence for people; it repeats nothing that was sent.
+    """
+
+    def __init__(self, error: str, description: str) -> None:
+        self.error = error
+        self.description = description
+        super().__init__(description)
+
+
+def described(required: list[str], **fields: dict[str, Any]) -> dict[str, Any]:
+    """The OpenAPI description of a form with these fields."""
+    schema = {"type": "object", "required": required, "properties": fields}
+    return {"requestBody": {"required": True, "content": {FORM: {"schema": schema}}}}
+
+
+async def read_form(request: Request) -> dict[str, str]:
+    """The parameters of a form, each at most once (RFC 6749 section 3.2).
+
+    Raises:
+        FormRefused: it is no form, or a parameter is there twice.
+    """
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != FORM:
+        raise FormRefused("invalid_request", f"Send a form: Content-Type: {FORM}.")
+    form: FormData = await request.form(max_fields=20)
+    fields = form.multi_items()
+    if len({name for name, _ in fields}) != len(fields):
+        raise FormRefused("invalid_request", "A parameter is there more than once.")
+    return {name: value for name, value in fields if isinstance(value, str)}
+
+
+def required(form: Mapping[str, str], name: str) -> str:
+    """The value of a parameter. Raises `FormRefused` where it is missing, or empty, which is the same (3.1)."""
+    value = form.get(name, "")
+    if not value:
+        raise FormRefused("invalid_request", f"The parameter {name} is missing.")
+    return value

@@ -1,0 +1,38 @@
+"""`/api/auth/introspect`: what a token is, for whoever may know (RFC 7662)."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+
+from app.api.deps import CurrentAuth, CurrentPrincipal
+from app.api.forms import NOT_EMPTY, TEXT, UNAVAILABLE, described, read_form, required
+from app.api.schemas import OAuthError
+from app.api.token_schemas import Introspected
+from app.auth.policy import require
+
+router = APIRouter(prefix="/auth", tags=["tokens"])
+
+_ERRORS: Final[dict[int | str, dict[str, Any]]] = {
+    400: {"model": OAuthError, "description": "`invalid_request`"},
+    **UNAVAILABLE,
+}
+
+
+@router.post(
+    "/introspect",
+    openapi_extra=described(["token"], token=NOT_EMPTY, token_type_hint=TEXT),
+    response_model=Introspected,
+    responses=_ERRORS,
+)
+@require(reads=True)
+async def introspect_token(request: Request, auth: CurrentAuth, principal: CurrentPrincipal) -> Response:
+    """Whether an access, refresh or personal token counts, and what it says: the caller's own, any for an admin.
+
+    `{"active": false}` and nothing else for one that expired, was revoked or never was one, whose owner was
+    disabled, and for somebody else's. `token_type` is `Bearer` for what opens the API, `N_A` for a refresh token.
+    A `token_type_hint` is taken and changes nothing."""
+    found = await auth.introspection.look_at(required(await read_form(request), "token"), principal)
+    return JSONResponse(dict(found), headers={"Cache-Control": "no-store", "Pragma": "no-cache"})
