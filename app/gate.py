@@ -22,8 +22,8 @@ _ANONYMOUS: Final = Caller(error=TokenMissing())
 class Gate:
     """Leaves a `Caller` in the scope of every request: somebody, or nobody and the reason why.
 
-    Under `/api` a bearer token counts, be it an access token or a personal one, and cookies do not; on pages
-    Flask's session counts and `Authorization` does not. Neither falls back on the other.
+    Under `/api` a bearer token counts, be it an access token, a personal one or one of an earlier system, and cookies
+    do not; on pages Flask's session counts and `Authorization` does not. Neither falls back on the other.
 
     Args:
         app: what lies inside.
@@ -65,7 +65,10 @@ class Gate:
         try:
             if token.startswith(PREFIX):
                 return Caller(await self._auth.personal_tokens.authenticate(token))
-            return Caller(self._auth.sessions.authenticate(token))
+            try:
+                return Caller(self._auth.sessions.authenticate(token))
+            except TokenInvalid:  # and for no other reason: one of ours that ended is nothing else
+                return Caller(await self._auth.earlier_tokens.authenticate(token))
         except AuthError as error:
             return Caller(error=error)
 
