@@ -123,11 +123,11 @@ class CountingStore:
 
 
 @contextlib.asynccontextmanager
-async def counting(house: House) -> AsyncIterator[tuple[Auth, CountingStore]]:
-    """Another process on the house's store, whose calls to it are counted."""
+async def counting(house: House, **given: Any) -> AsyncIterator[tuple[Auth, CountingStore]]:
+    """Another process on the house's store, whose calls to it are counted; `given` goes to its configuration."""
     store = CountingStore(house.store)
     as_store: Any = store
-    auth = build_auth(config(), secrets=(SECRET,), store=as_store, clock=house.clock)
+    auth = build_auth(config(**given), secrets=(SECRET,), store=as_store, clock=house.clock)
     await auth.revocations.poll()
     try:
         yield auth, store
