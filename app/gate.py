@@ -22,8 +22,8 @@ _ANONYMOUS: Final = Caller(error=TokenMissing())
 class Gate:
     """Leaves a `Caller` in the scope of every request: somebody, or nobody and the reason why.
 
-    Under `/api` a bearer token counts, be it an access token, a personal one or an earlier system's, and cookies do
-    not; on pages Flask's session counts and `Authorization` does not. Neither falls back on the other.
+    Under `/api` a bearer token counts, be it an access token, a personal one or an earlier system's, and cookies
+    do not; on pages Flask's session counts and `Authorization` does not. Neither falls back on the other.
 
     Args:
         app: what lies inside.

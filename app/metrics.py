@@ -57,8 +57,7 @@ def create_metrics(auth: Auth, *, version: str) -> tuple[list[Route], list[Rule]
 
     async def metrics(request: Request) -> Response:
         """What was counted until now, in Prometheus' text format."""
-        body = generate_latest(registry)
-        return Response(body, headers={"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"})
+        return Response(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE})
 
     routes = [Route("/metrics", metrics)]
     rules = [Rule("root", route.path, ("GET", "HEAD"), f"metrics.{route.name}", PUBLIC) for route in routes]

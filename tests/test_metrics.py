@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pathlib
+from datetime import datetime
 
 import httpx
 from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 
+from app.auth.models import Client
 from app.main import VERSION, create_app
 from tests.duet import ApiClient, Browser, Running, make_settings
 
@@ -38,7 +40,7 @@ def test_prometheus_reads_it(duet: Running) -> None:
 
 
 def test_it_is_open_and_in_the_table(duet: Running) -> None:
-    """As `/healthz` is: with HEAD, with no other method, without a session being touched."""
+    """As `/healthz` is: with HEAD, and with no other method."""
     answer = httpx.head(f"{duet.url}/metrics")
     assert (answer.status_code, answer.content) == (200, b"")
     assert int(answer.headers["Content-Length"]) > 100
@@ -46,12 +48,28 @@ def test_it_is_open_and_in_the_table(duet: Running) -> None:
     assert httpx.get(f"{duet.url}/metrics/x").status_code == 404
     (rule,) = [rule for rule in duet.app.state.rules if rule.path == "/metrics"]
     assert (rule.half, rule.methods, str(rule.policy)) == ("root", ("GET", "HEAD"), "public")
-    with Browser(duet.url) as browser:
-        duet.make_user()
-        browser.log_in()
-        answer = browser.get("/metrics")
-        assert "Set-Cookie" not in answer.headers
-        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_no_session_is_touched(duet: Running, browser: Browser) -> None:
+    """Whoever looks at it in their browser is not renewed by that, as any page would."""
+    user = duet.make_user()
+    browser.log_in()
+    # From now on the access token in the cookie waits to be renewed.
+    duet.wait(duet.auth.administration.set_roles(user.id, ["editor"], Client("test")))
+    store, auth = duet.auth.accounts._store, duet.auth
+
+    def last_used() -> datetime:
+        (session,) = duet.wait(store.sessions_of(user.id, now=auth.clock.now()))
+        found: datetime = session.last_used_at
+        return found
+
+    before = last_used()
+    for path in ("/metrics", "/healthz", "/readyz"):
+        assert "Set-Cookie" not in browser.get(path).headers
+        assert last_used() == before
+    assert browser.get("/account").status_code == 200
+    assert last_used() > before
 
 
 def test_it_is_there_without_a_store(duet: Running) -> None:

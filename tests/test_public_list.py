@@ -38,9 +38,10 @@ PUBLIC: Final = {
     "GET /api/openapi.json",
     "GET /api/docs",
     "GET /api/docs/{name}",
-    # For whoever runs Duet: whether it lives.
+    # For whoever runs Duet: whether it lives, and what it counted.
     "GET,HEAD /healthz",
     "GET,HEAD /readyz",
+    "GET,HEAD /metrics",
     # For clients and other services: where things are, and the keys that verify access tokens.
     "GET,HEAD /.well-known/oauth-authorization-server",
     "GET,HEAD /.well-known/jwks.json",
