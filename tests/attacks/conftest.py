@@ -1,0 +1,82 @@
+"""Duets that run for the whole folder, and people who are new to each test."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any, TypeAlias
+
+import pytest
+
+from tests.attacks import probe
+from tests.duet import ApiClient, Browser, Running, make_settings, running
+
+#: Makes a browser: `visit()` of a stranger, `visit("ada@example.com")` of somebody who logs in.
+Visit: TypeAlias = Callable[..., Browser]
+#: Makes a program on the API, in the same way.
+Call: TypeAlias = Callable[..., ApiClient]
+
+
+@pytest.fixture(scope="session")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A Duet on SQLite without limits, with the extension `probe`. Tests make accounts of their own."""
+    settings = make_settings(tmp_path_factory.mktemp("house"))
+    with running(settings, extensions=[probe.extension()]) as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A Duet on SQLite with limits."""
+    with running(make_settings(tmp_path_factory.mktemp("limited"), rate_limits=True)) as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def https_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A Duet that people reach at https://duet.example, by way of a proxy on this machine that it trusts."""
+    settings = make_settings(
+        tmp_path_factory.mktemp("https"), public_url="https://duet.example", trusted_proxies="127.0.0.1"
+    )
+    with running(settings, extensions=[probe.extension()]) as one:
+        yield one
+
+
+def new_address() -> str:
+    """An address that nobody had before."""
+    return f"{uuid.uuid4().hex[:12]}@example.com"
+
+
+@pytest.fixture
+def email(house: Running) -> str:
+    """The address of an account of this test's own."""
+    return house.make_user(new_address()).email
+
+
+@pytest.fixture
+def visit(house: Running) -> Iterator[Visit]:
+    """Makes browsers on `house`, each with cookies of its own."""
+    with ExitStack() as opened:
+
+        def make(email: str | None = None, *, duet: Running = house, **given: Any) -> Browser:
+            browser = opened.enter_context(Browser(duet.url, verify=False, **given))
+            if email is not None:
+                assert browser.log_in(email).status_code == 303
+            return browser
+
+        yield make
+
+
+@pytest.fixture
+def call(house: Running) -> Iterator[Call]:
+    """Makes programs on the API of `house`."""
+    with ExitStack() as opened:
+
+        def make(email: str | None = None, *, duet: Running = house, **given: Any) -> ApiClient:
+            client = opened.enter_context(ApiClient(duet.url, verify=False, **given))
+            if email is not None:
+                assert client.log_in(email).status_code == 200
+            return client
+
+        yield make
