@@ -7,7 +7,7 @@ every second. A process that is cut off from the store may miss what others revo
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import anyio
@@ -42,6 +42,8 @@ class Revocations:
         self._sessions: dict[str, Revocation] = {}
         self._rights: dict[str, RightsChange] = {}
         self._seen_until: datetime | None = None
+        #: The latest that the clock ever told. Where it was set back since, tokens may come from as far ahead.
+        self._latest = datetime.min.replace(tzinfo=UTC)
         self._ready = False
 
     @property
@@ -69,22 +71,30 @@ class Revocations:
     def add_sessions(self, session_ids: Iterable[str], *, at: datetime, reason: str) -> None:
         """Remembers sessions that this process ended."""
         for session_id in session_ids:
-            self._sessions[session_id] = Revocation(session_id, at, reason)
+            known = self._sessions.get(session_id)
+            counts_from = max(self._reach(at), known.revoked_at if known else at)
+            self._sessions[session_id] = Revocation(session_id, counts_from, reason)
 
     def add_rights(self, user_id: str, rights_version: int, *, at: datetime) -> None:
         """Remembers that tokens of `user_id` older than `rights_version` no longer count."""
         known = self._rights.get(user_id)
         if known is None or known.rights_version < rights_version:
-            self._rights[user_id] = RightsChange(user_id, rights_version, at)
+            self._rights[user_id] = RightsChange(user_id, rights_version, self._reach(at))
 
     async def poll(self) -> None:
         """Reads what happened since the last poll. Raises `StoreUnavailable`."""
         now = self._clock.now()
-        since = (self._seen_until or now - self._keep) - OVERLAP
+        since = self._seen_until
+        if (
+            since is None or now < since
+        ):  # after the clock was wrong as after a start: what was forgotten may count
+            since = now - self._keep
+        since -= OVERLAP
         revoked = await self._store.revoked_since(since)
         changed = await self._store.rights_changed_since(since)
+        self._latest = max(self._latest, now)
         for revocation in revoked:
-            self._sessions[revocation.session_id] = revocation
+            self.add_sessions([revocation.session_id], at=revocation.revoked_at, reason=revocation.reason)
         for change in changed:
             self.add_rights(change.user_id, change.rights_version, at=change.changed_at)
         self._seen_until = now
@@ -101,6 +111,10 @@ class Revocations:
             except Exception:
                 log.exception("revocations_poll_failed")
             await anyio.sleep(POLL_SECONDS)
+
+    def _reach(self, at: datetime) -> datetime:
+        """The latest instant at which a token that ended at `at` was issued, if the clock was ahead then."""
+        return max(at, self._latest) if self._clock.now() < self._latest else at
 
     def _forget(self, before: datetime) -> None:
         """Drops what every token of has run out by now."""

@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from app.auth.errors import AccountDeleted, AccountDisabled, LoggedOut, RightsChanged, StoreUnavailable
+from app.auth.errors import (
+    AccountDeleted,
+    AccountDisabled,
+    LoggedOut,
+    NotAuthenticated,
+    RightsChanged,
+    StoreUnavailable,
+)
 from app.auth.service import build_auth
 from tests.auth.house import API, House, config, counting, house_on
 from tests.duet import PASSWORD, SECRET
@@ -124,3 +131,33 @@ async def test_what_no_token_can_outlive_is_forgotten(house: House) -> None:
     house.clock.step(seconds=71)
     await revocations.poll()
     assert (len(revocations._sessions), len(revocations._rights)) == (0, 0)
+
+
+async def test_a_clock_that_was_ahead_takes_no_log_out_back(house: House) -> None:
+    """What was forgotten meanwhile is read again: its token has not run out after all."""
+    await house.make_user()
+    pair = await house.auth.sessions.log_in(EMAIL, PASSWORD, API)
+    await house.auth.sessions.log_out(pair.principal, API)
+    for hours in (2, -2):
+        house.clock.step(hours=hours)
+        await house.auth.revocations.poll()
+    with pytest.raises(LoggedOut):
+        house.auth.sessions.authenticate(pair.access_token)
+
+
+async def test_a_token_from_the_future_stays_ended_until_it_has_run_out(house: House) -> None:
+    """Issued while the clock was ahead, ended once it was set right: it is on the list for as long as it lives."""
+    user = await house.make_user()
+    house.clock.step(hours=2)
+    pairs = [await house.auth.sessions.log_in(EMAIL, PASSWORD, API) for _ in range(2)]
+    await house.auth.revocations.poll()
+    house.clock.step(hours=-2)
+    await house.auth.revocations.poll()
+    await house.auth.sessions.log_out(pairs[0].principal, API)
+    await house.auth.administration.set_roles(user.id, ["editor"], API)
+    for _ in range(9):
+        house.clock.step(minutes=15)
+        await house.auth.revocations.poll()
+        for pair in pairs:
+            with pytest.raises(NotAuthenticated):
+                house.auth.sessions.authenticate(pair.access_token)
