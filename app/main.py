@@ -39,7 +39,7 @@ from app.secret_key import SettingsError
 from app.settings import Settings, load
 from app.store.breaker import StoreUnusable
 from app.web.errors import draw_error
-from app.web.factory import create_pages, create_session_cookie, slow_pages
+from app.web.factory import create_page_scripts, create_pages, create_session_cookie, slow_pages
 from app.web.guard import check_sealed
 from app.web.static_files import static_mounts
 from app.well_known import create_well_known
@@ -83,6 +83,7 @@ def create_app(settings: Settings | None = None, *, extensions: Sequence[Extensi
     )
     crossing = Crossing()
     cookie = create_session_cookie(auth, settings)
+    scripts = create_page_scripts(auth, cookie)
     rules: list[Rule] = []
     pages = create_pages(
         auth=auth, crossing=crossing, cookie=cookie, settings=settings, extensions=extensions, rules=rules
@@ -137,7 +138,11 @@ def create_app(settings: Settings | None = None, *, extensions: Sequence[Extensi
     open_prefixes = ("/healthz", "/readyz", "/metrics", *(f"{mount.path}/" for mount in statics))
     open_prefixes += tuple(route.path for route in well_known)
     gate = Gate(
-        root.build_middleware_stack(), auth=auth, read_session=cookie.access_token, open_prefixes=open_prefixes
+        root.build_middleware_stack(),
+        auth=auth,
+        read_session=cookie.access_token,
+        read_script_session=scripts.access_token,
+        open_prefixes=open_prefixes,
     )
     # Set here and not added as middleware: nothing may come to lie outside the edge and the gate.
     root.middleware_stack = Edge(
@@ -160,6 +165,7 @@ async def _start(store: Store, auth: Auth, mail: MailRunner, stack: AsyncExitSta
     try:
         await store.open()
         await auth.revocations.poll()
+        await auth.signing.start()
     except StoreUnusable as error:  # waiting would not mend it
         raise SettingsError(f"DATABASE_URL: {error}") from error
     except StoreUnavailable:
@@ -167,6 +173,7 @@ async def _start(store: Store, auth: Auth, mail: MailRunner, stack: AsyncExitSta
     tasks = await stack.enter_async_context(anyio.create_task_group())
     stack.callback(tasks.cancel_scope.cancel)
     tasks.start_soon(auth.revocations.run)
+    tasks.start_soon(auth.signing.run)
     tasks.start_soon(mail.run)
     tasks.start_soon(partial(run_upkeep, store, auth.clock, audit_lifetime=auth.config.audit_lifetime))
 

@@ -135,7 +135,7 @@ class Login:
         auth = self.duet.auth
         now = auth.clock.now()
         tokens = AccessTokens(
-            auth.keys.keys(Purpose.ACCESS_TOKEN),
+            auth.signing,
             issuer=issuer or auth.config.issuer,
             lifetime=auth.config.access_lifetime,
             clock=_Clock(now - timedelta(minutes=ago)),

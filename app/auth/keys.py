@@ -1,4 +1,5 @@
-"""Keys derived from the deployment's secrets: one per purpose, so that no token passes for another kind."""
+"""Keys derived from the deployment's secrets, one per purpose, so that no token passes for another kind; and what
+a key of access tokens is, derived or not."""
 
 from __future__ import annotations
 
@@ -6,7 +7,13 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Any, Final, Protocol
+
+#: The algorithm of derived keys.
+HMAC: Final = "HS256"
+BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Purpose(StrEnum):
@@ -18,6 +25,8 @@ class Purpose(StrEnum):
     CSRF = "csrf"
     #: One-time links in mails.
     LINK = "link"
+    #: What the private halves of key pairs are encrypted under.
+    SIGNING_KEYS = "signing-keys"
     #: Flask's own `SECRET_KEY`: for what a team's extension signs.
     EXTENSIONS = "extensions"
 
@@ -28,6 +37,71 @@ class Key:
 
     kid: str
     secret: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenKey:
+    """A key of access tokens, as this process sees it just now.
+
+    `verifying` and `signing` are what `jws` takes: a secret, or the halves of a pair; `signing` is None where it
+    only verifies. Its own tokens do not count from `retired_at` on, because somebody said so, nor from `ends_at`
+    on, because the last of them has expired by then, or the algorithm is no longer the configured one.
+    """
+
+    kid: str
+    algorithm: str
+    verifying: Any = field(repr=False)
+    signing: Any = field(repr=False)
+    signs_from: datetime = BEGINNING
+    retired_at: datetime | None = None
+    ends_at: datetime | None = None
+
+    def is_retired(self, now: datetime) -> bool:
+        """Whether somebody ended it: who knows why, so nothing that it signed is believed."""
+        return self.retired_at is not None and now >= self.retired_at
+
+    def has_ended(self, now: datetime) -> bool:
+        """Whether its time is over."""
+        return self.ends_at is not None and now >= self.ends_at
+
+
+class TokenKeys(Protocol):
+    """Where access tokens get their keys from. Asked on every use."""
+
+    def signer(self) -> TokenKey:
+        """The key that signs now. Raises `StoreUnavailable` if none is known yet."""
+        ...
+
+    def find(self, kid: str) -> TokenKey | None:
+        """The key of that name, whether or not it still counts. Raises `StoreUnavailable` if nobody can tell."""
+        ...
+
+
+class DerivedKeys:
+    """The keys of access tokens that are derived from the secrets: HMAC with SHA-256.
+
+    Args:
+        keys: the first signs, all verify.
+        are_current: whether tokens are signed with them: else what they signed no longer counts.
+    """
+
+    def __init__(self, keys: Sequence[Key], *, are_current: bool = True) -> None:
+        ends_at = None if are_current else BEGINNING
+        made = [TokenKey(key.kid, HMAC, key.secret, key.secret, ends_at=ends_at) for key in keys]
+        self._signer = made[0]
+        self._keys = {key.kid: key for key in made}
+
+    def signer(self) -> TokenKey:
+        """The key of `SECRET_KEY`."""
+        return self._signer
+
+    def find(self, kid: str) -> TokenKey | None:
+        """The key of that name."""
+        return self._keys.get(kid)
+
+    def all(self) -> list[TokenKey]:
+        """The signing one first."""
+        return list(self._keys.values())
 
 
 class KeyRing:

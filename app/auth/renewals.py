@@ -7,26 +7,22 @@ from contextlib import suppress
 
 from app.auth.errors import AuthError, TokenNotCurrent
 from app.auth.models import Principal, TokenPair
-from app.auth.ports import Clock
 from app.auth.revocations import Revocations
 from app.auth.sessions import Sessions
-from app.auth.tokens import LEEWAY
 
 
 class Renewals:
     """Keeps each renewed token, by session, until it expires; callers at the same moment share one look-up.
 
     Args:
-        sessions: does the renewing.
+        sessions: does the renewing, and tells whether a kept token counts still.
         revocations: a kept token counts no longer than any other.
-        clock: tells the time.
         size: how many tokens are kept at the most.
     """
 
-    def __init__(self, sessions: Sessions, revocations: Revocations, clock: Clock, *, size: int = 10_000) -> None:
+    def __init__(self, sessions: Sessions, revocations: Revocations, *, size: int = 10_000) -> None:
         self._sessions = sessions
         self._revocations = revocations
-        self._clock = clock
         self._size = size
         self._kept: dict[str, TokenPair] = {}
         self._running: dict[str, asyncio.Task[TokenPair]] = {}
@@ -36,7 +32,7 @@ class Renewals:
         with suppress(TokenNotCurrent):  # that is what a renewal mends; an ended session is refused at once
             self._revocations.check(stale)
         kept = self._kept.get(stale.session_id)
-        if kept is not None and self._counts(kept.principal, stale):
+        if kept is not None and self._counts(kept, stale):
             return kept
         try:
             return await self._join(stale)
@@ -55,13 +51,11 @@ class Renewals:
         self._revocations.check(renewed.principal)  # the session may have ended while the store was asked
         return renewed
 
-    def _counts(self, kept: Principal, stale: Principal) -> bool:
-        now = self._clock.now()
-        # One from the future (the clock stepped back) would outlive what the revocation list remembers.
-        if not kept.issued_at - LEEWAY <= now < kept.expires_at or kept.auth_time < stale.auth_time:
+    def _counts(self, kept: TokenPair, stale: Principal) -> bool:
+        if kept.principal.auth_time < stale.auth_time:
             return False
         try:
-            self._revocations.check(kept)
+            self._sessions.authenticate(kept.access_token)  # its key may have been retired
         except AuthError:
             return False
         return True

@@ -31,6 +31,7 @@ from app.auth.renewals import Renewals
 from app.auth.revocations import Revocations
 from app.auth.sessions import Sessions
 from app.auth.signals import Signals
+from app.auth.signing import Signing
 from app.auth.throttle import Throttle
 from app.auth.tokens import AccessTokens
 
@@ -42,6 +43,7 @@ class Auth:
     config: AuthConfig
     clock: Clock
     keys: KeyRing
+    signing: Signing
     passwords: Passwords
     revocations: Revocations
     accounts: Accounts
@@ -75,6 +77,7 @@ def build_auth(config: AuthConfig, *, secrets: Sequence[str], store: Store, cloc
     clock = clock or SystemClock()
     keys = KeyRing(secrets)
     audit = Audit(store, clock)
+    signing = Signing(config, store=store, clock=clock, keys=keys, audit=audit)
     signals, extra_claims = Signals(), ExtraClaims()
     kept_claims = KeptClaims(extra_claims, clock)
     revocations = Revocations(store, clock, lifetime=config.access_lifetime)
@@ -108,9 +111,7 @@ def build_auth(config: AuthConfig, *, secrets: Sequence[str], store: Store, cloc
         config,
         store=store,
         clock=clock,
-        tokens=AccessTokens(
-            keys.keys(Purpose.ACCESS_TOKEN), issuer=config.issuer, lifetime=config.access_lifetime, clock=clock
-        ),
+        tokens=AccessTokens(signing, issuer=config.issuer, lifetime=config.access_lifetime, clock=clock),
         refresh_tokens=RefreshTokens(keys.keys(Purpose.REFRESH_TOKEN)),
         revocations=revocations,
         accounts=accounts,
@@ -126,6 +127,7 @@ def build_auth(config: AuthConfig, *, secrets: Sequence[str], store: Store, cloc
         config=config,
         clock=clock,
         keys=keys,
+        signing=signing,
         passwords=passwords,
         revocations=revocations,
         accounts=accounts,
@@ -158,7 +160,7 @@ def build_auth(config: AuthConfig, *, secrets: Sequence[str], store: Store, cloc
         own_account=OwnAccount(store=store, clock=clock, accounts=accounts, administration=administration),
         administration=administration,
         sessions=sessions,
-        renewals=Renewals(sessions, revocations, clock),
+        renewals=Renewals(sessions, revocations),
         personal_tokens=personal_tokens,
         introspection=Introspection(
             config.issuer, store=store, clock=clock, sessions=sessions, personal_tokens=personal_tokens

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from app.auth import jws
-from app.auth.errors import TokenExpired, TokenFromFuture, TokenInvalid
+from app.auth.errors import KeyRetired, TokenExpired, TokenFromFuture, TokenInvalid
 from app.auth.extra_claims import FrozenClaims, is_reserved
-from app.auth.keys import Key
+from app.auth.keys import TokenKeys
 from app.auth.models import Principal, Session, User
 from app.auth.ports import Clock
 
-ALGORITHM: Final = "HS256"
 TYPE: Final = "at+jwt"
 #: How far ahead of this process the clock of another container may run.
 LEEWAY: Final = timedelta(seconds=60)
@@ -45,23 +44,23 @@ class AccessTokens:
     """Issues and verifies access tokens.
 
     Args:
-        keys: the first signs; the header's `kid` picks among them when verifying.
+        keys: one signs; the header's `kid` picks among them when verifying. They come and go, so they are asked on
+            every use, also for a token that is remembered.
         issuer: both `iss` and `aud`: the tokens are for this process and for nobody else.
         lifetime: of a new token, and the longest that is accepted.
         clock: tells the time.
-        cache_size: how many verified tokens are remembered. The signature of these is not checked again;
-            expiry is, on every use, and revocation is the caller's to check, on every use too.
+        cache_size: how many verified tokens are remembered. The signature of these is not checked again; expiry
+            and the key are, on every use, and revocation is the caller's to check, on every use too.
     """
 
     def __init__(
-        self, keys: Sequence[Key], *, issuer: str, lifetime: timedelta, clock: Clock, cache_size: int = 4096
+        self, keys: TokenKeys, *, issuer: str, lifetime: timedelta, clock: Clock, cache_size: int = 4096
     ) -> None:
-        self._signer = keys[0]
-        self._keys = {key.kid: key.secret for key in keys}
+        self._keys = keys
         self._issuer = issuer
         self._lifetime = lifetime
         self._clock = clock
-        self._cache: dict[str, Principal] = {}
+        self._cache: dict[str, tuple[Principal, str]] = {}
         self._cache_size = cache_size
 
     def issue(self, user: User, session: Session, extra: Mapping[str, Any] | None = None) -> tuple[str, Principal]:
@@ -71,7 +70,11 @@ class AccessTokens:
             user: whose it is.
             session: the login that it belongs to.
             extra: more claims, as plain JSON; Duet's own win.
+
+        Raises:
+            StoreUnavailable: no key that signs is known yet.
         """
+        key = self._keys.signer()
         now = self._clock.now().replace(microsecond=0)
         last = min(now + self._lifetime, session.idle_expires_at, session.expires_at)
         claims: dict[str, Any] = {
@@ -90,8 +93,7 @@ class AccessTokens:
             "scope": session.scope,
             "rights_version": user.rights_version,
         }
-        header = {"typ": TYPE, "kid": self._signer.kid}
-        token = jws.signed(claims, self._signer.secret, ALGORITHM, header)
+        token = jws.signed(claims, key.signing, key.algorithm, {"typ": TYPE, "kid": key.kid})
         return token, _principal(claims)
 
     def verify(self, token: str) -> Principal:
@@ -101,34 +103,47 @@ class AccessTokens:
             TokenInvalid: it is not an access token of this deployment.
             TokenExpired: it was one; its life is over, or is longer than the policy now allows.
             TokenFromFuture: it was issued later than now and the leeway: a clock stepped back.
+            KeyRetired: its key no longer counts, or is of another algorithm than the configured one.
+            StoreUnavailable: the keys are not known yet.
         """
-        principal = self._cache.get(token)
-        if principal is None:
-            principal = self._decode(token)
+        known = self._cache.get(token)
+        if known is None:
+            known = self._decode(token)
             if len(self._cache) >= self._cache_size:
                 del self._cache[next(iter(self._cache))]
-            self._cache[token] = principal
+            self._cache[token] = known
+        principal, kid = known
+        key = self._keys.find(kid)
+        if key is None:  # forgotten meanwhile: long after all that it signed
+            raise TokenInvalid()
         now = self._clock.now()
+        if key.is_retired(now):  # before all else: it may be stolen, and nothing that it says is so
+            raise KeyRetired(principal)
         if now >= principal.expires_at or principal.expires_at - principal.issued_at > self._longest:
             raise TokenExpired(principal)
         if principal.issued_at > now + LEEWAY:
             raise TokenFromFuture(principal)
+        if key.has_ended(now):
+            raise KeyRetired(principal)
         return principal
 
     @property
     def _longest(self) -> timedelta:
         return max(self._lifetime, timedelta(seconds=1))
 
-    def _decode(self, token: str) -> Principal:
-        """Everything about the token that does not depend on the time."""
+    def _decode(self, token: str) -> tuple[Principal, str]:
+        """Everything about the token that does not depend on the time, and the name of its key."""
         header = jws.header_of(token)
         kid = header.get("kid")
-        secret = self._keys.get(kid) if header.keys() == _HEADER and isinstance(kid, str) else None
-        if secret is None or header["alg"] != ALGORITHM or header["typ"] != TYPE:
+        if header.keys() != _HEADER or header["typ"] != TYPE or not isinstance(kid, str):
             raise TokenInvalid()
-        claims = jws.verified(token, secret, ALGORITHM)
+        key = self._keys.find(kid)
+        # The key's own algorithm, and never what the header says: else a public key would do as an HMAC secret.
+        if key is None or header["alg"] != key.algorithm:
+            raise TokenInvalid()
+        claims = jws.verified(token, key.verifying, key.algorithm)
         self._check(claims)
-        return _principal(claims)
+        return _principal(claims), kid
 
     def _check(self, claims: dict[str, Any]) -> None:
         """Every claim is there, of its type, and says what ours say. bool is an int in Python, and refused."""

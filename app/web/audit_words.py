@@ -38,6 +38,8 @@ EVENTS: Final[Mapping[str, str]] = MappingProxyType(
         "account_disabled": "Account disabled",
         "account_enabled": "Account enabled",
         "account_deleted": "Account deleted",
+        "signing_key_rotated": "Signing key rotated",
+        "signing_key_retired": "Signing key retired",
         "refused": "Refused for lack of rights",
     }
 )

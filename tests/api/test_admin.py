@@ -14,7 +14,6 @@ from typing import Any
 import httpx
 import pytest
 
-from app.auth.keys import Purpose
 from app.auth.models import API_CLIENT, Client, User
 from app.auth.tokens import AccessTokens
 from tests.api.answers import oauth_error, plain, pointers, problem
@@ -88,7 +87,7 @@ def stale(duet: Running, user: User) -> str:
     pair = duet.wait(auth.sessions.log_in(user.email, PASSWORD, Client(API_CLIENT)))
     [session, *_] = duet.wait(auth.sessions.of(pair.principal))
     tokens = AccessTokens(
-        auth.keys.keys(Purpose.ACCESS_TOKEN),
+        auth.signing,
         issuer=auth.config.issuer,
         lifetime=auth.config.access_lifetime,
         clock=auth.clock,

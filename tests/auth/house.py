@@ -95,6 +95,7 @@ async def house_on(
     try:
         await store.open()
         await auth.revocations.poll()
+        await auth.signing.start()
         yield House(auth, store, clock)
     finally:
         auth.passwords.close()

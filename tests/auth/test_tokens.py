@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from app.auth.errors import NotAuthenticated, TokenExpired, TokenFromFuture, TokenInvalid
 from app.auth.jws import MAX_LENGTH, _is_canonical
-from app.auth.keys import KeyRing, Purpose
+from app.auth.keys import DerivedKeys, KeyRing, Purpose
 from app.auth.models import API_CLIENT, Session, User
 from app.auth.tokens import AccessTokens
 from tests.auth.house import API, ISSUER, FakeClock, House
@@ -27,7 +27,7 @@ CLOCK = FakeClock()
 
 def make_tokens(clock: FakeClock = CLOCK, **given: Any) -> AccessTokens:
     """A verifier of its own, so that nothing comes out of another test's cache."""
-    return AccessTokens([KEY], **{"issuer": ISSUER, "lifetime": LIFETIME, "clock": clock, **given})
+    return AccessTokens(DerivedKeys([KEY]), **{"issuer": ISSUER, "lifetime": LIFETIME, "clock": clock, **given})
 
 
 def claims(**changes: Any) -> dict[str, Any]:

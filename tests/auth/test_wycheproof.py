@@ -11,9 +11,9 @@ from typing import Any, Final
 import jwt
 import pytest
 
-from app.auth import jws, tokens
+from app.auth import jws
 from app.auth.errors import TokenInvalid
-from app.auth.keys import Key
+from app.auth.keys import HMAC, DerivedKeys, Key
 from app.auth.tokens import AccessTokens
 from tests.auth.house import ISSUER, VECTORS, FakeClock
 
@@ -47,14 +47,14 @@ def _passes_as_signed(text: str, secret: bytes) -> bool:
     """The signature level: the whole form, then PyJWT with the one algorithm. Some payloads are no JSON object."""
     try:
         jws._segments(text)
-        jwt.PyJWS().decode(text, secret, algorithms=[tokens.ALGORITHM])
+        jwt.PyJWS().decode(text, secret, algorithms=[HMAC])
     except (TokenInvalid, jwt.PyJWTError):
         return False
     return True
 
 
 def _is_refused(text: str, *keys: Key) -> bool:
-    verifier = AccessTokens(keys, issuer=ISSUER, lifetime=timedelta(minutes=15), clock=FakeClock())
+    verifier = AccessTokens(DerivedKeys(keys), issuer=ISSUER, lifetime=timedelta(minutes=15), clock=FakeClock())
     with pytest.raises(TokenInvalid):
         verifier.verify(text)
     return True

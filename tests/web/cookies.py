@@ -8,7 +8,6 @@ from typing import Any
 
 import httpx
 
-from app.auth.keys import Purpose
 from app.auth.tokens import AccessTokens
 from app.web.session import ACCESS_TOKEN
 from tests.auth.house import FakeClock
@@ -56,7 +55,7 @@ def aged_token(duet: Running, browser: Browser, *, minutes: float = 16) -> str:
     earlier = FakeClock()
     earlier.step(minutes=-minutes)
     tokens = AccessTokens(
-        auth.keys.keys(Purpose.ACCESS_TOKEN),
+        auth.signing,
         issuer=auth.config.issuer,
         lifetime=auth.config.access_lifetime,
         clock=earlier,
