@@ -1,30 +1,24 @@
-"""The `duet` command: serve, check, and look after users."""
+"""The `duet` command: serve, check, and look after users and keys."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable
-from typing import Any, BinaryIO, Final, NoReturn, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import click
 
-from app import log
-from app import settings as config
-from app.auth.errors import AuthError, NotFound
 from app.auth.import_lines import BadLine, records
 from app.auth.importing import Tally
-from app.auth.models import Client, User
+from app.auth.models import User
 from app.auth.policy import PolicyError
 from app.auth.service import Auth
+from app.cli_keys import keys
 from app.secret_key import SettingsError
-from app.settings import Settings
+from app.terminal import TERMINAL, load_settings, settings_of, stop, with_auth
 
 T = TypeVar("T")
-
-#: How the audit log names whoever sits at the terminal.
-TERMINAL: Final = Client("cli")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -35,20 +29,23 @@ def main() -> None:
     sys.path.append(os.getcwd())
 
 
+main.add_command(keys)
+
+
 @main.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535), help="The port.")
 def serve(host: str, port: int) -> None:
     """Serves pages and API."""
-    settings = _settings(host=host, port=port)
+    settings = settings_of(host=host, port=port)
     from app.server import PortTaken, run
 
     try:
         run(settings, host=host, port=port)
     except (SettingsError, PolicyError) as error:
-        _stop(str(error))
+        stop(str(error))
     except PortTaken as error:
-        _stop(str(error), code=1)
+        stop(str(error), code=1)
 
 
 @main.command()
@@ -56,7 +53,7 @@ def check() -> None:
     """Tells what is wrong with settings, secrets, database, mail."""
     from app.check import run_checks
 
-    findings = run_checks(_load_settings)
+    findings = run_checks(load_settings)
     for finding in findings:
         click.echo(f"{'ok  ' if finding.is_ok else 'FAIL'}  {finding.subject}: {finding.text}")
     sys.exit(0 if all(finding.is_ok for finding in findings) else 1)
@@ -89,7 +86,7 @@ def create_user(email: str, admin: bool, name: str, password_stdin: bool) -> Non
             email, password, name=name, roles=roles, client=TERMINAL, is_email_verified=True
         )
 
-    made = _with_auth(create)
+    made = with_auth(create)
     click.echo(f"created {made.email} ({made.id})")
 
 
@@ -106,7 +103,7 @@ def list_users() -> None:
                 state = "active" if one.is_active else "disabled"
                 click.echo(f"{one.email}\t{one.id}\t{','.join(one.roles) or '-'}\t{state}")
 
-    _with_auth(every)
+    with_auth(every)
 
 
 @user.command("disable")
@@ -168,7 +165,7 @@ def import_users(file: BinaryIO, file_format: str | None, dry_run: bool) -> None
         found = records(file.readline, file_format or "")
         return await auth.importing.run(found, TERMINAL, on_refused=tell, dry_run=dry_run)
 
-    tally = _with_auth(run)
+    tally = with_auth(run)
     done = "would import" if dry_run else "imported"
     click.echo(f"{done} {tally.imported}, already there {tally.known}, refused {tally.refused}")
     sys.exit(1 if tally.refused else 0)
@@ -186,49 +183,4 @@ def _with_user(email: str, act: Callable[[Auth, str], Awaitable[T]]) -> T:
     async def find_and_act(auth: Auth) -> T:
         return await act(auth, (await auth.accounts.find(email)).id)
 
-    return _with_auth(find_and_act, missing=f"there is no account {email}")
-
-
-def _with_auth(act: Callable[[Auth], Awaitable[T]], *, missing: str = "there is no such account") -> T:
-    """Runs `act` over the store that the settings name; a refusal becomes one line and exit code 1."""
-    from app.foundation import open_auth
-
-    settings = _settings()
-    # What is done here stands in the audit log all the same; at a terminal its line is noise.
-    log.configure(style=settings.log_format, level="warning")
-
-    async def run() -> T:
-        async with open_auth(settings) as auth:
-            return await act(auth)
-
-    try:
-        return asyncio.run(run())
-    except (SettingsError, PolicyError) as error:
-        _stop(str(error))
-    except NotFound:
-        _stop(missing, code=1)
-    except AuthError as error:
-        _stop(error.message, code=1)
-
-
-def _load_settings(**given: Any) -> Settings:
-    settings = config.load(**given)
-    log.configure(style=settings.log_format, level=settings.log_level)
-    return settings
-
-
-def _settings(host: str = "127.0.0.1", port: int = 8000) -> Settings:
-    """The settings; `PUBLIC_URL` is the address that is served, where it is not set."""
-    try:
-        settings = _load_settings()
-        if "public_url" not in settings.model_fields_set:
-            name = "127.0.0.1" if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host  # noqa: S104
-            settings = settings.model_copy(update={"public_url": f"http://{name}:{port}"})
-        return settings
-    except SettingsError as error:
-        _stop(str(error))
-
-
-def _stop(message: str, *, code: int = 2) -> NoReturn:
-    click.echo(f"duet: {message}", err=True)
-    sys.exit(code)
+    return with_auth(find_and_act, missing=f"there is no account {email}")

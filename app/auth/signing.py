@@ -109,6 +109,8 @@ class Signing(SigningBook):
         row = known.row
         if row.retired_at is None and not (known.is_ours and row.algorithm == self._algorithm):
             # Of another secret: nothing else would end it. Of another algorithm: the operator chose so.
+            if not known.is_ours:
+                log.warning("signing_key_lost", kid=row.id, hint="it was made under another SECRET_KEY")
             return await self._store.retire_signing_key(row.id, at=now)
         if self._is_forgettable(chain, at, now):
             return await self._store.remove_signing_key(row.id)

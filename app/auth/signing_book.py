@@ -178,8 +178,6 @@ class SigningBook:
         try:
             return _Opened(row.sealed, jwk, public, self._safe.open(row.sealed, row.id, row.algorithm), True)
         except ValueError:
-            if row.retired_at is None:
-                log.warning("signing_key_lost", kid=row.id, hint="it was made under another SECRET_KEY")
             return _Opened(row.sealed, jwk, public, None, False)
 
     def _token_keys(self, chain: Sequence[KnownKey]) -> Iterable[TokenKey]:
