@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.auth.errors import AuthError, TokenInvalid, TokenMissing, TokenNotCurrent
 from app.auth.models import Caller
@@ -22,41 +23,53 @@ _ANONYMOUS: Final = Caller(error=TokenMissing())
 class Gate:
     """Leaves a `Caller` in the scope of every request: somebody, or nobody and the reason why.
 
-    Under `/api` a bearer token counts, be it an access token, a personal one or an earlier system's, and cookies
-    do not; on pages Flask's session counts and `Authorization` does not. Neither falls back on the other.
+    Under `/api` a bearer token counts, be it an access token, a personal one or an earlier system's. Where there
+    is no `Authorization` at all, Flask's session does, if a page of this site sends the request. On pages Flask's
+    session counts and `Authorization` does not. Neither falls back on the other.
 
     Args:
         app: what lies inside.
         auth: verifies tokens and renews those of browser sessions.
-        read_session: the reader of Flask's cookie.
+        read_session: the reader of Flask's cookie, for pages.
+        read_script_session: the same for the API, where only this site's pages may show it. It may raise an
+            `AuthError`.
         open_prefixes: paths below these concern nobody: static files and health checks. No session is touched.
     """
 
     def __init__(
-        self, app: ASGIApp, *, auth: Auth, read_session: SessionReader, open_prefixes: tuple[str, ...]
+        self,
+        app: ASGIApp,
+        *,
+        auth: Auth,
+        read_session: SessionReader,
+        read_script_session: SessionReader,
+        open_prefixes: tuple[str, ...],
     ) -> None:
         self._app = app
         self._auth = auth
         self._read_session = read_session
+        self._read_script_session = read_script_session
         self._open_prefixes = open_prefixes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan":
-            scope[CALLER] = await self._identify(scope)
+            path = scope["path"]
+            if path == "/api" or path.startswith("/api/"):
+                values = [value for name, value in scope["headers"] if name == b"authorization"]
+                if values:
+                    scope[CALLER] = await self._identify_bearer(values)
+                else:
+                    scope[CALLER] = await self._identify_browser(scope, self._read_script_session)
+                    send = _varying_by_cookie(send, is_private=scope[CALLER] is not _ANONYMOUS)
+            elif path.startswith(self._open_prefixes):
+                scope[CALLER] = _ANONYMOUS
+            else:
+                scope[CALLER] = await self._identify_browser(scope, self._read_session)
         await self._app(scope, receive, send)
 
-    async def _identify(self, scope: Scope) -> Caller:
-        path = scope["path"]
-        if path == "/api" or path.startswith("/api/"):
-            return await self._identify_bearer(scope)
-        if path.startswith(self._open_prefixes):
-            return _ANONYMOUS
-        return await self._identify_browser(scope)
-
-    async def _identify_bearer(self, scope: Scope) -> Caller:
+    async def _identify_bearer(self, values: list[bytes]) -> Caller:
         """The sender of a bearer token (RFC 6750 section 2.1): in the header alone, never in the query."""
-        values = [value for name, value in scope["headers"] if name == b"authorization"]
-        scheme, _, token = values[0].decode("latin-1").partition(" ") if values else ("", "", "")
+        scheme, _, token = values[0].decode("latin-1").partition(" ")
         if scheme.lower() != "bearer":
             return _ANONYMOUS
         if len(values) > 1:  # two proxies, or an attacker, disagree about who this is
@@ -72,12 +85,12 @@ class Gate:
         except AuthError as error:
             return Caller(error=error)
 
-    async def _identify_browser(self, scope: Scope) -> Caller:
+    async def _identify_browser(self, scope: Scope, read: SessionReader) -> Caller:
         """The owner of Flask's session, whose access token is renewed here and now if its time is over."""
-        token = self._read_session(scope)
-        if token is None:
-            return _ANONYMOUS
         try:
+            token = read(scope)
+            if token is None:
+                return _ANONYMOUS
             try:
                 return Caller(self._auth.sessions.authenticate(token))
             except TokenNotCurrent as stale:
@@ -85,3 +98,17 @@ class Gate:
                 return Caller(pair.principal, renewed=pair.access_token)
         except AuthError as error:
             return Caller(error=error)
+
+
+def _varying_by_cookie(send: Send, *, is_private: bool) -> Send:
+    """A `send` that tells caches that the answer depends on the cookie, and to keep none that shows a session."""
+
+    async def vary(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            headers.add_vary_header("Cookie")
+            if is_private:
+                headers.setdefault("Cache-Control", "no-store")
+        await send(message)
+
+    return vary

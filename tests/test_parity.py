@@ -221,7 +221,10 @@ def parity(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 def _ask_api(duet: Running, token: str | None, policy: str) -> str:
     """What the route decided, in the words of the table."""
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-    answer = httpx.get(f"{duet.url}/api/parity/{policy}", headers=headers)
+    return _decision(httpx.get(f"{duet.url}/api/parity/{policy}", headers=headers))
+
+
+def _decision(answer: httpx.Response) -> str:
     if answer.status_code == 200:
         return str(answer.json())
     code = answer.json()["code"]
@@ -230,6 +233,14 @@ def _ask_api(duet: Running, token: str | None, policy: str) -> str:
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"].startswith("Bearer")
     return PASSWORD_AGAIN if code == "login_stale" else f"login: {code}"
+
+
+def _ask_api_as_a_page(duet: Running, token: str | None, policy: str) -> str:
+    """What the route decides about a script of a page, which shows Flask's session."""
+    headers = {"Sec-Fetch-Site": "same-origin"}
+    if token is not None:
+        headers["Cookie"] = "=".join(_cookie(duet, token))
+    return _decision(httpx.get(f"{duet.url}/api/parity/{policy}", headers=headers))
 
 
 def _kinds(kind: type[NotAuthenticated]) -> Iterator[type[NotAuthenticated]]:
@@ -276,6 +287,8 @@ def test_a_page_decides_by_the_same_table(parity: Running, caller: str) -> None:
     token = _token_of(parity, caller, WEB_CLIENT)
     decisions = tuple(_ask_page(parity, token, policy) for policy in POLICIES)
     assert decisions == ON_PAGES.get(caller, EXPECTED[caller])
+    scripts = tuple(_ask_api_as_a_page(parity, token, policy) for policy in POLICIES)
+    assert scripts == decisions, "a script of the page meets something else on the API"
 
 
 def test_the_pages_differ_where_a_token_is_renewed_and_nowhere_else() -> None:
@@ -284,12 +297,13 @@ def test_the_pages_differ_where_a_token_is_renewed_and_nowhere_else() -> None:
     assert {EXPECTED[caller] for caller in ON_PAGES} <= helped
 
 
-def test_neither_half_believes_the_others_credential(parity: Running) -> None:
-    """A page ignores a bearer token, and the API a cookie: neither falls back on the other."""
+def test_neither_half_falls_back_on_the_other_credential(parity: Running) -> None:
+    """A page ignores a bearer token; on the API a bad one, or any other scheme, is not mended by a good cookie."""
     token = _token_of(parity, "a member", WEB_CLIENT)
     assert token
     page = httpx.get(f"{parity.url}/parity/login", headers={"Authorization": f"Bearer {token}"})
     assert page.status_code == 303
     cookie = "=".join(_cookie(parity, token))
-    for headers in ({"Cookie": cookie}, {"Cookie": cookie, "Authorization": "Bearer rubbish"}):
+    for authorization in ("Bearer rubbish", "Bearer", "Basic eDp5"):
+        headers = {"Cookie": cookie, "Authorization": authorization, "Sec-Fetch-Site": "same-origin"}
         assert httpx.get(f"{parity.url}/api/parity/login", headers=headers).status_code == 401

@@ -30,7 +30,8 @@ from app.auth.errors import (
 from app.auth.refusals import InputRefused
 from app.web.context import current_client, drawn_for, duet, get_auth, optional_principal, wait
 from app.web.error_texts import ERROR_TEXTS, LINK_TEXTS, REGISTRATION_CLOSED, ErrorText
-from app.web.redirects import form_target, own_origins, requested_target, see_other
+from app.web.origins import own_origins
+from app.web.redirects import form_target, requested_target, see_other
 from app.web.session import ACCESS_TOKEN
 
 SESSION_OVER = "Session expired or invalid. Please log in again."
@@ -87,7 +88,7 @@ def _to_reauthentication() -> Response:
     """
     if request.method in ("GET", "HEAD"):
         return see_other(url_for("auth.reauthenticate", next=requested_target()))
-    target = form_target(own_origins(duet().public_url))
+    target = form_target(own_origins(duet().public_url, scheme=request.scheme, host=request.host))
     return see_other(url_for("auth.reauthenticate", next=target, unsent=1))
 
 

@@ -23,6 +23,7 @@ from app.web.audit_words import event_words
 from app.web.blueprints import register_blueprints
 from app.web.context import Duet, drawn_for, person
 from app.web.guard import guard
+from app.web.page_scripts import PageScripts
 from app.web.session import SessionCookie, SessionInterface
 from app.web.static_files import version_assets
 from app.web.views import (
@@ -59,6 +60,11 @@ def create_session_cookie(auth: Auth, settings: Settings) -> SessionCookie:
     """The session cookie, which the pages write and the gate reads."""
     max_age = int(auth.config.absolute_lifetime.total_seconds())
     return SessionCookie(auth.keys.keys(Purpose.WEB_SESSION), is_https=settings.is_https, max_age=max_age)
+
+
+def create_page_scripts(auth: Auth, cookie: SessionCookie) -> PageScripts:
+    """What lets the session count on the API, for scripts of the pages."""
+    return PageScripts(cookie, csrf_keys=auth.keys.keys(Purpose.CSRF), public_url=auth.config.issuer)
 
 
 def create_pages(

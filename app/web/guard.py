@@ -15,7 +15,7 @@ from app.auth.models import Caller
 from app.auth.policy import CALLER, PUBLIC, Policy, PolicyError, Rule, decide, policy_of
 from app.web.context import duet, get_auth
 from app.web.errors import ForeignOrigin
-from app.web.redirects import own_origins
+from app.web.origins import own_origins
 from app.web.session import ACCESS_TOKEN
 
 #: Where the template of the chosen route lies, for the access log.
@@ -131,5 +131,6 @@ def _refuse_foreign_origin() -> None:
     origin = request.headers.get("Origin")
     if origin is None:
         return
-    if origin.lower() not in own_origins(duet().public_url):  # 'null' among them: a sandboxed frame sends it
+    own = own_origins(duet().public_url, scheme=request.scheme, host=request.host)
+    if origin.lower() not in own:  # 'null' among them: a sandboxed frame sends it
         raise ForeignOrigin()

@@ -57,12 +57,6 @@ def form_target(origins: Collection[str]) -> str | None:
     return _safe(parts.path + (f"?{parts.query}" if parts.query else ""))
 
 
-def own_origins(public_url: str) -> set[str]:
-    """The origins of this site: `public_url`'s, and the one that this request was sent to."""
-    parts = urlsplit(public_url)
-    return {f"{parts.scheme}://{parts.netloc}".lower(), f"{request.scheme}://{request.host}".lower()}
-
-
 def _quoted(path: str) -> str:
     return quote(path, safe="/%:@!$&'()*+,;=~-._")
 

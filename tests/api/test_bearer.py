@@ -153,14 +153,15 @@ def test_two_authorization_headers_are_refused(shared: Running, sign_in: SignIn)
         problem(answer, 401)
 
 
-def test_a_cookie_alone_is_nobody_on_the_api(shared: Running, sign_in: SignIn) -> None:
-    """Neither Flask's session nor its value as a token; nor is it a way out beside a bad token (item 20)."""
+def test_a_cookie_alone_writes_nothing(shared: Running, sign_in: SignIn) -> None:
+    """Nor is its value a token, nor the cookie a way out beside a bad token (item 20)."""
     client = sign_in()
     with Browser(shared.url, verify=False) as browser:
         assert browser.log_in(client.email).status_code == 303  # type: ignore[attr-defined]
         assert browser.get("/account").status_code == 200
         for method, path in PROTECTED:
-            assert problem(browser.request(method, path), 401)["code"] == "token_missing"
+            if method != "GET":
+                assert problem(browser.request(method, path), 401)["code"] == "token_missing"
         cookie = browser.cookies["session"]
         for value in (cookie, cookie.strip(".").split(".")[0], f"session={cookie}"):
             answer = browser.get("/api/users/me", headers={"Authorization": f"Bearer {value}"})

@@ -84,13 +84,13 @@ def test_the_cookie_stays_small(shared: Running, visit: Visit, email: str) -> No
 
 
 def test_the_cookie_is_no_bearer_token(shared: Running, visit: Visit, email: str) -> None:
-    """As an Authorization it is a 401, and beside none as well: the API knows no cookies."""
+    """As an Authorization it is a 401, also where the cookie itself is beside it."""
     browser = visit(email)
     cookie = browser.cookies["session"]
     headers = {"Authorization": f"Bearer {cookie}"}
     answer = httpx.get(f"{shared.url}/api/users/me", headers=headers, verify=False)
     assert (answer.status_code, answer.json()["code"]) == (401, "token_invalid")
-    assert browser.get("/api/users/me").status_code == 401
+    assert browser.get("/api/users/me", headers=headers).status_code == 401
 
 
 def test_pages_ignore_an_authorization(shared: Running, visit: Visit, email: str) -> None:
