@@ -14,6 +14,7 @@ from starlette.routing import Route
 from app.api.factory import PREFIX
 from app.api.routers.tokens import GRANT_TYPES
 from app.auth.config import AuthConfig
+from app.auth.errors import StoreUnavailable
 from app.auth.models import SCOPE
 from app.auth.policy import PUBLIC, Rule
 from app.auth.service import Auth
@@ -36,7 +37,11 @@ def create_well_known(auth: Auth) -> tuple[list[Route], list[Rule]]:
 
     async def jwks(request: Request) -> Response:
         """The public keys that access tokens are verified with (RFC 7517); none where a shared secret signs."""
-        return _cached(request, _public_keys(auth), seconds=JWKS_AGE)
+        try:
+            return _cached(request, auth.signing.jwks(), seconds=JWKS_AGE)
+        except StoreUnavailable as error:  # an empty set would be kept, and believed
+            body = {"status": "unavailable", "reason": error.code}
+            return JSONResponse(body, 503, {"Retry-After": str(error.retry_after)})
 
     routes = [Route(METADATA, authorization_server), Route(JWKS, jwks)]
     rules = [Rule("root", route.path, ("GET", "HEAD"), f"well_known.{route.name}", PUBLIC) for route in routes]
@@ -68,11 +73,6 @@ def metadata(config: AuthConfig) -> dict[str, Any]:
         "access_token_signing_alg_values_supported": [config.algorithm],
         "service_documentation": f"{issuer}{PREFIX}/docs",
     }
-
-
-def _public_keys(auth: Auth) -> dict[str, Any]:
-    signing = getattr(auth, "signing", None)
-    return {"keys": []} if signing is None else signing.jwks()
 
 
 def _cached(request: Request, body: Mapping[str, Any], *, seconds: int) -> Response:

@@ -15,12 +15,15 @@ from app.protocol import DuetProtocol
 
 
 @contextlib.contextmanager
-def serve(app: ASGIApp, *, protocol: type[DuetProtocol] = DuetProtocol, **config: Any) -> Iterator[str]:
+def serve(
+    app: ASGIApp, *, protocol: type[DuetProtocol] = DuetProtocol, port: int = 0, **config: Any
+) -> Iterator[str]:
     """Serve `app` from a thread of its own, with an event loop of its own, and yield its base URL.
 
     Args:
         app: the ASGI app; its lifespan runs, if it has one.
         protocol: a subclass with shorter limits.
+        port: where to listen; a free one, if 0.
         config: more of uvicorn's settings.
     """
     options: dict[str, Any] = {
@@ -31,7 +34,8 @@ def serve(app: ASGIApp, *, protocol: type[DuetProtocol] = DuetProtocol, **config
         **config,
     }
     with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(("127.0.0.1", port))
         server = uvicorn.Server(uvicorn.Config(app, http=protocol, **options))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()

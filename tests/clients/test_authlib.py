@@ -1,0 +1,150 @@
+"""Authlib's clients, for requests and for httpx, as their documents use them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from authlib.integrations.base_client.errors import OAuthError
+from authlib.integrations.requests_client import OAuth2Session
+from authlib.oauth2.rfc8414 import get_well_known_url
+
+with warnings.catch_warnings(action="ignore"):  # it would rather have another name of httpx's
+    from authlib.integrations.httpx_client import AsyncOAuth2Client, OAuth2Client
+
+from tests.api.answers import plain
+from tests.clients.conftest import Site
+from tests.duet import PASSWORD
+
+Updates = list[dict[str, Any]]
+Make = Callable[..., Any]
+
+
+@pytest.fixture(params=[OAuth2Session, OAuth2Client], ids=["requests", "httpx"])
+def make(request: pytest.FixtureRequest, site: Site) -> Iterator[Make]:
+    """A client that was told the address of the tokens alone, and notes what it is to store."""
+    clients: list[Any] = []
+
+    def client(**given: Any) -> Any:
+        updates: Updates = []
+
+        def update(token: dict[str, Any], refresh_token: str = "", access_token: str = "") -> None:
+            updates.append({**token, "from": refresh_token})
+
+        url = f"{site.url}/api/auth/token"
+        one = request.param("reporting", token_endpoint=url, update_token=update, **given)
+        one.updates = updates
+        clients.append(one)
+        return one
+
+    yield client
+    for one in clients:
+        one.close()
+
+
+def log_in(client: Any, site: Site, **given: Any) -> Any:
+    """The token of a new account."""
+    return client.fetch_token(
+        f"{site.url}/api/auth/token", username=site.make_user().email, password=PASSWORD, **given
+    )
+
+
+def test_it_finds_its_way_by_the_metadata(make: Make, site: Site) -> None:
+    """From the public address alone: where to log in, to look at a token, and to give it back."""
+    client = make()
+    known = plain.get(get_well_known_url(site.url, external=True)).json()
+    email = site.make_user().email
+    client.fetch_token(known["token_endpoint"], username=email, password=PASSWORD)
+    told = client.introspect_token(known["introspection_endpoint"], auth=client.token_auth).json()
+    assert (told["active"], told["username"]) == (True, email)
+    assert client.revoke_token(known["revocation_endpoint"]).status_code == 200
+    assert client.get(f"{site.url}/api/users/me").status_code == 401
+
+
+def test_a_password_yields_a_token_that_is_sent(make: Make, site: Site) -> None:
+    """It reads the answer, and puts the token into its calls."""
+    client = make()
+    token = log_in(client, site)
+    assert token["expires_at"] > time.time() + 800
+    assert client.get(f"{site.url}/api/users/me").json()["name"] == "Ada"
+
+
+def test_a_wrong_password_is_its_own_error(make: Make, site: Site) -> None:
+    """`invalid_grant`, as it knows it."""
+    with pytest.raises(OAuthError) as refused:
+        make().fetch_token(f"{site.url}/api/auth/token", username="nobody@example.com", password="x")
+    assert refused.value.error == "invalid_grant"
+
+
+def test_it_refreshes_by_itself(make: Make, site: Site) -> None:
+    """With a token that has expired, before the call; the team's function gets the new pair to store."""
+    client = make()
+    first = dict(log_in(client, site))
+    client.token = {**first, "expires_at": int(time.time()) - 1}
+    assert client.get(f"{site.url}/api/users/me").status_code == 200
+    (update,) = client.updates
+    assert update["from"] == first["refresh_token"] != update["refresh_token"]
+    assert client.token["access_token"] == update["access_token"] != first["access_token"]
+    assert client.get(f"{site.url}/api/users/me").status_code == 200
+    assert len(client.updates) == 1
+
+
+def test_it_refreshes_when_told_to(make: Make, site: Site) -> None:
+    """Twice, with what the first one brought."""
+    client = make()
+    log_in(client, site)
+    tokens = {client.refresh_token(f"{site.url}/api/auth/token")["refresh_token"] for _ in range(2)}
+    assert len(tokens) == 2
+    assert client.get(f"{site.url}/api/users/me").status_code == 200
+
+
+def test_its_scope_is_asked_for(make: Make, site: Site) -> None:
+    """A client that was made to read does nothing else."""
+    client = make(scope="read")
+    assert log_in(client, site)["scope"] == "read"
+    assert client.get(f"{site.url}/api/users/me").status_code == 200
+    assert client.patch(f"{site.url}/api/users/me", json={"name": "Eve"}).status_code == 403
+    assert client.refresh_token(f"{site.url}/api/auth/token")["scope"] == "read"
+
+
+@pytest.mark.parametrize("hint", ["access_token", "refresh_token"])
+def test_it_gives_a_token_back(make: Make, site: Site, hint: str) -> None:
+    """The revocation ends the session, whichever of its tokens is shown; a second one is fine as well."""
+    client = make()
+    token = log_in(client, site)
+    for _ in range(2):
+        answer = client.revoke_token(f"{site.url}/api/auth/revoke", token=token[hint], token_type_hint=hint)
+        assert answer.status_code == 200
+    assert client.get(f"{site.url}/api/users/me").status_code == 401
+    with pytest.raises(OAuthError) as refused:
+        client.refresh_token(f"{site.url}/api/auth/token", refresh_token=token["refresh_token"])
+    assert refused.value.error == "invalid_grant"
+
+
+@pytest.mark.parametrize("hint", ["access_token", "refresh_token"])
+def test_it_looks_at_a_token(make: Make, site: Site, hint: str) -> None:
+    """`introspect_token`, with its own bearer token as the credential."""
+    client = make()
+    token = log_in(client, site)
+    url = f"{site.url}/api/auth/introspect"
+    given = {"token": token[hint], "token_type_hint": hint, "auth": client.token_auth}
+    told = client.introspect_token(url, **given).json()
+    assert (told["active"], told["client_id"], told["iss"]) == (True, "api", site.url)
+    other = make()
+    log_in(other, site)
+    given["auth"] = other.token_auth
+    assert other.introspect_token(url, **given).json() == {"active": False}
+
+
+async def test_the_asynchronous_client_refreshes_once_for_many_calls(site: Site) -> None:
+    """Of calls at the same moment with an expired token each succeeds."""
+    url = f"{site.url}/api/auth/token"
+    async with AsyncOAuth2Client("reporting", token_endpoint=url) as client:
+        await client.fetch_token(url, username=site.make_user().email, password=PASSWORD)
+        client.token = {**client.token, "expires_at": int(time.time()) - 1}
+        answers = await asyncio.gather(*(client.get(f"{site.url}/api/users/me") for _ in range(5)))
+        assert {answer.status_code for answer in answers} == {200}
