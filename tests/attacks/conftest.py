@@ -80,3 +80,18 @@ def call(house: Running) -> Iterator[Call]:
             return client
 
         yield make
+
+
+@pytest.fixture(scope="session")
+def eddsa_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A Duet like `house` whose access tokens are signed with a key pair."""
+    settings = make_settings(tmp_path_factory.mktemp("eddsa"), jwt_algorithm="EdDSA")
+    with running(settings, extensions=[probe.extension()]) as one:
+        yield one
+
+
+@pytest.fixture(scope="session", params=["HS256", "EdDSA"])
+def keyed(request: pytest.FixtureRequest) -> Running:
+    """A Duet with each kind of key: one derived secret, and a key pair."""
+    duet: Running = request.getfixturevalue("house" if request.param == "HS256" else "eddsa_house")
+    return duet
