@@ -60,7 +60,7 @@ class Gate:
                     scope[CALLER] = await self._identify_bearer(values)
                 else:
                     scope[CALLER] = await self._identify_browser(scope, self._read_script_session)
-                    send = _varying_by_cookie(send, is_private=scope[CALLER] is not _ANONYMOUS)
+                    send = _varying_by_cookie(send, is_private=scope[CALLER].by_session)
             elif path.startswith(self._open_prefixes):
                 scope[CALLER] = _ANONYMOUS
             else:
@@ -92,12 +92,12 @@ class Gate:
             if token is None:
                 return _ANONYMOUS
             try:
-                return Caller(self._auth.sessions.authenticate(token))
+                return Caller(self._auth.sessions.authenticate(token), by_session=True)
             except TokenNotCurrent as stale:
                 pair = await self._auth.renewals.renew(stale.principal)
-                return Caller(pair.principal, renewed=pair.access_token)
+                return Caller(pair.principal, renewed=pair.access_token, by_session=True)
         except AuthError as error:
-            return Caller(error=error)
+            return Caller(error=error, by_session=True)
 
 
 def _varying_by_cookie(send: Send, *, is_private: bool) -> Send:
@@ -109,6 +109,8 @@ def _varying_by_cookie(send: Send, *, is_private: bool) -> Send:
             headers.add_vary_header("Cookie")
             if is_private:
                 headers.setdefault("Cache-Control", "no-store")
+                # What a route lets its own pages keep is not to be taken from the cache by a neighbour's page.
+                headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
         await send(message)
 
     return vary

@@ -31,6 +31,7 @@ from app.auth.errors import (
     TooManyRequests,
     TryLater,
 )
+from app.auth.models import Caller
 from app.auth.policy import CALLER, WRITE
 from app.auth.refusals import EmailTaken, InputRefused
 
@@ -86,8 +87,9 @@ def _speaks_oauth(request: Request) -> bool:
 
 async def _auth_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, AuthError)
-    status, headers = status_of(error), _headers(error)
-    principal = request.scope[CALLER].principal
+    caller: Caller = request.scope[CALLER]
+    status, headers = status_of(error), _headers(error, by_session=caller.by_session)
+    principal = caller.principal
     if principal is not None and isinstance(error, RoleMissing | ScopeMissing):
         await request.state.auth.audit.refused(principal, error, await get_client(request))
     if _speaks_oauth(request):
@@ -100,11 +102,14 @@ async def _auth_error(request: Request, error: Exception) -> Response:
     return problem(status, error.message, code=error.code, errors=errors, headers=headers)
 
 
-def _headers(error: AuthError) -> dict[str, str]:
+def _headers(error: AuthError, *, by_session: bool) -> dict[str, str]:
     """The challenge of RFC 6750 section 3, and when to come back."""
     if isinstance(error, TryLater):
         return {"Retry-After": str(error.retry_after)}
-    if isinstance(error, TokenMissing):  # nothing was shown, so nothing is said of it (section 3.1)
+    # Where no token was shown nothing is said of one (section 3.1). The script of a page, about whose session it
+    # is, reads the code in the body.
+    is_about_session = by_session and isinstance(error, NotAuthenticated | LoginStale)
+    if is_about_session or isinstance(error, TokenMissing):
         return {"WWW-Authenticate": "Bearer"}
     if isinstance(error, NotAuthenticated):
         return _challenge(error="invalid_token", error_description=error.message)

@@ -156,6 +156,8 @@ class Caller:
     error: AuthError | None = None
     #: An access token issued during this request, which the pages put into Flask's session.
     renewed: str | None = field(default=None, repr=False)
+    #: Whether a browser's session was shown, and no token.
+    by_session: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Final
 from urllib.parse import urlsplit
+
+_PORTS: Final = {"http": ":80", "https": ":443"}
 
 
 def own_origins(public_url: str, *, scheme: str, host: str) -> set[str]:
@@ -13,4 +16,9 @@ def own_origins(public_url: str, *, scheme: str, host: str) -> set[str]:
         scheme, host: of the request, as a trusted proxy tells them.
     """
     parts = urlsplit(public_url)
-    return {f"{parts.scheme}://{parts.netloc}".lower(), f"{scheme}://{host}".lower()}
+    return {_origin(parts.scheme, parts.netloc), _origin(scheme, host)}
+
+
+def _origin(scheme: str, host: str) -> str:
+    """As browsers write it: without the scheme's own port (RFC 6454 section 6.2), which some proxies add."""
+    return f"{scheme}://{host.removesuffix(_PORTS.get(scheme, ''))}".lower()

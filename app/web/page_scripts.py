@@ -52,8 +52,10 @@ class PageScripts:
         """
         token = self._cookie.access_token(scope)
         method = scope.get("method")  # a WebSocket has none: its handshake can't carry the CSRF token
-        if token is None or method not in _READS | _WRITES:
+        if method not in _READS | _WRITES:
             return None
+        if not token:  # no session to misuse; whoever shows a broken one is told so, as on pages
+            return token
         sites, origins = _values(scope, b"sec-fetch-site"), _values(scope, b"origin")
         if method in _READS:
             # 'none': a person who typed the address. Browsers that send none of this keep what is read here from
