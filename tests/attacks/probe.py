@@ -39,7 +39,7 @@ def extension() -> Extension:
 
     @router.get("/boom")
     @public
-    async def broken_route() -> None:
+    async def broken_route() -> dict[str, str]:
         raise RuntimeError(SECRET_IN_ERROR)
 
     @blueprint.route("", methods=["GET", "POST"])
@@ -60,7 +60,7 @@ def extension() -> Extension:
 
     @blueprint.get("/boom")
     @public
-    def broken_page() -> None:
+    def broken_page() -> str:
         raise RuntimeError(SECRET_IN_ERROR)
 
     return Extension(name="probe", routers=[router], blueprints=[blueprint])
