@@ -10,7 +10,9 @@ from typing import Any, TypeAlias
 import pytest
 
 from tests.attacks import probe
+from tests.attacks.forge import Forger, forging
 from tests.duet import ApiClient, Browser, Running, make_settings, running
+from tests.naughty import quiet
 
 #: Makes a browser: `visit()` of a stranger, `visit("ada@example.com")` of somebody who logs in.
 Visit: TypeAlias = Callable[..., Browser]
@@ -95,3 +97,10 @@ def keyed(request: pytest.FixtureRequest) -> Running:
     """A Duet with each kind of key: one derived secret, and a key pair."""
     duet: Running = request.getfixturevalue("house" if request.param == "HS256" else "eddsa_house")
     return duet
+
+
+@pytest.fixture
+def forger(keyed: Running) -> Iterator[Forger]:
+    """Somebody who has the key that signs."""
+    with quiet(), forging(keyed) as one:
+        yield one
