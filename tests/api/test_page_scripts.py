@@ -123,6 +123,7 @@ def test_a_write_needs_every_proof(page: Browser, shared: Running) -> None:
 
 def test_a_token_of_another_session_is_none(page: Browser, shared: Running) -> None:
     """What another person's page, or a stranger's login page, was given proves nothing here."""
+    assert write(page, X_CSRFToken=token_on(page), Sec_Fetch_Site="same-origin").status_code == 200
     shared.make_user("other@example.com")
     with Browser(shared.url) as other:
         tokens = [other.csrf_token("/login")]
