@@ -81,7 +81,7 @@ class PageScripts:
     def _is_of_session(self, token: str, session: dict[str, Any]) -> bool:
         """Whether `token` was given to a page of this very session."""
         secret = session.get(_CSRF_FIELD)
-        if not isinstance(secret, str):
+        if not isinstance(secret, str) or not secret:
             return False
         try:
             signed = self._csrf.loads(token)
