@@ -102,7 +102,7 @@ def retired_at(chain: Sequence[KnownKey], index: int) -> datetime | None:
     written = chain[index].row.retired_at
     if written is None:
         return None
-    return min(written + LEEWAY, *(key.starts_at for key in chain[index + 1 :] if key.takes_over))
+    return min([written + LEEWAY, *(key.starts_at for key in chain[index + 1 :] if key.takes_over)])
 
 
 def state_of(chain: Sequence[KnownKey], index: int, now: datetime, lifetime: timedelta) -> KeyState:

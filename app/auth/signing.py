@@ -55,6 +55,7 @@ class Signing(SigningBook):
         self._keep = config.absolute_lifetime
         self._rotate_after = config.rotate_after
         self._audit = audit
+        self._sealed_again: set[str] = set()
 
     # in a server
 
@@ -117,8 +118,11 @@ class Signing(SigningBook):
         if not known.is_ours:
             return False
         private = None if self._has_signed_last(chain, at, now) else known.private
-        if private is known.private and self._safe.is_newest(row.sealed):
-            return False
+        if private is known.private:
+            # Once each: while containers change their secret one by one, the newest is not the same for all.
+            if self._safe.is_newest(row.sealed) or row.id in self._sealed_again:
+                return False
+            self._sealed_again.add(row.id)
         sealed = self._safe.seal(private, row.id, row.algorithm)
         return await self._store.set_sealed(row.id, sealed, expected=row.sealed)
 
@@ -173,8 +177,9 @@ class Signing(SigningBook):
         for _ in range(_TRIES):
             await self._check_secret()
             now = self._clock.now()
-            if self._chain and self._chain[-1].takes_over and now < self._chain[-1].row.signs_from <= now + lead:
-                return await self._entry_of(self._chain[-1].row.id)
+            last = self._chain[-1] if self._chain else None
+            if last is not None and last.takes_over and last.starts_at > now and last.row.signs_from <= now + lead:
+                return await self._entry_of(last.row.id)
             added = await self._add(now, lead)
             if added is not None:
                 return added
