@@ -9,9 +9,12 @@ from typing import Any, TypeAlias
 
 import pytest
 
+from app.main import create_app
+from app.protocol import DuetProtocol
 from tests.attacks import probe
 from tests.attacks.forge import Forger, forging
 from tests.duet import ApiClient, Browser, Running, make_settings, running
+from tests.live import serve
 from tests.naughty import quiet
 
 #: Makes a browser: `visit()` of a stranger, `visit("ada@example.com")` of somebody who logs in.
@@ -41,8 +44,34 @@ def https_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     settings = make_settings(
         tmp_path_factory.mktemp("https"), public_url="https://duet.example", trusted_proxies="127.0.0.1"
     )
-    with running(settings, extensions=[probe.extension()]) as one:
+    # As `duet serve` does, for what is answered below ASGI.
+    protocol = type("Https", (DuetProtocol,), {"https": True})
+    with running(settings, extensions=[probe.extension()], protocol=protocol) as one:
         yield one
+
+
+@pytest.fixture(autouse=True)
+def _few_lines() -> Iterator[None]:
+    """No lines about thousands of requests; drawing a traceback for people takes seconds."""
+    with quiet():
+        yield
+
+
+class Hasty(DuetProtocol):
+    """Waits a moment, and no more."""
+
+    header_seconds = 0.5
+    linger_seconds = 0.2
+
+
+@pytest.fixture(scope="session")
+def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A whole Duet that gives half-sent requests half a second."""
+    settings = make_settings(tmp_path_factory.mktemp("hasty"))
+    app = create_app(settings, extensions=[probe.extension()])
+    app.middleware_stack._body_seconds = 0.5  # type: ignore[union-attr]
+    with serve(app, protocol=Hasty) as url:
+        yield Running(url, app, settings)
 
 
 def new_address() -> str:
