@@ -26,6 +26,8 @@ def create_health(store: Store, auth: Auth) -> tuple[list[Route], list[Rule]]:
         except StoreUnavailable as error:
             body = {"status": "unavailable", "reason": error.code}
             return JSONResponse(body, 503, {"Retry-After": str(error.retry_after)})
+        if not auth.neighbours.agrees:  # not known yet, or the log tells with whom it does not
+            return JSONResponse({"status": "unavailable", "reason": "neighbours"}, 503, {"Retry-After": "5"})
         if not (auth.revocations.is_ready and auth.signing.is_ready):
             return JSONResponse({"status": "unavailable", "reason": "starting"}, 503, {"Retry-After": "1"})
         return JSONResponse({"status": "ok"})

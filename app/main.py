@@ -22,6 +22,7 @@ from app.api.factory import PREFIX, create_api
 from app.api.guard import check_covered
 from app.api.problems import oauth_error, problem
 from app.auth.errors import StoreUnavailable
+from app.auth.neighbours import SettingsDiffer
 from app.auth.policy import PolicyError, Rule
 from app.auth.ports import Store
 from app.auth.service import Auth, build_auth
@@ -159,21 +160,27 @@ async def _start(store: Store, auth: Auth, mail: MailRunner, stack: AsyncExitSta
     """Opens the store and starts what runs beside the requests.
 
     Without a store the port opens all the same: what needs no login is served, the rest is a 503 meanwhile. Raises
-    `SettingsError` where the operator has to act first: a damaged file, a wrong password, a newer schema.
+    `SettingsError` where the operator has to act first: a damaged file, a wrong password, a newer schema, or
+    another process on the store that has other secrets. Where that shows only later, nobody is let in.
     """
     stack.push_async_callback(store.close)
+    stack.push_async_callback(auth.neighbours.leave)
     try:
         await store.open()
+        await auth.neighbours.join()  # before anything is changed: these may be the wrong settings
         await auth.revocations.poll()
         await auth.signing.start()
+    except SettingsDiffer as error:
+        raise SettingsError(str(error)) from error
     except StoreUnusable as error:  # waiting would not mend it
         raise SettingsError(f"DATABASE_URL: {error}") from error
     except StoreUnavailable:
         pass  # the store logs its outages itself, and goes on trying
     tasks = await stack.enter_async_context(anyio.create_task_group())
     stack.callback(tasks.cancel_scope.cancel)
-    tasks.start_soon(auth.revocations.run)
-    tasks.start_soon(auth.signing.run)
+    tasks.start_soon(auth.neighbours.run)
+    tasks.start_soon(auth.revocations.run, lambda: auth.neighbours.agrees)
+    tasks.start_soon(auth.signing.run, lambda: auth.neighbours.agrees)
     tasks.start_soon(mail.run)
     tasks.start_soon(partial(run_upkeep, store, auth.clock, audit_lifetime=auth.config.audit_lifetime))
 

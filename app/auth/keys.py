@@ -27,6 +27,8 @@ class Purpose(StrEnum):
     LINK = "link"
     #: What the private halves of key pairs are encrypted under.
     SIGNING_KEYS = "signing-keys"
+    #: By which containers see whether they have the same secrets.
+    FINGERPRINT = "fingerprint"
     #: Flask's own `SECRET_KEY`: for what a team's extension signs.
     EXTENSIONS = "extensions"
 
@@ -119,6 +121,14 @@ class KeyRing:
     def keys(self, purpose: Purpose) -> tuple[Key, ...]:
         """The keys for `purpose`, the signing one first."""
         return tuple(_derive(secret, purpose) for secret in self._secrets)
+
+    def fingerprints(self) -> tuple[str, ...]:
+        """What tells one secret from another, and nothing else of it: 16 hex digits each, the signing one first.
+
+        They have a purpose of their own, so that whoever sees them learns nothing of a key that is used.
+        """
+        keys = self.keys(Purpose.FINGERPRINT)
+        return tuple(hmac.digest(key.secret, b"fingerprint", hashlib.sha256).hex()[:16] for key in keys)
 
 
 def _derive(secret: bytes, purpose: Purpose) -> Key:

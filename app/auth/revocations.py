@@ -6,7 +6,7 @@ every second. A process that is cut off from the store may miss what others revo
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -101,11 +101,16 @@ class Revocations:
         self._ready = True
         self._forget(now - self._keep)
 
-    async def run(self) -> None:
-        """Polls until cancelled; a store that is away is tried again."""
+    async def run(self, may_begin: Callable[[], bool] = lambda: True) -> None:
+        """Polls until cancelled; a store that is away is tried again.
+
+        Args:
+            may_begin: whether tokens may be judged here. Asked until they are for the first time.
+        """
         while True:
             try:
-                await self.poll()
+                if self._ready or may_begin():
+                    await self.poll()
             except StoreUnavailable:
                 pass  # the store tells of its outage itself; what was learned so far still holds
             except Exception:

@@ -21,6 +21,7 @@ from app.auth.invitations import Invitations
 from app.auth.keys import KeyRing, Purpose
 from app.auth.letters import Letters
 from app.auth.links import Links
+from app.auth.neighbours import Neighbours
 from app.auth.own_account import OwnAccount
 from app.auth.passwords import Passwords
 from app.auth.personal_tokens import PersonalTokens
@@ -44,6 +45,7 @@ class Auth:
     clock: Clock
     keys: KeyRing
     signing: Signing
+    neighbours: Neighbours
     passwords: Passwords
     revocations: Revocations
     accounts: Accounts
@@ -128,6 +130,7 @@ def build_auth(config: AuthConfig, *, secrets: Sequence[str], store: Store, cloc
         clock=clock,
         keys=keys,
         signing=signing,
+        neighbours=Neighbours(config, store=store, clock=clock, keys=keys),
         passwords=passwords,
         revocations=revocations,
         accounts=accounts,

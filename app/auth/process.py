@@ -1,0 +1,34 @@
+"""Which world of process ids this process lives in, and whether another one of it is gone."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from pathlib import Path
+
+
+def process_host() -> str:
+    """The same for two processes that know each other by their ids, and for no others.
+
+    The boot of the machine and the namespace of process ids, in which each container has its own process 1. The
+    machine's name where the system does not tell them.
+    """
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot}/{os.stat('/proc/self/ns/pid').st_ino}"
+    except OSError:
+        return socket.gethostname()
+
+
+def is_gone(pid: int) -> bool:
+    """Whether there certainly is no process `pid` here. One that took over the id passes for it."""
+    if sys.platform == "win32" or pid <= 0:  # there, signal 0 is Ctrl+C; below 1, many processes are meant
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):  # somebody else's: it lives
+        return False
+    return False
