@@ -1,7 +1,10 @@
 """Real uvicorn servers on free loopback ports, and bytes to and from them."""
 
+import asyncio
 import contextlib
+import faulthandler
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -12,6 +15,9 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from app.protocol import DuetProtocol
+
+#: How long a server may take to end, in seconds: requests get two, and what a lifespan closes a few more.
+ENDING_SECONDS = 20
 
 
 @contextlib.contextmanager
@@ -25,6 +31,9 @@ def serve(
         protocol: a subclass with shorter limits.
         port: where to listen; a free one, if 0.
         config: more of uvicorn's settings.
+
+    Raises:
+        RuntimeError: it did not start, or did not end: the standard error tells what threads and tasks were at.
     """
     options: dict[str, Any] = {
         "log_config": None,
@@ -37,7 +46,8 @@ def serve(
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(("127.0.0.1", port))
         server = uvicorn.Server(uvicorn.Config(app, http=protocol, **options))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        # A daemon: one that does not end fails its test, and must not keep the whole run from ending as well.
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
         try:
             while not server.started:
@@ -47,7 +57,21 @@ def serve(
             yield f"http://127.0.0.1:{listening.getsockname()[1]}"
         finally:
             server.should_exit = True
-            thread.join()
+            thread.join(ENDING_SECONDS)
+            if thread.is_alive():
+                _tell_what_runs(server)
+                raise RuntimeError(f"the server did not end within {ENDING_SECONDS} seconds")
+
+
+def _tell_what_runs(server: uvicorn.Server) -> None:
+    """Print what each thread is at, and each task of the server's loop."""
+    faulthandler.dump_traceback(2)  # the number, for pytest's `sys.stderr` has none
+    for task in asyncio.all_tasks(server.servers[0].get_loop()):
+        print(task, file=sys.stderr)
+        awaited: Any = task.get_coro()
+        while frame := getattr(awaited, "cr_frame", None):  # `print_stack` shows the outermost alone
+            print(f"  {frame.f_code.co_filename}:{frame.f_lineno} {frame.f_code.co_name}", file=sys.stderr)
+            awaited = awaited.cr_await
 
 
 def connect(url: str, *, seconds: float = 10, receive_buffer: int | None = None) -> socket.socket:
