@@ -67,10 +67,11 @@ def _tell_what_runs(server: uvicorn.Server) -> None:
     """Print what each thread is at, and each task of the server's loop."""
     faulthandler.dump_traceback(2)  # the number, for pytest's `sys.stderr` has none
     for task in asyncio.all_tasks(server.servers[0].get_loop()):
-        print(task, file=sys.stderr)
+        sys.stderr.write(f"{task}\n")
         awaited: Any = task.get_coro()
         while frame := getattr(awaited, "cr_frame", None):  # `print_stack` shows the outermost alone
-            print(f"  {frame.f_code.co_filename}:{frame.f_lineno} {frame.f_code.co_name}", file=sys.stderr)
+            where = f"{frame.f_code.co_filename}:{frame.f_lineno} {frame.f_code.co_name}"
+            sys.stderr.write(f"  {where}\n")
             awaited = awaited.cr_await
 
 
