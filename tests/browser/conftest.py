@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser as Chromium
-from playwright.sync_api import BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import BrowserContext, BrowserType, ConsoleMessage, Page, sync_playwright
 
 from tests.browser.people import OpenProfile
 from tests.duet import Running
@@ -22,13 +22,42 @@ _FLAGS = (
     "--disable-sync",
     "--disable-quic",
     "--no-first-run",
+    "--host-resolver-rules=MAP *.example 127.0.0.1",  # names that are no secure context, without TLS
+    "--disable-features=HttpsUpgrades",
 )
+
+
+class Chromiums:
+    """Debian's Chromium, headless: one, and a second one with the back/forward cache, each if it is asked for.
+
+    People have that cache, which may keep a private page. Playwright switches it off, and for a reason: with it,
+    to close a profile now and then takes for ever.
+    """
+
+    def __init__(self, kind: BrowserType, path: str) -> None:
+        self._kind = kind
+        self._path = path
+        self._started: dict[bool, Chromium] = {}
+
+    def get(self, *, page_cache: bool) -> Chromium:
+        """The one, or the other."""
+        if page_cache not in self._started:
+            flags = ["--disable-back-forward-cache"] if page_cache else []
+            self._started[page_cache] = self._kind.launch(
+                executable_path=self._path, args=list(_FLAGS), ignore_default_args=flags
+            )
+        return self._started[page_cache]
+
+    def close(self) -> None:
+        """Ends both."""
+        for one in self._started.values():
+            one.close()
 
 
 # Of the package and not of the session: while Playwright runs, no asyncio test can run in this thread.
 @pytest.fixture(scope="package")
-def chromium() -> Iterator[Chromium]:
-    """Debian's Chromium, headless."""
+def chromium() -> Iterator[Chromiums]:
+    """Debian's Chromium."""
     path = shutil.which("chromium")
     if path is None:
         reason = "there is no chromium on PATH: apt-get install chromium"
@@ -36,13 +65,9 @@ def chromium() -> Iterator[Chromium]:
             pytest.fail(reason)
         pytest.skip(reason)
     with sync_playwright() as playwright:
-        # With the back/forward cache that people have, and Playwright switches off: it may keep a private page.
-        people_have = ["--disable-back-forward-cache"]
-        browser = playwright.chromium.launch(
-            executable_path=path, args=list(_FLAGS), ignore_default_args=people_have
-        )
-        yield browser
-        browser.close()
+        chromiums = Chromiums(playwright.chromium, path)
+        yield chromiums
+        chromiums.close()
 
 
 @pytest.fixture
@@ -52,7 +77,7 @@ def complaints() -> list[str]:
 
 
 @pytest.fixture
-def open_profile(chromium: Chromium, complaints: list[str]) -> Iterator[OpenProfile]:
+def open_profile(chromium: Chromiums, complaints: list[str]) -> Iterator[OpenProfile]:
     """Makes profiles that share nothing with each other, and whose complaints are collected."""
     profiles: list[BrowserContext] = []
 
@@ -60,8 +85,8 @@ def open_profile(chromium: Chromium, complaints: list[str]) -> Iterator[OpenProf
         page.on("console", lambda message: _note(complaints, page, message))
         page.on("pageerror", lambda error: complaints.append(f"{page.url}: {error}"))
 
-    def make(url: str, **given: Any) -> BrowserContext:
-        profile = chromium.new_context(base_url=url, **given)
+    def make(url: str, *, page_cache: bool = False, **given: Any) -> BrowserContext:
+        profile = chromium.get(page_cache=page_cache).new_context(base_url=url, **given)
         profile.set_default_timeout(15_000)
         profile.on("page", listen)
         profiles.append(profile)
@@ -69,7 +94,8 @@ def open_profile(chromium: Chromium, complaints: list[str]) -> Iterator[OpenProf
 
     yield make
     for profile in profiles:
-        profile.close()
+        if profile.browser is chromium.get(page_cache=False):
+            profile.close()
 
 
 def _note(complaints: list[str], page: Page, message: ConsoleMessage) -> None:

@@ -156,8 +156,9 @@ def test_every_page_works_without_javascript(duet: Running, open_profile: OpenPr
     assert page.locator("noscript a").get_attribute("href") == "/api/openapi.json"
 
 
-def test_back_after_a_log_out_shows_no_private_page(page: Page) -> None:
+def test_back_after_a_log_out_shows_no_private_page(duet: Running, open_profile: OpenProfile) -> None:
     """The back button after a log-out leads to the login and not to a page that was kept."""
+    page = open_profile(duet.url, page_cache=True).new_page()
     log_in(page)
     page.goto("/account")
     page.goto("/account/sessions")

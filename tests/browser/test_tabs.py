@@ -156,8 +156,10 @@ def test_a_login_page_is_left_alone(duet: Running, open_profile: OpenProfile) ->
     assert waiting.input_value("[name=email]") == "new@example.com"
 
 
-def test_back_after_a_log_out_in_another_tab(profile: BrowserContext) -> None:
+def test_back_after_a_log_out_in_another_tab(duet: Running, open_profile: OpenProfile) -> None:
     """The back button of a tab that was led to the login shows nothing that was kept."""
+    profile = open_profile(duet.url, page_cache=True)
+    log_in(profile.new_page())
     tab = open_tab(profile, "/account")
     tab.goto("/account/sessions")
     log_out(profile.pages[0])
