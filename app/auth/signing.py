@@ -82,7 +82,8 @@ class Signing(SigningBook):
                 pass  # the store tells of its outage itself; what is known still holds
             except Exception:
                 log.exception("signing_keys_failed")
-            await anyio.sleep(SLOW_POLL_SECONDS if self._algorithm == HMAC else POLL_SECONDS)
+            is_slow = self._algorithm == HMAC and self._read_at is not None
+            await anyio.sleep(SLOW_POLL_SECONDS if is_slow else POLL_SECONDS)
 
     async def tend(self) -> None:
         """Does what is due: a first key, the next one, an end. Of several processes one gets its way."""

@@ -21,6 +21,8 @@ from tests.auth.house import ISSUER, VECTORS, FakeClock
 # valid case 357. Two are called valid with a '?' inside a segment, which RFC 7515 section 2 does not allow.
 SAME_AS_VALID: Final = {367, 370}
 NOT_BASE64: Final = {372, 373}
+# A payload of nothing is a valid JWS; it is no JSON, and never a token.
+EMPTY: Final = {259}
 SECRET: Final = b"k" * 32
 
 
@@ -43,11 +45,11 @@ def _octets(jwk: dict[str, Any]) -> bytes:
     return urlsafe_b64decode(jwk["k"] + "=" * (-len(jwk["k"]) % 4))
 
 
-def _passes_as_signed(text: str, secret: bytes) -> bool:
+def _passes_as_signed(text: str, secret: Any, algorithm: str = HMAC) -> bool:
     """The signature level: the whole form, then PyJWT with the one algorithm. Some payloads are no JSON object."""
     try:
         jws._segments(text)
-        jwt.PyJWS().decode(text, secret, algorithms=[HMAC])
+        jwt.PyJWS().decode(text, secret, algorithms=[algorithm])
     except (TokenInvalid, jwt.PyJWTError):
         return False
     return True
@@ -73,6 +75,22 @@ def test_hmac_signatures_get_wycheproof_s_verdict() -> None:
             assert _passes_as_signed(case["jws"], _octets(jwk)) == valid, case["comment"]
             ran += 1
     assert ran == 40
+
+
+@pytest.mark.parametrize(("algorithm", "count"), [("ES256", 39), ("RS256", 233)])
+def test_signatures_of_key_pairs_get_wycheproof_s_verdict(algorithm: str, count: int) -> None:
+    """The groups with a public key of that algorithm: valid just where Wycheproof says so. EdDSA has none."""
+    ran = 0
+    for group in _load("json_web_signature_test.json"):
+        jwk = group.get("public", {})
+        if jwk.get("alg") != algorithm:
+            continue
+        key = jwt.PyJWK(jwk).key
+        for case in group["tests"]:
+            valid = case["result"] == "valid" and case["tcId"] not in EMPTY
+            assert _passes_as_signed(case["jws"], key, algorithm) == valid, case["comment"]
+            ran += 1
+    assert ran == count
 
 
 def test_no_vector_is_an_access_token() -> None:
