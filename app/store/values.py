@@ -11,6 +11,8 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND: Final = timedelta(milliseconds=1)
 #: How long a device stays known without being seen.
 KEEP_DEVICES: Final = timedelta(days=400)
+#: How long a process that died without a word is remembered.
+KEEP_INSTANCES: Final = timedelta(days=1)
 
 
 def text(value: str) -> str:

@@ -10,8 +10,10 @@ from tests.store.records import (
     all_found,
     make_bucket,
     make_event,
+    make_instance,
     make_letter,
     make_link,
+    make_signing_key,
     make_token,
     make_user,
 )
@@ -28,6 +30,7 @@ async def call_everything(store: Store) -> None:
     await _call_tokens_and_devices(store)
     await _call_hits(store)
     await _call_audit(store)
+    await _call_deployment(store)
     await store.delete_user("u1", at=NOW)
     await store.purge(now=NOW + 500 * DAY, sessions_before=NOW, audit_before=NOW)
     await store.ping()
@@ -55,6 +58,7 @@ async def _call_users(store: Store) -> None:
     await store.set_email("u1", "X@example.org", "x@example.org", expected_key="u1@example.org")
     await store.set_email_verified("u1", email_key="x@example.org")
     await store.set_password_hash("u1", "x", expected="hash")
+    await store.set_password_hash("u1", "y", expected="x", changed_at=NOW)
     await store.set_rights("u1", at=NOW, roles=["admin"])
     await store.set_rights("u1", at=NOW, roles=["x"])
     await store.rights_changed_since(NOW)
@@ -112,3 +116,14 @@ async def _call_audit(store: Store) -> None:
         for event in ("", "log_in"):
             page = await store.audit_events(user_id=user_id, event=event, limit=1)
             await store.audit_events(user_id=user_id, event=event, cursor=page.cursor or "", limit=1)
+
+
+async def _call_deployment(store: Store) -> None:
+    await store.add_signing_key(make_signing_key("k1"))
+    await store.signing_keys()
+    await store.set_sealed("k1", "x", expected="sealed")
+    await store.retire_signing_key("k1", at=NOW)
+    await store.remove_signing_key("k1")
+    await store.announce(make_instance("i1"))
+    await store.instances()
+    await store.withdraw("i1")

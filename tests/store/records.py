@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from app.auth.deployment import Instance, SigningKey
 from app.auth.errors import StoreUnavailable
 from app.auth.models import AuditEvent, Bucket, Letter, Link, PersonalToken, Session, User
 from app.auth.ports import Store
@@ -68,6 +69,25 @@ def make_token(token_id: str, user_id: str = "u1", **given: Any) -> PersonalToke
     """A personal access token whose hash follows from the id."""
     values: dict[str, Any] = {"name": "backup", "token_hash": f"hash of {token_id}", "created_at": NOW}
     return PersonalToken(**{"id": token_id, "user_id": user_id, "expires_at": NOW + DAY, **values, **given})
+
+
+def make_signing_key(key_id: str, **given: Any) -> SigningKey:
+    """A key pair, the first of its algorithm."""
+    values: dict[str, Any] = {"algorithm": "EdDSA", "public": '{"kty":"OKP"}', "sealed": "sealed"}
+    return SigningKey(**{"id": key_id, "created_at": NOW, "signs_from": NOW, **values, **given})
+
+
+def make_instance(instance_id: str, **given: Any) -> Instance:
+    """A running process."""
+    values: dict[str, Any] = {
+        "host": "boot/4026531836",
+        "pid": 4711,
+        "name": "web-1",
+        "issuer": "https://duet.example.com",
+        "algorithm": "HS256",
+        "secrets": "0123456789abcdef fedcba9876543210",
+    }
+    return Instance(**{"id": instance_id, "started_at": NOW, "seen_at": NOW, **values, **given})
 
 
 def make_bucket(key: str = "bucket", **given: Any) -> Bucket:

@@ -65,7 +65,7 @@ async def test_a_user_comes_back_as_stored(store: Store) -> None:
     """Every field survives, roles in their order and instants to the millisecond."""
     user = make_user(
         name="Ada 'Countess' Löve\u2764", roles=("b", "a"), is_active=False, is_email_verified=True,
-        rights_version=7, rights_changed_at=NOW + MS,
+        rights_version=7, rights_changed_at=NOW + MS, password_changed_at=NOW - MS,
     )  # fmt: skip
     await store.add_user(user)
     assert await store.user_by_id("u1") == user
@@ -178,6 +178,17 @@ async def test_a_password_hash_is_replaced_only_if_it_is_the_expected_one(store:
     assert not await store.set_password_hash("u1", "newer", expected="hash")
     assert not await store.set_password_hash("u2", "new", expected="hash")
     assert await store.user_by_id("u1") == make_user(password_hash="new")
+
+
+async def test_when_a_password_was_changed_is_noted_where_it_was(store: Store) -> None:
+    """A better hash of the same password, which names no instant, leaves it as it is; a refused change too."""
+    await store.add_user(make_user())
+    assert await store.set_password_hash("u1", "new", expected="hash", changed_at=NOW + MS)
+    assert not await store.set_password_hash("u1", "x", expected="hash", changed_at=NOW + 5 * MS)
+    assert await store.set_password_hash("u1", "better", expected="new")
+    assert await store.user_by_id("u1") == make_user(password_hash="better", password_changed_at=NOW + MS)
+    assert await store.set_password_hash("u1", "newer", expected="better", changed_at=NOW)
+    assert await store.user_by_id("u1") == make_user(password_hash="newer", password_changed_at=NOW)
 
 
 async def test_setting_the_same_hash_again_counts_as_done(store: Store) -> None:

@@ -25,8 +25,9 @@ async def test_a_session_comes_back_as_stored(store: Store) -> None:
     user = make_user()
     await store.add_user(user)
     session = make_session(
-        auth_time=NOW - MS, last_used_at=NOW + MS, generation=3, rotated_at=NOW + 2 * MS, client_id="web"
-    )
+        auth_time=NOW - MS, last_used_at=NOW + MS, generation=3, rotated_at=NOW + 2 * MS, client_id="web",
+        scope="read",
+    )  # fmt: skip
     assert await store.add_session(session, password_hash="hash")
     assert await store.session_with_user("s1") == (session, user)
     assert await store.session_with_user("s2") is None

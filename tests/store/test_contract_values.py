@@ -12,6 +12,7 @@ from tests.store.records import (
     NOW,
     add_sessions,
     make_event,
+    make_instance,
     make_session,
     make_user,
     session_of,
@@ -86,6 +87,12 @@ async def assert_refused_everywhere(store: Store, value: object) -> None:
         lambda: store.sessions_of(wrong, now=NOW),
         lambda: store.rotate_session("s1", generation=cast(int, value if value != 1 else "1"), now=NOW,
                                      idle_expires_at=NOW),
+        lambda: store.set_sealed(wrong, "x", expected="x"),
+        lambda: store.set_sealed("k1", wrong, expected="x"),
+        lambda: store.set_sealed("k1", "x", expected=wrong),
+        lambda: store.retire_signing_key(wrong, at=NOW),
+        lambda: store.remove_signing_key(wrong),
+        lambda: store.withdraw(wrong),
     )  # fmt: skip
     for call in calls:
         with pytest.raises(TypeError):
@@ -108,6 +115,9 @@ async def test_a_naive_instant_is_a_mistake(store: Store) -> None:
         lambda: store.add_user(make_user(created_at=naive)),
         lambda: store.revoked_since(naive),
         lambda: store.set_auth_time("s1", now=naive),
+        lambda: store.set_password_hash("u1", "x", expected="hash", changed_at=naive),
+        lambda: store.retire_signing_key("k1", at=naive),
+        lambda: store.announce(make_instance("i1", seen_at=naive)),
     ):
         with pytest.raises(TypeError):
             await call()

@@ -17,6 +17,7 @@ from pymongo.database import Database
 from app.auth.errors import LastAdmin, StoreUnavailable
 from app.auth.ports import Store
 from app.store import open_store
+from app.store.mongo.schema import INSTANCES, SIGNING_KEYS
 from app.store.mongo.store import MongoStore
 from tests.store.everything import call_everything
 from tests.store.records import DAY, MS, NOW, add_sessions, all_found, make_session, make_user, opened, session_of
@@ -46,7 +47,7 @@ def stages(plan: Any) -> set[str]:
 
 
 async def test_every_look_up_and_order_has_its_index(store: Store, database: Database[Any]) -> None:
-    """No operation of any method reads a whole collection or sorts by itself."""
+    """No operation of any method reads a whole collection or sorts by itself, where it may be a large one."""
     database.command("profile", 2)
     try:
         await call_everything(store)
@@ -54,9 +55,10 @@ async def test_every_look_up_and_order_has_its_index(store: Store, database: Dat
         database.command("profile", 0)
     judged = [each for each in database["system.profile"].find() if "execStats" in each]
     assert len(judged) > 90
+    few = {f"{database.name}.{name}" for name in (SIGNING_KEYS, INSTANCES)}  # a handful, always read as a whole
     for each in judged:
         used = stages(each["execStats"])
-        assert not used & {"COLLSCAN", "SORT"}, (each["command"], each["planSummary"])
+        assert each["ns"] in few or not used & {"COLLSCAN", "SORT"}, (each["command"], each["planSummary"])
 
 
 async def test_a_search_reads_one_range_of_one_index(store: Store, database: Database[Any]) -> None:

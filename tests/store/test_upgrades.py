@@ -19,9 +19,20 @@ from app.auth.models import AuditEvent, Session, User
 from app.auth.ports import Store
 from app.store import open_store
 from app.store.mongo.schema import document_of
+from app.store.sqlite.migrations import FUNCTIONS
 from app.store.sqlite.schema import MIGRATIONS, VERSION
 from app.store.values import plain, to_millis
-from tests.store.records import NOW, all_events, all_found, make_event, make_session, make_user, opened
+from tests.store.records import (
+    NOW,
+    all_events,
+    all_found,
+    make_event,
+    make_instance,
+    make_session,
+    make_signing_key,
+    make_user,
+    opened,
+)
 
 USERS = [
     make_user("u1", name="Ada Lovelace", roles=("editor", "admin")),
@@ -42,6 +53,12 @@ async def assert_all_is_there(store: Store) -> None:
     for query, ids in (("émilie", ["u2"]), ("châ", ["u2"]), ("love", ["u1"]), ("grace", ["u4"]), ("u", USERS_IDS)):
         assert await all_found(store, query) == ids
     assert await store.has_admin()
+    # As if nothing had been asked for, and nothing had been changed.
+    assert (SESSION.scope, USERS[0].password_changed_at) == ("read write", None)
+    assert await store.set_password_hash("u4", "new", expected="hash", changed_at=NOW)
+    assert await store.user_by_id("u4") == replace(USERS[3], password_hash="new", password_changed_at=NOW)
+    assert await store.add_signing_key(make_signing_key("k1"))
+    await store.announce(make_instance("i1"))
     with pytest.raises(LastAdmin):
         await store.set_rights("u1", at=NOW, roles=[])
     assert await store.set_rights("u3", at=NOW, is_active=True)
@@ -60,8 +77,8 @@ def column(value: object) -> object:
     return value if value is None or isinstance(value, str | int) else to_millis(value)
 
 
-def make_first_version(path: Path) -> None:
-    """A file as the first migration alone makes it, with rows."""
+def make_version(path: Path, version: int) -> None:
+    """A file as the first migrations alone make it, with rows. The later ones fill what they add."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         for sql in MIGRATIONS[0]:
             connection.execute(sql)
@@ -78,13 +95,19 @@ def make_first_version(path: Path) -> None:
                 f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})",
                 [[column(getattr(record, name)) for name in names] for record in records],
             )
-        connection.execute("PRAGMA user_version = 1")
+        for name, function in FUNCTIONS.items():
+            connection.create_function(name, 1, function, deterministic=True)
+        for statements in MIGRATIONS[1:version]:
+            for sql in statements:
+                connection.execute(sql)
+        connection.execute(f"PRAGMA user_version = {version}")
 
 
-async def test_a_sqlite_file_of_the_first_version_is_migrated(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", range(1, VERSION))
+async def test_a_sqlite_file_of_an_older_version_is_migrated(version: int, tmp_path: Path) -> None:
     """With its rows intact; once."""
     path = tmp_path / "duet.db"
-    make_first_version(path)
+    make_version(path, version)
     for _ in range(2):
         async with opened(f"sqlite:///{path}") as store:
             assert await store.user_by_id("u1") == USERS[0]
@@ -94,9 +117,10 @@ async def test_a_sqlite_file_of_the_first_version_is_migrated(tmp_path: Path) ->
         await assert_all_is_there(store)
 
 
-async def test_a_migrated_file_has_the_schema_of_a_new_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", range(1, VERSION))
+async def test_a_migrated_file_has_the_schema_of_a_new_one(version: int, tmp_path: Path) -> None:
     """Whichever way a file came to its version, the tables and indexes are the same."""
-    make_first_version(tmp_path / "old.db")
+    make_version(tmp_path / "old.db", version)
     schemas = []
     for name in ("old.db", "new.db"):
         async with opened(f"sqlite:///{tmp_path / name}"):
@@ -109,7 +133,9 @@ async def test_a_migrated_file_has_the_schema_of_a_new_one(tmp_path: Path) -> No
 def fill_as_before(database: Database[Any]) -> None:
     """Documents and indexes as the first Duet made them."""
     database["users"].insert_many([document_of(user) for user in USERS])
-    database["sessions"].insert_one({**document_of(SESSION), "is_confirmed": True})
+    session = {**document_of(SESSION), "is_confirmed": True}
+    del session["scope"]
+    database["sessions"].insert_one(session)
     events = [{**document_of(event), "seq": number} for number, event in enumerate(EVENTS)]
     for event in events:
         del event["actor_id"]

@@ -47,7 +47,7 @@ class MongoSigningKeys(MongoPart):
 
 
 class MongoInstances(MongoPart):
-    """Running processes, of whichever machine. One that died without a word goes after a day."""
+    """Running processes, of whichever machine. One that died without a word is purged after a day."""
 
     async def announce(self, instance: Instance) -> None:
         document = document_of(instance)

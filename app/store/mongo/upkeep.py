@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Final
 
 from app.store.mongo.base import MongoPart
-from app.store.mongo.schema import AUDIT_EVENTS, DEVICES, HITS, LINKS, SESSIONS, TOKENS, Document
-from app.store.values import KEEP_DEVICES, instant
+from app.store.mongo.schema import AUDIT_EVENTS, DEVICES, HITS, INSTANCES, LINKS, SESSIONS, TOKENS, Document
+from app.store.values import KEEP_DEVICES, KEEP_INSTANCES, instant
 
 #: Documents that one step of `purge` removes.
 PURGE_BATCH: Final = 500
@@ -27,6 +27,7 @@ class MongoUpkeep(MongoPart):
             (HITS, over),
             (TOKENS, over),
             (DEVICES, {"seen_at": {"$lt": instant(now - KEEP_DEVICES)}}),
+            (INSTANCES, {"seen_at": {"$lt": instant(now - KEEP_INSTANCES)}}),
             (AUDIT_EVENTS, {"at": {"$lt": instant(audit_before)}}),
         )
 

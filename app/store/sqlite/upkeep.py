@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from app.store.sqlite.base import SqlitePart
-from app.store.values import KEEP_DEVICES, to_millis
+from app.store.values import KEEP_DEVICES, KEEP_INSTANCES, to_millis
 
 #: Rows that one statement of `purge` removes, so that nobody waits long for the writer.
 PURGE_BATCH: Final = 500
@@ -34,6 +34,9 @@ _DEVICES: Final = (
     "DELETE FROM devices WHERE (user_id, key) IN"
     " (SELECT user_id, key FROM devices WHERE seen_at < ?1 LIMIT ?2) RETURNING 1"
 )
+_INSTANCES: Final = (
+    "DELETE FROM instances WHERE rowid IN (SELECT rowid FROM instances WHERE seen_at < ?1 LIMIT ?2) RETURNING 1"
+)
 
 
 class SqliteUpkeep(SqlitePart):
@@ -46,6 +49,7 @@ class SqliteUpkeep(SqlitePart):
             (_HITS, now),
             (_TOKENS, now),
             (_DEVICES, now - KEEP_DEVICES),
+            (_INSTANCES, now - KEEP_INSTANCES),
             (_AUDIT, audit_before),
         )
 
