@@ -11,7 +11,10 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
+from app.auth.clock import SystemClock
 from app.auth.errors import StoreUnavailable
+from app.auth.keys import KeyRing
+from app.auth.neighbours import Neighbours, Survey
 from app.auth.policy import PolicyError
 from app.mail.errors import MailError
 from app.mail.outbox import is_writable
@@ -40,17 +43,37 @@ def run_checks(load: Callable[[], Settings]) -> list[Finding]:
         secrets = settings.secrets()
     except SettingsError as error:
         return [Finding("settings", False, str(error)), _packages()]
+    data_dir = _data_dir(settings)  # made, before the database is looked for in it
+    database, survey = asyncio.run(_database(settings))
     findings = [
-        Finding("settings", True, "well-formed"),
-        Finding("secrets", True, f"one signs, {len(secrets) - 1} older verify"),
+        *_settings(settings, survey),
+        *_secrets(len(secrets), survey),
         _packages(),
-        _data_dir(settings),
-        asyncio.run(_database(settings)),
+        data_dir,
+        database,
         asyncio.run(_mail(settings)),
-        _clock(),
+        *_clock(survey),
         _cookies(settings),
     ]
     return [*findings, *_extensions(settings)]
+
+
+def _settings(settings: Settings, survey: Survey | None) -> Iterator[Finding]:
+    # Where PUBLIC_URL is not set it follows from how a process is started, which can't be known here.
+    if survey is not None and survey.addresses and "public_url" in settings.model_fields_set:
+        yield from (Finding("settings", False, line) for line in survey.addresses)
+    else:
+        yield Finding("settings", True, "well-formed")
+
+
+def _secrets(count: int, survey: Survey | None) -> Iterator[Finding]:
+    own = f"one signs, {count - 1} older verify"
+    if survey is None:
+        yield Finding("secrets", True, own)
+    elif survey.refusals:
+        yield from (Finding("secrets", False, line) for line in survey.refusals)
+    else:
+        yield Finding("secrets", True, f"{own}; running processes on the database: {survey.living}, none differs")
 
 
 def _packages() -> Finding:
@@ -80,23 +103,26 @@ def _data_dir(settings: Settings) -> Finding:
     )
 
 
-async def _database(settings: Settings) -> Finding:
-    from app.foundation import open_configured_store
+async def _database(settings: Settings) -> tuple[Finding, Survey | None]:
+    """Whether it answers, and who else serves it."""
+    from app.foundation import auth_config, open_configured_store
 
     kind = "SQLite" if settings.is_sqlite else "MongoDB"
     try:
         store = open_configured_store(settings)
     except SettingsError as error:
-        return Finding("database", False, str(error))
+        return Finding("database", False, str(error)), None
     try:
         await store.open()
         await store.ping()
+        keys = KeyRing(settings.secrets())
+        survey = await Neighbours(auth_config(settings), store=store, clock=SystemClock(), keys=keys).survey()
     except StoreUnavailable as error:
         cause = f": {error}" if settings.is_sqlite else ""
-        return Finding("database", False, f"{kind} does not answer; see DATABASE_URL{cause}")
+        return Finding("database", False, f"{kind} does not answer; see DATABASE_URL{cause}"), None
     finally:
         await store.close()
-    return Finding("database", True, f"{kind} answers, its schema and indexes are up to date")
+    return Finding("database", True, f"{kind} answers, its schema and indexes are up to date"), survey
 
 
 async def _mail(settings: Settings) -> Finding:
@@ -115,11 +141,14 @@ async def _mail(settings: Settings) -> Finding:
     return Finding("mail", True, f"{server} answers, {how}, {'logged in' if server.user else 'without a login'}")
 
 
-def _clock() -> Finding:
+def _clock(survey: Survey | None) -> Iterator[Finding]:
     now = datetime.now(UTC)
     if now < _RELEASED:
-        return Finding("clock", False, f"it shows {now:%Y-%m-%d}, which is past: set it, or tokens expire wrongly")
-    return Finding("clock", True, f"{now:%Y-%m-%d %H:%M:%S} UTC")
+        yield Finding("clock", False, f"it shows {now:%Y-%m-%d}, which is past: set it, or tokens expire wrongly")
+    elif survey is not None and survey.clocks:
+        yield from (Finding("clock", False, line) for line in survey.clocks)
+    else:
+        yield Finding("clock", True, f"{now:%Y-%m-%d %H:%M:%S} UTC")
 
 
 def _cookies(settings: Settings) -> Finding:
