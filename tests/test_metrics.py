@@ -65,7 +65,8 @@ def test_no_session_is_touched(duet: Running, browser: Browser) -> None:
         return found
 
     before = last_used()
-    for path in ("/metrics", "/healthz", "/readyz"):
+    well_known = ("/.well-known/oauth-authorization-server", "/.well-known/jwks.json")
+    for path in ("/metrics", "/healthz", "/readyz", *well_known):
         assert "Set-Cookie" not in browser.get(path).headers
         assert last_used() == before
     assert browser.get("/account").status_code == 200

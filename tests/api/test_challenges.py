@@ -92,7 +92,7 @@ def test_no_message_breaks_out_of_its_quotation_marks(kind: type[AuthError], mes
     """Whatever a kind of error says, a team's own among them, the challenge is one, and one line."""
     error = kind.__new__(kind)
     AuthError.__init__(error, message or None)
-    challenge = _headers(error)["WWW-Authenticate"]
+    challenge = _headers(error, by_session=False)["WWW-Authenticate"]
     assert parse(challenge).get("error") == (None if isinstance(error, TokenMissing) else "invalid_token")
 
 
@@ -109,6 +109,6 @@ def test_what_is_not_about_the_token_is_no_challenge() -> None:
         error = kind.__new__(kind)
         AuthError.__init__(error)
         if not isinstance(error, errors.TryLater):
-            assert _headers(error) == {}, kind
-    stale = _headers(LoginStale(timedelta(minutes=15)))["WWW-Authenticate"]
+            assert _headers(error, by_session=False) == {}, kind
+    stale = _headers(LoginStale(timedelta(minutes=15)), by_session=False)["WWW-Authenticate"]
     assert parse(stale) == {"error": "insufficient_user_authentication", "max_age": "900"}
