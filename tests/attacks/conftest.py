@@ -13,6 +13,7 @@ from app.main import create_app
 from app.protocol import DuetProtocol
 from tests.attacks import probe
 from tests.attacks.forge import Forger, forging
+from tests.attacks.victim import Victim, signed_in
 from tests.duet import ApiClient, Browser, Running, make_settings, running
 from tests.live import serve
 from tests.naughty import quiet
@@ -83,6 +84,13 @@ def new_address() -> str:
 def email(house: Running) -> str:
     """The address of an account of this test's own."""
     return house.make_user(new_address()).email
+
+
+@pytest.fixture(scope="session")
+def victim(house: Running) -> Iterator[Victim]:
+    """Somebody who is signed in on both halves of `house`, and whom no test changes."""
+    with signed_in(house, new_address()) as one:
+        yield one
 
 
 @pytest.fixture

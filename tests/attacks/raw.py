@@ -52,7 +52,9 @@ def answers(received: bytes, *, methods: Sequence[str] = ()) -> list[Answer]:
         assert version == "HTTP/1.1", first
         headers = [(name.lower(), value.strip()) for name, _, value in (line.partition(":") for line in lines)]
         method = methods[len(found)] if len(found) < len(methods) else "GET"
-        if method == "HEAD" or status in ("100", "204", "304"):
+        # What could not be parsed had no method yet: its answer has a body, and is the last.
+        is_parsed = dict(headers).get("content-type") != "text/plain; charset=utf-8"
+        if (method == "HEAD" and is_parsed) or status in ("100", "204", "304"):
             body, received = b"", rest
         elif dict(headers).get("transfer-encoding") == "chunked":
             body, received = _chunked(rest)
