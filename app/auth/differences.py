@@ -48,9 +48,10 @@ def other_time(other: Instance, ahead: timedelta) -> str | None:
     if abs(ahead) <= LEEWAY:
         return None
     way = "ahead of" if ahead > timedelta() else "behind"
+    seconds = f"{abs(ahead).total_seconds():.0f}"
     return (
-        f"the clock of {_name(other)} is {abs(ahead).total_seconds():.0f} seconds {way} the one here: set both by"
-        " NTP, or tokens are refused and ended sessions go on"
+        f"the clock of {_name(other)} is about {seconds} seconds {way} the one here: set both by NTP, or"
+        " tokens are refused and ended sessions go on"
     )
 
 
