@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext
+from playwright.sync_api import BrowserContext, Page
 
-from tests.browser.people import EMAIL, OpenProfile, log_in
+from examples.notes import extension
+from tests.browser.people import EMAIL, OpenProfile, fill, log_in, log_out
 from tests.duet import Running, make_settings, running
 
 ME = "/api/users/me"
@@ -68,3 +69,43 @@ def test_a_page_calls_the_api_with_its_login(profile: BrowserContext, duet: Runn
     assert (status, "same_origin_unproven" in text) == (403, True)
     assert name_of(duet) == "Hedy"
     assert profile.cookies() == cookies, "the API wrote a cookie"
+
+
+@pytest.fixture
+def notes_page(tmp_path: Path, open_profile: OpenProfile) -> Iterator[Page]:
+    """The notes of the example, of which Ada has two."""
+    settings = make_settings(tmp_path)
+    with running(settings, extensions=[extension(settings)]) as duet:
+        duet.make_user(EMAIL)
+        page = open_profile(duet.url).new_page()
+        log_in(page, path="/notes")
+        for text in ("Milk", "Bread"):
+            fill(page, "Save", text=text)
+        yield page
+
+
+def test_the_example_deletes_a_note_without_a_new_page(notes_page: Page, complaints: list[str]) -> None:
+    """By its route and with the page's login; the note is gone here and there, and the last one's page says so."""
+    page = notes_page
+    page.evaluate("window.isTheSamePage = true")
+    with page.expect_response("**/api/notes/*") as answer:
+        page.locator("article", has_text="Milk").get_by_role("button").click()
+    assert answer.value.status == 204
+    page.locator("article", has_text="Milk").wait_for(state="detached")
+    assert page.evaluate("window.isTheSamePage === true")
+    with page.expect_navigation():
+        page.locator("article").get_by_role("button").click()
+    assert page.locator(".empty").inner_text() == "There is no note yet."
+    assert complaints == []
+
+
+def test_the_example_s_script_leaves_a_log_out_to_the_page(notes_page: Page) -> None:
+    """If the session ended meanwhile, the form is sent as it is without the script, and leads to the login."""
+    page = notes_page
+    other = page.context.new_page()
+    page.evaluate("self.BroadcastChannel = undefined")
+    page.route("**/session", lambda route: route.abort())  # so that this tab has not noticed yet
+    other.goto("/account")
+    log_out(other)
+    page.locator("article", has_text="Milk").get_by_role("button").click()
+    page.wait_for_url("**/login**")

@@ -10,7 +10,9 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 BLOCKS = re.findall(
-    r"^```python\n# (\S+)\n(.*?)^```$", (ROOT / "docs/extending.md").read_text(), re.MULTILINE | re.DOTALL
+    r"^```(?:python\n#|js\n//) (\S+)\n(.*?)^```$",
+    (ROOT / "docs/extending.md").read_text(),
+    re.MULTILINE | re.DOTALL,
 )
 
 
@@ -22,5 +24,6 @@ def test_the_guide_shows_the_example(file: str, code: str) -> None:
 
 
 def test_every_block_names_its_file() -> None:
-    """No Python in the guide escapes the comparison."""
-    assert (ROOT / "docs/extending.md").read_text().count("```python") == len(BLOCKS) > 5
+    """No Python and no JavaScript in the guide escapes the comparison."""
+    guide = (ROOT / "docs/extending.md").read_text()
+    assert guide.count("```python") + guide.count("```js") == len(BLOCKS) > 5
