@@ -145,6 +145,8 @@ def test_a_stored_public_half_is_read_strictly(algorithm: str) -> None:
             load_public(one, pair.kid, algorithm)
     with pytest.raises(ValueError):
         load_public(json.loads(other.public), pair.kid, algorithm)
+    with pytest.raises(ValueError):  # under the name of another key, and saying so itself
+        load_public({**jwk, "kid": other.kid}, other.kid, algorithm)
     for another in (*ALGORITHMS, "HS256", "none"):
         if another != algorithm:
             with pytest.raises(ValueError):

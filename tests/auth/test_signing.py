@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import dataclasses
 import json
@@ -452,6 +453,19 @@ async def test_a_key_that_did_not_sign_yet_never_will(sealed_house: House) -> No
     assert signers == {successor.kid}
 
 
+async def test_a_retired_key_signs_no_more_though_none_follows(sealed_house: House) -> None:
+    """Somebody wrote it into the database: after a minute at the most another one is made, and signs at once."""
+    house = sealed_house
+    old = await token_of(house)
+    assert await house.store.retire_signing_key(kid_of(old), at=house.clock.now())
+    await pass_time(house, seconds=60)
+    token = await token_of(house)
+    assert kid_of(token) != kid_of(old)
+    house.auth.sessions.authenticate(token)
+    with pytest.raises(KeyRetired):
+        house.auth.sessions.authenticate(old)
+
+
 async def test_what_can_not_be_retired_is_said(sealed_house: House) -> None:
     """A name that no key has, and a key that ended already."""
     house = sealed_house
@@ -513,6 +527,22 @@ def _operator(house: House, *secrets: str) -> Any:
     return signing(house.auth.config, store=house.store, clock=house.clock, keys=keys, audit=house.auth.audit)
 
 
+@pytest.mark.parametrize("may_tend", [True, False])
+async def test_a_process_with_other_secrets_than_its_neighbours_changes_nothing(
+    sealed_house: House, may_tend: bool
+) -> None:
+    """It would retire their keys. Once nobody disagrees it does what is due."""
+    wrong = _operator(sealed_house, OLD)
+    before = await sealed_house.store.signing_keys()
+    running = asyncio.create_task(wrong.run(lambda: may_tend))
+    while not wrong.entries() or (may_tend and not wrong.is_ready):
+        await asyncio.sleep(0.01)
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+    assert (await sealed_house.store.signing_keys() == before) == (not may_tend)
+
+
 async def test_who_writes_to_the_database_makes_no_key(sealed_house: House) -> None:
     """A key pair of a stranger's, put where a successor belongs, signs nothing that counts; keys rotate on."""
     house = sealed_house
@@ -532,6 +562,9 @@ async def test_who_writes_to_the_database_makes_no_key(sealed_house: House) -> N
         await house.auth.signing.poll()
         assert pair.kid not in published(house)
         assert house.auth.signing.find(pair.kid) is None
+        if previous == good.id:
+            await pass_time(house, minutes=20)
+            house.auth.sessions.authenticate(await token_of(house))
         assert house.auth.signing.signer().kid == good.id
         await pass_time(house, seconds=1)
         assert (await house.auth.signing.rotate(OPERATOR)).kid != pair.kid
