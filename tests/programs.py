@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
@@ -58,17 +59,31 @@ def started(
             command, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=env, cwd=cwd
         )
     try:
-        deadline = time.monotonic() + 20
-        while not is_ready():
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"{command[0]} did not start:\n{log.read_text()}")
-            time.sleep(0.02)
+        wait_until_ready(process, is_ready=is_ready, log=log, name=command[0])
         yield process
     finally:
         end(process)
 
 
-def end(process: subprocess.Popen[bytes]) -> int:
+class Process(Protocol):
+    """What `subprocess.Popen` and `tests.deploy.forks.Forked` have in common."""
+
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def terminate(self) -> None: ...
+    def kill(self) -> None: ...
+
+
+def wait_until_ready(process: Process, *, is_ready: Callable[[], bool], log: Path, name: str) -> None:
+    """Returns when `is_ready` says yes. Raises `RuntimeError` if the process ended, or took over 20 seconds."""
+    deadline = time.monotonic() + 20
+    while not is_ready():
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"{name} did not start:\n{log.read_text()}")
+        time.sleep(0.02)
+
+
+def end(process: Process) -> int:
     """Ends a process politely, or not, and returns its exit code."""
     process.terminate()
     try:

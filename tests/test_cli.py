@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from tests.deploy.process import duet as run
+from tests.deploy.process import duet_from_scratch as run_from_scratch
 from tests.duet import PASSWORD, SECRET, ApiClient, Browser, Running, make_settings, messages, running
 
 OTHER_PASSWORD = "battery horse correct"
@@ -140,6 +141,8 @@ def test_a_password_is_never_an_argument(tmp_path: Path) -> None:
     terminal = Terminal(tmp_path, f"sqlite:///{tmp_path / 'duet.db'}")
     terminal.run("user", "create", "ada@example.com", "--password", PASSWORD, code=2)
     terminal.run("user", "create", "ada@example.com", PASSWORD, code=2)
+    made = run_from_scratch(tmp_path, "user", "create", "ada@example.com", PASSWORD, SECRET_KEY=SECRET)
+    assert made.returncode == 2, made.stderr
 
 
 def test_the_list_is_complete(tmp_path: Path) -> None:
@@ -161,7 +164,9 @@ def findings(result: subprocess.CompletedProcess[str]) -> dict[str, str]:
 @ON_SQLITE
 def test_check_tells_what_is_well(terminal: Terminal) -> None:
     """A good deployment gets a line for each subject, all ok, and exit code 0."""
-    found = findings(terminal.run("check"))
+    result = run_from_scratch(terminal.folder, "check", SECRET_KEY=SECRET, DATABASE_URL=terminal.database_url)
+    assert result.returncode == 0, result.stderr
+    found = findings(result)
     assert {"settings", "secrets", "packages", "database", "mail", "clock", "cookies", "extensions"} <= set(found)
     assert all(text.startswith("ok") for text in found.values())
 

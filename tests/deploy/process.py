@@ -6,11 +6,16 @@ import contextlib
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.programs import ROOT, free_port, is_listening, started
+from tests.deploy.forks import Forked, fork
+from tests.programs import ROOT, end, free_port, is_listening, started, wait_until_ready
+
+_DUET = "from app.cli import main; main(prog_name='duet')"
+_SERVE = "import runpy; runpy.run_module('app', run_name='__main__', alter_sys=True)"
 
 
 def environment(folder: Path, **variables: str) -> dict[str, str]:
@@ -27,12 +32,30 @@ def environment(folder: Path, **variables: str) -> dict[str, str]:
 
 def duet(folder: Path, *arguments: str, given: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
     """Runs `duet` to its end, in `folder`, with `given` as its standard input."""
+    # Files: nobody has to read while it writes.
+    with tempfile.TemporaryFile() as stdin, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        stdin.write(given.encode())
+        stdin.seek(0)
+        env = environment(folder, **variables)
+        process = fork(_DUET, arguments, streams=[stdin, out, err], env=env, cwd=folder)
+        try:
+            code = process.wait(30)
+        finally:
+            process.kill()
+        said = []
+        for stream in (out, err):
+            stream.seek(0)
+            said.append(stream.read().decode())
+        return subprocess.CompletedProcess(["duet", *arguments], code, *said)
+
+
+def duet_from_scratch(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """The same as a program that imports everything itself, as outside of tests."""
     return subprocess.run(
-        [sys.executable, "-c", "from app.cli import main; main(prog_name='duet')", *arguments],
-        input=given,
+        [sys.executable, "-c", _DUET, *arguments],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
         env=environment(folder, **variables),
         cwd=folder,
         check=False,
@@ -45,13 +68,28 @@ class Served:
 
     url: str
     port: int
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | Forked
     log: Path
 
 
 @contextlib.contextmanager
 def served(folder: Path, **variables: str) -> Iterator[Served]:
     """Runs `python -m app`, which is `duet serve`, on a free port, until the block is left."""
+    port = free_port()
+    log = folder / "duet.log"
+    with Path(os.devnull).open("rb") as nothing, log.open("wb") as output:
+        streams, env = [nothing, output, output], environment(folder, **variables)
+        process = fork(_SERVE, ["--port", str(port)], streams=streams, env=env, cwd=folder)
+    try:
+        wait_until_ready(process, is_ready=lambda: is_listening(port), log=log, name="duet")
+        yield Served(f"http://127.0.0.1:{port}", port, process, log)
+    finally:
+        end(process)
+
+
+@contextlib.contextmanager
+def served_from_scratch(folder: Path, **variables: str) -> Iterator[Served]:
+    """The same as a program that imports everything itself, as outside of tests."""
     port = free_port()
     log = folder / "duet.log"
     with started(

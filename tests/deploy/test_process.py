@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.deploy.process import Served, duet, served
+from tests.deploy.process import Served, duet, served, served_from_scratch
 from tests.live import status, talk
 
 #: A team's route and page that take a while. Each says when it is being run.
@@ -70,7 +70,7 @@ def ask(tmp_path: Path) -> Callable[[Served, str], list[httpx.Response]]:
 
 def test_the_terminal_tells_where_everything_is(tmp_path: Path) -> None:
     """A few lines name the pages, the API's docs and the data, once they are there."""
-    with served(tmp_path) as one:
+    with served_from_scratch(tmp_path) as one:
         assert httpx.get(f"{one.url}/login").status_code == 200
         assert httpx.get(f"{one.url}/api/docs").status_code == 200
         text = one.log.read_text()
@@ -105,7 +105,7 @@ def test_sigterm_lets_a_request_in_flight_finish(
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
 def test_an_idle_process_ends_at_once_and_cleanly(stop: signal.Signals, tmp_path: Path) -> None:
     """Told to stop, by an engine or by Ctrl+C, it ends with exit code 0 and without a word of complaint."""
-    with served(tmp_path) as one, httpx.Client() as client:
+    with served_from_scratch(tmp_path) as one, httpx.Client() as client:
         client.get(f"{one.url}/login")  # a connection that stays open holds nothing up
         one.process.send_signal(stop)
         assert one.process.wait(3) == 0

@@ -10,7 +10,7 @@ import pytest
 from app.main import create_app
 from app.secret_key import SettingsError
 from app.settings import SECRET_SETTINGS, load
-from tests.deploy.process import duet, environment, served
+from tests.deploy.process import duet, duet_from_scratch, environment, served
 from tests.duet import SECRET
 from tests.programs import free_port
 
@@ -179,7 +179,7 @@ def test_a_damaged_database_stops_the_start(tmp_path: Path) -> None:
     """A file that is no database stops the start with exit code 2 and a last line that names the setting."""
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "duet.db").write_text("not a database, and no waiting mends it")
-    result = duet(tmp_path, "serve", "--port", str(free_port()), SECRET_KEY=SECRET)
+    result = duet_from_scratch(tmp_path, "serve", "--port", str(free_port()), SECRET_KEY=SECRET)
     assert result.returncode == 2, result.stderr
     assert result.stderr.splitlines()[-1].startswith("duet: DATABASE_URL: ")
     assert "Traceback" not in result.stderr
