@@ -16,7 +16,8 @@ class SigningKey:
     algorithm: str
     #: The public half, as the JSON of a JWK (RFC 7517).
     public: str
-    #: The private half, encrypted under a key that is derived from the secret; empty once nothing needs it.
+    #: The private half, encrypted under a key that is derived from the secret; once nothing needs it, nothing is
+    #: encrypted in its place, which still shows whose key it was.
     sealed: str = field(repr=False)
     created_at: datetime
     #: From when on it signs. It is published from `created_at` on, so that everybody knows it by then.
