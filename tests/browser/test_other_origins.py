@@ -12,9 +12,13 @@ from typing import Any, Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
+from fastapi import APIRouter, Request
 from playwright.sync_api import BrowserContext
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app.api.deps import CurrentAuth, OptionalPrincipal
+from app.auth.policy import public
+from app.extension import Extension
 from app.main import create_app
 from tests.browser.people import EMAIL, OpenProfile, log_in
 from tests.duet import PASSWORD, Browser, Running, make_settings
@@ -89,12 +93,13 @@ ATTEMPTS: Final = {
     "a window": """const it = window.open(url);
       setTimeout(() => { try { read(it.document.body.innerText); } catch (error) { read(error); } }, 300)""",
 }
-#: What the attempts are aimed at: for each a path where it would do something, were it Ada's own.
-TARGETS: Final = {"a post": "/tokens", "a form": "/tokens", "a beacon": "/tokens", "a form of text": "/password"}
+#: What the attempts are aimed at: a route that takes anything from anybody, but for those that fit another.
+TARGETS: Final = {"a form of text that is JSON": f"{ME}/password", "a post as text": f"{ME}/tokens"}
+REACH: Final = "/api/team/reach"
 
 
 @dataclass(frozen=True)
-class Request:
+class Arrival:
     """What arrived at Duet."""
 
     method: str
@@ -108,7 +113,7 @@ class Recorder:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self.seen: list[Request] = []
+        self.seen: list[Arrival] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hands on what it wrote down."""
@@ -117,10 +122,10 @@ class Recorder:
             attempt = parse_qs(scope["query_string"].decode()).get("attempt", [""])[0]
             method, site = scope.get("method", "WEBSOCKET"), headers.get(b"sec-fetch-site")
             has_cookie = b"session=" in headers.get(b"cookie", b"")
-            self.seen.append(Request(method, attempt, has_cookie, site and site.decode()))
+            self.seen.append(Arrival(method, attempt, has_cookie, site and site.decode()))
         await self._app(scope, receive, send)
 
-    def wait_for(self, attempt: str) -> list[Request]:
+    def wait_for(self, attempt: str) -> list[Arrival]:
         """The requests of an attempt, as soon as there is one."""
         deadline = time.monotonic() + 10
         while not (found := [one for one in self.seen if one.attempt == attempt]):
@@ -135,6 +140,8 @@ class House:
 
     duet: Running
     recorder: Recorder
+    #: Method and attempt of what reached the team's route in Ada's name.
+    in_her_name: list[tuple[str, str]]
 
     def url(self, host: str) -> str:
         """Its address by that name."""
@@ -148,17 +155,33 @@ class House:
         return user, tokens, self.duet.wait(auth.audit.events(user_id=user.id)).items
 
 
+def _team(in_her_name: list[tuple[str, str]]) -> Extension:
+    """A route that needs no body, no login and no content type, and tells callers their own address."""
+    router = APIRouter(prefix=REACH.removeprefix("/api").rpartition("/")[0])
+
+    @router.api_route("/reach", methods=["GET", "POST", "PATCH", "DELETE"])
+    @public
+    async def reach(request: Request, principal: OptionalPrincipal, auth: CurrentAuth) -> str:
+        if principal is None:
+            return "nobody"
+        in_her_name.append((request.method, request.query_params.get("attempt", "")))
+        return (await auth.accounts.get(principal.user_id)).email
+
+    return Extension("team", routers=[router])
+
+
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
     """A Duet in which Ada and Mallory have accounts."""
     settings = make_settings(tmp_path)
-    app = create_app(settings)
+    in_her_name: list[tuple[str, str]] = []
+    app = create_app(settings, extensions=[_team(in_her_name)])
     recorder = Recorder(app)
     with serve(recorder) as url:
         duet = Running(url, app, settings)
         duet.make_user(EMAIL, name="Ada Lovelace")
         duet.make_user(MALLORY, name="Mallory")
-        yield House(duet, recorder)
+        yield House(duet, recorder, in_her_name)
 
 
 class _Elsewhere(BaseHTTPRequestHandler):
@@ -220,9 +243,8 @@ def test_another_origin_s_page_changes_and_reads_nothing(
     before = house.account()
     page = profile.new_page()
     for attempt, script in ATTEMPTS.items():
-        target = next((path for begins, path in TARGETS.items() if attempt.startswith(begins)), "")
         page.goto(f"http://{attacker}:{elsewhere}/")
-        url = f"{house.url(host)}{ME}{target}?attempt={attempt.replace(' ', '%20')}"
+        url = f"{house.url(host)}{TARGETS.get(attempt, REACH)}?attempt={attempt.replace(' ', '%20')}"
         page.evaluate(f"([url, csrf]) => {{ {script} }}", [url, csrf])
         if "_top" in script or "location" in script:
             page.wait_for_url("**attempt=*")
@@ -237,10 +259,15 @@ def test_another_origin_s_page_changes_and_reads_nothing(
         for window in profile.pages[2:]:
             window.close()
     assert house.account() == before
+    if site is None:  # the cookie counts for reads there, whose answers the browser keeps from the page
+        assert {method for method, _ in house.in_her_name} == {"GET"}
+    else:
+        assert house.in_her_name == []
     carried = {one.attempt for one in house.recorder.seen if one.has_cookie and one.attempt}
     expected = {"a way there", "a window"} if "evil" in attacker or attacker == "localhost" else set(ATTEMPTS)
     assert carried >= expected - {one for one in ATTEMPTS if "change" in one or "deletion" in one}
-    assert profile.pages[0].evaluate(OWN, [ME, "PATCH", True])[0] == 200
+    for method in ("GET", "PATCH"):
+        assert profile.pages[0].evaluate(OWN, [REACH, method, True]) == [200, f'"{EMAIL}"']
 
 
 def test_a_neighbour_plants_no_session(house: House, open_profile: OpenProfile, elsewhere: int) -> None:
