@@ -53,5 +53,25 @@ def _shared() -> list[structlog.typing.Processor]:
 def _rendering(style: str) -> list[structlog.typing.Processor]:
     if style == "json":
         return [structlog.processors.JSONRenderer()]
-    # logfmt escapes quotes and line breaks in values, so nobody writes a second line by a name or a user agent.
-    return [structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], drop_missing=True)]
+    # logfmt escapes quotes and line feeds in values, and nothing else.
+    return [
+        _escape,
+        structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], drop_missing=True),
+    ]
+
+
+def _escape(
+    logger: structlog.typing.WrappedLogger, method: str, fields: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Writes what no line can show as JSON would: a carriage return or U+2028 begins a line in many a viewer, and
+    an escape sequence is an order to the terminal."""
+    return {
+        name: value if isinstance(value, int | float | None) else _visible(value) for name, value in fields.items()
+    }
+
+
+def _visible(value: object) -> str:
+    text = str(value)
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in text)

@@ -10,14 +10,15 @@ from flask import Blueprint, request
 from app.api.deps import OptionalPrincipal
 from app.auth.policy import public
 from app.extension import Extension
+from app.settings import Settings
 from app.web import optional_principal
 
 #: What the broken ones hold when they break.
 SECRET_IN_ERROR = "told-to-nobody-7Qm2"
 
 
-def extension() -> Extension:
-    """A page at `/probe` and a route at `/api/probe`, for everybody; below each a `boom`."""
+def extension(_: Settings | None = None) -> Extension:
+    """A page at `/probe` and a route at `/api/probe`, for everybody; below each a `boom`, which says `say`."""
     router = APIRouter(prefix="/probe")
     blueprint = Blueprint("probe", __name__, url_prefix="/probe")
 
@@ -39,8 +40,8 @@ def extension() -> Extension:
 
     @router.get("/boom")
     @public
-    async def broken_route() -> dict[str, str]:
-        raise RuntimeError(SECRET_IN_ERROR)
+    async def broken_route(say: str = "") -> dict[str, str]:
+        raise RuntimeError(SECRET_IN_ERROR + say)
 
     @blueprint.route("", methods=["GET", "POST"])
     @public
@@ -61,6 +62,6 @@ def extension() -> Extension:
     @blueprint.get("/boom")
     @public
     def broken_page() -> str:
-        raise RuntimeError(SECRET_IN_ERROR)
+        raise RuntimeError(SECRET_IN_ERROR + request.args.get("say", ""))
 
     return Extension(name="probe", routers=[router], blueprints=[blueprint])

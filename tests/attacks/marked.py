@@ -1,0 +1,118 @@
+"""Secrets of a test, each with a name, and the search for them in whatever form they may come out."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import secrets
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from html import escape
+from urllib.parse import quote, quote_plus, unquote_plus
+
+import httpx
+
+#: How many characters of a secret are as good as all of it.
+_PART = 12
+
+
+def forms(secret: str) -> Iterator[bytes]:
+    """How a secret may be written: plain, its first half, and in what programs encode bytes by."""
+    for text in {secret, secret[: max(_PART, len(secret) // 2)]}:
+        raw = text.encode()
+        yield raw
+        yield raw.hex().encode()
+        yield raw.hex().upper().encode()
+        yield quote(text, safe="").encode()
+        yield quote_plus(text).encode()
+        yield "".join(f"%{byte:02x}" for byte in raw).encode()
+        yield escape(text).encode()
+        yield json.dumps(text)[1:-1].encode()
+        yield raw[::-1]
+        for start in range(3):  # base64 has three spellings of what stands in the middle of something
+            for alphabet in (base64.b64encode, base64.urlsafe_b64encode):
+                middle = alphabet(b"\0" * start + raw)
+                yield middle[4 if start else 0 : len(middle) - 4]
+
+
+@dataclass
+class Said:
+    """One answer: what was asked, and what came back."""
+
+    asked: str
+    headers: bytes
+    cookies: bytes
+    body: bytes
+
+
+@dataclass
+class Secrets:
+    """The secrets of a test, and the answers that it got."""
+
+    values: dict[str, str] = field(default_factory=dict)
+    #: By the name of a secret: a pattern of the calls whose answers may hold it.
+    allowed: dict[str, str] = field(default_factory=dict)
+    answers: list[Said] = field(default_factory=list)
+
+    def new(self, name: str, *, allowed: str = "(?!)", look: str = "Zq7-{} walrus hum") -> str:
+        """A new secret.
+
+        Args:
+            name: what it is, for whoever reads that it came out.
+            allowed: a pattern of `METHOD path` of the calls that are answered with it.
+            look: what it looks like around what is random.
+        """
+        return self.keep(name, look.format(secrets.token_hex(7)), allowed=allowed)
+
+    def keep(self, name: str, value: str, *, allowed: str = "(?!)") -> str:
+        """Takes a secret up that Duet made."""
+        assert len(value) >= _PART, name
+        self.values[name], self.allowed[name] = value, allowed
+        return value
+
+    def record(self, answer: httpx.Response) -> None:
+        """An event hook of httpx: keeps an answer."""
+        answer.read()
+        asked = f"{answer.request.method} {answer.request.url.raw_path.decode()}"
+        cookies = [value for name, value in answer.headers.multi_items() if name == "set-cookie"]
+        others = [f"{name}: {value}" for name, value in answer.headers.multi_items() if name != "set-cookie"]
+        plain = b"\n".join(_opened(cookie) for cookie in cookies)
+        self.answers.append(Said(asked, "\n".join(others).encode(), plain, answer.content))
+
+    def found_in(self, data: bytes, *, among: Iterable[str] | None = None) -> list[str]:
+        """The names of the secrets, or of those named in `among`, that are in `data` in some form."""
+        names = self.values if among is None else among
+        return [name for name in names if any(form in data for form in set(forms(self.values[name])))]
+
+    def told(self) -> list[str]:
+        """What answers told that they should not have: the secret, and the call."""
+        wrong = []
+        for place in ("headers", "cookies", "body"):
+            parts = {id(said): getattr(said, place) for said in self.answers}
+            out = self.found_in(b"\0".join(parts.values()))  # most are nowhere, so all at once first
+            for said in self.answers:
+                for name in self.found_in(parts[id(said)], among=out):
+                    if not self._may_tell(name, place, said):
+                        wrong.append(f"{name} in the {place} of {said.asked[:60]}")
+        return wrong
+
+    def _may_tell(self, name: str, place: str, said: Said) -> bool:
+        # The session cookie is signed and not encrypted; access token and CSRF token are what it holds.
+        if place == "cookies" and re.match("access token|CSRF|session|device", name):
+            return True
+        return re.search(self.allowed[name], said.asked) is not None
+
+
+def _opened(cookie: str) -> bytes:
+    """A Set-Cookie header, and what is in it: Flask's is compressed JSON."""
+    value = unquote_plus(cookie.partition("=")[2].partition(";")[0]).strip('"')
+    payload = value.lstrip(".").partition(".")[0]
+    data = cookie.encode()
+    try:
+        plain = base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
+        data += b"\n" + (zlib.decompress(plain) if value.startswith(".") else plain)
+    except (ValueError, zlib.error):
+        pass
+    return data
