@@ -104,16 +104,17 @@ LONG_EMAIL = "w" * 60 + "@" + "long-" * 11 + "name.example"
 
 
 def test_every_page_fits_a_small_phone(duet: Running, open_profile: OpenProfile, tmp_path: Path) -> None:
-    """At 320 px nothing scrolls sideways, in light and dark, of which a picture is kept for each page."""
+    """At 320 px nothing scrolls sideways, in light and dark; of a page that does, a picture is kept."""
     page = open_profile(duet.url, viewport={"width": 320, "height": 640}).new_page()
 
     def look(name: str) -> None:
         width = page.evaluate("document.documentElement.scrollWidth")
+        if width > 320:
+            page.screenshot(path=tmp_path / f"{name}.png", full_page=True)
         assert width <= 320, f"{name} is {width} px wide"
         for scheme in PAPERS:
             page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
             assert page.evaluate("getComputedStyle(document.body).backgroundColor") == PAPERS[scheme]
-            page.screenshot(path=tmp_path / f"{name}-{scheme}.png", full_page=True)
 
     for address in (*OPEN_PAGES, *ERROR_PAGES):
         page.goto(address)

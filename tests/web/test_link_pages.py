@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -9,7 +10,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.duet import PASSWORD, Browser, Running, make_settings, running
-from tests.naughty import naughty_strings, quiet
+from tests.naughty import Sender, form, naughty_strings, quiet
 from tests.web.links import invitation, mailed, path_of
 
 PAGES = ("verify-email", "change-email", "reset-password", "invite", "setup")
@@ -101,12 +102,14 @@ def test_a_changed_token_counts_for_nothing(browser: Browser, path: str, kind: s
 
 def test_no_token_breaks_a_page(duet: Running) -> None:
     """Anything in its place is a 400 or no page at all, whether looked at or sent."""
-    with quiet(), Browser(duet.url, verify=False) as browser:
-        token = browser.csrf_token()
+    with quiet(), Browser(duet.url, verify=False) as browser, contextlib.closing(Sender(duet.url)) as sender:
+        body = form(csrf_token=browser.csrf_token(), new_password=NEW)
+        cookie = {"Cookie": f"session={browser.cookies['session']}"}
+        sent = {**cookie, "Content-Type": "application/x-www-form-urlencoded"}
         for text in naughty_strings():
             part = quote(text, safe="", errors="surrogatepass")
             for page in ("verify-email", "reset-password", "invite", "setup"):
-                answer = browser.get(f"/{page}/{part}")
-                assert answer.status_code in (400, 404, 414), (page, text)
-            answer = browser.post(f"/reset-password/{part}", data={"csrf_token": token, "new_password": NEW})
-            assert answer.status_code in (400, 404, 405, 414), text
+                answer = sender.send("GET", f"/{page}/{part}", b"", cookie)
+                assert answer.status in (400, 404, 414), (page, text)
+            answer = sender.send("POST", f"/reset-password/{part}", body, sent)
+            assert answer.status in (400, 404, 405, 414), text
