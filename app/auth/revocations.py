@@ -92,12 +92,11 @@ class Revocations:
         since -= OVERLAP
         revoked = await self._store.revoked_since(since)
         changed = await self._store.rights_changed_since(since)
-        self._latest = max(self._latest, now)
         for revocation in revoked:
             self.add_sessions([revocation.session_id], at=revocation.revoked_at, reason=revocation.reason)
         for change in changed:
             self.add_rights(change.user_id, change.rights_version, at=change.changed_at)
-        self._seen_until = now
+        self._seen_until, self._latest = now, max(now, self._latest)
         self._ready = True
         self._forget(now - self._keep)
 
@@ -119,7 +118,7 @@ class Revocations:
 
     def _reach(self, at: datetime) -> datetime:
         """The latest instant at which a token that ended at `at` was issued, if the clock was ahead then."""
-        return max(at, self._latest) if self._clock.now() < self._latest else at
+        return max(at, self._latest)
 
     def _forget(self, before: datetime) -> None:
         """Drops what every token of has run out by now."""
