@@ -26,8 +26,9 @@ POLL_SECONDS: Final = 1.0
 SLOW_POLL_SECONDS: Final = 60.0
 #: For how long a successor is published that nobody asked for. Others may keep the key set for so long.
 LONGEST_LEAD: Final = timedelta(hours=1)
-#: The same where an operator asks: time for everybody who keeps the key set for as long as it says (10 s).
-USUAL_LEAD: Final = timedelta(seconds=15)
+#: The same where an operator asks. Others keep the key set for as long as it says (10 s), and some libraries don't
+#: look again for 30 s, not even for a `kid` that they don't know: PyJWT's PyJWKClient by default.
+USUAL_LEAD: Final = timedelta(seconds=40)
 _TRIES: Final = 10
 
 log = structlog.get_logger(__name__)

@@ -18,7 +18,7 @@ from app.auth.key_chains import MIN_LEAD, KeyState
 from app.auth.key_pairs import Safe, make_pair
 from app.auth.keys import KeyRing, Purpose
 from app.auth.models import Client
-from app.auth.signing import KeyRefused
+from app.auth.signing import USUAL_LEAD, KeyRefused
 from tests.auth.house import API, WEB, FakeClock, House, house_on
 from tests.auth.jws import head_of
 from tests.duet import PASSWORD, SECRET
@@ -200,7 +200,7 @@ async def test_the_private_half_goes_when_nobody_signs_with_it(sealed_house: Hou
     kid = kid_of(await token_of(house))
     before = (await stored(house, kid)).sealed
     await house.auth.signing.rotate(OPERATOR)
-    await pass_time(house, seconds=15 + 119)
+    await pass_time(house, seconds=USUAL_LEAD.seconds + 119)
     assert (await stored(house, kid)).sealed == before
     await pass_time(house, seconds=1)
     safe = Safe(house.auth.keys.keys(Purpose.SIGNING_KEYS))
@@ -244,7 +244,7 @@ async def test_an_impatient_operator_makes_no_heap_of_keys(sealed_house: House) 
     quick = await house.auth.signing.rotate(OPERATOR)
     assert (await house.auth.signing.rotate(OPERATOR)).kid == quick.kid
     assert len(published(house)) == 3
-    await pass_time(house, seconds=15)
+    await pass_time(house, seconds=USUAL_LEAD.seconds)
     assert house.auth.signing.signer().kid == quick.kid
     await pass_time(house, hours=1)
     assert house.auth.signing.signer().kid == quick.kid
@@ -331,7 +331,7 @@ async def test_no_clock_makes_a_process_sign_too_early(
         old = other.auth.signing.signer().kid
         new = (await sealed_house.auth.signing.rotate(OPERATOR)).kid
         await other.auth.signing.poll()
-        other.clock.step(seconds=14.999)
+        other.clock.step(seconds=USUAL_LEAD.seconds - 0.001)
         assert other.auth.signing.signer().kid == old
         other.clock.step(seconds=0.001)
         assert other.auth.signing.signer().kid == new
@@ -341,12 +341,12 @@ async def test_a_key_that_may_be_new_is_not_called_unknown(sealed_house: House, 
     """A process that did not reach the store for a while may not know it: that is nobody's log-out."""
     async with fellow(sealed_house, database_url) as other:
         await sealed_house.auth.signing.rotate(OPERATOR)
-        await pass_time(sealed_house, seconds=15)
+        await pass_time(sealed_house, seconds=USUAL_LEAD.seconds)
         token = await token_of(sealed_house)
         other.clock.step(seconds=4)
         with pytest.raises(TokenInvalid):
             other.auth.sessions.authenticate(token)
-        other.clock.step(seconds=11)
+        other.clock.step(seconds=USUAL_LEAD.seconds - 4)
         with pytest.raises(StoreUnavailable):
             other.auth.sessions.authenticate(token)
         for rubbish in ("", "x", "x" * 42, "x" * 44):
