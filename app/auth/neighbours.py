@@ -6,7 +6,6 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
@@ -106,7 +105,9 @@ class Neighbours:
             StoreUnavailable: the store did not answer; to be tried again.
         """
         try:
-            self._refuse(await self._patient_look(lambda other: refusal(self._me, other) is not None))
+            self._refuse(await self._look())
+            if self._sightings.has_doubtful(lambda other: refusal(self._me, other) is not None):
+                self._refuse(await self._look_again())
             await self._announce()
             self._refuse(await self._look())
         except SettingsDiffer:
@@ -142,7 +143,9 @@ class Neighbours:
 
         It takes a little more than a beat where a record is not of now: is that process dead, or its clock wrong?
         """
-        living = await self._patient_look(lambda _: True)
+        living = await self._look()
+        if self._sightings.has_doubtful(lambda _: True):
+            living = await self._look_again()
         others = [each.instance for each in living]
         return Survey(
             len(living),
@@ -168,17 +171,14 @@ class Neighbours:
             await self._store.announce(replace(self._me, seen_at=self._clock.now()))
         self._said = begun
 
-    async def _patient_look(self, matters: Callable[[Instance], bool]) -> list[Sighting]:
-        """Those that live. One that `matters` and may live or not is given time to show it."""
-        living = await self._look()
-        if self._sightings.has_doubtful(matters):
-            await anyio.sleep(self._beat * DOUBT)
-            living = await self._look()
-        return living
-
     async def _look(self) -> list[Sighting]:
         self._sightings.note(await self._store.instances(), self._clock.now())
         return self._sightings.living()
+
+    async def _look_again(self) -> list[Sighting]:
+        """Those that live, after time enough for all of them to show it."""
+        await anyio.sleep(self._beat * DOUBT)
+        return await self._look()
 
     def _refuse(self, living: list[Sighting]) -> None:
         for each in living:

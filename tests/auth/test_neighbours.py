@@ -218,6 +218,16 @@ def test_what_lives_is_not_gone() -> None:
     assert not is_gone(2**80)
 
 
+async def test_a_refusal_waits_for_nobody(store: Store, clock: FakeClock) -> None:
+    """Where somebody who lives differs, it does not matter whether another one does."""
+    await store.announce(elsewhere(clock))
+    await store.announce(replace(elsewhere(clock, seen_at=clock.now() - timedelta(days=1)), id="dead"))
+    counting = CountingStore(store)
+    with pytest.raises(SettingsDiffer):
+        await process(counting, clock, NEW).join()
+    assert counting.calls == ["instances"]
+
+
 # clocks
 
 
