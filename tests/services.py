@@ -57,6 +57,12 @@ def free_service_port() -> int:
             return port
 
 
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """Stops a process, and waits until it stands still: on a busy machine it may answer once more before that."""
+    process.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, process.pid, os.WSTOPPED)
+
+
 class Mongod:
     """A MongoDB server with a folder of its own, which a test may stop, kill and start again."""
 
@@ -115,7 +121,7 @@ class Mongod:
 
     def pause(self) -> None:
         """It keeps its connections, and answers nothing."""
-        self._running().send_signal(signal.SIGSTOP)
+        stop(self._running())
 
     def resume(self) -> None:
         """It goes on where it was."""

@@ -24,6 +24,7 @@ from app.settings import Settings
 from tests.api.answers import oauth_error, plain, problem
 from tests.duet import ApiClient, Browser, Running, make_settings, running
 from tests.programs import end, free_port
+from tests.services import stop
 
 #: What an answer may take, in seconds: the contract's three.
 PATIENCE = 3.0
@@ -112,7 +113,7 @@ def test_a_database_that_hangs_is_a_503_and_recovers(tmp_path: Path) -> None:
         form = {"email": "ada@example.com", "password": "x", "csrf_token": browser.csrf_token("/account")}
         token, cookie = api.access_token, browser.cookies["session"]
 
-        database.send_signal(signal.SIGSTOP)
+        stop(database)
         assert is_unavailable(api.get("/api/users/me"))  # the first to notice
         refused = api.get("/api/users/me")
         assert is_unavailable(refused)
