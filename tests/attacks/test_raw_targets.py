@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 
 import pytest
 
-from tests.attacks.raw import Answer, answers, ask, request
-from tests.attacks.victim import Victim
+from tests.attacks.conftest import new_address
+from tests.attacks.raw import Answer, ask, one, request
+from tests.attacks.victim import Victim, signed_in
 from tests.duet import Running
-from tests.live import connect, read_all
 
 
 def check(found: list[Answer], data: bytes) -> None:
@@ -123,11 +122,10 @@ def _is_public(answer: Answer, method: str) -> bool:
     return method == "HEAD" or "<title>Log in" in answer.text
 
 
-@pytest.mark.parametrize("form", SPELLINGS)
-def test_a_spelling_belongs_to_one_half(victim: Victim, form: str) -> None:
+@pytest.mark.parametrize("path", ["/probe", "/api/probe"])
+def test_a_spelling_belongs_to_one_half(victim: Victim, path: str) -> None:
     """Never does the API go by a cookie because a page was meant, nor a page by a bearer token."""
-    for path in ("/probe", "/api/probe"):
-        target = form.format(path)
+    for target in (*(form.format(path) for form in SPELLINGS), *other_spellings(path)):
         for line, half in ((victim.both[0], "api"), (victim.both[1], "page")):
             for answer in ask(victim.duet.url, request(target, line, method="POST", body=b"a=b")):
                 assert answer.status < 500, target
@@ -145,7 +143,7 @@ TARGETS = {
     "TRACE": request("/account", "X-Secret: told-to-nobody", method="TRACE"),
     "TRACK": request("/account", method="TRACK"),
     "another host": request("http://evil.example/api/users/me"),
-    "another scheme": request("ftp://127.0.0.1/api/users/me"),
+    "another scheme and host": request("ftp://evil.example/api/users/me"),
     "a scheme without a host": request("file:///etc/passwd"),
     "user information": request("http://ada:secret@127.0.0.1/login"),
     "a query alone": request("?next=/"),
@@ -176,27 +174,34 @@ TARGETS = {
 }
 
 
+#: Of these some have an answer that is not a 400: what is asked for is legal, and leads to a 3xx, 4xx or the like.
+LEGAL = {
+    "asterisk, OPTIONS",
+    "CONNECT a path",
+    "TRACE",
+    "TRACK",
+    "a query alone",
+    "user information",
+    "a lower case method",
+    "blanks between",
+    "a blank first",
+}
+
+
+@pytest.fixture(scope="module")
+def hurried(hasty: Running) -> Iterator[Victim]:
+    """Somebody who is signed in where no request may take long to be complete."""
+    with signed_in(hasty, new_address()) as one:
+        yield one
+
+
 @pytest.mark.parametrize("shape", TARGETS)
-def test_odd_request_lines_lead_nowhere(victim: Victim, shape: str) -> None:
-    """With a login and without: a 4xx, or the redirect to the login; nothing of the request comes back."""
+def test_odd_request_lines_lead_nowhere(hurried: Victim, shape: str) -> None:
+    """With a login and without: a 400 or the like; nothing of the request comes back."""
     data = TARGETS[shape]
-    shown = "\r\n".join(victim.both).encode()
+    shown = "\r\n".join(hurried.both).encode()
     for variant in (data, data.replace(b"\r\nConnection", b"\r\n" + shown + b"\r\nConnection")):
-        received = _until_closed(victim.duet, variant)
-        found = answers(received, methods=["GET"]) if received else []
-        assert len(found) <= 1, found
-        for answer in found:
-            # OPTIONS * is about the server as a whole; Duet has nothing to say of that.
-            assert answer.status in (303, 400, 403, 404, 405, 501) or answer.status == 401, (shape, answer)
-            assert "told-to-nobody" not in answer.text
-            assert victim.token not in answer.text
-            assert victim.email not in answer.text
-
-
-def _until_closed(duet: Running, data: bytes) -> bytes:
-    """What comes where the request may never be complete to the server: this side ends it."""
-    with connect(duet.url) as connection:
-        connection.sendall(data)
-        with suppress(OSError):
-            connection.shutdown(1)
-        return read_all(connection)
+        answer = one(hurried.duet.url, variant)
+        assert answer.status in ((303, 400, 404, 405) if shape in LEGAL else (400, 408)), (shape, answer)
+        for secret in ("told-to-nobody", hurried.token, hurried.email):
+            assert secret not in answer.text
