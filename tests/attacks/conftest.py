@@ -33,13 +33,6 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 @pytest.fixture(scope="session")
-def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A Duet on SQLite with limits."""
-    with running(make_settings(tmp_path_factory.mktemp("limited"), rate_limits=True)) as one:
-        yield one
-
-
-@pytest.fixture(scope="session")
 def https_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A Duet that people reach at https://duet.example, by way of a proxy on this machine that it trusts."""
     settings = make_settings(
