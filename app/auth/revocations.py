@@ -85,9 +85,7 @@ class Revocations:
         """Reads what happened since the last poll. Raises `StoreUnavailable`."""
         now = self._clock.now()
         since = self._seen_until
-        if (
-            since is None or now < since
-        ):  # after the clock was wrong as after a start: what was forgotten may count
+        if since is None or now < since:  # after a wrong clock as after a start: what was forgotten may count
             since = now - self._keep
         since -= OVERLAP
         revoked = await self._store.revoked_since(since)
