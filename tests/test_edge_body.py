@@ -12,6 +12,7 @@ import pytest
 from fastapi import FastAPI, Request
 from starlette.responses import StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
+from structlog.testing import capture_logs
 
 from app.edge import Edge
 from tests.live import connect, read_all, serve, status, talk
@@ -150,6 +151,20 @@ def test_the_time_that_the_app_takes_does_not_count(url: str) -> None:
 def test_an_answer_may_stream_longer_than_the_deadline(url: str) -> None:
     """Behind a complete body, waiting for the client to go away has no deadline."""
     assert httpx.get(url + "/stream").text == "012345"
+
+
+@pytest.mark.parametrize("end", [b"", b"+1\r\n"], ids=["hangs up", "breaks its body"])
+def test_a_client_that_goes_away_is_no_failure(url: str, end: bytes) -> None:
+    """Strangers write no tracebacks into the log, where those of real failures stand."""
+    with capture_logs() as logs:
+        with connect(url) as connection:
+            connection.sendall(POST % b"count" + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n" + end)
+            if end:
+                assert status(read_all(connection)) == 400
+        ends = time.monotonic() + 5
+        while not logs and time.monotonic() < ends:
+            time.sleep(0.01)
+    assert [entry["event"] for entry in logs] == ["request"]
 
 
 @pytest.mark.parametrize("lengths", [[b"1", b"1"], [b"x"], [b"-1"], [b""], [b"9" * 30]])

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from http import HTTPStatus
 
 import structlog
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
@@ -125,6 +126,8 @@ class Edge:
         if fault is None:
             try:
                 await self._app(scope, receive, answer.send)
+            except ClientDisconnect:
+                pass  # it went away in the middle of its body: no failure of ours, and nobody is there to answer
             except Exception:
                 if body.fault is None:
                     _log.exception("request_failed", method=scope.get("method"), route=scope.get(ROUTE, "-"))

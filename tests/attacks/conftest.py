@@ -44,9 +44,10 @@ def https_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         yield one
 
 
-@pytest.fixture(autouse=True)
+# Of the package and not of each test: a server may have something to say between two of them.
+@pytest.fixture(scope="package", autouse=True)
 def _few_lines() -> Iterator[None]:
-    """No lines about thousands of requests; drawing a traceback for people takes seconds."""
+    """No lines about thousands of requests; drawing a traceback for people takes seconds, on the server's loop."""
     with quiet():
         yield
 
@@ -132,5 +133,5 @@ def keyed(request: pytest.FixtureRequest) -> Running:
 @pytest.fixture
 def forger(keyed: Running) -> Iterator[Forger]:
     """Somebody who has the key that signs."""
-    with quiet(), forging(keyed) as one:
+    with forging(keyed) as one:
         yield one
