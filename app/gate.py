@@ -33,7 +33,8 @@ class Gate:
         read_session: the reader of Flask's cookie, for pages.
         read_script_session: the same for the API, where only this site's pages may show it. It may raise an
             `AuthError`.
-        open_prefixes: paths below these concern nobody: static files and health checks. No session is touched.
+        open_prefixes: these paths, and what lies below them, concern nobody: static files and health checks. No
+            session is touched.
     """
 
     def __init__(
@@ -49,7 +50,8 @@ class Gate:
         self._auth = auth
         self._read_session = read_session
         self._read_script_session = read_script_session
-        self._open_prefixes = open_prefixes
+        self._open_paths = frozenset(open_prefixes)
+        self._open_folders = tuple(f"{prefix.rstrip('/')}/" for prefix in open_prefixes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan":
@@ -61,7 +63,7 @@ class Gate:
                 else:
                     scope[CALLER] = await self._identify_browser(scope, self._read_script_session)
                     send = _varying_by_cookie(send, is_private=scope[CALLER].by_session)
-            elif path.startswith(self._open_prefixes):
+            elif path in self._open_paths or path.startswith(self._open_folders):
                 scope[CALLER] = _ANONYMOUS
             else:
                 scope[CALLER] = await self._identify_browser(scope, self._read_session)

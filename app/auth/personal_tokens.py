@@ -90,7 +90,8 @@ class PersonalTokens:
         # A reset of the password ends the sessions and then removes the tokens. One that was made at that moment,
         # maybe in another process that did not hear of it yet, is seen by the one or by the other.
         found = await self._store.session_with_user(principal.session_id)
-        if found is None or not found[0].is_live(now):
+        # Nor does a forged token borrow a session that is somebody else's.
+        if found is None or found[1].id != principal.user_id or not found[0].is_live(now):
             await self._store.remove_token(principal.user_id, token.id)
             raise SessionRevoked()
         await self._record("personal_token_created", token.id, client, principal=principal)

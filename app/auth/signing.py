@@ -13,7 +13,7 @@ from app.auth.audit import Audit
 from app.auth.config import AuthConfig
 from app.auth.deployment import SigningKey
 from app.auth.errors import AuthError, StoreUnavailable
-from app.auth.key_chains import MIN_LEAD, KnownKey, ends_at, successor_signs_from
+from app.auth.key_chains import MIN_LEAD, KnownKey, ends_at, in_order, successor_signs_from
 from app.auth.key_pairs import make_pair
 from app.auth.keys import HMAC, KeyRing
 from app.auth.models import Client
@@ -97,8 +97,10 @@ class Signing(SigningBook):
             await self.poll()
 
     async def _add_what_is_due(self, now: datetime) -> bool:
-        if self._signer() is None:
-            return await self._add(now, timedelta()) is not None
+        if not any(_may_go_on(known, now) for known in self._chain):
+            # Of a retired one this process may still make use for a leeway: time for the next to be known before.
+            lead = timedelta() if self._signer() is None else MIN_LEAD
+            return await self._add(now, lead) is not None
         if self._rotate_after is None:
             return False
         lead = max(MIN_LEAD, min(LONGEST_LEAD, self._rotate_after / 2))
@@ -147,7 +149,9 @@ class Signing(SigningBook):
         """A new key at the end of the chain; None if somebody else has put one there meanwhile."""
         pair = await anyio.to_thread.run_sync(make_pair, self._algorithm)
         sealed = self._safe.seal(pair.private, pair.kid, self._algorithm)
-        previous = self._chain[-1].row.id if self._chain else ""
+        # Of the rows and not of what could be read of them: one that is damaged has its place all the same.
+        before = [row.id for row in in_order(self._rows) if row.algorithm == self._algorithm]
+        previous = before[-1] if before else ""
         row = SigningKey(pair.kid, self._algorithm, pair.public, sealed, now, now + lead, previous)
         if not await self._store.add_signing_key(row):
             return None
@@ -236,3 +240,12 @@ class Signing(SigningBook):
     async def _entry_of(self, kid: str) -> KeyEntry:
         await self.poll()
         return next(entry for entry in self.entries() if entry.kid == kid)
+
+
+def _may_go_on(known: KnownKey, now: datetime) -> bool:
+    """Whether it signs, or will, and nobody has retired it by now."""
+    return (
+        known.is_ours
+        and known.private is not None
+        and (known.row.retired_at is None or known.row.retired_at > now)
+    )

@@ -117,14 +117,12 @@ class AccessTokens:
         if key is None:  # forgotten meanwhile: long after all that it signed
             raise TokenInvalid()
         now = self._clock.now()
-        if key.is_retired(now):  # before all else: it may be stolen, and nothing that it says is so
+        if key.is_retired(now) or key.has_ended(now):  # before all else: it may be stolen, and what it says not so
             raise KeyRetired(principal)
         if now >= principal.expires_at or principal.expires_at - principal.issued_at > self._longest:
             raise TokenExpired(principal)
         if principal.issued_at > now + LEEWAY:
             raise TokenFromFuture(principal)
-        if key.has_ended(now):
-            raise KeyRetired(principal)
         return principal
 
     @property

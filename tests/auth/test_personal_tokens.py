@@ -6,6 +6,7 @@ import asyncio
 import gc
 import hashlib
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from app.auth.errors import (
     AuthError,
     NotFound,
     PersonalTokenExpired,
+    SessionRevoked,
     StoreUnavailable,
     TokenInvalid,
     TokenNotCurrent,
@@ -46,6 +48,14 @@ async def refusal(house: House, text: str) -> type[AuthError]:
 
 
 # made
+
+
+async def test_nobody_borrows_another_s_session(house: House) -> None:
+    """A token that was forged with a stolen key leaves no personal token: its session is somebody else's."""
+    ada, eve = await log_in(house), await log_in(house, "eve@example.com")
+    with pytest.raises(SessionRevoked):
+        await make(house, replace(ada, session_id=eve.session_id))
+    assert await house.auth.personal_tokens.of(ada) == []
 
 
 async def test_a_token_tells_who_its_owner_is(each_house: House) -> None:
