@@ -211,9 +211,11 @@ class Settings(BaseSettings):
         """The secret that signs, then the older ones that still verify.
 
         With SQLite and no SECRET_KEY it is read from `DATA_DIR/secret.key`, which the first start makes. Raises
-        `SettingsError` if that can't be read or made, or is too short.
+        `SettingsError` if that can't be read or made, is too short, or is the earlier system's key.
         """
         own = self.secret_key.get_secret_value() or kept_secret(self.data_dir / "secret.key")
+        if own == self.legacy_jwt_key.get_secret_value():  # the kept one, which nobody could compare before
+            raise SettingsError("LEGACY_JWT_KEY is Duet's own secret: give Duet another one")
         return (own, *(secret.get_secret_value() for secret in self.secret_key_fallbacks))
 
 

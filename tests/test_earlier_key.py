@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from app.foundation import auth_config
 from app.secret_key import SettingsError
 from app.settings import Settings, load
-from tests.duet import SECRET
+from tests.duet import SECRET, make_settings
 
 KEY = "the earlier system's own: b7Kq92_xWv"
 TODAY = datetime.now(UTC).date()
@@ -187,3 +187,12 @@ def test_the_key_may_lie_in_a_file(tmp_path: Path) -> None:
     (tmp_path / "key.pem").write_text(pem)
     settings = loaded(LEGACY_JWT_KEY_FILE=str(tmp_path / "key.pem"), LEGACY_JWT_ALGORITHM="EdDSA")
     assert settings.legacy_jwt_key.get_secret_value() == pem.strip()
+
+
+def test_the_secret_that_duet_made_is_no_earlier_key(tmp_path: Path) -> None:
+    """Else Duet's own secret would sign tokens of another form, for whoever has it elsewhere."""
+    made = make_settings(tmp_path, secret_key="").secrets()[0]
+    until = TODAY + timedelta(days=9)
+    settings = make_settings(tmp_path, secret_key="", legacy_jwt_key=made, legacy_jwt_until=until)
+    with pytest.raises(SettingsError, match="LEGACY_JWT_KEY"):
+        settings.secrets()

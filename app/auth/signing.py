@@ -179,12 +179,20 @@ class Signing(SigningBook):
         await self._audit.record("signing_key_rotated", client=client, detail=added.kid)
         return added
 
-    async def _rotate(self, lead: timedelta) -> KeyEntry:
+    async def _rotate(self, lead: timedelta, *, instead_of: str = "") -> KeyEntry:
+        """As `rotate`; never the key `instead_of`, whose successor is wanted."""
         for _ in range(_TRIES):
             await self._check_secret()
             now = self._clock.now()
             last = self._chain[-1] if self._chain else None
-            if last is not None and last.takes_over and last.starts_at > now and last.row.signs_from <= now + lead:
+            # By the written instant too: a process that has just begun, as a command does, saw every key just now.
+            if (
+                last is not None
+                and last.row.id != instead_of
+                and last.takes_over
+                and last.starts_at > now
+                and now < last.row.signs_from <= now + lead
+            ):
                 return await self._entry_of(last.row.id)
             added = await self._add(now, lead)
             if added is not None:
@@ -211,7 +219,7 @@ class Signing(SigningBook):
         if row.retired_at is not None:
             raise KeyRefused(f"it is retired already, as of {row.retired_at:%Y-%m-%d %H:%M:%S} UTC")
         if self._may_sign(kid, at):
-            successor = await self._rotate(MIN_LEAD)
+            successor = await self._rotate(MIN_LEAD, instead_of=kid)
             assert successor.signs_from is not None
             at = successor.signs_from
         await self._store.retire_signing_key(kid, at=at)

@@ -656,3 +656,24 @@ async def test_a_damaged_only_key_is_followed_by_another(sealed_house: House, da
     async with fellow(house, database_url) as other:
         await other.auth.signing.start()
         assert kid_of(await token_of(other)) != kid
+
+
+@pytest.mark.parametrize("later", [1, 6, 40])
+async def test_a_command_retires_a_key_that_has_just_begun(
+    sealed_house: House, database_url: str, later: float
+) -> None:
+    """And one that is about to: it is never its own successor, nor does the one before it come back."""
+    house = sealed_house
+    first = kid_of(await token_of(house))
+    second = (await house.auth.signing.rotate(OPERATOR, lead=timedelta(seconds=5))).kid
+    await pass_time(house, seconds=later)
+    async with fellow(house, database_url) as command:
+        rotated = await command.auth.signing.rotate(OPERATOR, lead=timedelta(seconds=5))
+        assert (rotated.kid == second) == (later < 5)
+    async with fellow(house, database_url) as command:
+        _, successor = await command.auth.signing.retire(second, OPERATOR)
+        assert successor is None or successor.kid not in (first, second)
+    for _ in range(8):
+        await pass_time(house, seconds=1)
+    assert kid_of(await token_of(house)) not in (first, second)
+    assert second not in published(house)
