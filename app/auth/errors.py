@@ -164,7 +164,9 @@ class SameOriginUnproven(AuthError):
     """A write that shows a browser's session, but no proof that a page of this site sent it (RFC 6265 8.2)."""
 
     code = "same_origin_unproven"
-    message = "Pages of this site send a token in X-CSRFToken, their browsers Origin or Sec-Fetch-Site: one is amiss."
+    message = (
+        "Pages of this site send a token in X-CSRFToken, their browsers Origin or Sec-Fetch-Site: one is amiss."
+    )
 
 
 # Authenticated, and still not allowed.
