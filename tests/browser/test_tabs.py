@@ -179,6 +179,8 @@ def test_a_session_that_was_ended_elsewhere(duet: Running, profile: BrowserConte
     come_back(tab)
     tab.wait_for_url(TO_LOGIN, timeout=PROMISED)
     assert notes(tab) == ["Session expired or invalid. Please log in again. The session was ended."]
+    # The other tab hears of it and goes to the login too: to close a profile on its way there may take for ever.
+    profile.pages[0].wait_for_url(TO_LOGIN, timeout=PROMISED)
 
 
 def test_a_form_that_was_sent_is_not_sent_again(profile: BrowserContext) -> None:
