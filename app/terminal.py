@@ -47,6 +47,7 @@ def with_auth(act: Callable[[Auth], Awaitable[T]], *, missing: str = "there is n
 
 
 def load_settings(**given: Any) -> Settings:
+    """The settings, which the log follows from here on. Raises `SettingsError`."""
     settings = config.load(**given)
     log.configure(style=settings.log_format, level=settings.log_level)
     return settings
@@ -65,5 +66,6 @@ def settings_of(host: str = "127.0.0.1", port: int = 8000) -> Settings:
 
 
 def stop(message: str, *, code: int = 2) -> NoReturn:
+    """Ends the command with one line on standard error."""
     click.echo(f"duet: {message}", err=True)
     sys.exit(code)

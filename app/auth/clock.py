@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Final
+
+#: Before everything that is told here.
+BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
+#: The last second since then that `datetime` can hold (in the year 9999).
+LAST_SECOND: Final = 253_402_300_799
 
 
 class SystemClock:

@@ -12,6 +12,7 @@ import structlog
 
 from app.auth import jws
 from app.auth.accounts import parse_email
+from app.auth.clock import BEGINNING, LAST_SECOND
 from app.auth.config import EarlierConfig
 from app.auth.earlier_keys import verifying_key
 from app.auth.errors import AccountDisabled, NotAuthenticated, PasswordChanged, TokenExpired, TokenInvalid
@@ -28,11 +29,7 @@ LONGEST: Final = timedelta(days=30)
 _HEADER: Final = frozenset({"alg", "typ", "kid"})
 # Both libraries write this one. Duet's own kinds (`at+jwt`) never come this way.
 _TYPE: Final = "jwt"
-#: Before every login: no password was proven to Duet, so it is never fresh.
-_NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_ID_LENGTH: Final = 128
-# Seconds since the epoch that `datetime` can hold (until the year 9999).
-_MAX_INSTANT: Final = 253_402_300_799
 
 log = structlog.get_logger(__name__)
 
@@ -133,7 +130,7 @@ class EarlierTokens:
             # Who keeps the earlier key keeps no key to the administration.
             roles=frozenset(user.roles) - {ADMIN},
             scope=SCOPE,
-            auth_time=_NEVER,
+            auth_time=BEGINNING,  # before every login: no password was proven to Duet, so it is never fresh
             amr=(LEGACY_CLIENT,),
             rights_version=user.rights_version,
             token_id=name,
@@ -218,6 +215,6 @@ def _instant(claims: Mapping[str, Any], name: str) -> datetime | None:
     value = claims.get(name)
     if value is None:
         return None
-    if type(value) not in (int, float) or not 0 <= value <= _MAX_INSTANT:
+    if type(value) not in (int, float) or not 0 <= value <= LAST_SECOND:
         raise _Refused(f"{name} malformed")
     return datetime.fromtimestamp(value, UTC)

@@ -7,13 +7,14 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, Protocol
 
+from app.auth.clock import BEGINNING
+
 #: The algorithm of derived keys.
 HMAC: Final = "HS256"
-BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Purpose(StrEnum):
@@ -62,9 +63,9 @@ class TokenKey:
         """Whether somebody ended it: who knows why, so nothing that it signed is believed."""
         return self.retired_at is not None and now >= self.retired_at
 
-    def has_ended(self, now: datetime) -> bool:
-        """Whether its time is over."""
-        return self.ends_at is not None and now >= self.ends_at
+    def counts(self, now: datetime) -> bool:
+        """Whether its tokens may count: it is not retired, and its time is not over."""
+        return not self.is_retired(now) and (self.ends_at is None or now < self.ends_at)
 
 
 class TokenKeys(Protocol):

@@ -7,11 +7,12 @@ import hashlib
 import re
 import secrets
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from app.auth.accounts import parse_name
 from app.auth.audit import Audit
+from app.auth.clock import BEGINNING
 from app.auth.errors import AccountDisabled, NotFound, PersonalTokenExpired, SessionRevoked, TokenInvalid
 from app.auth.extra_claims import KeptClaims
 from app.auth.memory import keep
@@ -28,8 +29,6 @@ MAX_DAYS: Final = 365
 TOUCH_EVERY: Final = timedelta(minutes=1)
 # The whole text, before the store is asked. 43 characters of base64url hold 32 bytes.
 _FORM: Final = re.compile(r"duet_pat_[A-Za-z0-9_-]{43}", re.ASCII)
-#: Before every login: a personal token proves no password, so it is never fresh.
-_NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class PersonalTokens:
@@ -154,7 +153,7 @@ class PersonalTokens:
             client_id=TOKEN_CLIENT,
             roles=frozenset(user.roles),
             scope="read" if known.read_only else "read write",
-            auth_time=_NEVER,
+            auth_time=BEGINNING,  # before every login: it proves no password, so it is never fresh
             amr=("pat",),
             rights_version=user.rights_version,
             token_id=known.id,

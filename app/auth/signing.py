@@ -98,7 +98,7 @@ class Signing(SigningBook):
 
     async def _add_what_is_due(self, now: datetime) -> bool:
         if not any(_may_go_on(known, now) for known in self._chain):
-            # Of a retired one this process may still make use for a leeway: time for the next to be known before.
+            # A retired one goes on signing here for a leeway: time for all to know the next one before it signs.
             lead = timedelta() if self._signer() is None else MIN_LEAD
             return await self._add(now, lead) is not None
         if self._rotate_after is None:

@@ -10,11 +10,12 @@ from typing import Any, Final
 
 import structlog
 
+from app.auth.clock import BEGINNING
 from app.auth.deployment import SigningKey
 from app.auth.errors import StoreUnavailable
 from app.auth.key_chains import MIN_LEAD, KeyState, KnownKey, ends_at, in_order, retired_at, starts_at, state_of
 from app.auth.key_pairs import PrivateKey, PublicKey, Safe, load_public
-from app.auth.keys import BEGINNING, HMAC, DerivedKeys, KeyRing, Purpose, TokenKey
+from app.auth.keys import HMAC, DerivedKeys, KeyRing, Purpose, TokenKey
 from app.auth.ports import Clock, Store
 
 # Of a thumbprint (RFC 7638), which key pairs are named by; derived keys have shorter names.
@@ -106,7 +107,7 @@ class SigningBook:
         if self._read_at is None:
             raise StoreUnavailable()
         now = self._clock.now()
-        current = {kid for kid, key in self._pairs.items() if not (key.is_retired(now) or key.has_ended(now))}
+        current = {kid for kid, key in self._pairs.items() if key.counts(now)}
         return {"keys": [dict(known.jwk) for known in self._chain if known.row.id in current]}
 
     def entries(self) -> list[KeyEntry]:

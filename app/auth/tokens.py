@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from app.auth import jws
+from app.auth.clock import LAST_SECOND
 from app.auth.errors import KeyRetired, TokenExpired, TokenFromFuture, TokenInvalid
 from app.auth.extra_claims import FrozenClaims, is_reserved
 from app.auth.keys import TokenKeys
@@ -36,8 +37,6 @@ _CLAIMS: Final[dict[str, type]] = {
     "rights_version": int,
 }
 _NOT_EMPTY: Final = ("sub", "jti", "sid", "client_id")
-# Seconds since the epoch that `datetime` can hold (until the year 9999).
-_MAX_INSTANT: Final = 253_402_300_799
 
 
 class AccessTokens:
@@ -117,7 +116,7 @@ class AccessTokens:
         if key is None:  # forgotten meanwhile: long after all that it signed
             raise TokenInvalid()
         now = self._clock.now()
-        if key.is_retired(now) or key.has_ended(now):  # before all else: it may be stolen, and what it says not so
+        if not key.counts(now):  # before all else: it may be stolen, and what it says not so
             raise KeyRetired(principal)
         if now >= principal.expires_at or principal.expires_at - principal.issued_at > self._longest:
             raise TokenExpired(principal)
@@ -154,7 +153,7 @@ class AccessTokens:
             raise TokenInvalid()
         if not all(isinstance(text, str) for text in (*claims["amr"], *claims["roles"])):
             raise TokenInvalid()
-        if not all(0 <= claims[name] <= _MAX_INSTANT for name in ("exp", "iat", "auth_time")):
+        if not all(0 <= claims[name] <= LAST_SECOND for name in ("exp", "iat", "auth_time")):
             raise TokenInvalid()
 
 

@@ -16,9 +16,10 @@ from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 from jwt.exceptions import InvalidKeyError
 
 from app.auth import jws
+from app.auth.clock import BEGINNING
 from app.auth.errors import KeyRetired, TokenInvalid
 from app.auth.key_pairs import load_public, make_pair
-from app.auth.keys import BEGINNING, KeyRing, Purpose, TokenKey
+from app.auth.keys import KeyRing, Purpose, TokenKey
 from app.auth.tokens import AccessTokens
 from tests.auth.house import ISSUER
 from tests.auth.jws import b64, dumps, signed

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import BrowserContext, BrowserType, ConsoleMessage, Page, sync_playwright
 
-from tests.browser.people import OpenProfile
+from tests.browser.people import OpenProfile, log_in
 from tests.duet import Running
 
 _FLAGS = (
@@ -30,8 +30,8 @@ _FLAGS = (
 class Chromiums:
     """Debian's Chromium, headless: one, and a second one with the back/forward cache, each if it is asked for.
 
-    People have that cache, which may keep a private page. Playwright switches it off, and for a reason: with it,
-    to close a profile now and then takes for ever.
+    People have that cache, which may keep a private page. Playwright switches it off; profiles with it are left
+    open until the browser ends, since Playwright has been seen to wait for ever for the closing of one.
     """
 
     def __init__(self, kind: BrowserType, path: str) -> None:
@@ -96,6 +96,14 @@ def open_profile(chromium: Chromiums, complaints: list[str]) -> Iterator[OpenPro
     for profile in profiles:
         if profile.browser is chromium.get(page_cache=False):
             profile.close()
+
+
+@pytest.fixture
+def profile(duet: Running, open_profile: OpenProfile) -> BrowserContext:
+    """A profile in which Ada, who has an account on the module's Duet, is logged in."""
+    profile = open_profile(duet.url)
+    log_in(profile.new_page())
+    return profile
 
 
 def _note(complaints: list[str], page: Page, message: ConsoleMessage) -> None:

@@ -41,14 +41,6 @@ def duet(tmp_path: Path) -> Iterator[Running]:
         yield one
 
 
-@pytest.fixture
-def profile(duet: Running, open_profile: OpenProfile) -> BrowserContext:
-    """A profile in which Ada is logged in."""
-    profile = open_profile(duet.url)
-    log_in(profile.new_page())
-    return profile
-
-
 def name_of(duet: Running) -> str:
     """Ada's name, as the store has it."""
     return str(duet.wait(duet.auth.accounts.find(EMAIL)).name)

@@ -27,14 +27,6 @@ def duet(tmp_path: Path) -> Iterator[Running]:
         yield one
 
 
-@pytest.fixture
-def profile(duet: Running, open_profile: OpenProfile) -> BrowserContext:
-    """A profile in which Ada is logged in."""
-    profile = open_profile(duet.url)
-    log_in(profile.new_page())
-    return profile
-
-
 def open_tab(profile: BrowserContext, address: str) -> Page:
     """Another tab of the profile."""
     page = profile.new_page()
