@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import BrowserContext, Page
@@ -15,6 +16,8 @@ from tests.duet import ApiClient, Running, make_settings, running
 OTHER = "grace@example.com"
 #: Within this time a tab has to notice, in milliseconds.
 PROMISED = 2_000
+#: The browser's own affair, which some ask for late.
+ICON = "/static/duet.svg"
 TO_LOGIN = re.compile(r"/login\?next=")
 
 
@@ -98,19 +101,20 @@ def test_typed_text_is_left_alone(profile: BrowserContext) -> None:
     """While the person only opens pages in other tabs and comes back, a tab neither asks nor reloads for it."""
     tab = open_tab(profile, "/account")
     asked: list[str] = []
-    tab.on("request", lambda request: asked.append(request.url))
+    tab.on("request", lambda request: asked.append(urlsplit(request.url).path))
     tab.fill("[name=name]", "Countess Lovelace")
     other = open_tab(profile, "/")
     for address in ("/account/sessions", "/nowhere", "/account/password"):
         other.goto(address)
     other.wait_for_timeout(500)
-    assert asked == []
+    assert set(asked) <= {ICON}
     with tab.expect_response("**/session"):
         come_back(tab)
     tab.wait_for_timeout(200)
     assert is_untouched(tab)
     assert tab.input_value("[name=name]") == "Countess Lovelace"
-    assert len(asked) == 1
+    assert set(asked) - {ICON} == {"/session"}
+    assert asked.count("/session") == 1
 
 
 def test_another_person_in_another_tab(duet: Running, profile: BrowserContext, open_profile: OpenProfile) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -24,8 +25,8 @@ from app.store import open_store
 SITE = "https://duet.example.com"
 LINK = f"{SITE}/verify-email/0123456789abcdefghijkl.the-secret-part-of-a-link"
 ADDRESS = "ada@example.com"
-#: What may stand in no log line.
-PRIVATE = ("ada", "the-secret-part", "p@ss/word")
+#: What may stand in no log line. Random ids hold the letters 'ada' now and then.
+PRIVATE = re.compile(r"\bada\b|the-secret-part|p@ss/word")
 
 
 def smtp(url: str, *, step: float = 5.0, whole: float = 10.0) -> SmtpCarrier:
