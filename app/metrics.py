@@ -7,7 +7,12 @@ from dataclasses import asdict
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Metric, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    InfoMetricFamily,
+    SummaryMetricFamily,
+)
 from prometheus_client.registry import Collector
 from starlette.requests import Request
 from starlette.responses import Response
@@ -45,6 +50,26 @@ class _Figures(Collector):
         for result, count in asdict(self._auth.earlier_tokens.counts).items():
             legacy.add_metric([result], count)
         yield legacy
+        yield from self._hashes()
+
+    def _hashes(self) -> Iterator[Metric]:
+        queue = self._auth.passwords.queue
+        yield GaugeMetricFamily("duet_hash_running", "Passwords that are being hashed.", value=queue.running)
+        yield GaugeMetricFamily("duet_hash_waiting", "Hashes that wait for a thread.", value=queue.waiting)
+        yield GaugeMetricFamily(
+            "duet_hash_expected_wait_seconds",
+            "How long the last of them will have waited. Where it would be more than five, logins are refused.",
+            value=queue.expected_wait,
+        )
+        yield SummaryMetricFamily(
+            "duet_hash_wait_seconds",
+            "How long hashes waited for a thread.",
+            count_value=queue.counts.begun,
+            sum_value=queue.counts.waited,
+        )
+        yield CounterMetricFamily(
+            "duet_hash_refused", "Hashes refused, by a 503, because too many waited.", value=queue.counts.refused
+        )
 
 
 def create_metrics(auth: Auth, *, version: str) -> tuple[list[Route], list[Rule]]:

@@ -39,6 +39,27 @@ def test_prometheus_reads_it(duet: Running) -> None:
     assert results == {(("result", name),): 0 for name in ("accepted", "refused", "expired", "unknown")}
 
 
+def test_the_queue_of_hashes_is_seen(duet: Running, browser: Browser) -> None:
+    """How many wait, for how long, and how many were refused."""
+    duet.make_user()
+    begun = figures(duet.url)["duet_hash_wait_seconds_count", ()]
+    browser.log_in()
+    assert figures(duet.url)["duet_hash_wait_seconds_count", ()] == begun + 1
+    queue = duet.auth.passwords.queue
+    queue._seconds_per_hash, queue._running = 2.0, queue._running + 1000
+    try:
+        with ApiClient(duet.url) as client:
+            assert client.log_in().status_code == 503
+        found = figures(duet.url)
+    finally:
+        queue._running -= 1000
+    assert found["duet_hash_refused_total", ()] == 1
+    assert found["duet_hash_running", ()] >= 1000
+    assert found["duet_hash_waiting", ()] == 0
+    assert found["duet_hash_expected_wait_seconds", ()] >= 1000
+    assert found["duet_hash_wait_seconds_sum", ()] >= 0
+
+
 def test_it_is_open_and_in_the_table(duet: Running) -> None:
     """As `/healthz` is: with HEAD, and with no other method."""
     answer = httpx.head(f"{duet.url}/metrics")

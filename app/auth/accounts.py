@@ -21,6 +21,7 @@ from app.auth.ports import Clock, Store
 from app.auth.refusals import EmailInvalid, NameInvalid, RolesInvalid
 from app.auth.signals import Signal, SignalKind, Signals
 from app.auth.throttle import Guess, Throttle
+from app.auth.turns import Asker
 
 MAX_NAME_LENGTH: Final = 100
 #: In characters, as typed: more than any address has (RFC 5321 section 4.5.3.1).
@@ -102,14 +103,23 @@ class Accounts:
             EmailTaken: another account has this address, in some spelling.
             TooBusy: too many hashes are waiting.
         """
-        user = await self.draft(email, password, name=name, roles=roles, is_email_verified=is_email_verified)
+        user = await self.draft(
+            email, password, client=client, name=name, roles=roles, is_email_verified=is_email_verified
+        )
         await self._store.add_user(user)
         await self._audit.record("registered", client=client, user_id=user.id)
         await self._signals.send(Signal(SignalKind.REGISTERED, user.id, user.created_at, client, user=user))
         return user
 
     async def draft(
-        self, email: str, password: str, *, name: str, roles: Sequence[str] = (), is_email_verified: bool = False
+        self,
+        email: str,
+        password: str,
+        *,
+        client: Client,
+        name: str,
+        roles: Sequence[str] = (),
+        is_email_verified: bool = False,
     ) -> User:
         """An account that is not stored yet. Raises what `create` raises, but for `EmailTaken`."""
         address, email_key = parse_email(email)
@@ -120,7 +130,9 @@ class Accounts:
             email_key=email_key,
             name=name,
             roles=parse_roles(roles),
-            password_hash=await self._passwords.hash(password, context=(address, name)),
+            password_hash=await self._passwords.hash(
+                password, asker=Asker.of(client, email_key), context=(address, name)
+            ),
             is_email_verified=is_email_verified,
             created_at=self._clock.now(),
         )
@@ -152,13 +164,14 @@ class Accounts:
             email_key, user = email[:MAX_EMAIL_LENGTH], None
         own = await self._devices.known_browser(user.id if user else "", client)
         guess = await self._guess(email_key, client, own=own, user_id=user.id if user else "")
-        matches, better = await self._verify(guess, password, user.password_hash if user else None)
+        asker = Asker.of(client, email_key)
+        matches, better = await self._verify(guess, password, user.password_hash if user else None, asker)
         reason = _why_not(user, matches, needs_verified=self._config.require_verified_email)
         if user is None or reason:
             await self._audit.record("login_failed", client=client, user_id=user.id if user else "", detail=reason)
             raise self.invalid_credentials()
         await guess.was_right()
-        return user if better is None else await self._upgrade(user, password, better)
+        return user if better is None else await self._upgrade(user, password, better, asker)
 
     def invalid_credentials(self) -> InvalidCredentials:
         """The one refusal, for every reason alike; one more is named where addresses have to be verified."""
@@ -181,7 +194,7 @@ class Accounts:
         has_session = principal.client_id not in (TOKEN_CLIENT, LEGACY_CLIENT)
         own = f"session {principal.session_id}" if has_session else None
         guess = await self._guess(user.email_key, client, own=own, user_id=user.id)
-        matches, _ = await self._verify(guess, password, user.password_hash)
+        matches, _ = await self._verify(guess, password, user.password_hash, Asker.of(client, user.email_key))
         if not matches:
             await self._audit.record(
                 "wrong_password", client=client, user_id=user.id, session_id=principal.session_id
@@ -198,14 +211,16 @@ class Accounts:
                 await self._audit.record("login_blocked", client=client, user_id=user_id)
             raise
 
-    async def _verify(self, guess: Guess, password: str, password_hash: str | None) -> tuple[bool, str | None]:
+    async def _verify(
+        self, guess: Guess, password: str, password_hash: str | None, asker: Asker
+    ) -> tuple[bool, str | None]:
         try:
-            return await self._passwords.verify(password, password_hash)
+            return await self._passwords.verify(password, password_hash, asker=asker)
         except TooBusy:
             await guess.does_not_count()
             raise
 
-    async def _upgrade(self, user: User, password: str, better_hash: str) -> User:
+    async def _upgrade(self, user: User, password: str, better_hash: str, asker: Asker) -> User:
         """Replaces an outdated hash of the password that was just proven."""
         if await self._store.set_password_hash(user.id, better_hash, expected=user.password_hash):
             return dataclasses.replace(user, password_hash=better_hash)
@@ -214,7 +229,7 @@ class Accounts:
         current = await self._store.user_by_id(user.id)
         if current is None:
             return user
-        matches, _ = await self._passwords.verify(password, current.password_hash)
+        matches, _ = await self._passwords.verify(password, current.password_hash, asker=asker)
         return current if matches else user
 
 

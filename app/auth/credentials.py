@@ -12,6 +12,7 @@ from app.auth.passwords import Passwords
 from app.auth.ports import Clock, Store
 from app.auth.revocations import Revocations
 from app.auth.throttle import Throttle
+from app.auth.turns import Asker
 
 
 class Credentials:
@@ -62,7 +63,7 @@ class Credentials:
         """
         self._passwords.check(new, field="new_password")
         user = await self._accounts.confirm_password(principal, current, client)
-        new_hash = await self._hash(user, new, field="new_password")
+        new_hash = await self._hash(user, new, client, field="new_password")
         if not await self._replace(user, new_hash, keep=principal.session_id):
             raise WrongPassword()
         await self._audit.record(
@@ -76,7 +77,7 @@ class Credentials:
             NotFound: there is no such user.
             PasswordUnacceptable: `new` does not meet the rules.
         """
-        new_hash = await self._hash(await self._accounts.get(user_id), new, field="password")
+        new_hash = await self._hash(await self._accounts.get(user_id), new, client, field="password")
         # Again where the user changed it, or a login upgraded its hash, in between: this one has the last word.
         while not await self._replace(await self._accounts.get(user_id), new_hash, keep=None):
             pass
@@ -110,7 +111,7 @@ class Credentials:
         """
         self._passwords.check(new)
         user = await self._user_of(await self._links.peek(token, LinkPurpose.RESET_PASSWORD))
-        new_hash = await self._hash(user, new, field="password")
+        new_hash = await self._hash(user, new, client, field="password")
         await self._links.take(token, LinkPurpose.RESET_PASSWORD)
         if not await self._replace(user, new_hash, keep=None):
             raise LinkInvalid()  # the password was changed a moment ago, by somebody who knew it
@@ -128,8 +129,9 @@ class Credentials:
             raise LinkInvalid()
         return user
 
-    async def _hash(self, user: User, new: str, *, field: str) -> str:
-        return await self._passwords.hash(new, context=(user.email, user.name), field=field)
+    async def _hash(self, user: User, new: str, client: Client, *, field: str) -> str:
+        asker = Asker.of(client, user.email_key)
+        return await self._passwords.hash(new, asker=asker, context=(user.email, user.name), field=field)
 
     async def _replace(self, user: User, new_hash: str, *, keep: str | None) -> bool:
         """Whether the password was still the one of `user`, and so was replaced."""

@@ -1,27 +1,23 @@
-"""Passwords: their rules, and hashing in a bounded pool off the event loop. The only importer of `passlib`."""
+"""Passwords: their rules, and hashing off the event loop. The only importer of `passlib`."""
 
 from __future__ import annotations
 
-import asyncio
 import os
-import time
 import unicodedata
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Final, TypeVar
+from typing import Final
 
 from passlib.context import CryptContext
 
-from app.auth.errors import TooBusy
+from app.auth.hash_queue import HashQueue
 from app.auth.password_quality import check_quality
 from app.auth.refusals import PasswordUnacceptable
+from app.auth.turns import Asker
 
 MAX_LENGTH: Final = 1024
-#: How long a hash may have to wait for a thread, in seconds, before the next one is refused.
-MAX_WAIT: Final = 5.0
-
-Result = TypeVar("Result")
+#: Who asks on no account's behalf, from nowhere.
+NOBODY: Final = Asker()
 
 
 class Passwords:
@@ -32,8 +28,11 @@ class Passwords:
 
     Args:
         rounds: the binary logarithm of bcrypt's iterations.
-        threads: hashes computed at once; bcrypt frees the interpreter lock meanwhile.
+        threads: hashes computed at once.
         min_length: in characters.
+
+    Attributes:
+        queue: where hashes wait for a thread.
     """
 
     def __init__(self, *, rounds: int, threads: int, min_length: int) -> None:
@@ -42,15 +41,7 @@ class Passwords:
         ).using(bcrypt_sha256__rounds=rounds, bcrypt__rounds=rounds)
         self._unknown = _hash_of_nothing(rounds)
         self._min_length = min_length
-        self._threads = threads
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="hash")
-        self._pending = 0
-        self._seconds_per_hash = 2.0**rounds * 6e-5  # a first guess, corrected by every hash
-
-    @property
-    def pending(self) -> int:
-        """How many hashes are being computed or wait for a thread."""
-        return self._pending
+        self.queue = HashQueue(threads=threads, seconds_per_hash=2.0**rounds * 6e-5)
 
     def check(self, password: str, *, field: str = "password") -> None:
         """Raises `PasswordUnacceptable`, with the reason, if `password` may not be chosen. Hashes nothing."""
@@ -66,11 +57,14 @@ class Passwords:
                 field=field,
             )
 
-    async def hash(self, password: str, *, context: Sequence[str] = (), field: str = "password") -> str:
+    async def hash(
+        self, password: str, *, asker: Asker = NOBODY, context: Sequence[str] = (), field: str = "password"
+    ) -> str:
         """The hash to store of a password that somebody chose.
 
         Args:
             password: what was chosen.
+            asker: whose turn in the queue it is.
             context: what is known of the person, whose password should not be made of it: address and name.
             field: the name of the field that held it.
 
@@ -79,7 +73,8 @@ class Passwords:
             TooBusy: too many hashes are waiting.
         """
         self.check(password, field=field)
-        return await self._run(partial(self._judge_and_hash, _normal_form(password), tuple(context), field))
+        work = partial(self._judge_and_hash, _normal_form(password), tuple(context), field)
+        return await self.queue.run(work, asker)
 
     def _judge_and_hash(self, secret: str, context: Sequence[str], field: str) -> str:
         """In the pool: judging takes its time as well, and anonymous people can ask for it at the registration."""
@@ -89,7 +84,9 @@ class Passwords:
         password_hash: str = self._context.hash(secret)
         return password_hash
 
-    async def verify(self, password: str, password_hash: str | None) -> tuple[bool, str | None]:
+    async def verify(
+        self, password: str, password_hash: str | None, *, asker: Asker = NOBODY
+    ) -> tuple[bool, str | None]:
         """Whether `password` belongs to `password_hash`, and a better hash of it where the stored one is outdated.
 
         None for the hash of an unknown user costs as much as a known one's (OWASP ASVS V6.3.8). Raises `TooBusy`.
@@ -97,7 +94,7 @@ class Passwords:
         if len(password) > MAX_LENGTH:
             return False, None
         verify = partial(self._verify, _normal_form(password), password_hash or self._unknown)
-        matches, better = await self._run(partial(_tolerant, verify))
+        matches, better = await self.queue.run(partial(_tolerant, verify), asker)
         return matches and password_hash is not None, better
 
     def _verify(self, secret: str, password_hash: str) -> tuple[bool, str | None]:
@@ -111,34 +108,7 @@ class Passwords:
 
     def close(self) -> None:
         """Lets go of the threads. Safe to call twice."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
-
-    async def _run(self, work: Callable[[], Result]) -> Result:
-        """Runs `work` in the pool, unless those before it already fill `MAX_WAIT` seconds."""
-        wait = self._pending * self._seconds_per_hash / self._threads
-        if self._pending >= self._threads and wait > MAX_WAIT:
-            raise TooBusy(retry_after=max(1, round(wait)))
-        self._pending += 1
-        try:
-            future = self._pool.submit(_timed, work)
-        except BaseException:
-            self._pending -= 1
-            raise
-        loop = asyncio.get_running_loop()
-        # Counted down when the work ends, not when its caller gives up: a client that hangs up frees no thread.
-        future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._done))
-        result, seconds = await asyncio.wrap_future(future)
-        self._seconds_per_hash += 0.1 * (seconds - self._seconds_per_hash)
-        return result
-
-    def _done(self) -> None:
-        self._pending -= 1
-
-
-def _timed(work: Callable[[], Result]) -> tuple[Result, float]:
-    start = time.perf_counter()
-    result = work()
-    return result, time.perf_counter() - start
+        self.queue.close()
 
 
 def _tolerant(verify: Callable[[], tuple[bool, str | None]]) -> tuple[bool, str | None]:

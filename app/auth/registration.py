@@ -90,7 +90,9 @@ class Registration:
         is_proven = link is not None and bool(link.email)
         is_quiet = self._config.require_verified_email and not is_proven
         roles = link.roles if link else ()
-        user = await self._accounts.draft(email, password, name=name, roles=roles, is_email_verified=is_proven)
+        user = await self._accounts.draft(
+            email, password, client=client, name=name, roles=roles, is_email_verified=is_proven
+        )
         if is_quiet:
             # Else a taken address causes no mail, and a free one only one. After the draft: whoever needs some
             # tries to find a good password has caused no mail yet. Not counted with the mails of verification that
@@ -187,6 +189,8 @@ class Registration:
         Raises what `peek_setup` and `Accounts.create` raise.
         """
         await self.peek_setup(token)
-        user = await self._accounts.draft(email, password, name=name, roles=(ADMIN,), is_email_verified=True)
+        user = await self._accounts.draft(
+            email, password, client=client, name=name, roles=(ADMIN,), is_email_verified=True
+        )
         await self._add(user, client, token, LinkPurpose.SETUP)
         return user

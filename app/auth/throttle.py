@@ -8,11 +8,11 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from ipaddress import IPv6Address, ip_address
 from typing import Final
 
 from app.auth.errors import TooManyRequests
 from app.auth.models import Bucket, LetterKind
+from app.auth.networks import network
 from app.auth.ports import Clock, Store
 
 _HOUR: Final = timedelta(hours=1)
@@ -96,7 +96,7 @@ class Throttle:
             device = _key("own", f"{email_key} {own}")
             guess._wiped.append(device)
             may_pass = await self._fits(OWN_GUESSES, device, guess)
-        limits = [(ADDRESS_GUESSES, _key("address", _network(ip)))] if ip else []
+        limits = [(ADDRESS_GUESSES, _key("address", network(ip)))] if ip else []
         for limit, key in (*limits, (GUESSES, account)):
             try:
                 await self._count(limit, key, guess)
@@ -141,7 +141,7 @@ class Throttle:
 
     async def _by_address(self, limit: Bucket, subject: str, ip: str) -> None:
         if self._is_on and ip:
-            await self._count(limit, _key(subject, _network(ip)))
+            await self._count(limit, _key(subject, network(ip)))
 
     async def _fits(self, limit: Bucket, key: str, guess: Guess | None = None) -> bool:
         """Whether one more is within `limit`; counts it if so."""
@@ -163,16 +163,3 @@ class Throttle:
 def _key(subject: str, name: str) -> str:
     """A bucket's key: no address of a person or a machine is to be read in it."""
     return f"{subject}:{hashlib.sha256(name.encode('utf-8', 'backslashreplace')).hexdigest()}"
-
-
-def _network(ip: str) -> str:
-    """One customer's addresses: an IPv6 customer owns a whole /64."""
-    try:
-        address = ip_address(ip)
-    except ValueError:
-        return ip
-    if isinstance(address, IPv6Address):
-        if address.ipv4_mapped is not None:
-            return str(address.ipv4_mapped)
-        return str(int(address) >> 64)
-    return str(address)

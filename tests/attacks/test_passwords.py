@@ -95,7 +95,7 @@ def test_s22_neither_72_bytes_nor_nul_nor_blanks_end_a_password(house: Running, 
 @contextmanager
 def hashes(duet: Running) -> Iterator[list[Any]]:
     """The work that is given to the threads for hashing, within the block."""
-    pool = duet.auth.passwords._pool
+    pool = duet.auth.passwords.queue._pool
     submit, given = pool.submit, list[Any]()
 
     def noting(*arguments: Any, **named: Any) -> Any:

@@ -384,14 +384,14 @@ async def test_failed_logins_take_the_same_steps(house: House, reason: str) -> N
     password = OTHER_PASSWORD if reason == "wrong" else PASSWORD
     async with counting(house) as (auth, store):
         hashed = 0
-        submit = auth.passwords._pool.submit
+        submit = auth.passwords.queue._pool.submit
 
         def counted(*args: object) -> object:
             nonlocal hashed
             hashed += 1
             return submit(*args)  # type: ignore[arg-type]
 
-        auth.passwords._pool.submit = counted  # type: ignore[method-assign, assignment]
+        auth.passwords.queue._pool.submit = counted  # type: ignore[method-assign, assignment]
         store.calls.clear()
         with pytest.raises(InvalidCredentials) as refused:
             await auth.sessions.log_in(email, password, API)

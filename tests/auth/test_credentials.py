@@ -122,11 +122,11 @@ async def test_a_refused_password_leaves_the_link(house: House) -> None:
     for bad in ("short", "x" * 1025, "\ud800" * 20):
         with pytest.raises(PasswordUnacceptable):
             await house.auth.credentials.reset(token, bad, WEB)
-    house.auth.passwords._pending += 1000
-    house.auth.passwords._seconds_per_hash += 1
+    house.auth.passwords.queue._running += 1000
+    house.auth.passwords.queue._seconds_per_hash += 1
     with pytest.raises(TooBusy):
         await house.auth.credentials.reset(token, OTHER_PASSWORD, WEB)
-    house.auth.passwords._pending -= 1000
+    house.auth.passwords.queue._running -= 1000
     await house.auth.credentials.reset(token, OTHER_PASSWORD, WEB)
 
 

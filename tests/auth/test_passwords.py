@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from passlib.hash import bcrypt
 
-from app.auth.errors import InvalidCredentials, TooBusy
+from app.auth.errors import InvalidCredentials
 from app.auth.passwords import MAX_LENGTH, Passwords
 from app.auth.refusals import PasswordUnacceptable
 from tests.auth.house import API, OTHER_PASSWORD, House
@@ -31,13 +29,13 @@ class Counted:
 
     def __init__(self, passwords: Passwords) -> None:
         self.count = 0
-        submit = passwords._pool.submit
+        submit = passwords.queue._pool.submit
 
         def counting(*args: Any, **kwargs: Any) -> Any:
             self.count += 1
             return submit(*args, **kwargs)
 
-        passwords._pool.submit = counting  # type: ignore[method-assign]
+        passwords.queue._pool.submit = counting  # type: ignore[method-assign]
 
 
 async def test_the_73rd_byte_counts(passwords: Passwords) -> None:
@@ -187,85 +185,6 @@ async def test_the_hash_of_an_unknown_user_is_really_computed(
 async def test_a_broken_hash_is_no_match(passwords: Passwords, broken: str) -> None:
     """A damaged row belongs to no password; its owner is no server error."""
     assert await passwords.verify(PASSWORD, broken) == (False, None)
-
-
-async def test_the_loop_goes_on_while_passwords_are_hashed() -> None:
-    """The work is done in threads of its own: the loop answers others meanwhile."""
-    passwords = Passwords(rounds=4, threads=1, min_length=15)
-    gate = threading.Event()
-    blocked = asyncio.create_task(passwords._run(lambda: gate.wait(10)))
-    waiting = asyncio.create_task(passwords.hash(PASSWORD))
-    for _ in range(20):
-        await asyncio.sleep(0)
-    assert not blocked.done()
-    assert not waiting.done()
-    gate.set()
-    assert await blocked
-    assert (await waiting).startswith("$bcrypt-sha256$")
-    passwords.close()
-
-
-class Clogged:
-    """Passwords whose only thread stands still until `gate` opens, at a known cost a hash."""
-
-    def __init__(self, seconds_per_hash: float) -> None:
-        self.passwords = Passwords(rounds=4, threads=1, min_length=15)
-        self.passwords._seconds_per_hash = seconds_per_hash
-        self.gate = threading.Event()
-        self.tasks: list[asyncio.Task[Any]] = [asyncio.create_task(self.passwords._run(self._wait))]
-
-    def _wait(self) -> None:
-        self.gate.wait(10)
-
-    async def add(self, count: int) -> None:
-        """`count` more hashes, which wait."""
-        for _ in range(count):
-            task: asyncio.Task[Any] = asyncio.create_task(self.passwords.hash(PASSWORD))
-            self.tasks.append(task)
-        await asyncio.sleep(0)
-
-    async def end(self) -> None:
-        """Lets all go on."""
-        self.gate.set()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
-        self.passwords.close()
-
-
-async def test_a_full_queue_refuses_and_says_when_to_come_back() -> None:
-    """Beyond five seconds of waiting nobody is queued: 503, with the time that those before need."""
-    clogged = Clogged(seconds_per_hash=1.0)
-    await clogged.add(5)  # six seconds of work
-    with pytest.raises(TooBusy) as busy:
-        await clogged.passwords.hash(PASSWORD)
-    assert busy.value.retry_after == 6
-    with pytest.raises(TooBusy):
-        await clogged.passwords.verify(PASSWORD, None)
-    assert clogged.passwords.pending == 6
-    await clogged.end()
-    assert await asyncio.gather(*clogged.tasks)
-    assert clogged.passwords.pending == 0
-
-
-async def test_who_gives_up_frees_their_place_and_no_other() -> None:
-    """A waiter that hangs up leaves the queue at once; one whose hash is being computed, when that ends."""
-    clogged = Clogged(seconds_per_hash=0.1)
-    await clogged.add(3)
-    assert clogged.passwords.pending == 4
-    clogged.tasks[2].cancel()
-    await asyncio.wait({clogged.tasks[2]})
-    await asyncio.sleep(0)
-    assert clogged.passwords.pending == 3
-    clogged.tasks[0].cancel()  # its thread works on
-    await asyncio.wait({clogged.tasks[0]})
-    await asyncio.sleep(0)
-    assert clogged.passwords.pending == 3
-    await clogged.end()
-    assert [str(task.result())[:15] for task in (clogged.tasks[1], clogged.tasks[3])] == ["$bcrypt-sha256$"] * 2
-    for _ in range(100):
-        if clogged.passwords.pending == 0:
-            break
-        await asyncio.sleep(0.01)
-    assert clogged.passwords.pending == 0
 
 
 def test_closing_twice_is_harmless(passwords: Passwords) -> None:

@@ -74,13 +74,13 @@ def verified(*all_auth: Auth) -> Iterator[list[int]]:
     """A list of the hashes that are computed within the block."""
     done: list[int] = []
     for auth in all_auth:
-        submit = auth.passwords._pool.submit
+        submit = auth.passwords.queue._pool.submit
 
         def counted(work: Any, *args: Any, submit: Any = submit) -> Any:
             done.append(1)
             return submit(work, *args)
 
-        auth.passwords._pool.submit = counted  # type: ignore[method-assign, assignment]
+        auth.passwords.queue._pool.submit = counted  # type: ignore[method-assign, assignment]
     yield done
 
 
@@ -260,12 +260,12 @@ async def test_who_was_too_busy_to_look_counts_nothing(limited: House) -> None:
     """A flood that fills the queue of hashes takes no guess away from anybody."""
     await limited.make_user()
     assert await guesses(limited, 9) == [0] * 9
-    limited.auth.passwords._pending += 1000
-    limited.auth.passwords._seconds_per_hash += 1
+    limited.auth.passwords.queue._running += 1000
+    limited.auth.passwords.queue._seconds_per_hash += 1
     for _ in range(20):
         with pytest.raises(TooBusy):
             await limited.auth.sessions.log_in(EMAIL, PASSWORD, API)
-    limited.auth.passwords._pending -= 1000
+    limited.auth.passwords.queue._running -= 1000
     assert await guess(limited) == 0
     assert await guess(limited) == 5
 
