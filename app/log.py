@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from contextlib import suppress
 from typing import Literal
 
 import structlog
@@ -16,14 +17,12 @@ def configure(*, style: Literal["text", "json"], level: str) -> None:
         style: `text` or `json`.
         level: the least severe level that is written.
     """
+    severity = logging.getLevelName(level.upper())
+    # Duet's own lines, one a request among them, do not take the way through `logging`, which costs as much again.
     structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *_shared(),
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
+        processors=[*_shared(), *_rendering(style)],
+        logger_factory=_Lines,
+        wrapper_class=structlog.make_filtering_bound_logger(severity),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
@@ -36,7 +35,26 @@ def configure(*, style: Literal["text", "json"], level: str) -> None:
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     # uvicorn tells of its start in its own words, Duet in better ones. The drivers log every statement.
     for name, least in (("uvicorn", "WARNING"), ("aiosqlite", "WARNING"), ("pymongo", "WARNING")):
-        logging.getLogger(name).setLevel(max(logging.getLevelName(least), logging.getLevelName(level.upper())))
+        logging.getLogger(name).setLevel(max(logging.getLevelName(least), severity))
+
+
+class _Lines:
+    """Where Duet's own lines go: standard error, as the others.
+
+    Args:
+        name: the module that writes.
+    """
+
+    def __init__(self, name: str = "duet") -> None:
+        self.name = name
+
+    def write(self, line: str) -> None:
+        """One line. A full disk, or a pipe that nobody reads any more, is no reason to fail a request."""
+        with suppress(OSError, ValueError):
+            sys.stderr.write(f"{line}\n")
+            sys.stderr.flush()
+
+    debug = info = warning = error = critical = write
 
 
 def _shared() -> list[structlog.typing.Processor]:

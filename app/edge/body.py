@@ -18,19 +18,22 @@ class GuardedBody:
 
     Args:
         receive: the server's.
+        is_expected: whether the head announced a body. Where it did not, there is nothing to wait for.
         max_bytes: what a body may weigh.
         seconds: what a body may take, on top of the time that `min_rate` grants.
         min_rate: bytes per second. A long body gets one more second for each of these that arrived.
     """
 
-    def __init__(self, receive: Receive, *, max_bytes: int, seconds: float, min_rate: int) -> None:
+    def __init__(
+        self, receive: Receive, *, is_expected: bool, max_bytes: int, seconds: float, min_rate: int
+    ) -> None:
         self._receive = receive
         self._max_bytes = max_bytes
         self._seconds = seconds
         self._min_rate = min_rate
         self._received = 0
         self._waited = 0.0
-        self._complete = False
+        self._complete = not is_expected
         self.fault: Malformed | None = None
         self.disconnected = False
 

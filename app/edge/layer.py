@@ -13,7 +13,15 @@ from structlog.contextvars import bind_contextvars, clear_contextvars
 from app.edge.body import TOO_LARGE, GuardedBody
 from app.edge.headers import Header, with_security_headers
 from app.edge.proxies import TrustedProxies
-from app.edge.wellformed import Malformed, check_framing, check_host, repeated_cookies, sift, tidy_target
+from app.edge.wellformed import (
+    Malformed,
+    announces_body,
+    check_framing,
+    check_host,
+    repeated_cookies,
+    sift,
+    tidy_target,
+)
 
 #: Draws a refusal as the half that the scope's path belongs to would: `(scope, status, detail)` to the
 #: answer's headers and body. `detail` is a sentence for people.
@@ -86,6 +94,7 @@ class Edge:
         bind_contextvars(request_id=scope[REQUEST_ID])
         body = GuardedBody(
             receive,
+            is_expected=announces_body(scope),
             max_bytes=self._max_body_bytes,
             seconds=self._body_seconds,
             min_rate=self._body_min_rate,

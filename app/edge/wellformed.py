@@ -130,6 +130,13 @@ def check_framing(headers: Iterable[Header]) -> int | None:
     return int(lengths[0])
 
 
+def announces_body(scope: Scope) -> bool:
+    """Tell whether a body may follow the head: in HTTP/1 only where one of two headers says so (RFC 9112 §6.3)."""
+    if scope.get("http_version") not in ("1.0", "1.1"):
+        return True
+    return any(name in (b"content-length", b"transfer-encoding") for name, _ in scope["headers"])
+
+
 def check_host(headers: Iterable[Header]) -> None:
     """Ask for exactly one well-formed `Host`, of HTTP/1.0 too (RFC 9110 §7.2).
 
