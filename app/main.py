@@ -46,8 +46,9 @@ from app.web.static_files import static_mounts
 from app.well_known import create_well_known
 
 VERSION: Final = version("duet")
-#: Threads for views that wait for a hash: they sleep meanwhile, and hashing has a bound of its own.
-SLOW_THREADS: Final = 40
+#: Threads for slow views beside one for each hash that may wait: they sleep meanwhile, and are made when needed.
+SPARE_SLOW_THREADS: Final = 16
+MAX_SLOW_THREADS: Final = 200
 MAX_QUEUED: Final = 500
 MAX_SLOW_QUEUED: Final = 100
 
@@ -94,7 +95,8 @@ def create_app(settings: Settings | None = None, *, extensions: Sequence[Extensi
     bridge = PagesApp(
         pages.wsgi_app,
         threads=settings.web_threads,
-        slow_threads=SLOW_THREADS,
+        # Whoever logs in has to reach the queue of hashes, which is fair; the queue for a thread is not.
+        slow_threads=min(MAX_SLOW_THREADS, SPARE_SLOW_THREADS + auth.passwords.queue.capacity),
         is_slow=slow_pages(pages),
         refuse=_refuse_by(pages),
         max_queued=MAX_QUEUED,

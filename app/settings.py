@@ -23,6 +23,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from app.cores import usable_cores
 from app.earlier_key import check_earlier_key, parse_day
 from app.mail.server import parse_smtp_url
 from app.secret_key import SettingsError, check_secret, kept_secret
@@ -132,7 +133,7 @@ class Settings(BaseSettings):
     trusted_proxies: Annotated[Names, AfterValidator(_check_proxies)] = ()
     max_body_bytes: Annotated[int, Field(ge=1024)] = 1_048_576
     web_threads: Annotated[int, Field(ge=1, le=1000)] = 10
-    hash_threads: Annotated[int, Field(ge=1, le=1000)] = Field(default_factory=lambda: os.cpu_count() or 1)
+    hash_threads: Annotated[int, Field(ge=1, le=1000)] = Field(default_factory=usable_cores)
     rate_limits: bool = True
     audit_days: Annotated[int, Field(ge=1, le=3650)] = 90
     extensions: Annotated[Names, AfterValidator(_check_extensions)] = ()

@@ -66,6 +66,11 @@ class HashQueue:
         return len(self._turns)
 
     @property
+    def capacity(self) -> int:
+        """How many may run or wait at once, as long as a hash takes what the last ones took."""
+        return self._threads + int(MAX_WAIT * self._threads / self._seconds_per_hash)
+
+    @property
     def expected_wait(self) -> float:
         """How long the last in the queue will have waited for a thread, in seconds."""
         if self._running < self._threads:
