@@ -20,7 +20,7 @@ def run(duet: Running, folder: Path, *arguments: str, **variables: str) -> str:
     """What `st run` says, with every check on, in `folder`, where it may leave files."""
     command = [
         *(str(Path(sys.executable).with_name("st")), "--config-file", str(HERE / "schemathesis.toml")),
-        *("run", f"{duet.url}/api/openapi.json", "--max-examples", "10", "--no-color"),
+        *("run", f"{duet.url}/api/openapi.json", "--max-examples", "7", "--no-color"),
         # The same cases each time: what is found by luck is a nuisance to whoever changes something else.
         *("--generation-deterministic", *arguments),
     ]
