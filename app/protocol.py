@@ -54,7 +54,7 @@ class DuetProtocol(HttpToolsProtocol):
         self._framing_bytes = 0
         self._payload_bytes = 0
         self._running: RequestResponseCycle | None = None
-        self._polite = _PoliteTransport(transport, self._hang_up)
+        self._polite = _PoliteTransport(transport, self.loop, self._hang_up)
         self._deadline: asyncio.TimerHandle | None = None
         self._stall_check: asyncio.TimerHandle | None = None
         self._taken = 0
@@ -213,6 +213,7 @@ class DuetProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._running = cycle
+        self._polite.begin_answer()
         cycle.transport = cast(asyncio.Transport, self._polite)
         super()._start_asgi_task(cycle, app)
 
@@ -233,6 +234,7 @@ class DuetProtocol(HttpToolsProtocol):
         may be lost before it was read (RFC 9112 §9.6): so stop writing, and listen for a while.
         """
         self._deaf = self._hung_up = True
+        self._polite.flush()
         if self.transport.is_closing():
             return
         if self._phase is _Phase.IDLE or not self.transport.can_write_eof():
@@ -264,17 +266,42 @@ class DuetProtocol(HttpToolsProtocol):
 
 
 class _PoliteTransport:
-    """What a request's cycle gets for a transport: it counts what is written, and closes politely."""
+    """What a request's cycle gets for a transport: it counts what is written, and closes politely.
 
-    def __init__(self, transport: asyncio.Transport, hang_up: Callable[[], None]) -> None:
+    An answer's head waits for the first piece of its body, which nearly always follows at once: uvloop sends each
+    by itself, and a packet costs as much as a log line. Beyond this turn of the loop it waits for nothing.
+    """
+
+    def __init__(
+        self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop, hang_up: Callable[[], None]
+    ) -> None:
         self._transport = transport
+        self._loop = loop
         self.close = hang_up
         self.is_closing = transport.is_closing
         self.written = 0
+        self._held = b""
+        self._is_head = False
+
+    def begin_answer(self) -> None:
+        """What is written next is the head of an answer."""
+        self._is_head = True
 
     def write(self, data: bytes) -> None:
         self.written += len(data)
-        self._transport.write(data)
+        if self._is_head:
+            self._is_head = False
+            self._held = data
+            self._loop.call_soon(self.flush)
+            return
+        held, self._held = self._held, b""
+        self._transport.write(held + data if held else data)
+
+    def flush(self) -> None:
+        """Writes the head that still waits."""
+        if self._held:
+            held, self._held = self._held, b""
+            self._transport.write(held)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)

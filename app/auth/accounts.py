@@ -13,9 +13,10 @@ from email_validator import validate_email
 
 from app.auth.audit import Audit
 from app.auth.config import AuthConfig
-from app.auth.devices import Devices
+from app.auth.devices import keys_of, known_browser
 from app.auth.errors import InvalidCredentials, NotFound, TooBusy, TooManyRequests, WrongPassword
 from app.auth.models import LEGACY_CLIENT, TOKEN_CLIENT, Client, Principal, User
+from app.auth.opening import Found
 from app.auth.passwords import Passwords
 from app.auth.ports import Clock, Store
 from app.auth.refusals import EmailInvalid, NameInvalid, RolesInvalid
@@ -39,7 +40,6 @@ class Accounts:
         clock: tells the time.
         passwords: hashes and verifies.
         throttle: limits guesses.
-        devices: knows the browsers of an account.
         signals: tells the team's code.
         audit: is told of everything.
     """
@@ -52,7 +52,6 @@ class Accounts:
         clock: Clock,
         passwords: Passwords,
         throttle: Throttle,
-        devices: Devices,
         signals: Signals,
         audit: Audit,
     ) -> None:
@@ -61,7 +60,6 @@ class Accounts:
         self._clock = clock
         self._passwords = passwords
         self._throttle = throttle
-        self._devices = devices
         self._signals = signals
         self._audit = audit
 
@@ -146,8 +144,9 @@ class Accounts:
 
     # proving who one is
 
-    async def authenticate(self, email: str, password: str, client: Client) -> User:
-        """The active user with that address and password.
+    async def authenticate(self, email: str, password: str, client: Client) -> tuple[Found, Guess]:
+        """The active user with that address and password, and the guess, of which nobody was told yet that it was
+        right: a login writes that together with its session.
 
         An unknown address, a wrong password, a disabled account and one whose address is not verified where it
         must be take the same steps and the same time: one look-up, one count, one hash, one line in the audit log.
@@ -159,19 +158,22 @@ class Accounts:
         """
         try:
             email_key = parse_email(email)[1]
-            user = await self._store.user_by_email(email_key)
+            found = await self._store.user_to_log_in(email_key, devices=keys_of(client))
         except EmailInvalid:
-            email_key, user = email[:MAX_EMAIL_LENGTH], None
-        own = await self._devices.known_browser(user.id if user else "", client)
+            email_key, found = email[:MAX_EMAIL_LENGTH], None
+        user = found.user if found else None
+        own = known_browser(client, found)
         guess = await self._guess(email_key, client, own=own, user_id=user.id if user else "")
         asker = Asker.of(client, email_key)
         matches, better = await self._verify(guess, password, user.password_hash if user else None, asker)
         reason = _why_not(user, matches, needs_verified=self._config.require_verified_email)
-        if user is None or reason:
+        if found is None or reason:
             await self._audit.record("login_failed", client=client, user_id=user.id if user else "", detail=reason)
             raise self.invalid_credentials()
-        await guess.was_right()
-        return user if better is None else await self._upgrade(user, password, better, asker)
+        if better is not None:
+            upgraded = await self._upgrade(found.user, password, better, asker)
+            found = dataclasses.replace(found, user=upgraded)
+        return found, guess
 
     def invalid_credentials(self) -> InvalidCredentials:
         """The one refusal, for every reason alike; one more is named where addresses have to be verified."""

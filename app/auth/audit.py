@@ -51,6 +51,29 @@ class Audit:
     ) -> None:
         """Writes one event. Never fails: what it tells of has happened already, and the log line is out first.
 
+        Takes what `event` takes.
+        """
+        row = self.event(
+            event, client=client, user_id=user_id, session_id=session_id, actor_id=actor_id, detail=detail
+        )
+        self.tell(row)
+        try:
+            await self._store.add_audit_event(row)
+        except StoreUnavailable:
+            log.warning("audit_row_lost", kind=event, user=user_id, session=session_id)
+
+    def event(
+        self,
+        event: str,
+        *,
+        client: Client,
+        user_id: str = "",
+        session_id: str = "",
+        actor_id: str = "",
+        detail: str = "",
+    ) -> AuditEvent:
+        """The row of an event, for whoever writes it together with what it tells of, and then calls `tell`.
+
         Args:
             event: what happened, such as `login` or `refresh_reused`.
             client: where it came from.
@@ -59,7 +82,7 @@ class Audit:
             actor_id: who did it, where that is somebody else.
             detail: a reason code. Never anything that was typed in: people type passwords into the wrong field.
         """
-        row = AuditEvent(
+        return AuditEvent(
             # Counts up within the process, so that the events of one millisecond stay in their order.
             id=f"{time.monotonic_ns():016x}{secrets.token_hex(6)}",
             at=self._clock.now(),
@@ -71,13 +94,18 @@ class Audit:
             detail=detail,
             actor_id=actor_id,
         )
+
+    def tell(self, row: AuditEvent) -> None:
+        """Writes the log line of an event that has happened."""
         log.info(
-            "audit", kind=event, user=user_id, session=session_id, actor=actor_id, ip=client.ip, reason=detail
+            "audit",
+            kind=row.event,
+            user=row.user_id,
+            session=row.session_id,
+            actor=row.actor_id,
+            ip=row.ip,
+            reason=row.detail,
         )
-        try:
-            await self._store.add_audit_event(row)
-        except StoreUnavailable:
-            log.warning("audit_row_lost", kind=event, user=user_id, session=session_id)
 
     async def refused(self, principal: Principal, error: AuthError, client: Client) -> None:
         """Writes that somebody who is signed in tried what their rights do not allow; of a flood some of it."""

@@ -4,57 +4,41 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from dataclasses import dataclass
 
 from app.auth.models import WEB_CLIENT, Client
-from app.auth.ports import Clock, Store
+from app.auth.opening import Found
+
+# A browser is known by a random id in a cookie; another client by its address and name, which is good enough for a
+# mail and proves nothing. The store keeps hashes of them, by account.
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """What a login tells of its device."""
-
-    #: Worth a mail: the account was used before, and never from here.
-    is_news: bool
-    #: The id that the browser is to keep in its device cookie; None where it has one already, or is no browser.
-    new_id: str | None = None
+def keys_of(client: Client) -> list[str]:
+    """By what an account may know this client."""
+    if client.id == WEB_CLIENT:
+        return [_key("web", id_) for id_ in client.devices]
+    return [_key(client.id, client.ip, client.user_agent)]
 
 
-class Devices:
-    """The devices of accounts. Every method may raise `StoreUnavailable`.
+def known_browser(client: Client, found: Found | None) -> str | None:
+    """The browser's key, if the owner of the account that was found logged in with it before; else None."""
+    if found is None or client.id != WEB_CLIENT:
+        return None
+    return next((key for key in keys_of(client) if key in found.known_devices), None)
 
-    A browser is known by a random id in a cookie; another client by its address and name, which is good enough for
-    a mail and proves nothing.
 
-    Args:
-        store: keeps hashes of the ids, by account.
-        clock: tells the time.
+def arrival(client: Client, found: Found) -> tuple[str, str | None]:
+    """The key to note at a login, and the id that the browser is to keep in its device cookie.
+
+    The id is None where the browser has one already, or the client is none. One that the account does not know is
+    not adopted: somebody may have planted it.
     """
-
-    def __init__(self, store: Store, clock: Clock) -> None:
-        self._store = store
-        self._clock = clock
-
-    async def known_browser(self, user_id: str, client: Client) -> str | None:
-        """The browser's key, if its owner logged in with it before; else None."""
-        keys = [_key("web", id_) for id_ in client.devices]
-        known = await self._store.known_devices(user_id, keys) if keys else set()
-        return next((key for key in keys if key in known), None)
-
-    async def arrive(self, user_id: str, client: Client) -> Arrival:
-        """Notes a login. An id that the account does not know is not adopted: somebody may have planted it."""
-        had_any = await self._store.has_devices(user_id)
-        now = self._clock.now()
-        if client.id != WEB_CLIENT:
-            is_new = await self._store.add_device(user_id, _key(client.id, client.ip, client.user_agent), now=now)
-            return Arrival(is_news=is_new and had_any)
-        known = await self.known_browser(user_id, client)
-        if known is not None:
-            await self._store.add_device(user_id, known, now=now)
-            return Arrival(is_news=False)
-        new_id = secrets.token_urlsafe(16)
-        await self._store.add_device(user_id, _key("web", new_id), now=now)
-        return Arrival(is_news=had_any, new_id=new_id)
+    if client.id != WEB_CLIENT:
+        return keys_of(client)[0], None
+    known = known_browser(client, found)
+    if known is not None:
+        return known, None
+    new_id = secrets.token_urlsafe(16)
+    return _key("web", new_id), new_id
 
 
 def _key(*parts: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import re
 import secrets
@@ -12,7 +11,7 @@ from datetime import timedelta
 from typing import Final
 
 from app.auth.errors import LinkInvalid
-from app.auth.keys import Key
+from app.auth.keys import Key, mac
 from app.auth.models import Link, LinkPurpose
 from app.auth.ports import Clock, Store
 
@@ -96,8 +95,8 @@ class Links:
             raise LinkInvalid()
         return match[1]
 
-    def _is_genuine(self, link_id: str, mac: str, purpose: str) -> bool:
-        return any(hmac.compare_digest(_mac(key, purpose, link_id), mac) for key in self._keys)
+    def _is_genuine(self, link_id: str, shown: str, purpose: str) -> bool:
+        return any(hmac.compare_digest(_mac(key, purpose, link_id), shown) for key in self._keys)
 
     def _checked(self, link: Link | None, token: str) -> Link:
         # The purpose was proven by the MAC already; the row says it once more.
@@ -107,5 +106,5 @@ class Links:
 
 
 def _mac(key: bytes, purpose: str, link_id: str) -> str:
-    digest = hmac.digest(key, f"{purpose}.{link_id}".encode(), hashlib.sha256)
+    digest = mac(key, f"{purpose}.{link_id}".encode())
     return urlsafe_b64encode(digest).rstrip(b"=").decode()

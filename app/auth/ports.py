@@ -23,6 +23,7 @@ from app.auth.models import (
     Session,
     User,
 )
+from app.auth.opening import Added, Along, Blocked, Found
 
 
 class Clock(Protocol):
@@ -47,6 +48,10 @@ class Users(Protocol):
     async def user_by_id(self, user_id: str) -> User | None: ...
 
     async def user_by_email(self, email_key: str) -> User | None: ...
+
+    async def user_to_log_in(self, email_key: str, *, devices: Collection[str]) -> Found | None:
+        """The user with that address, and which of `devices`, hashes of their keys, they logged in with before."""
+        ...
 
     async def find_users(self, query: str = "", *, cursor: str = "", limit: int = 100) -> Page[User]:
         """A page of the users whose address, name or last name begins with `query`, each once.
@@ -111,11 +116,14 @@ class Users(Protocol):
 class Sessions(Protocol):
     """Logins, and what other processes did to them."""
 
-    async def add_session(self, session: Session, *, password_hash: str) -> bool:
-        """Stores a new session if its user is active and still has `password_hash`; whether it did.
+    async def add_session(
+        self, session: Session, *, password_hash: str, along: Along | None = None
+    ) -> Added | None:
+        """Stores a new session, and what comes `along`, if its user is active and still has `password_hash`.
 
-        The condition closes the race of a log-in with a password change or a disabling: whichever comes
-        second sees the other, and afterwards no session of the old password or the disabled user lives.
+        None if not, and then nothing is stored. The condition closes the race of a log-in with a password change
+        or a disabling: whichever comes second sees the other, and afterwards no session of the old password or the
+        disabled user lives.
         """
         ...
 
@@ -227,22 +235,6 @@ class Tokens(Protocol):
         ...
 
 
-class Devices(Protocol):
-    """Which browsers and programs logged in to which account before. The keys are hashes."""
-
-    async def has_devices(self, user_id: str) -> bool:
-        """Whether anything is known of the user's devices: before the first login nothing is."""
-        ...
-
-    async def known_devices(self, user_id: str, keys: Collection[str]) -> set[str]:
-        """Those of `keys` that are known for the user."""
-        ...
-
-    async def add_device(self, user_id: str, key: str, *, now: datetime) -> bool:
-        """Makes `key` known, or notes that it was seen again; whether it was new."""
-        ...
-
-
 class Hits(Protocol):
     """Counters of what is limited: one atomic step, right under parallel calls and across processes."""
 
@@ -255,12 +247,16 @@ class Hits(Protocol):
         """
         ...
 
-    async def take_back_hit(self, key: str) -> None:
-        """Undoes one hit, and lifts the block that it caused."""
+    async def hit_all(self, buckets: Sequence[Bucket], *, now: datetime) -> Blocked | None:
+        """Counts one hit on each; or on none, and returns the first that is blocked."""
         ...
 
-    async def forget_hits(self, key: str) -> None:
-        """Begins anew."""
+    async def take_back_hits(self, *keys: str) -> None:
+        """Undoes one hit on each, and lifts the block that it caused."""
+        ...
+
+    async def forget_hits(self, *keys: str) -> None:
+        """They begin anew."""
         ...
 
 
@@ -276,7 +272,7 @@ class Audit(Protocol):
         ...
 
 
-class Store(Users, Sessions, Links, Letters, Tokens, Devices, Hits, Audit, SigningKeys, Instances, Protocol):
+class Store(Users, Sessions, Links, Letters, Tokens, Hits, Audit, SigningKeys, Instances, Protocol):
     """Everything that auth keeps."""
 
     async def open(self) -> None:

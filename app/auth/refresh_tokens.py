@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import re
 from base64 import urlsafe_b64encode
@@ -11,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from app.auth.errors import InvalidGrant
-from app.auth.keys import Key
+from app.auth.keys import Key, mac
 from app.auth.models import Session
 
 _FORM: Final = re.compile(r"duet_rt_([A-Za-z0-9_-]{1,64})\.([1-9][0-9]{0,8})\.([A-Za-z0-9_-]{43})", re.ASCII)
@@ -55,4 +54,4 @@ class RefreshTokens:
 def _mac(key: bytes, session: Session, generation: int) -> str:
     # The nonce voids, after a restore from a back-up, what was derived after that back-up.
     message = f"{session.id}.{generation}.{session.nonce}".encode()
-    return urlsafe_b64encode(hmac.digest(key, message, hashlib.sha256)).rstrip(b"=").decode()
+    return urlsafe_b64encode(mac(key, message)).rstrip(b"=").decode()

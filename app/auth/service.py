@@ -12,7 +12,6 @@ from app.auth.audit import Audit
 from app.auth.clock import SystemClock
 from app.auth.config import AuthConfig
 from app.auth.credentials import Credentials
-from app.auth.devices import Devices
 from app.auth.earlier_tokens import EarlierTokens
 from app.auth.extra_claims import ExtraClaims, KeptClaims
 from app.auth.importing import Importing
@@ -87,7 +86,6 @@ def build_auth(config: AuthConfig, *, secrets: Sequence[str], store: Store, cloc
         rounds=config.bcrypt_rounds, threads=config.hash_threads, min_length=config.password_min_length
     )
     throttle = Throttle(store, clock, is_on=config.rate_limits)
-    devices = Devices(store, clock)
     links = Links(store, clock, keys.keys(Purpose.LINK), base_url=config.issuer)
     letters = Letters(store, clock, links, throttle)
     accounts = Accounts(
@@ -96,7 +94,6 @@ def build_auth(config: AuthConfig, *, secrets: Sequence[str], store: Store, cloc
         clock=clock,
         passwords=passwords,
         throttle=throttle,
-        devices=devices,
         signals=signals,
         audit=audit,
     )
@@ -117,7 +114,6 @@ def build_auth(config: AuthConfig, *, secrets: Sequence[str], store: Store, cloc
         refresh_tokens=RefreshTokens(keys.keys(Purpose.REFRESH_TOKEN)),
         revocations=revocations,
         accounts=accounts,
-        devices=devices,
         letters=letters,
         throttle=throttle,
         signals=signals,

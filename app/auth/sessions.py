@@ -9,7 +9,7 @@ from datetime import datetime
 from app.auth.accounts import Accounts
 from app.auth.audit import Audit
 from app.auth.config import AuthConfig
-from app.auth.devices import Devices
+from app.auth.devices import arrival
 from app.auth.errors import (
     AccountDisabled,
     InvalidGrant,
@@ -33,6 +33,7 @@ from app.auth.models import (
     TokenPair,
     User,
 )
+from app.auth.opening import Along
 from app.auth.ports import Clock, Store
 from app.auth.refresh_tokens import RefreshToken, RefreshTokens
 from app.auth.revocations import Revocations
@@ -54,7 +55,6 @@ class Sessions(SessionEndings):
         refresh_tokens: derives and checks refresh tokens.
         revocations: what ended, in memory.
         accounts: checks passwords.
-        devices: knows the browsers of an account.
         letters: has mails sent.
         throttle: limits guesses at refresh tokens.
         signals: tells the team's code.
@@ -72,7 +72,6 @@ class Sessions(SessionEndings):
         refresh_tokens: RefreshTokens,
         revocations: Revocations,
         accounts: Accounts,
-        devices: Devices,
         letters: Letters,
         throttle: Throttle,
         signals: Signals,
@@ -90,7 +89,6 @@ class Sessions(SessionEndings):
         )
         self._config = config
         self._accounts = accounts
-        self._devices = devices
         self._letters = letters
         self._throttle = throttle
         self._extra_claims = extra_claims
@@ -123,20 +121,23 @@ class Sessions(SessionEndings):
             TooBusy: too many hashes are waiting.
         """
         scope = narrowed(SCOPE, scope)
-        user = await self._accounts.authenticate(email, password, client)
-        session = self._new_session(user, client, scope)
-        if not await self._store.add_session(session, password_hash=user.password_hash):
+        found, guess = await self._accounts.authenticate(email, password, client)
+        user, session = found.user, self._new_session(found.user, client, scope)
+        event = self._audit.event("login", client=client, user_id=user.id, session_id=session.id)
+        device_key, new_id = arrival(client, found)
+        along = Along(event, device_key, guess.wiped, guess.taken_back)
+        added = await self._store.add_session(session, password_hash=user.password_hash, along=along)
+        if added is None:
             # The password was changed, or the account disabled, while the old password was being verified.
             await self._audit.record("login_failed", client=client, user_id=user.id, detail="account_changed")
             raise self._accounts.invalid_credentials()
-        await self._audit.record("login", client=client, user_id=user.id, session_id=session.id)
-        arrival = await self._devices.arrive(user.id, client)
-        if arrival.is_news:
+        self._audit.tell(event)
+        if added.is_new_device and found.has_devices:
             await self._write_of_news(user, session)
         await self._signals.send(
             Signal(SignalKind.LOGGED_IN, user.id, session.created_at, client, user=user, session_id=session.id)
         )
-        return replace(await self._token_pair(user, session), device=arrival.new_id)
+        return replace(await self._token_pair(user, session), device=new_id)
 
     async def _write_of_news(self, user: User, session: Session) -> None:
         await self._letters.post(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from app.auth.errors import TooManyRequests
@@ -50,17 +50,27 @@ class Guess:
     _counted: list[str] = field(default_factory=list)
     _wiped: list[str] = field(default_factory=list)
 
+    @property
+    def wiped(self) -> tuple[str, ...]:
+        """The counters that a right password lets begin anew: the account's."""
+        return tuple(self._wiped)
+
+    @property
+    def taken_back(self) -> tuple[str, ...]:
+        """Those that forget a right one."""
+        return tuple(key for key in self._counted if key not in self._wiped)
+
     async def was_right(self) -> None:
-        """The password was right: the account's counters begin anew."""
-        for key in self._wiped:
-            await self._store.forget_hits(key)
-        for key in set(self._counted) - set(self._wiped):
-            await self._store.take_back_hit(key)
+        """The password was right. A login writes that together with its session."""
+        if self._wiped:
+            await self._store.forget_hits(*self._wiped)
+        if self.taken_back:
+            await self._store.take_back_hits(*self.taken_back)
 
     async def does_not_count(self) -> None:
         """Nothing was guessed: it was refused, or the server was too busy to look."""
-        for key in self._counted:
-            await self._store.take_back_hit(key)
+        if self._counted:
+            await self._store.take_back_hits(*self._counted)
 
 
 class Throttle:
@@ -96,17 +106,17 @@ class Throttle:
             device = _key("own", f"{email_key} {own}")
             guess._wiped.append(device)
             may_pass = await self._fits(OWN_GUESSES, device, guess)
-        limits = [(ADDRESS_GUESSES, _key("address", network(ip)))] if ip else []
-        for limit, key in (*limits, (GUESSES, account)):
-            try:
-                await self._count(limit, key, guess)
-            except TooManyRequests as error:
-                if may_pass:
-                    continue
-                await guess.does_not_count()
-                # Once in a while, not for each of a flood.
-                error.is_news = await self._fits(NEWS, _key("news", key))
-                raise
+        limits = [replace(ADDRESS_GUESSES, key=_key("address", network(ip)))] if ip else []
+        limits.append(replace(GUESSES, key=account))
+        now = self._clock.now()
+        blocked = await self._store.hit_all(limits, now=now)
+        if blocked is None:
+            guess._counted += [limit.key for limit in limits]
+        elif not may_pass:
+            error = _too_many(blocked.until, now)
+            # Once in a while, not for each of a flood.
+            error.is_news = await self._fits(NEWS, _key("news", blocked.key))
+            raise error
         return guess
 
     async def registration(self, ip: str) -> None:
@@ -155,9 +165,13 @@ class Throttle:
         now = self._clock.now()
         blocked_until = await self._store.hit(replace(limit, key=key), now=now)
         if blocked_until is not None:
-            raise TooManyRequests(max(1, -(-(blocked_until - now) // timedelta(seconds=1))))
+            raise _too_many(blocked_until, now)
         if guess is not None:
             guess._counted.append(key)
+
+
+def _too_many(until: datetime, now: datetime) -> TooManyRequests:
+    return TooManyRequests(max(1, -(-(until - now) // timedelta(seconds=1))))
 
 
 def _key(subject: str, name: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -11,6 +10,7 @@ from app.auth import jws
 from app.auth.clock import LAST_SECOND
 from app.auth.errors import KeyRetired, TokenExpired, TokenFromFuture, TokenInvalid
 from app.auth.extra_claims import FrozenClaims, is_reserved
+from app.auth.ids import Ids
 from app.auth.keys import TokenKeys
 from app.auth.models import Principal, Session, User
 from app.auth.ports import Clock
@@ -61,6 +61,7 @@ class AccessTokens:
         self._clock = clock
         self._cache: dict[str, tuple[Principal, str]] = {}
         self._cache_size = cache_size
+        self._ids = Ids(12)
 
     def issue(self, user: User, session: Session, extra: Mapping[str, Any] | None = None) -> tuple[str, Principal]:
         """A new access token for `user` in `session`, which it never outlives.
@@ -83,7 +84,7 @@ class AccessTokens:
             "aud": self._issuer,
             "exp": max(int(last.timestamp()), int(now.timestamp()) + 1),
             "iat": int(now.timestamp()),
-            "jti": secrets.token_urlsafe(12),
+            "jti": self._ids.next(),
             "sid": session.id,
             "client_id": session.client_id,
             "auth_time": int(session.auth_time.timestamp()),

@@ -296,7 +296,7 @@ async def test_an_upgrade_does_not_let_a_replaced_password_in(house: House) -> N
     """The password was changed while a login upgraded the old one's hash: that login fails."""
     user = await bring_old_hash(house)
     async with counting(house) as (auth, store):
-        store.after["user_by_email"] = lambda: house.auth.credentials.set_password(user.id, OTHER_PASSWORD, API)
+        store.after["user_to_log_in"] = lambda: house.auth.credentials.set_password(user.id, OTHER_PASSWORD, API)
         with pytest.raises(InvalidCredentials):
             await auth.sessions.log_in(EMAIL, PASSWORD, API)
     assert await house.store.sessions_of(user.id, now=house.clock.now()) == []
@@ -395,7 +395,7 @@ async def test_failed_logins_take_the_same_steps(house: House, reason: str) -> N
         store.calls.clear()
         with pytest.raises(InvalidCredentials) as refused:
             await auth.sessions.log_in(email, password, API)
-        looked_up = [] if reason in ("no address", "empty") else ["user_by_email"]
+        looked_up = [] if reason in ("no address", "empty") else ["user_to_log_in"]
         assert store.calls == [*looked_up, "add_audit_event"]
     assert hashed == 1
     assert str(refused.value) == InvalidCredentials.message

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from app.auth.devices import keys_of, known_browser
 from app.auth.errors import InvalidCredentials
 from app.auth.models import API_CLIENT, WEB_CLIENT, Client, LetterKind
 from tests.auth.house import API, OTHER_PASSWORD, WEB, House, house_on
@@ -20,6 +21,11 @@ async def log_in(house: House, client: Client, email: str = EMAIL) -> Client:
     """Logs in; the client with what its device cookie has afterwards."""
     pair = await house.auth.sessions.log_in(email, PASSWORD, client)
     return replace(client, devices=(pair.device, *client.devices)) if pair.device else client
+
+
+async def is_known(house: House, client: Client) -> bool:
+    """Whether the account knows that browser."""
+    return known_browser(client, await house.store.user_to_log_in(EMAIL, devices=keys_of(client))) is not None
 
 
 async def news(house: House) -> list[str]:
@@ -87,23 +93,25 @@ async def test_a_browser_that_two_people_use_is_known_to_both(house: House) -> N
 
 async def test_a_planted_id_is_not_adopted(house: House) -> None:
     """Whoever put it into somebody's browser knows it, and must not have a device of theirs by that."""
-    user = await house.make_user()
+    await house.make_user()
     planted = Client(WEB_CLIENT, ip="192.0.2.66", devices=("P" * 22,))
     browser = await log_in(house, planted)
     assert len(browser.devices) == 2
-    devices = house.auth.sessions._devices
-    assert await devices.known_browser(user.id, planted) is None
-    assert await devices.known_browser(user.id, browser) is not None
+    assert not await is_known(house, planted)
+    assert await is_known(house, browser)
 
 
 async def test_a_failed_login_makes_no_device(house: House) -> None:
     """A stranger's guesses are no news, and leave nothing that gets past a block later."""
-    user = await house.make_user()
+    await house.make_user()
     await log_in(house, API)
     with pytest.raises(InvalidCredentials):
         await house.auth.sessions.log_in(EMAIL, OTHER_PASSWORD, WEB)
     assert await news(house) == []
-    assert await house.auth.sessions._devices.known_browser(user.id, WEB) is None
+    assert not await is_known(house, replace(WEB, devices=("x" * 22,)))
+    found = await house.store.user_to_log_in(EMAIL, devices=[])
+    assert found is not None
+    assert found.has_devices  # that of the API
 
 
 async def test_the_database_holds_no_device_s_id(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ class Chromiums:
 # Of the package and not of the session: while Playwright runs, no asyncio test can run in this thread.
 @pytest.fixture(scope="package")
 def chromium() -> Iterator[Chromiums]:
-    """Debian's Chromium; the one without windows, where it is installed: the same engine at a third of the cost."""
+    """Debian's Chromium; the one without windows, if it is installed: the same engine at a third of the cost."""
     path = shutil.which("chromium-headless-shell") or shutil.which("chromium")
     if path is None:
         reason = "there is no chromium on PATH: apt-get install chromium-headless-shell"

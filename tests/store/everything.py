@@ -8,6 +8,7 @@ from tests.store.records import (
     NOW,
     add_sessions,
     all_found,
+    devices_of,
     make_bucket,
     make_event,
     make_instance,
@@ -16,6 +17,7 @@ from tests.store.records import (
     make_signing_key,
     make_token,
     make_user,
+    note_device,
 )
 
 #: The highest code point: no string is above all that begin with it.
@@ -50,6 +52,8 @@ async def _call_users(store: Store) -> None:
     await store.add_users([make_user(f"many{number}", name=name) for number, name in enumerate(names)])
     await store.add_user(make_user("admin", roles=("admin",)))
     await add_sessions(store, "s1")
+    await note_device(store, "u1", "d1")
+    await devices_of(store, "u1", "d1", "d2")
     await store.user_by_id("u1")
     await store.user_by_email("x")
     await store.has_users()
@@ -96,16 +100,13 @@ async def _call_tokens_and_devices(store: Store) -> None:
     await store.touch_token("t1", at=NOW)
     await store.remove_token("u1", "t1")
     await store.remove_tokens("u1")
-    await store.add_device("u1", "d1", now=NOW)
-    await store.add_device("u1", "d1", now=NOW)
-    await store.has_devices("u1")
-    await store.known_devices("u1", ["d1", "d2"])
 
 
 async def _call_hits(store: Store) -> None:
     for _ in range(2):
         await store.hit(make_bucket(free=1), now=NOW)
-    await store.take_back_hit("bucket")
+    await store.hit_all([make_bucket(free=1)], now=NOW)
+    await store.take_back_hits("bucket")
     await store.forget_hits("bucket")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -12,6 +13,7 @@ from typing import Any
 from app.auth.deployment import Instance, SigningKey
 from app.auth.errors import StoreUnavailable
 from app.auth.models import AuditEvent, Bucket, Letter, Link, PersonalToken, Session, User
+from app.auth.opening import Along
 from app.auth.ports import Store
 from app.store import open_store
 
@@ -69,6 +71,25 @@ def make_token(token_id: str, user_id: str = "u1", **given: Any) -> PersonalToke
     """A personal access token whose hash follows from the id."""
     values: dict[str, Any] = {"name": "backup", "token_hash": f"hash of {token_id}", "created_at": NOW}
     return PersonalToken(**{"id": token_id, "user_id": user_id, "expires_at": NOW + DAY, **values, **given})
+
+
+async def note_device(store: Store, user_id: str, key: str, *, now: datetime = NOW) -> bool:
+    """A login of that user, who is made if there is none, on that device; whether it was new."""
+    if await store.user_by_id(user_id) is None:
+        await store.add_user(make_user(user_id))
+    session = make_session(secrets.token_hex(8), user_id, created_at=now)
+    added = await store.add_session(
+        session, password_hash="hash", along=Along(make_event(secrets.token_hex(8)), key)
+    )
+    assert added is not None
+    return added.is_new_device
+
+
+async def devices_of(store: Store, user_id: str, *keys: str) -> tuple[bool, set[str]]:
+    """Whether any device of that user is known, and which of `keys` are."""
+    found = await store.user_to_log_in(f"{user_id}@example.org", devices=keys)
+    assert found is not None
+    return found.has_devices, set(found.known_devices)
 
 
 def make_signing_key(key_id: str, **given: Any) -> SigningKey:

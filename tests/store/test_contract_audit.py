@@ -14,6 +14,7 @@ from tests.store.records import (
     all_events,
     make_event,
     make_link,
+    note_device,
 )
 
 
@@ -118,7 +119,7 @@ async def test_purging_goes_on_after_one_batch(store: Store, monkeypatch: pytest
     for number in range(5):
         await store.add_audit_event(make_event(f"e{number}", at=NOW - DAY))
         await store.add_link(make_link(f"l{number}", expires_at=NOW - DAY))
-        await store.add_device("u1", f"d{number}", now=NOW - 401 * DAY)
+        await note_device(store, "u1", f"d{number}", now=NOW - 401 * DAY)
     assert await store.purge(now=NOW, sessions_before=NOW, audit_before=NOW) == 15
 
 

@@ -63,17 +63,17 @@ async def test_a_hit_taken_back_never_happened(store: Store) -> None:
     bucket = make_bucket()
     for _ in range(2):
         assert await hits_at_once(store, bucket, now=NOW) != (0, None)
-        await store.take_back_hit("bucket")
+        await store.take_back_hits("bucket")
     assert await hits_at_once(store, bucket, now=NOW) == (1, NOW + 5 * SECOND)
 
 
 async def test_hits_taken_back_never_go_below_zero(store: Store) -> None:
     """More than were counted give no more than the free ones, and the window begins with the next hit."""
     bucket = make_bucket(window=MINUTE)
-    await store.take_back_hit("bucket")
+    await store.take_back_hits("bucket")
     assert await store.hit(bucket, now=NOW) is None
     for _ in range(3):
-        await store.take_back_hit("bucket")
+        await store.take_back_hits("bucket")
     later = NOW + MINUTE - SECOND
     assert await hits_at_once(store, bucket, now=later) == (3, later + 5 * SECOND)
     assert await store.hit(bucket, now=NOW + MINUTE + SECOND) == later + 5 * SECOND
@@ -121,7 +121,7 @@ async def test_any_string_is_a_key(store: Store) -> None:
     """None means anything, and none is another."""
     for key in ("", *HOSTILE, "x" * 2000):
         assert (await hits_at_once(store, make_bucket(key), now=NOW))[0] == 3
-        await store.take_back_hit(key)
+        await store.take_back_hits(key)
         assert (await hits_at_once(store, make_bucket(key), now=NOW))[0] == 1
     for key in HOSTILE:
         await store.forget_hits(key)

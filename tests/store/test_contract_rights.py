@@ -16,11 +16,13 @@ from tests.store.records import (
     NOW,
     add_sessions,
     all_events,
+    devices_of,
     make_event,
     make_letter,
     make_link,
     make_token,
     make_user,
+    note_device,
     session_of,
 )
 
@@ -118,19 +120,19 @@ async def test_deleting_a_user_leaves_nothing_of_theirs(store: Store) -> None:
         await store.add_link(make_link(f"link {user_id}", user_id=user_id))
         await store.add_letter(make_letter(f"letter {user_id}", user_id=user_id))
         await store.add_token(make_token(f"token {user_id}", user_id), limit=1)
-        await store.add_device(user_id, "device", now=NOW)
+        await note_device(store, user_id, "device")
     assert await store.delete_user("u1", at=NOW)
     await store.add_user(make_user("u1"))
     assert await store.link("link u1", now=NOW) is None
     assert await store.tokens_of("u1") == []
-    assert not await store.has_devices("u1")
+    assert await devices_of(store, "u1") == (False, set())
     letter = await store.claim_letter(now=NOW, until=NOW + DAY)
     assert letter is not None
     assert letter.user_id == "u2"
     assert await store.claim_letter(now=NOW, until=NOW + DAY) is None
     assert await store.link("link u2", now=NOW) is not None
     assert await store.tokens_of("u2") == [make_token("token u2", "u2")]
-    assert await store.has_devices("u2")
+    assert await devices_of(store, "u2", "device") == (True, {"device"})
 
 
 async def test_deleting_a_user_blanks_the_audit_log(store: Store) -> None:

@@ -79,39 +79,6 @@ async def test_a_token_is_removed_by_its_user_alone(store: Store) -> None:
     assert await store.tokens_of("u2") == [make_token("other", "u2")]
 
 
-# devices
-
-
-async def test_a_device_is_new_once(store: Store) -> None:
-    """For each user by themselves; before the first one nothing is known."""
-    assert not await store.has_devices("u1")
-    assert await store.add_device("u1", "d1", now=NOW)
-    assert not await store.add_device("u1", "d1", now=NOW + MS)
-    assert await store.add_device("u1", "d2", now=NOW)
-    assert await store.add_device("u2", "d1", now=NOW)
-    assert await store.has_devices("u1")
-    assert not await store.has_devices("u3")
-
-
-async def test_known_devices_are_found_among_others(store: Store) -> None:
-    """Those of the user alone."""
-    for user_id, key in (("u1", "d1"), ("u1", "d2"), ("u2", "d3")):
-        await store.add_device(user_id, key, now=NOW)
-    assert await store.known_devices("u1", ["d1", "d3", "", "d4", "d1"]) == {"d1"}
-    assert await store.known_devices("u1", []) == set()
-    assert await store.known_devices("nobody", ["d1"]) == set()
-
-
-async def test_a_device_is_forgotten_400_days_after_it_was_seen(store: Store) -> None:
-    """Being seen again counts; that is what keeps it."""
-    for key in ("d1", "d2"):
-        await store.add_device("u1", key, now=NOW)
-    await store.add_device("u1", "d2", now=NOW + DAY)
-    assert await store.purge(now=NOW + 400 * DAY, sessions_before=NOW, audit_before=NOW) == 0
-    assert await store.purge(now=NOW + 400 * DAY + MS, sessions_before=NOW, audit_before=NOW) == 1
-    assert await store.known_devices("u1", ["d1", "d2"]) == {"d2"}
-
-
 async def test_expired_tokens_are_purged(store: Store) -> None:
     """Those that ran out before that instant."""
     for token_id, expires in (("t1", NOW - MS), ("t2", NOW), ("t3", NOW + DAY)):

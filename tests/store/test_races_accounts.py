@@ -20,6 +20,7 @@ from tests.store.records import (
     make_link,
     make_token,
     make_user,
+    note_device,
     opened,
 )
 from tests.store.test_contract_rights import ACTS
@@ -137,7 +138,7 @@ async def test_hits_and_take_backs_at_once_add_up(database_url: str) -> None:
 
         async def hit_and_take_back(store: Store) -> None:
             assert await store.hit(bucket, now=NOW) is None
-            await store.take_back_hit("bucket")
+            await store.take_back_hits("bucket")
 
         await asyncio.gather(*(hit_and_take_back(store) for _ in range(25) for store in (one, other)))
         counted = [await one.hit(bucket, now=NOW) for _ in range(101)]
@@ -147,9 +148,8 @@ async def test_hits_and_take_backs_at_once_add_up(database_url: str) -> None:
 async def test_a_device_is_new_to_one_of_many(database_url: str) -> None:
     """So that one mail tells of it."""
     async with opened(database_url) as one, opened(database_url) as other:
-        new = await asyncio.gather(
-            *(store.add_device("u1", "d1", now=NOW) for _ in range(20) for store in (one, other))
-        )
+        await one.add_user(make_user("u1"))
+        new = await asyncio.gather(*(note_device(store, "u1", "d1") for _ in range(20) for store in (one, other)))
         assert new.count(True) == 1
 
 

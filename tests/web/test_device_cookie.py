@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from app.auth.devices import keys_of, known_browser
 from app.auth.models import Client
 from tests.duet import PASSWORD, Browser, Running, make_settings, running
 from tests.web.conftest import Visit
@@ -97,10 +98,11 @@ def test_a_planted_id_is_not_adopted(shared: Running, visit: Visit, email: str) 
     assert len(ids(browser)) == 2
     assert ids(browser)[1] == PLANTED[0]
     user = shared.wait(shared.auth.accounts.find(email))
-    devices = shared.auth.sessions._devices
     for known, id_ in ((True, ids(browser)[0]), (False, PLANTED[0])):
         client = Client("web", devices=(id_,))
-        assert (shared.wait(devices.known_browser(user.id, client)) is not None) == known
+        store = shared.auth.accounts._store
+        found = shared.wait(store.user_to_log_in(user.email_key, devices=keys_of(client)))
+        assert (known_browser(client, found) is not None) == known
 
 
 def test_a_browser_of_many_people_keeps_the_last_five(shared: Running, visit: Visit, email: str) -> None:

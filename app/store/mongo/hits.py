@@ -2,46 +2,76 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import TypeAlias
 
+from pymongo import DeleteMany, UpdateMany
 from pymongo.errors import DuplicateKeyError
 
 from app.auth.models import Bucket
+from app.auth.opening import Blocked
 from app.store.mongo.base import MongoPart
 from app.store.mongo.schema import HITS, Document
 from app.store.values import EPOCH, bucket_limits, instant, text
+
+HitsChange: TypeAlias = UpdateMany | DeleteMany
 
 
 class MongoHits(MongoPart):
     """Counts and checks in one write."""
 
     async def hit(self, bucket: Bucket, *, now: datetime) -> datetime | None:
-        this, now = {"_id": text(bucket.key)}, instant(now)
-        open_one = {**this, "blocked_until": {"$lte": now}}
-        change = _change(bucket, now)
+        return await self._call(lambda: self._hit(bucket, instant(now)))
 
-        async def work() -> datetime | None:
-            while True:
-                try:
-                    await self._collection(HITS).update_one(open_one, change, upsert=True)
-                except DuplicateKeyError:
-                    # It is there and blocked; or somebody else made it, or freed it, at the same moment.
-                    hits = await self._collection(HITS).find_one(this)
-                    if hits is not None and hits["blocked_until"] > now:
-                        until: datetime = hits["blocked_until"]
-                        return until
-                else:
-                    return None
+    async def hit_all(self, buckets: Sequence[Bucket], *, now: datetime) -> Blocked | None:
+        async def work() -> Blocked | None:
+            for number, bucket in enumerate(buckets):
+                until = await self._hit(bucket, instant(now))
+                if until is not None:
+                    await self._change(take_back_hits([one.key for one in buckets[:number]]))
+                    return Blocked(bucket.key, until)
+            return None
 
         return await self._call(work)
 
-    async def take_back_hit(self, key: str) -> None:
-        # While a bucket is blocked nobody hits it: the last hit is the one that blocks.
-        await self._update(HITS, {"_id": text(key), "count": {"$gt": 0}}, {"blocked_until": EPOCH}, count=-1)
+    async def take_back_hits(self, *keys: str) -> None:
+        await self._call(lambda: self._change(take_back_hits(keys)))
 
-    async def forget_hits(self, key: str) -> None:
-        which = {"_id": text(key)}
-        await self._call(lambda: self._collection(HITS).delete_one(which))
+    async def forget_hits(self, *keys: str) -> None:
+        await self._call(lambda: self._change(forget_hits(keys)))
+
+    async def _change(self, change: HitsChange | None) -> None:
+        if change is not None:
+            await self._collection(HITS).bulk_write([change])
+
+    async def _hit(self, bucket: Bucket, now: datetime) -> datetime | None:
+        this = {"_id": text(bucket.key)}
+        open_one = {**this, "blocked_until": {"$lte": now}}
+        change = _change(bucket, now)
+        while True:
+            try:
+                await self._collection(HITS).update_one(open_one, change, upsert=True)
+            except DuplicateKeyError:
+                # It is there and blocked; or somebody else made it, or freed it, at the same moment.
+                hits = await self._collection(HITS).find_one(this)
+                if hits is not None and hits["blocked_until"] > now:
+                    until: datetime = hits["blocked_until"]
+                    return until
+            else:
+                return None
+
+
+def take_back_hits(keys: Collection[str]) -> HitsChange | None:
+    """The change, if there are keys."""
+    # While a bucket is blocked nobody hits it: the last hit is the one that blocks.
+    which = {"_id": {"$in": list(map(text, keys))}, "count": {"$gt": 0}}
+    return UpdateMany(which, {"$set": {"blocked_until": EPOCH}, "$inc": {"count": -1}}) if keys else None
+
+
+def forget_hits(keys: Collection[str]) -> HitsChange | None:
+    """The change, if there are keys."""
+    return DeleteMany({"_id": {"$in": list(map(text, keys))}}) if keys else None
 
 
 def _change(bucket: Bucket, now: datetime) -> list[Document]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, get_args
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
@@ -104,8 +104,11 @@ def document_of(record: Record) -> Document:
     return {"_id": values.pop("id"), **{name: value for name, value in values.items() if value is not None}}
 
 
+_NAMES: Final = {kind: frozenset(field.name for field in fields(kind)) for kind in get_args(Record)}
+
+
 def record_from(kind: type[RecordT], document: Mapping[str, Any]) -> RecordT:
     """The record in a document. Fields that only a newer Duet knows are passed over."""
-    names = {field.name for field in fields(kind)} & document.keys()
+    names = _NAMES[kind] & document.keys()
     values: dict[str, Any] = {name: tuple(document[name]) if name == "roles" else document[name] for name in names}
     return kind(**values, id=document["_id"])

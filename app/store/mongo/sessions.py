@@ -9,34 +9,12 @@ from pymongo import DESCENDING
 
 from app.auth.models import Revocation, Session, User
 from app.store.mongo.base import MongoPart
-from app.store.mongo.schema import SESSIONS, USERS, Document, document_of, record_from
+from app.store.mongo.schema import SESSIONS, USERS, Document, record_from
 from app.store.values import instant, number, text
 
 
 class MongoSessions(MongoPart):
-    """Logins: each change is one conditional write, except for adding one."""
-
-    async def add_session(self, session: Session, *, password_hash: str) -> bool:
-        document = {**document_of(session), "is_confirmed": False}
-        user = {"_id": text(session.user_id), "password_hash": text(password_hash), "is_active": True}
-        this = {"_id": document["_id"]}
-
-        async def work() -> bool:
-            # Who changes the password or disables the user does that first and revokes the sessions then. So
-            # either that revocation meets the session inserted here, or the look at the user below comes
-            # after the change. Until it is confirmed nobody gets to see the session, so a crash between the
-            # steps leaves nothing that lives.
-            await self._collection(SESSIONS).insert_one(document)
-            if await self._collection(USERS).find_one(user, {"_id": True}) is not None:
-                confirmed = await self._collection(SESSIONS).update_one(
-                    {**this, "revoked_at": None, "is_confirmed": False}, {"$set": {"is_confirmed": True}}
-                )
-                if confirmed.matched_count:
-                    return True
-            await self._collection(SESSIONS).delete_one(this)
-            return False
-
-        return await self._call(work)
+    """Logins that have begun: each change is one conditional write."""
 
     async def session_with_user(self, session_id: str) -> tuple[Session, User] | None:
         pipeline: list[Document] = [

@@ -24,11 +24,12 @@ from app.store.mongo.deployment import MongoInstances, MongoSigningKeys
 from app.store.mongo.hits import MongoHits
 from app.store.mongo.letters import MongoLetters
 from app.store.mongo.links import MongoLinks
+from app.store.mongo.logins import MongoLogins
 from app.store.mongo.migrations import migrate
 from app.store.mongo.rights import MongoRights
 from app.store.mongo.schema import PROBE, Document
 from app.store.mongo.sessions import MongoSessions
-from app.store.mongo.tokens import MongoDevices, MongoTokens
+from app.store.mongo.tokens import MongoTokens
 from app.store.mongo.upkeep import MongoUpkeep
 from app.store.mongo.user_search import MongoUserSearch
 from app.store.mongo.users import MongoUsers
@@ -57,7 +58,7 @@ def diagnose(error: Exception) -> str | None:
 
 
 class MongoStore(
-    MongoUsers, MongoUserSearch, MongoRights, MongoSessions, MongoLinks, MongoLetters, MongoTokens, MongoDevices,
+    MongoUsers, MongoUserSearch, MongoRights, MongoSessions, MongoLinks, MongoLetters, MongoTokens, MongoLogins,
     MongoHits, MongoAudit, MongoSigningKeys, MongoInstances, MongoUpkeep,
 ):  # fmt: skip
     """`app.auth.ports.Store` on MongoDB, a replica set or a stand-alone server."""
@@ -71,6 +72,8 @@ class MongoStore(
         self._url = url
         self._client: AsyncIOMotorClient[Document] | None = None
         self._database: AsyncIOMotorDatabase[Document] | None = None
+        #: To make one costs a tenth of what it is used for.
+        self._collections: dict[str, AsyncIOMotorCollection[Document]] = {}
         self._is_migrated = False
         self._slots = asyncio.Semaphore(CONCURRENCY)
         self._breaker = Breaker(
@@ -85,6 +88,7 @@ class MongoStore(
         if self._client is not None:
             self._client.close()
         self._client = self._database = None
+        self._collections.clear()
         self._is_migrated = False
 
     async def ping(self) -> None:
@@ -119,7 +123,9 @@ class MongoStore(
         return self._database
 
     def _collection(self, name: str) -> AsyncIOMotorCollection[Document]:
-        return self._db[name]
+        if name not in self._collections:
+            self._collections[name] = self._db[name]
+        return self._collections[name]
 
     async def _call(self, work: Callable[[], Awaitable[T]]) -> T:
         async def bounded() -> T:

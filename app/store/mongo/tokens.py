@@ -1,16 +1,14 @@
-"""The personal access tokens and the known devices of the MongoDB store."""
+"""The personal access tokens of the MongoDB store."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from datetime import datetime
 
 from pymongo import DESCENDING
-from pymongo.errors import DuplicateKeyError
 
 from app.auth.models import PersonalToken, User
 from app.store.mongo.base import MongoPart
-from app.store.mongo.schema import DEVICES, TOKENS, USERS, Document, document_of, record_from
+from app.store.mongo.schema import TOKENS, USERS, Document, document_of, record_from
 from app.store.values import instant, number, text
 
 
@@ -57,29 +55,3 @@ class MongoTokens(MongoPart):
         which = {"user_id": text(user_id)}
         result = await self._call(lambda: self._collection(TOKENS).delete_many(which))
         return int(result.deleted_count)
-
-
-class MongoDevices(MongoPart):
-    """Which browsers and programs an account was seen with."""
-
-    async def has_devices(self, user_id: str) -> bool:
-        which = {"user_id": text(user_id)}
-        return await self._call(lambda: self._collection(DEVICES).find_one(which)) is not None
-
-    async def known_devices(self, user_id: str, keys: Collection[str]) -> set[str]:
-        which = {"user_id": text(user_id), "key": {"$in": [text(key) for key in keys]}}
-        documents = await self._call(lambda: self._collection(DEVICES).find(which).to_list(None))
-        return {document["key"] for document in documents}
-
-    async def add_device(self, user_id: str, key: str, *, now: datetime) -> bool:
-        which = {"user_id": text(user_id), "key": text(key)}
-        seen = {"$set": {"seen_at": instant(now)}}
-
-        async def work() -> bool:
-            try:
-                result = await self._collection(DEVICES).update_one(which, seen, upsert=True)
-            except DuplicateKeyError:  # somebody else added it at the same moment
-                return False
-            return not result.matched_count
-
-        return await self._call(work)

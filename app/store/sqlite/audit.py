@@ -11,14 +11,14 @@ from app.store.sqlite.rows import Value, column_list, columns_of, marks, values_
 from app.store.values import number, text
 
 _COLUMNS: Final = columns_of(AuditEvent)
-_ADD: Final = f"INSERT INTO audit_events ({column_list(_COLUMNS)}) VALUES ({marks(_COLUMNS)})"  # noqa: S608
+ADD_EVENT: Final = f"INSERT INTO audit_events ({column_list(_COLUMNS)}) VALUES ({marks(_COLUMNS)})"  # noqa: S608
 
 
 class SqliteAudit(SqlitePart):
     """What happened, in the order of instant and id."""
 
     async def add_audit_event(self, event: AuditEvent) -> None:
-        await self._db.write(_ADD, values_of(event))
+        await self._db.write(ADD_EVENT, values_of(event))
 
     async def audit_events(
         self, *, user_id: str = "", event: str = "", cursor: str = "", limit: int = 100

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
 from app.auth.models import Bucket
+from app.auth.opening import Blocked
 from app.store.sqlite.base import SqlitePart
 from app.store.sqlite.connection import Transaction
+from app.store.sqlite.rows import marks
 from app.store.values import bucket_limits, from_millis, text, to_millis
 
 # A bucket begins anew when its window is over, and when all its hits were taken back.
@@ -36,21 +39,54 @@ class SqliteHits(SqlitePart):
     """Counts and checks in one statement."""
 
     async def hit(self, bucket: Bucket, *, now: datetime) -> datetime | None:
-        values = {"key": text(bucket.key), "now": to_millis(now), **bucket_limits(bucket)}
-
         async def work(transaction: Transaction) -> datetime | None:
-            if await transaction.execute(_HIT, values):
-                return None
-            [[until]] = await transaction.execute("SELECT blocked_until FROM hits WHERE key = ?", [values["key"]])
-            return from_millis(until)
+            return await _hit(transaction, bucket, now)
 
         return await self._db.transact(work)
 
-    async def take_back_hit(self, key: str) -> None:
-        # While a bucket is blocked nobody hits it: the last hit is the one that blocks.
-        await self._db.write(
-            "UPDATE hits SET count = count - 1, blocked_until = 0 WHERE key = ? AND count > 0", [text(key)]
-        )
+    async def hit_all(self, buckets: Sequence[Bucket], *, now: datetime) -> Blocked | None:
+        async def work(transaction: Transaction) -> None:
+            for bucket in buckets:
+                until = await _hit(transaction, bucket, now)
+                if until is not None:
+                    raise _IsBlocked(Blocked(bucket.key, until))
 
-    async def forget_hits(self, key: str) -> None:
-        await self._db.write("DELETE FROM hits WHERE key = ?", [text(key)])
+        try:
+            await self._db.transact(work)
+        except _IsBlocked as error:
+            return error.which
+        return None
+
+    async def take_back_hits(self, *keys: str) -> None:
+        await self._db.write(take_back_hits(len(keys)), list(map(text, keys)))
+
+    async def forget_hits(self, *keys: str) -> None:
+        await self._db.write(forget_hits(len(keys)), list(map(text, keys)))
+
+
+class _IsBlocked(Exception):
+    """Nothing of the transaction is kept."""
+
+    def __init__(self, which: Blocked) -> None:
+        self.which = which
+        super().__init__()
+
+
+async def _hit(transaction: Transaction, bucket: Bucket, now: datetime) -> datetime | None:
+    values = {"key": text(bucket.key), "now": to_millis(now), **bucket_limits(bucket)}
+    if await transaction.execute(_HIT, values):
+        return None
+    [[until]] = await transaction.execute("SELECT blocked_until FROM hits WHERE key = ?", [values["key"]])
+    return from_millis(until)
+
+
+def take_back_hits(count: int) -> str:
+    """The statement for so many keys."""
+    # While a bucket is blocked nobody hits it: the last hit is the one that blocks.
+    which = f"key IN ({marks(range(count))}) AND count > 0"
+    return f"UPDATE hits SET count = count - 1, blocked_until = 0 WHERE {which}"  # noqa: S608
+
+
+def forget_hits(count: int) -> str:
+    """The statement for so many keys."""
+    return f"DELETE FROM hits WHERE key IN ({marks(range(count))})"  # noqa: S608

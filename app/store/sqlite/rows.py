@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import fields
 from datetime import datetime
 from typing import Any, Final, TypeVar
@@ -63,22 +63,28 @@ def _column(value: object) -> Value:
     return value
 
 
-def _fields(names: Sequence[str], row: Row) -> dict[str, Any]:
-    return {name: _field(name, value) for name, value in zip(names, row, strict=True)}
-
-
-def _field(name: str, value: Any) -> Any:
-    if value is None:
-        return None
+def _field_from(name: str) -> Callable[[Any], Any]:
+    """What makes a field's value of its column's."""
     if name in INSTANTS:
-        return from_millis(value)
+        return from_millis
     if name in FLAGS:
-        return bool(value)
-    if name == "roles":
-        return tuple(json.loads(value))
+        return bool
+    return _roles_from if name == "roles" else _as_it_is
+
+
+def _roles_from(value: str) -> tuple[str, ...]:
+    return tuple(json.loads(value))
+
+
+def _as_it_is(value: Any) -> Any:
     return value
+
+
+_FIELDS_FROM: Final = {kind: tuple(map(_field_from, columns_of(kind))) for kind in KINDS}
 
 
 def record_from(kind: type[RecordT], row: Row) -> RecordT:
     """The record in a row of the columns of `kind`."""
-    return kind(**_fields(columns_of(kind), row))
+    pairs = zip(_FIELDS_FROM[kind], row, strict=True)
+    values: list[Any] = [None if value is None else field_from(value) for field_from, value in pairs]
+    return kind(*values)

@@ -7,21 +7,10 @@ from typing import Final
 
 from app.auth.models import Revocation, Session, User
 from app.store.sqlite.base import SqlitePart
-from app.store.sqlite.rows import (
-    SESSION_COLUMNS,
-    USER_COLUMNS,
-    column_list,
-    marks,
-    record_from,
-    values_of,
-)
+from app.store.sqlite.rows import SESSION_COLUMNS, USER_COLUMNS, column_list, record_from
 from app.store.values import from_millis, number, text, to_millis
 
 _SESSIONS: Final = f"SELECT {column_list(SESSION_COLUMNS)} FROM sessions"  # noqa: S608
-_ADD_SESSION: Final = (
-    f"INSERT INTO sessions ({column_list(SESSION_COLUMNS)}) SELECT {marks(SESSION_COLUMNS)}"  # noqa: S608
-    " WHERE EXISTS (SELECT 1 FROM users WHERE id = ? AND is_active AND password_hash = ?) RETURNING id"
-)
 _SESSION_WITH_USER: Final = (
     f"SELECT {column_list(SESSION_COLUMNS, 'sessions')}, {column_list(USER_COLUMNS, 'users')}"  # noqa: S608
     " FROM sessions JOIN users ON users.id = sessions.user_id WHERE sessions.id = ?"
@@ -31,11 +20,7 @@ _IF_LIVE: Final = "WHERE id = ? AND revoked_at IS NULL AND expires_at > ? AND id
 
 
 class SqliteSessions(SqlitePart):
-    """Logins: each change is one conditional statement."""
-
-    async def add_session(self, session: Session, *, password_hash: str) -> bool:
-        condition = [text(session.user_id), text(password_hash)]
-        return bool(await self._db.write(_ADD_SESSION, [*values_of(session), *condition]))
+    """Logins that have begun: each change is one conditional statement."""
 
     async def session_with_user(self, session_id: str) -> tuple[Session, User] | None:
         rows = await self._db.read(_SESSION_WITH_USER, [text(session_id)])

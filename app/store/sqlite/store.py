@@ -7,9 +7,10 @@ from app.store.sqlite.deployment import SqliteInstances, SqliteSigningKeys
 from app.store.sqlite.hits import SqliteHits
 from app.store.sqlite.letters import SqliteLetters
 from app.store.sqlite.links import SqliteLinks
+from app.store.sqlite.logins import SqliteLogins
 from app.store.sqlite.rights import SqliteRights
 from app.store.sqlite.sessions import SqliteSessions
-from app.store.sqlite.tokens import SqliteDevices, SqliteTokens
+from app.store.sqlite.tokens import SqliteTokens
 from app.store.sqlite.upkeep import SqliteUpkeep
 from app.store.sqlite.user_search import SqliteUserSearch
 from app.store.sqlite.users import SqliteUsers
@@ -17,7 +18,7 @@ from app.store.sqlite.users import SqliteUsers
 
 class SqliteStore(
     SqliteUsers, SqliteUserSearch, SqliteRights, SqliteSessions, SqliteLinks, SqliteLetters, SqliteTokens,
-    SqliteDevices, SqliteHits, SqliteAudit, SqliteSigningKeys, SqliteInstances, SqliteUpkeep,
+    SqliteLogins, SqliteHits, SqliteAudit, SqliteSigningKeys, SqliteInstances, SqliteUpkeep,
 ):  # fmt: skip
     """`app.auth.ports.Store` on a SQLite file, which other processes of this machine may share."""
 

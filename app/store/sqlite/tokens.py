@@ -1,14 +1,12 @@
-"""The personal access tokens and the known devices of the SQLite store."""
+"""The personal access tokens of the SQLite store."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from datetime import datetime
 from typing import Final
 
 from app.auth.models import PersonalToken, User
 from app.store.sqlite.base import SqlitePart
-from app.store.sqlite.connection import Transaction
 from app.store.sqlite.rows import USER_COLUMNS, column_list, columns_of, marks, record_from, values_of
 from app.store.values import number, text, to_millis
 
@@ -60,26 +58,3 @@ class SqliteTokens(SqlitePart):
         return len(
             await self._db.write("DELETE FROM personal_tokens WHERE user_id = ? RETURNING id", [text(user_id)])
         )
-
-
-class SqliteDevices(SqlitePart):
-    """Which browsers and programs an account was seen with."""
-
-    async def has_devices(self, user_id: str) -> bool:
-        return bool(await self._db.read("SELECT 1 FROM devices WHERE user_id = ? LIMIT 1", [text(user_id)]))
-
-    async def known_devices(self, user_id: str, keys: Collection[str]) -> set[str]:
-        which = f"SELECT key FROM devices WHERE user_id = ? AND key IN ({marks(keys)})"  # noqa: S608
-        return {row[0] for row in await self._db.read(which, [text(user_id), *map(text, keys)])}
-
-    async def add_device(self, user_id: str, key: str, *, now: datetime) -> bool:
-        values = [to_millis(now), text(user_id), text(key)]
-
-        async def work(transaction: Transaction) -> bool:
-            seen = "UPDATE devices SET seen_at = ? WHERE user_id = ? AND key = ? RETURNING 1"
-            if await transaction.execute(seen, values):
-                return False
-            await transaction.execute("INSERT INTO devices (seen_at, user_id, key) VALUES (?, ?, ?)", values)
-            return True
-
-        return await self._db.transact(work)

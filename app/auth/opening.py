@@ -1,0 +1,52 @@
+"""What a login reads and writes, so that the store can do each in one step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.auth.models import AuditEvent, User
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An account that somebody wants to log in to, and what it knows of their device."""
+
+    user: User
+    #: Whether it knows any device: before the first login it does not.
+    has_devices: bool
+    #: Those of the keys that were asked for.
+    known_devices: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Along:
+    """What is written together with a new session.
+
+    Args:
+        event: the row for the audit log.
+        device_key: the device that the account knows from now on, or has seen again.
+        wiped: the counters that begin anew, since the password was right.
+        taken_back: those that forget this one hit.
+    """
+
+    event: AuditEvent
+    device_key: str
+    wiped: tuple[str, ...] = ()
+    taken_back: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """A session was stored."""
+
+    #: Whether the account knew nothing of the device: of many logins at once it is new to one.
+    is_new_device: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """A counter that takes no more hits for a while."""
+
+    key: str
+    until: datetime

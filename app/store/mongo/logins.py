@@ -1,0 +1,105 @@
+"""What a login reads and writes in the MongoDB store, each in one bounded step."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+from datetime import datetime
+
+from pymongo.errors import DuplicateKeyError
+
+from app.auth.models import Session, User
+from app.auth.opening import Added, Along, Found
+from app.store.mongo.base import MongoPart
+from app.store.mongo.hits import forget_hits, take_back_hits
+from app.store.mongo.schema import (
+    AUDIT_EVENTS,
+    DEVICES,
+    HITS,
+    SESSIONS,
+    USERS,
+    Document,
+    document_of,
+    record_from,
+)
+from app.store.values import instant, text
+
+
+class MongoLogins(MongoPart):
+    """One aggregation before the hash, and a few writes after it."""
+
+    async def user_to_log_in(self, email_key: str, *, devices: Collection[str]) -> Found | None:
+        known = {"$in": ["$key", [text(key) for key in devices]]}
+        pipeline: list[Document] = [
+            {"$match": {"email_key": text(email_key)}},
+            {
+                "$lookup": {
+                    "from": DEVICES,
+                    "localField": "_id",
+                    "foreignField": "user_id",
+                    # The known ones first, and one of the others, if there is any.
+                    "pipeline": [
+                        {"$project": {"_id": False, "key": True, "known": known}},
+                        {"$sort": {"known": -1}},
+                        {"$limit": len(devices) + 1},
+                    ],
+                    "as": "devices",
+                }
+            },
+        ]
+        found = await self._call(lambda: self._collection(USERS).aggregate(pipeline).to_list(None))
+        if not found:
+            return None
+        noted = found[0]["devices"]
+        keys = frozenset(device["key"] for device in noted if device["known"])
+        return Found(record_from(User, found[0]), bool(noted), keys)
+
+    async def add_session(
+        self, session: Session, *, password_hash: str, along: Along | None = None
+    ) -> Added | None:
+        document = {**document_of(session), "is_confirmed": False}
+        user = {"_id": text(session.user_id), "password_hash": text(password_hash), "is_active": True}
+
+        async def work() -> Added | None:
+            if not await self._begin(document, user):
+                return None
+            return Added() if along is None else await self._write(session, along)
+
+        return await self._call(work)
+
+    async def _begin(self, document: Document, user: Document) -> bool:
+        # Who changes the password or disables the user does that first and revokes the sessions then. So either
+        # that revocation meets the session inserted here, or the look at the user below comes after the change.
+        # Until it is confirmed nobody gets to see the session, so a crash between the steps leaves nothing that
+        # lives.
+        this = {"_id": document["_id"]}
+        await self._collection(SESSIONS).insert_one(document)
+        if await self._collection(USERS).find_one(user, {"_id": True}) is not None:
+            confirmed = await self._collection(SESSIONS).update_one(
+                {**this, "revoked_at": None, "is_confirmed": False}, {"$set": {"is_confirmed": True}}
+            )
+            if confirmed.matched_count:
+                return True
+        await self._collection(SESSIONS).delete_one(this)
+        return False
+
+    async def _write(self, session: Session, along: Along) -> Added:
+        """All at once. A crash on the way leaves a session whose tokens nobody was given, and a count too high."""
+        user_id, seen_at = text(session.user_id), instant(session.created_at)
+        hits = [change for change in (forget_hits(along.wiped), take_back_hits(along.taken_back)) if change]
+        is_new, *_ = await asyncio.gather(
+            self._note_device(user_id, text(along.device_key), seen_at),
+            self._collection(AUDIT_EVENTS).insert_one(document_of(along.event)),
+            *([self._collection(HITS).bulk_write(hits, ordered=False)] if hits else []),
+        )
+        return Added(is_new_device=is_new)
+
+    async def _note_device(self, user_id: str, key: str, seen_at: datetime) -> bool:
+        """Whether it was new."""
+        try:
+            result = await self._collection(DEVICES).update_one(
+                {"user_id": user_id, "key": key}, {"$set": {"seen_at": seen_at}}, upsert=True
+            )
+        except DuplicateKeyError:  # somebody else added it at the same moment
+            return False
+        return not result.matched_count
