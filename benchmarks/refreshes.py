@@ -40,9 +40,8 @@ async def _rate(work: Work, seconds: float) -> float:
 async def _measure(context: Context, database_url: str) -> tuple[list[float], list[float]]:
     folder = context.scratch / f"refreshes-{secrets.token_hex(4)}"
     folder.mkdir()
-    settings = make(
-        data_dir=folder, database_url=database_url, secret_key=secrets.token_hex(32), testing=True, bcrypt_rounds=4
-    )
+    where = {"database_url": database_url} if database_url else {}
+    settings = make(data_dir=folder, secret_key=secrets.token_hex(32), testing=True, bcrypt_rounds=4, **where)
     store = open_configured_store(settings)
     auth = build_auth(auth_config(settings), secrets=settings.secrets(), store=store)
     await store.open()

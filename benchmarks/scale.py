@@ -43,7 +43,8 @@ def email_of(number: int) -> str:
 
 async def _first(folder: Path, url: str) -> None:
     """Makes the tables, and in them one user with one session, from whom the others are copied."""
-    settings = make(data_dir=folder, database_url=url, secret_key=SECRET, testing=True, bcrypt_rounds=4)
+    where = {"database_url": url} if url else {}
+    settings = make(data_dir=folder, secret_key=SECRET, testing=True, bcrypt_rounds=4, **where)
     store = open_configured_store(settings)
     auth = build_auth(auth_config(settings), secrets=settings.secrets(), store=store)
     await store.open()
