@@ -12,6 +12,7 @@ from datetime import timedelta
 import uvloop
 
 from app.auth.models import Client
+from app.auth.rotation import Rotation
 from app.auth.service import build_auth
 from app.foundation import auth_config, open_configured_store
 from app.settings import make
@@ -58,9 +59,8 @@ async def _measure(context: Context, database_url: str) -> tuple[list[float], li
 
         async def update(number: int) -> None:
             now = auth.clock.now()
-            assert await store.rotate_session(
-                ids[number], generation=generations[number], now=now, idle_expires_at=now + timedelta(days=30)
-            )
+            rotation = Rotation(generations[number], now, now + timedelta(days=30))
+            assert await store.rotate_session(ids[number], rotation)
             generations[number] += 1
 
         bare: list[float] = []

@@ -24,6 +24,7 @@ from app.auth.models import (
     User,
 )
 from app.auth.opening import Added, Along, Blocked, Found
+from app.auth.rotation import Judge, Judged, Rotation
 
 
 class Clock(Protocol):
@@ -135,11 +136,16 @@ class Sessions(Protocol):
         """If the session is live at `now`: sets `last_used_at` and `idle_expires_at`. Whether it was."""
         ...
 
-    async def rotate_session(
-        self, session_id: str, *, generation: int, now: datetime, idle_expires_at: datetime
-    ) -> bool:
-        """One compare-and-swap: if the session is live at `now` and at `generation`, counts that up by one and
-        sets `rotated_at`, `last_used_at` and `idle_expires_at`. Whether it did."""
+    async def rotate_session(self, session_id: str, rotation: Rotation) -> bool:
+        """One compare-and-swap: if the session is live and at that generation, counts it up by one and sets
+        `rotated_at`, `last_used_at` and `idle_expires_at`. Whether it did."""
+        ...
+
+    async def judge_session(self, session_id: str, judge: Judge) -> Judged | None:
+        """In one step: reads the session in whatever state, with its user, and does what `judge` says of them.
+
+        None if either is gone. Raises what `judge` raises, and then nothing has changed.
+        """
         ...
 
     async def set_auth_time(self, session_id: str, *, now: datetime) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import replace
-from datetime import datetime
+from functools import partial
 
 from app.auth.accounts import Accounts
 from app.auth.audit import Audit
@@ -23,7 +23,6 @@ from app.auth.errors import (
 from app.auth.extra_claims import ExtraClaims
 from app.auth.letters import Letters
 from app.auth.models import (
-    API_CLIENT,
     SCOPE,
     WEB_CLIENT,
     Client,
@@ -35,6 +34,7 @@ from app.auth.models import (
 )
 from app.auth.opening import Along
 from app.auth.ports import Clock, Store
+from app.auth.refresh_rules import RefreshRules
 from app.auth.refresh_tokens import RefreshToken, RefreshTokens
 from app.auth.revocations import Revocations
 from app.auth.scopes import narrowed
@@ -88,6 +88,7 @@ class Sessions(SessionEndings):
             audit=audit,
         )
         self._config = config
+        self._rules = RefreshRules(config, refresh_tokens)
         self._accounts = accounts
         self._letters = letters
         self._throttle = throttle
@@ -215,29 +216,27 @@ class Sessions(SessionEndings):
 
     async def _refresh(self, token: RefreshToken, client: Client, scope: str) -> TokenPair:
         while True:
-            session, user = await self._genuine(token)
             now = self._clock.now()
-            if not self._may_refresh(session, user, now):
+            judge = partial(self._rules.judge, token, now, scope)
+            judged = await self._store.judge_session(token.session_id, judge)
+            if judged is None:
+                raise InvalidGrant()
+            session, user = judged.session, judged.user
+            if not self._rules.may_refresh(session, user, now):
                 await self._audit.record(
                     "refresh_refused", client=client, user_id=user.id, session_id=session.id,
                     detail=self._why_ended(session, user).code,
                 )  # fmt: skip
                 raise InvalidGrant()
-            if not self._counts(token, session, now):
+            if not self._rules.counts(token, session, now):
                 await self._end_for_reuse(session, client)
                 raise InvalidGrant()
             less = narrowed(session.scope, scope)
             if token.generation != session.generation:
                 return await self._token_pair(user, session, session.generation, less)
-            if await self._rotate(session, now):
+            if judged.is_rotated:
                 return await self._token_pair(user, session, session.generation + 1, less)
             # Somebody was faster: with the same token, or with a log-out. The next look at the store tells.
-
-    def _may_refresh(self, session: Session, user: User, now: datetime) -> bool:
-        return user.is_active and session.client_id == API_CLIENT and session.is_live(now)
-
-    def _counts(self, token: RefreshToken, session: Session, now: datetime) -> bool:
-        return token.generation == session.generation or self._is_in_grace(token.generation, session, now)
 
     async def holder(self, refresh_token: str) -> tuple[Session, User]:
         """The session that a refresh token would continue now, and its user. Changes nothing, whatever it is.
@@ -248,21 +247,9 @@ class Sessions(SessionEndings):
         token = self._refresh_tokens.decode(refresh_token)
         session, user = await self._genuine(token)
         now = self._clock.now()
-        if not self._may_refresh(session, user, now) or not self._counts(token, session, now):
+        if not self._rules.may_refresh(session, user, now) or not self._rules.counts(token, session, now):
             raise InvalidGrant()
         return session, user
-
-    async def _rotate(self, session: Session, now: datetime) -> bool:
-        idle_expires_at = min(now + self._config.idle_lifetime, session.expires_at)
-        return await self._store.rotate_session(
-            session.id, generation=session.generation, now=now, idle_expires_at=idle_expires_at
-        )
-
-    def _is_in_grace(self, generation: int, session: Session, now: datetime) -> bool:
-        if generation != session.generation - 1 or session.rotated_at is None:
-            return False
-        # From the rotation on, so that using the parent again and again does not stretch it.
-        return now - session.rotated_at <= self._config.refresh_grace
 
     async def _end_for_reuse(self, session: Session, client: Client) -> None:
         await self._revoke(session.id, RefreshReused.code)

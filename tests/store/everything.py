@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from app.auth.ports import Store
+from app.auth.rotation import Rotation
 from tests.store.records import (
     DAY,
     NOW,
@@ -73,7 +74,8 @@ async def _call_users(store: Store) -> None:
 async def _call_sessions(store: Store) -> None:
     await store.session_with_user("s1")
     await store.touch_session("s1", now=NOW, idle_expires_at=NOW + DAY)
-    await store.rotate_session("s1", generation=1, now=NOW, idle_expires_at=NOW + DAY)
+    await store.rotate_session("s1", Rotation(1, NOW, NOW + DAY))
+    await store.judge_session("s1", lambda session, user: Rotation(2, NOW, NOW + DAY))
     await store.set_auth_time("s1", now=NOW)
     await store.sessions_of("u1", now=NOW)
     await store.revoke_session("s1", at=NOW, reason="x")

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC
+from functools import partial
 from typing import Any
 
 import pytest
 
+from app.auth.errors import InvalidGrant
+from app.auth.models import Session, User
 from app.auth.ports import Store
+from app.auth.rotation import Rotation
 from tests.store.records import (
     DAY,
     MINUTE,
@@ -67,7 +72,7 @@ async def test_touching_pushes_the_idle_limit(store: Store) -> None:
 async def test_rotating_counts_the_generation_up(store: Store) -> None:
     """Generation, rotation time, last use and idle limit move together; nothing else does."""
     await add_sessions(store, "s1")
-    assert await store.rotate_session("s1", generation=1, now=NOW + MS, idle_expires_at=NOW + 2 * DAY)
+    assert await store.rotate_session("s1", Rotation(1, NOW + MS, NOW + 2 * DAY))
     later = NOW + MS
     assert await session_of(store) == make_session(
         generation=2, rotated_at=later, last_used_at=later, idle_expires_at=NOW + 2 * DAY
@@ -79,9 +84,9 @@ async def test_rotating_from_another_generation_does_nothing(store: Store, gener
     """Only the current generation can be rotated."""
     await add_sessions(store, "s1", generation=2)
     before = await session_of(store)
-    assert not await store.rotate_session("s1", generation=generation, now=NOW, idle_expires_at=NOW + 2 * DAY)
+    assert not await store.rotate_session("s1", Rotation(generation, NOW, NOW + 2 * DAY))
     assert await session_of(store) == before
-    assert not await store.rotate_session("s2", generation=2, now=NOW, idle_expires_at=NOW + 2 * DAY)
+    assert not await store.rotate_session("s2", Rotation(2, NOW, NOW + 2 * DAY))
 
 
 async def test_the_time_of_authentication_is_set(store: Store) -> None:
@@ -100,12 +105,12 @@ async def test_a_session_is_dead_from_the_millisecond_of_its_limit(store: Store,
     await add_sessions(store, "s1", "s2", "s3", "s4", **given)
     before, far = end - MS, end if limit == "idle_expires_at" else NOW + DAY
     assert await store.touch_session("s1", now=before, idle_expires_at=far)
-    assert await store.rotate_session("s2", generation=1, now=before, idle_expires_at=far)
+    assert await store.rotate_session("s2", Rotation(1, before, far))
     assert await store.set_auth_time("s3", now=before)
     assert len(await store.sessions_of("u1", now=before)) == 4
     kept = await session_of(store, "s4")
     assert not await store.touch_session("s4", now=end, idle_expires_at=end + DAY)
-    assert not await store.rotate_session("s4", generation=1, now=end, idle_expires_at=end + DAY)
+    assert not await store.rotate_session("s4", Rotation(1, end, end + DAY))
     assert not await store.set_auth_time("s4", now=end)
     assert await store.sessions_of("u1", now=end) == []
     assert await session_of(store, "s4") == kept
@@ -118,7 +123,7 @@ async def test_a_revoked_session_stays_dead(store: Store) -> None:
     revoked = make_session(revoked_at=NOW + MS, revoked_reason="logged_out")
     assert not await store.revoke_session("s1", at=NOW + 2 * MS, reason="refresh_reused")
     assert not await store.touch_session("s1", now=NOW, idle_expires_at=NOW + DAY)
-    assert not await store.rotate_session("s1", generation=1, now=NOW, idle_expires_at=NOW + DAY)
+    assert not await store.rotate_session("s1", Rotation(1, NOW, NOW + DAY))
     assert not await store.set_auth_time("s1", now=NOW)
     assert await store.revoke_user_sessions("u1", at=NOW + 2 * MS, reason="password_changed") == []
     assert await session_of(store) == revoked
@@ -162,3 +167,61 @@ async def test_sessions_are_listed_by_last_use(store: Store) -> None:
     assert [session.id for session in await store.sessions_of("u1", now=NOW)] == ["new", "mid", "old"]
     await store.touch_session("old", now=NOW + MINUTE, idle_expires_at=NOW + DAY)
     assert [session.id for session in await store.sessions_of("u1", now=NOW)] == ["old", "new", "mid"]
+
+
+async def test_a_judged_session_is_rotated(store: Store) -> None:
+    """The judge sees the session and its user as they are, and its word is done in the same step."""
+    await add_sessions(store, "s1")
+    seen: list[tuple[Session, User]] = []
+
+    def judge(session: Session, user: User) -> Rotation:
+        seen.append((session, user))
+        return Rotation(session.generation, NOW + MS, NOW + 2 * DAY)
+
+    judged = await store.judge_session("s1", judge)
+    assert judged is not None
+    assert judged.is_rotated
+    assert seen == [(judged.session, judged.user)] == [(make_session("s1"), make_user("u1"))]
+    after = await session_of(store, "s1")
+    assert (after.generation, after.rotated_at, after.idle_expires_at) == (2, NOW + MS, NOW + 2 * DAY)
+
+
+async def test_a_session_that_is_judged_to_stay_stays(store: Store) -> None:
+    """Whatever the judge's reason; and where the judge raises, too."""
+    await add_sessions(store, "s1")
+
+    def fail(session: Session, user: User) -> Rotation:
+        raise InvalidGrant
+
+    judged = await store.judge_session("s1", lambda session, user: None)
+    assert judged is not None
+    assert not judged.is_rotated
+    with pytest.raises(InvalidGrant):
+        await store.judge_session("s1", fail)
+    assert await session_of(store, "s1") == make_session("s1")
+    assert await store.judge_session("nothing", fail) is None
+
+
+async def test_no_judge_rotates_what_ended_or_went_on(store: Store) -> None:
+    """The condition is the store's own: a session that lives, at that generation."""
+    await add_sessions(store, "s1", "s2")
+    await store.revoke_session("s1", at=NOW, reason="logged_out")
+
+    def go_on(generation: int, session: Session, user: User) -> Rotation:
+        return Rotation(generation, NOW, NOW + DAY)
+
+    for session_id, generation in (("s1", 1), ("s2", 2)):
+        judged = await store.judge_session(session_id, partial(go_on, generation))
+        assert judged is not None
+        assert not judged.is_rotated
+        assert (await session_of(store, session_id)).generation == 1
+
+
+async def test_of_many_judges_one_is_obeyed(store: Store) -> None:
+    """Those who come at once see what they see, and one of them rotates."""
+    await add_sessions(store, "s1")
+    every = await asyncio.gather(
+        *(store.judge_session("s1", lambda session, user: Rotation(1, NOW, NOW + DAY)) for _ in range(20))
+    )
+    assert [judged.is_rotated for judged in every if judged].count(True) == 1
+    assert (await session_of(store, "s1")).generation == 2

@@ -8,6 +8,7 @@ from typing import cast
 import pytest
 
 from app.auth.ports import Store
+from app.auth.rotation import Rotation
 from tests.store.records import (
     NOW,
     add_sessions,
@@ -85,8 +86,8 @@ async def assert_refused_everywhere(store: Store, value: object) -> None:
         lambda: store.revoke_session(wrong, at=NOW, reason="x"),
         lambda: store.revoke_user_sessions(wrong, at=NOW, reason="x"),
         lambda: store.sessions_of(wrong, now=NOW),
-        lambda: store.rotate_session("s1", generation=cast(int, value if value != 1 else "1"), now=NOW,
-                                     idle_expires_at=NOW),
+        lambda: store.rotate_session("s1", Rotation(cast(int, value if value != 1 else "1"), NOW, NOW)),
+        lambda: store.judge_session(wrong, lambda session, user: None),
         lambda: store.set_sealed(wrong, "x", expected="x"),
         lambda: store.set_sealed("k1", wrong, expected="x"),
         lambda: store.set_sealed("k1", "x", expected=wrong),

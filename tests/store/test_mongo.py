@@ -15,7 +15,9 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 from app.auth.errors import LastAdmin, StoreUnavailable
+from app.auth.models import Session, User
 from app.auth.ports import Store
+from app.auth.rotation import Rotation
 from app.store import open_store
 from app.store.mongo.schema import INSTANCES, SIGNING_KEYS
 from app.store.mongo.store import MongoStore
@@ -59,6 +61,23 @@ async def test_every_look_up_and_order_has_its_index(store: Store, database: Dat
     for each in judged:
         used = stages(each["execStats"])
         assert each["ns"] in few or not used & {"COLLSCAN", "SORT"}, (each["command"], each["planSummary"])
+
+
+async def test_a_log_out_between_look_and_write_of_a_refresh(store: Store, database: Database[Any]) -> None:
+    """The write's condition refuses it: the session stays ended."""
+    await add_sessions(store, "s1")
+
+    def judge(session: Session, user: User) -> Rotation:
+        assert session.revoked_at is None
+        database["sessions"].update_one({"_id": "s1"}, {"$set": {"revoked_at": NOW}})
+        return Rotation(1, NOW, NOW + DAY)
+
+    judged = await store.judge_session("s1", judge)
+    assert judged is not None
+    assert not judged.is_rotated
+    found = await store.session_with_user("s1")
+    assert found is not None
+    assert (found[0].generation, found[0].revoked_at) == (1, NOW)
 
 
 async def test_a_search_reads_one_range_of_one_index(store: Store, database: Database[Any]) -> None:
@@ -139,7 +158,7 @@ async def test_an_unconfirmed_session_does_not_exist(store: Store, database: Dat
     assert await store.session_with_user("s1") is None
     assert await store.sessions_of("u1", now=NOW) == []
     assert not await store.touch_session("s1", now=NOW, idle_expires_at=NOW + DAY)
-    assert not await store.rotate_session("s1", generation=1, now=NOW, idle_expires_at=NOW + DAY)
+    assert not await store.rotate_session("s1", Rotation(1, NOW, NOW + DAY))
     assert await store.purge(now=NOW, sessions_before=NOW + 2 * DAY, audit_before=NOW) == 1
 
 

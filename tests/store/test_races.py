@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from app.auth.ports import Store
 from app.auth.refusals import EmailTaken
+from app.auth.rotation import Rotation
 from tests.store.records import DAY, MS, NOW, add_sessions, all_found, make_session, make_user, opened, session_of
 
 ROUNDS = 40
@@ -35,7 +36,7 @@ async def test_fifty_rotations_of_a_generation_give_one_successor(database_url: 
         for generation in (1, 2, 3):
             done = await asyncio.gather(
                 *(
-                    store.rotate_session("s1", generation=generation, now=NOW, idle_expires_at=NOW + DAY)
+                    store.rotate_session("s1", Rotation(generation, NOW, NOW + DAY))
                     for _ in range(25)
                     for store in (one, other)
                 )
@@ -179,13 +180,13 @@ async def test_a_rotation_racing_a_revocation_does_not_bring_a_session_back(stor
     await add_sessions(store, *ids)
     for session_id in ids:
         await asyncio.gather(
-            store.rotate_session(session_id, generation=1, now=NOW, idle_expires_at=NOW + DAY),
+            store.rotate_session(session_id, Rotation(1, NOW, NOW + DAY)),
             store.revoke_session(session_id, at=NOW, reason="logged_out"),
             store.touch_session(session_id, now=NOW, idle_expires_at=NOW + DAY),
         )
         session = await session_of(store, session_id)
         assert session.revoked_at == NOW
-        again = store.rotate_session(session_id, generation=session.generation, now=NOW, idle_expires_at=NOW + DAY)
+        again = store.rotate_session(session_id, Rotation(session.generation, NOW, NOW + DAY))
         assert not await again
 
 

@@ -8,6 +8,7 @@ from bson import ObjectId
 from pymongo import DESCENDING
 
 from app.auth.models import Revocation, Session, User
+from app.auth.rotation import Judge, Judged, Rotation
 from app.store.mongo.base import MongoPart
 from app.store.mongo.schema import SESSIONS, USERS, Document, record_from
 from app.store.values import instant, number, text
@@ -17,11 +18,14 @@ class MongoSessions(MongoPart):
     """Logins that have begun: each change is one conditional write."""
 
     async def session_with_user(self, session_id: str) -> tuple[Session, User] | None:
+        return await self._call(lambda: self._read(text(session_id)))
+
+    async def _read(self, session_id: str) -> tuple[Session, User] | None:
         pipeline: list[Document] = [
-            {"$match": {"_id": text(session_id), "is_confirmed": True}},
+            {"$match": {"_id": session_id, "is_confirmed": True}},
             {"$lookup": {"from": USERS, "localField": "user_id", "foreignField": "_id", "as": "user"}},
         ]
-        found = await self._call(lambda: self._collection(SESSIONS).aggregate(pipeline).to_list(None))
+        found = await self._collection(SESSIONS).aggregate(pipeline).to_list(None)
         if not found or not found[0]["user"]:
             return None
         return record_from(Session, found[0]), record_from(User, found[0]["user"][0])
@@ -30,16 +34,25 @@ class MongoSessions(MongoPart):
         values = {"last_used_at": instant(now), "idle_expires_at": instant(idle_expires_at)}
         return await self._update(SESSIONS, {"_id": text(session_id), **_live(now)}, values)
 
-    async def rotate_session(
-        self, session_id: str, *, generation: int, now: datetime, idle_expires_at: datetime
-    ) -> bool:
-        values = {
-            "rotated_at": instant(now),
-            "last_used_at": instant(now),
-            "idle_expires_at": instant(idle_expires_at),
-        }
-        which = {"_id": text(session_id), "generation": number(generation), **_live(now)}
-        return await self._update(SESSIONS, which, values, generation=1)
+    async def rotate_session(self, session_id: str, rotation: Rotation) -> bool:
+        return await self._call(lambda: self._rotate(text(session_id), rotation))
+
+    async def judge_session(self, session_id: str, judge: Judge) -> Judged | None:
+        async def work() -> Judged | None:
+            found = await self._read(text(session_id))
+            if found is None:
+                return None
+            rotation = judge(*found)
+            return Judged(*found, rotation is not None and await self._rotate(session_id, rotation))
+
+        return await self._call(work)
+
+    async def _rotate(self, session_id: str, rotation: Rotation) -> bool:
+        now = instant(rotation.now)
+        values = {"rotated_at": now, "last_used_at": now, "idle_expires_at": instant(rotation.idle_expires_at)}
+        which = {"_id": session_id, "generation": number(rotation.generation), **_live(now)}
+        result = await self._collection(SESSIONS).update_one(which, {"$set": values, "$inc": {"generation": 1}})
+        return bool(result.matched_count)
 
     async def set_auth_time(self, session_id: str, *, now: datetime) -> bool:
         return await self._update(SESSIONS, {"_id": text(session_id), **_live(now)}, {"auth_time": instant(now)})

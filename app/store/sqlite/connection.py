@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -45,27 +45,25 @@ def diagnose(error: Exception) -> str | None:
 
 
 class Transaction:
-    """What the work of one transaction may do."""
+    """What the work of one transaction may do. It runs in the connection's thread, in one go."""
 
-    def __init__(self, connection: aiosqlite.Connection | None) -> None:
+    def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
-    async def execute(self, sql: str, values: Values = ()) -> Rows:
+    def execute(self, sql: str, values: Values = ()) -> Rows:
         """What one statement gives. A failing one changes nothing by itself, and may be caught."""
-        return await _fetch(self._connection, sql, values)
+        return self._connection.execute(sql, values).fetchall()
 
-    async def execute_many(self, sql: str, rows: Sequence[Values]) -> None:
+    def execute_many(self, sql: str, rows: Sequence[Values]) -> None:
         """Executes one statement for each of `rows`."""
-        if self._connection is None:
-            raise sqlite3.OperationalError("not connected")
-        await self._connection.executemany(sql, rows)
+        self._connection.executemany(sql, rows)
 
 
 class Connections:
     """Reads and writes go over a connection each, so that no read waits for a write to reach the disk.
 
-    A statement by itself is atomic in SQLite, and one step of the connection's thread. Several are one
-    transaction, in a task that no caller's cancellation reaches (see `breaker`).
+    A statement by itself is atomic in SQLite, and so are several that are one transaction. Either is one step of
+    the connection's thread, in a task that no caller's cancellation reaches (see `breaker`).
     """
 
     def __init__(self, path: Path) -> None:
@@ -101,10 +99,10 @@ class Connections:
 
         return await self._breaker.call(work, self._writes)
 
-    async def transact(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+    async def transact(self, work: Callable[[Transaction], T]) -> T:
         """The result of `work`, whose statements are committed together; none of them is if it raises.
 
-        From the beginning on nobody else writes.
+        It runs in the connection's thread. From the beginning on nobody else writes.
         """
 
         async def whole() -> T:
@@ -181,15 +179,22 @@ async def _fetch(connection: aiosqlite.Connection | None, sql: str, values: Valu
     return [tuple(row) for row in await connection.execute_fetchall(sql, values)]
 
 
-async def _transact(connection: aiosqlite.Connection | None, work: Callable[[Transaction], Awaitable[T]]) -> T:
+async def _transact(connection: aiosqlite.Connection | None, work: Callable[[Transaction], T]) -> T:
+    if connection is None:
+        raise sqlite3.OperationalError("not connected")
+    # One step for the thread: each way there and back costs more than a statement that finds its rows in memory.
+    result: T = await connection._execute(_whole, connection._conn, work)  # type: ignore[no-untyped-call]
+    return result
+
+
+def _whole(connection: sqlite3.Connection, work: Callable[[Transaction], T]) -> T:
     try:
-        await _fetch(connection, "BEGIN IMMEDIATE")
-        result = await work(Transaction(connection))
-        await _fetch(connection, "COMMIT")
+        connection.execute("BEGIN IMMEDIATE")
+        result = work(Transaction(connection))
+        connection.execute("COMMIT")
     except BaseException:
-        # Unconditionally: the connection's thread works in order, so this comes after a BEGIN on its way.
         with suppress(sqlite3.Error):
-            await _fetch(connection, "ROLLBACK")
+            connection.execute("ROLLBACK")
         raise
     return result
 

@@ -39,15 +39,15 @@ class SqliteHits(SqlitePart):
     """Counts and checks in one statement."""
 
     async def hit(self, bucket: Bucket, *, now: datetime) -> datetime | None:
-        async def work(transaction: Transaction) -> datetime | None:
-            return await _hit(transaction, bucket, now)
+        def work(transaction: Transaction) -> datetime | None:
+            return _hit(transaction, bucket, now)
 
         return await self._db.transact(work)
 
     async def hit_all(self, buckets: Sequence[Bucket], *, now: datetime) -> Blocked | None:
-        async def work(transaction: Transaction) -> None:
+        def work(transaction: Transaction) -> None:
             for bucket in buckets:
-                until = await _hit(transaction, bucket, now)
+                until = _hit(transaction, bucket, now)
                 if until is not None:
                     raise _IsBlocked(Blocked(bucket.key, until))
 
@@ -72,11 +72,11 @@ class _IsBlocked(Exception):
         super().__init__()
 
 
-async def _hit(transaction: Transaction, bucket: Bucket, now: datetime) -> datetime | None:
+def _hit(transaction: Transaction, bucket: Bucket, now: datetime) -> datetime | None:
     values = {"key": text(bucket.key), "now": to_millis(now), **bucket_limits(bucket)}
-    if await transaction.execute(_HIT, values):
+    if transaction.execute(_HIT, values):
         return None
-    [[until]] = await transaction.execute("SELECT blocked_until FROM hits WHERE key = ?", [values["key"]])
+    [[until]] = transaction.execute("SELECT blocked_until FROM hits WHERE key = ?", [values["key"]])
     return from_millis(until)
 
 

@@ -50,21 +50,21 @@ class SqliteLogins(SqlitePart):
     ) -> Added | None:
         values = [*values_of(session), text(session.user_id), text(password_hash)]
 
-        async def work(transaction: Transaction) -> Added | None:
-            if not await transaction.execute(_ADD_SESSION, values):
+        def work(transaction: Transaction) -> Added | None:
+            if not transaction.execute(_ADD_SESSION, values):
                 return None
-            return Added() if along is None else await _write(transaction, session, along)
+            return Added() if along is None else _write(transaction, session, along)
 
         return await self._db.transact(work)
 
 
-async def _write(transaction: Transaction, session: Session, along: Along) -> Added:
-    await transaction.execute(ADD_EVENT, values_of(along.event))
+def _write(transaction: Transaction, session: Session, along: Along) -> Added:
+    transaction.execute(ADD_EVENT, values_of(along.event))
     for statement, keys in ((forget_hits, along.wiped), (take_back_hits, along.taken_back)):
         if keys:
-            await transaction.execute(statement(len(keys)), list(map(text, keys)))
+            transaction.execute(statement(len(keys)), list(map(text, keys)))
     device = [to_millis(session.created_at), text(session.user_id), text(along.device_key)]
-    is_known = await transaction.execute(_SEEN_AGAIN, device)
+    is_known = transaction.execute(_SEEN_AGAIN, device)
     if not is_known:
-        await transaction.execute(_NEW_DEVICE, device)
+        transaction.execute(_NEW_DEVICE, device)
     return Added(is_new_device=not is_known)

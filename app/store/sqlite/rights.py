@@ -61,10 +61,10 @@ class SqliteRights(SqlitePart):
             "at": to_millis(at),
         }
 
-        async def work(transaction: Transaction) -> User | None:
-            rows = await transaction.execute(_SET_RIGHTS, values)
+        def work(transaction: Transaction) -> User | None:
+            rows = transaction.execute(_SET_RIGHTS, values)
             if not rows:
-                await _refuse_if_there(transaction, user_id)
+                _refuse_if_there(transaction, user_id)
                 return None
             return record_from(User, rows[0])
 
@@ -74,13 +74,13 @@ class SqliteRights(SqlitePart):
         this = text(user_id)
         end = [to_millis(at), AccountDeleted.code, this]
 
-        async def work(transaction: Transaction) -> bool:
-            if not await transaction.execute(_DELETE, [this]):
-                await _refuse_if_there(transaction, this)
+        def work(transaction: Transaction) -> bool:
+            if not transaction.execute(_DELETE, [this]):
+                _refuse_if_there(transaction, this)
                 return False
-            await transaction.execute(_END_SESSIONS, end)
+            transaction.execute(_END_SESSIONS, end)
             for sql in _FORGET:
-                await transaction.execute(sql, [this])
+                transaction.execute(sql, [this])
             return True
 
         return await self._db.transact(work)
@@ -94,7 +94,7 @@ class SqliteRights(SqlitePart):
         return [RightsChange(row[0], row[1], from_millis(row[2])) for row in rows]
 
 
-async def _refuse_if_there(transaction: Transaction, user_id: str) -> None:
+def _refuse_if_there(transaction: Transaction, user_id: str) -> None:
     """Why a statement changed nothing: the user is the last admin, or there is none."""
-    if await transaction.execute("SELECT 1 FROM users WHERE id = ?", [text(user_id)]):
+    if transaction.execute("SELECT 1 FROM users WHERE id = ?", [text(user_id)]):
         raise LastAdmin

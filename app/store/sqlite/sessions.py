@@ -6,8 +6,10 @@ from datetime import datetime
 from typing import Final
 
 from app.auth.models import Revocation, Session, User
+from app.auth.rotation import Judge, Judged, Rotation
 from app.store.sqlite.base import SqlitePart
-from app.store.sqlite.rows import SESSION_COLUMNS, USER_COLUMNS, column_list, record_from
+from app.store.sqlite.connection import Rows, Transaction
+from app.store.sqlite.rows import SESSION_COLUMNS, USER_COLUMNS, Value, column_list, record_from
 from app.store.values import from_millis, number, text, to_millis
 
 _SESSIONS: Final = f"SELECT {column_list(SESSION_COLUMNS)} FROM sessions"  # noqa: S608
@@ -17,17 +19,17 @@ _SESSION_WITH_USER: Final = (
 )
 #: Takes the id, then the instant twice.
 _IF_LIVE: Final = "WHERE id = ? AND revoked_at IS NULL AND expires_at > ? AND idle_expires_at > ?"
+_ROTATE: Final = (
+    "UPDATE sessions SET generation = generation + 1, rotated_at = ?, last_used_at = ?, idle_expires_at = ?"  # noqa: S608
+    f" {_IF_LIVE} AND generation = ? RETURNING id"
+)
 
 
 class SqliteSessions(SqlitePart):
     """Logins that have begun: each change is one conditional statement."""
 
     async def session_with_user(self, session_id: str) -> tuple[Session, User] | None:
-        rows = await self._db.read(_SESSION_WITH_USER, [text(session_id)])
-        if not rows:
-            return None
-        width = len(SESSION_COLUMNS)
-        return record_from(Session, rows[0][:width]), record_from(User, rows[0][width:])
+        return _with_user(await self._db.read(_SESSION_WITH_USER, [text(session_id)]))
 
     async def touch_session(self, session_id: str, *, now: datetime, idle_expires_at: datetime) -> bool:
         instant = to_millis(now)
@@ -37,16 +39,19 @@ class SqliteSessions(SqlitePart):
         )
         return bool(rows)
 
-    async def rotate_session(
-        self, session_id: str, *, generation: int, now: datetime, idle_expires_at: datetime
-    ) -> bool:
-        instant = to_millis(now)
-        rows = await self._db.write(
-            "UPDATE sessions SET generation = generation + 1, rotated_at = ?, last_used_at = ?,"  # noqa: S608
-            f" idle_expires_at = ? {_IF_LIVE} AND generation = ? RETURNING id",
-            [instant, instant, to_millis(idle_expires_at), text(session_id), instant, instant, number(generation)],
-        )
-        return bool(rows)
+    async def rotate_session(self, session_id: str, rotation: Rotation) -> bool:
+        return bool(await self._db.write(_ROTATE, _values_of(session_id, rotation)))
+
+    async def judge_session(self, session_id: str, judge: Judge) -> Judged | None:
+        def work(transaction: Transaction) -> Judged | None:
+            found = _with_user(transaction.execute(_SESSION_WITH_USER, [text(session_id)]))
+            if found is None:
+                return None
+            rotation = judge(*found)
+            is_rotated = rotation is not None and transaction.execute(_ROTATE, _values_of(session_id, rotation))
+            return Judged(*found, bool(is_rotated))
+
+        return await self._db.transact(work)
 
     async def set_auth_time(self, session_id: str, *, now: datetime) -> bool:
         instant = to_millis(now)
@@ -89,3 +94,16 @@ class SqliteSessions(SqlitePart):
             [to_millis(at)],
         )
         return [Revocation(row[0], from_millis(row[1]), row[2]) for row in rows]
+
+
+def _with_user(rows: Rows) -> tuple[Session, User] | None:
+    if not rows:
+        return None
+    width = len(SESSION_COLUMNS)
+    return record_from(Session, rows[0][:width]), record_from(User, rows[0][width:])
+
+
+def _values_of(session_id: str, rotation: Rotation) -> list[Value]:
+    instant = to_millis(rotation.now)
+    idle_expires_at = to_millis(rotation.idle_expires_at)
+    return [instant, instant, idle_expires_at, text(session_id), instant, instant, number(rotation.generation)]

@@ -43,13 +43,13 @@ class SqliteUsers(SqlitePart):
     async def add_users(self, users: Sequence[User]) -> list[str]:
         rows = [_stored(user) for user in users]
 
-        async def work(transaction: Transaction) -> list[str]:
-            await transaction.execute_many(_ADD, rows)
+        def work(transaction: Transaction) -> list[str]:
+            transaction.execute_many(_ADD, rows)
             stored: set[str] = set()
             for start in range(0, len(users), _MARKS):
                 ids = [text(user.id) for user in users[start : start + _MARKS]]
                 which = f"SELECT id FROM users WHERE id IN ({marks(ids)})"  # noqa: S608
-                stored.update(row[0] for row in await transaction.execute(which, ids))
+                stored.update(row[0] for row in transaction.execute(which, ids))
             return [user.email_key for user in users if text(user.id) not in stored]
 
         return await self._db.transact(work)
@@ -69,9 +69,9 @@ class SqliteUsers(SqlitePart):
     async def set_email(self, user_id: str, email: str, email_key: str, *, expected_key: str) -> User | None:
         values = [text(email), text(email_key), text(user_id), text(expected_key)]
 
-        async def work(transaction: Transaction) -> User | None:
+        def work(transaction: Transaction) -> User | None:
             try:
-                rows = await transaction.execute(_SET_EMAIL, values)
+                rows = transaction.execute(_SET_EMAIL, values)
             except sqlite3.IntegrityError:
                 raise EmailTaken from None
             return record_from(User, rows[0]) if rows else None
