@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from app import log
 from benchmarks import footprint, logins, rates, refreshes, scale, storm, verifying
 from benchmarks.report import Context, Row, table
 from benchmarks.systems import System, duet, fastapi_users, flask_jwt, two_services, use_duet
@@ -64,6 +65,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS), help="these sections")
     parser.add_argument("--save", type=Path, help="a file that the table is written to as well")
     given = parser.parse_args()
+    log.configure(style="text", level="warning")
     if shutil.which("wrk") is None:
         sys.exit("wrk is missing: apt-get install wrk")
     with tempfile.TemporaryDirectory(dir=Path.cwd(), prefix=".bench-") as name:

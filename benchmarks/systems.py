@@ -21,6 +21,8 @@ from benchmarks.report import Context
 from benchmarks.wire import Answer, request
 
 ROOT = Path(__file__).parent.parent
+#: The peers' environment, which scripts/bench makes.
+PEERS = str(ROOT / ".venv-bench/bin/python")
 PASSWORD = "a password for benchmarks"
 #: Enough for a flood of logins of which no account's are so many that they are taken for guesses.
 ACCOUNTS = 41
@@ -67,10 +69,10 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def server(command: list[str], url: str, **environ: str) -> Iterator[int]:
-    """Runs `command` until the block is left, and waits until `url` answers; its process id."""
+def server(command: list[str], url: str, *, python: str = PEERS, **environ: str) -> Iterator[int]:
+    """Runs the module `command` until the block is left, and waits until `url` answers; its process id."""
     process = subprocess.Popen(
-        [sys.executable, "-m", *command],
+        [python, "-m", *command],
         cwd=ROOT,
         env={**os.environ, **environ},
         stdout=subprocess.DEVNULL,
@@ -133,7 +135,9 @@ def duet(
         "LOG_LEVEL": "warning",
         **environ,
     }
-    with server(["app", "--port", url.rpartition(":")[2]], f"{url}{wait_for}", **settings) as pid:
+    with server(
+        ["app", "--port", url.rpartition(":")[2]], f"{url}{wait_for}", python=sys.executable, **settings
+    ) as pid:
         yield System("Duet", [pid], url)
 
 
