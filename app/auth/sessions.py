@@ -171,9 +171,8 @@ class Sessions(SessionEndings):
     async def _token_pair(self, user: User, session: Session, generation: int = 1, scope: str = "") -> TokenPair:
         """`scope` is the access token's alone: the refresh token keeps the session's (RFC 6749 section 6)."""
         extra = await self._extra_claims.of(user)
-        access_token, principal = self._tokens.issue(
-            user, replace(session, scope=scope) if scope else session, extra
-        )
+        narrow = replace(session, scope=scope) if scope else session
+        access_token, principal = self._tokens.issue(user, narrow, extra)
         is_browser = session.client_id == WEB_CLIENT
         refresh_token = None if is_browser else self._refresh_tokens.derive(session, generation)
         return TokenPair(access_token, refresh_token, principal)
