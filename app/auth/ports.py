@@ -166,12 +166,12 @@ class Sessions(Protocol):
         """The user's live sessions, the latest used first."""
         ...
 
-    async def revoked_since(self, at: datetime) -> list[Revocation]:
-        """Every session with `revoked_at` at or after `at`."""
+    async def revoked_since(self, at: datetime, *, limit: int = 1000) -> list[Revocation]:
+        """Sessions with `revoked_at` at or after `at`, the earliest first."""
         ...
 
-    async def rights_changed_since(self, at: datetime) -> list[RightsChange]:
-        """Every user with `rights_changed_at` at or after `at`."""
+    async def rights_changed_since(self, at: datetime, *, limit: int = 1000) -> list[RightsChange]:
+        """Users with `rights_changed_at` at or after `at`, the earliest first."""
         ...
 
 

@@ -6,9 +6,10 @@ every second. A process that is cut off from the store may miss what others revo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, TypeVar
 
 import anyio
 import structlog
@@ -22,8 +23,24 @@ POLL_SECONDS: Final = 1.0
 #: Each poll looks this far behind the last one: as far as the clocks of two containers may differ while one takes
 #: the other's tokens, and a little more for writes that became visible late.
 OVERLAP: Final = LEEWAY + timedelta(seconds=10)
+#: How many a poll reads, and works through, before other tasks get their turn: after a hundred thousand log-outs
+#: it finds as many, and again each second for as long as the polls overlap.
+PAGE: Final = 500
+#: How many it forgets.
+FORGET_AT_ONCE: Final = 10_000
+
+Change = TypeVar("Change", Revocation, RightsChange)
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(eq=False, slots=True)
+class _Ended:
+    """Sessions that ended for one reason, remembered from one instant on. Together they take half the memory."""
+
+    reason: str
+    counts_from: datetime
+    session_ids: list[str] = field(default_factory=list)
 
 
 class Revocations:
@@ -39,7 +56,8 @@ class Revocations:
         self._store = store
         self._clock = clock
         self._keep = lifetime + OVERLAP
-        self._sessions: dict[str, Revocation] = {}
+        self._sessions: dict[str, _Ended] = {}
+        self._ended: dict[tuple[datetime, str], _Ended] = {}
         self._rights: dict[str, RightsChange] = {}
         self._seen_until: datetime | None = None
         #: The latest that the clock ever told. Where it was set back since, tokens may come from as far ahead.
@@ -61,19 +79,27 @@ class Revocations:
         """
         if not self._ready:
             raise StoreUnavailable()
-        revocation = self._sessions.get(principal.session_id)
-        if revocation is not None:
-            raise session_ended(revocation.reason)
+        ended = self._sessions.get(principal.session_id)
+        if ended is not None:
+            raise session_ended(ended.reason)
         change = self._rights.get(principal.user_id)
         if change is not None and principal.rights_version < change.rights_version:
             raise RightsChanged(principal)
 
     def add_sessions(self, session_ids: Iterable[str], *, at: datetime, reason: str) -> None:
         """Remembers sessions that this process ended."""
+        # To the second, rounded up: so that many are of the same one.
+        second = at if not at.microsecond else at.replace(microsecond=0) + timedelta(seconds=1)
         for session_id in session_ids:
             known = self._sessions.get(session_id)
-            counts_from = max(self._reach(at), known.revoked_at if known else at)
-            self._sessions[session_id] = Revocation(session_id, counts_from, reason)
+            # Each poll brings those of the last minute again: there is nothing to do about these.
+            if known is None or known.counts_from < second or known.reason != reason:
+                counts_from = max(self._reach(second), known.counts_from if known else second)
+                ended = self._ended.get((counts_from, reason))
+                if ended is None:
+                    ended = self._ended[counts_from, reason] = _Ended(reason, counts_from)
+                ended.session_ids.append(session_id)
+                self._sessions[session_id] = ended
 
     def add_rights(self, user_id: str, rights_version: int, *, at: datetime) -> None:
         """Remembers that tokens of `user_id` older than `rights_version` no longer count."""
@@ -88,12 +114,12 @@ class Revocations:
         if since is None or now < since:  # after a wrong clock as after a start: what was forgotten may count
             since = now - self._keep
         since -= OVERLAP
-        revoked = await self._store.revoked_since(since)
-        changed = await self._store.rights_changed_since(since)
-        for revocation in revoked:
-            self.add_sessions([revocation.session_id], at=revocation.revoked_at, reason=revocation.reason)
-        for change in changed:
-            self.add_rights(change.user_id, change.rights_version, at=change.changed_at)
+        async for revoked in _pages(self._store.revoked_since, since, lambda each: each.revoked_at):
+            for revocation in revoked:
+                self.add_sessions([revocation.session_id], at=revocation.revoked_at, reason=revocation.reason)
+        async for changed in _pages(self._store.rights_changed_since, since, lambda each: each.changed_at):
+            for change in changed:
+                self.add_rights(change.user_id, change.rights_version, at=change.changed_at)
         self._seen_until, self._latest = now, max(now, self._latest)
         self._ready = True
         self._forget(now - self._keep)
@@ -119,8 +145,33 @@ class Revocations:
         return max(at, self._latest)
 
     def _forget(self, before: datetime) -> None:
-        """Drops what every token of has run out by now."""
-        for session_id in [id_ for id_, gone in self._sessions.items() if gone.revoked_at < before]:
-            del self._sessions[session_id]
+        """Drops what every token of has run out by now; of very many a part, and the rest with the next polls."""
+        left = FORGET_AT_ONCE
+        for ended in [ended for ended in self._ended.values() if ended.counts_from < before]:
+            gone = ended.session_ids[-left:]
+            del ended.session_ids[-left:]
+            for session_id in gone:
+                if self._sessions.get(session_id) is ended:
+                    del self._sessions[session_id]
+            if not ended.session_ids:
+                del self._ended[ended.counts_from, ended.reason]
+            left -= len(gone)
+            if left <= 0:
+                break
         for user_id in [id_ for id_, change in self._rights.items() if change.changed_at < before]:
             del self._rights[user_id]
+
+
+async def _pages(
+    read: Callable[..., Awaitable[list[Change]]], since: datetime, instant_of: Callable[[Change], datetime]
+) -> AsyncIterator[Sequence[Change]]:
+    """What `read` tells from `since` on, in parts that begin where the one before ended."""
+    limit = PAGE
+    while True:
+        page = await read(since, limit=limit)
+        yield page
+        if len(page) < limit:
+            return
+        last = instant_of(page[-1])
+        # All of one instant: there may be more of it than that.
+        limit, since = (PAGE, last) if last > since else (2 * limit, since)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -131,6 +132,57 @@ async def test_what_no_token_can_outlive_is_forgotten(house: House) -> None:
     house.clock.step(seconds=71)
     await revocations.poll()
     assert (len(revocations._sessions), len(revocations._rights)) == (0, 0)
+
+
+async def test_a_poll_reads_all_there_is_in_parts(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many are of one instant: parts that begin where the last one ended miss none of them."""
+    monkeypatch.setattr("app.auth.revocations.PAGE", 2)
+    async with house_on(database_url) as here, house_on(database_url, clock=here.clock) as there:
+        pairs = []
+        for number in range(12):
+            await here.make_user(f"user{number}@example.com")
+            pairs.append(await here.auth.sessions.log_in(f"user{number}@example.com", PASSWORD, API))
+        for number, pair in enumerate(pairs):
+            if number not in (3, 4, 5, 6):  # which are of the same instant as the one before
+                here.clock.step(milliseconds=1)
+            await here.auth.sessions.log_out(pair.principal, API)
+            await here.auth.administration.set_roles(pair.principal.user_id, ["editor"], API)
+        async with counting(there) as (auth, store):
+            assert [store.calls.count(name) for name in ("revoked_since", "rights_changed_since")] == [8, 8]
+            for pair in pairs:
+                with pytest.raises(LoggedOut):
+                    auth.sessions.authenticate(pair.access_token)
+            assert len(auth.revocations._rights) == len(pairs)
+
+
+async def test_what_is_read_again_takes_no_more_memory(house: House) -> None:
+    """Each poll brings what the last one brought: it is held once, and under the instant that it had."""
+    await house.make_user()
+    for _ in range(5):
+        pair = await house.auth.sessions.log_in(EMAIL, PASSWORD, API)
+        await house.auth.sessions.log_out(pair.principal, API)
+        house.clock.step(milliseconds=10)
+    revocations = house.auth.revocations
+    for _ in range(30):
+        house.clock.step(seconds=1)
+        await revocations.poll()
+    assert len(revocations._sessions) == 5
+    assert [len(ended.session_ids) for ended in revocations._ended.values()] == [1, 4]
+
+
+async def test_very_many_are_forgotten_in_parts(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No poll holds the event loop up for all of them; until then they stay ended."""
+    monkeypatch.setattr("app.auth.revocations.FORGET_AT_ONCE", 2)
+    revocations, now = house.auth.revocations, house.clock.now()
+    revocations.add_sessions("de", at=now, reason="logged_out")
+    revocations.add_sessions("abc", at=now + timedelta(seconds=2), reason="logged_out")
+    house.clock.step(minutes=20)
+    left = []
+    for _ in range(4):
+        await revocations.poll()
+        left.append(len(revocations._sessions))
+    assert left == [3, 1, 0, 0]
+    assert not revocations._ended
 
 
 async def test_a_clock_that_was_ahead_takes_no_log_out_back(house: House) -> None:

@@ -226,6 +226,21 @@ async def test_revocations_are_told_from_an_instant_on(store: Store) -> None:
     assert await store.revoked_since(NOW + 2 * MS) == []
 
 
+async def test_of_many_revocations_and_changes_the_earliest_are_told(store: Store) -> None:
+    """As many as asked for, in the order of their instants: so that the next call can go on where one ended."""
+    ids = [f"{number}" for number in range(120)]
+    await store.add_users([make_user(id_) for id_ in ids])
+    for id_ in ids:
+        await add_sessions(store, id_, user_id=id_)
+        await store.revoke_session(id_, at=NOW - int(id_) * MS, reason="logged_out")
+        await store.set_rights(id_, at=NOW - int(id_) * MS, roles=["x"])
+    begin = NOW - 110 * MS
+    expected = ids[110:5:-1]
+    assert [each.session_id for each in await store.revoked_since(begin, limit=105)] == expected
+    assert [each.user_id for each in await store.rights_changed_since(begin, limit=105)] == expected
+    assert len(await store.revoked_since(begin)) == len(await store.rights_changed_since(begin)) == 111
+
+
 async def test_changes_of_rights_are_told_from_an_instant_on(store: Store) -> None:
     """The instant itself is included; users whose rights never changed are not."""
     await store.add_user(make_user("u1"))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from datetime import datetime
 from typing import Any, TypeVar
 
 from app.store.mongo.schema import Document, RecordT, record_from
+from app.store.values import instant, number
 
 T = TypeVar("T")
 #: Fields with `ASCENDING` or `DESCENDING`.
@@ -55,6 +57,21 @@ class MongoPart(ABC):
             return found
 
         return await self._call(work)
+
+    async def _earliest(self, name: str, field: str, at: datetime, *, also: str, limit: int) -> list[Document]:
+        """At most `limit` documents whose instant in `field` is `at` or later, in that order, with two fields."""
+        query = {field: {"$gte": instant(at)}}
+        # All in one answer: left alone, the first one has 101.
+        documents: list[Document] = await self._call(
+            lambda: (
+                self._collection(name)
+                .find(query, {field: True, also: True}, batch_size=number(limit))
+                .sort(field)
+                .limit(limit)
+                .to_list(None)
+            )
+        )
+        return documents
 
     async def _update(self, name: str, which: Document, values: Document, **counters: int) -> bool:
         change = {"$set": values, **({"$inc": counters} if counters else {})}

@@ -96,11 +96,8 @@ class MongoRights(MongoLocks):
 
         return await self._call(work)
 
-    async def rights_changed_since(self, at: datetime) -> list[RightsChange]:
-        which = {"rights_changed_at": {"$gte": instant(at)}}
-        documents = await self._call(
-            lambda: self._collection(USERS).find(which).sort("rights_changed_at").to_list(None)
-        )
+    async def rights_changed_since(self, at: datetime, *, limit: int = 1000) -> list[RightsChange]:
+        documents = await self._earliest(USERS, "rights_changed_at", at, also="rights_version", limit=limit)
         return [RightsChange(each["_id"], each["rights_version"], each["rights_changed_at"]) for each in documents]
 
     async def _is_there(self, which: Document) -> bool:

@@ -89,11 +89,8 @@ class MongoSessions(MongoPart):
         )
         return [record_from(Session, document) for document in documents]
 
-    async def revoked_since(self, at: datetime) -> list[Revocation]:
-        which = {"revoked_at": {"$gte": instant(at)}}
-        documents = await self._call(
-            lambda: self._collection(SESSIONS).find(which).sort("revoked_at").to_list(None)
-        )
+    async def revoked_since(self, at: datetime, *, limit: int = 1000) -> list[Revocation]:
+        documents = await self._earliest(SESSIONS, "revoked_at", at, also="revoked_reason", limit=limit)
         return [Revocation(each["_id"], each["revoked_at"], each["revoked_reason"]) for each in documents]
 
 

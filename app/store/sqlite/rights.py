@@ -12,7 +12,7 @@ from app.store.sqlite.base import SqlitePart
 from app.store.sqlite.connection import Transaction
 from app.store.sqlite.rows import record_from, roles_column
 from app.store.sqlite.users import RETURNING_USER
-from app.store.values import from_millis, text, to_millis
+from app.store.values import from_millis, number, text, to_millis
 
 # Part of the statement that changes the row: whichever of two comes second sees what the first one did.
 _ANOTHER_ADMIN: Final = (
@@ -85,11 +85,11 @@ class SqliteRights(SqlitePart):
 
         return await self._db.transact(work)
 
-    async def rights_changed_since(self, at: datetime) -> list[RightsChange]:
+    async def rights_changed_since(self, at: datetime, *, limit: int = 1000) -> list[RightsChange]:
         rows = await self._db.read(
             "SELECT id, rights_version, rights_changed_at FROM users WHERE rights_changed_at >= ?"
-            " ORDER BY rights_changed_at",
-            [to_millis(at)],
+            " ORDER BY rights_changed_at LIMIT ?",
+            [to_millis(at), number(limit)],
         )
         return [RightsChange(row[0], row[1], from_millis(row[2])) for row in rows]
 

@@ -88,10 +88,11 @@ class SqliteSessions(SqlitePart):
             [text(user_id), instant, instant],
         )
 
-    async def revoked_since(self, at: datetime) -> list[Revocation]:
+    async def revoked_since(self, at: datetime, *, limit: int = 1000) -> list[Revocation]:
         rows = await self._db.read(
-            "SELECT id, revoked_at, revoked_reason FROM sessions WHERE revoked_at >= ? ORDER BY revoked_at",
-            [to_millis(at)],
+            "SELECT id, revoked_at, revoked_reason FROM sessions WHERE revoked_at >= ?"
+            " ORDER BY revoked_at LIMIT ?",
+            [to_millis(at), number(limit)],
         )
         return [Revocation(row[0], from_millis(row[1]), row[2]) for row in rows]
 
