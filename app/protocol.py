@@ -298,9 +298,9 @@ class _PoliteTransport:
         self._transport.write(held + data if held else data)
 
     def flush(self) -> None:
-        """Writes the head that still waits."""
-        if self._held:
-            held, self._held = self._held, b""
+        """Writes the head that still waits, if anybody is there to read it."""
+        held, self._held = self._held, b""
+        if held and not self.is_closing():
             self._transport.write(held)
 
     def __getattr__(self, name: str) -> Any:

@@ -9,7 +9,7 @@ import time
 from benchmarks.report import Context, Row, most, spread
 from benchmarks.systems import System, duet, memory_of, ticks_of
 
-IDLE_SECONDS = 15
+IDLE_SECONDS = 10
 STARTS = 5
 
 

@@ -61,7 +61,7 @@ def main() -> None:
     """Runs the sections one after the other."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=3, help="of a round")
+    parser.add_argument("--seconds", type=float, default=2.5, help="of a round")
     parser.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS), help="these sections")
     parser.add_argument("--save", type=Path, help="a file that the table is written to as well")
     given = parser.parse_args()

@@ -7,8 +7,8 @@ import select
 import socket
 import threading
 import time
-from collections.abc import Iterator
-from typing import Any, cast
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar, cast
 
 import pytest
 from starlette.types import Message, Receive, Scope, Send
@@ -334,6 +334,65 @@ def test_a_broken_body_tells_the_app_that_the_client_is_gone() -> None:
     with serve(app, protocol=Hasty) as url:
         assert status(talk(url, POST + b"Transfer-Encoding: chunked\r\n\r\nrubbish\r\n")) == 400
         assert told.wait(5)
+
+
+class _Packets(DuetProtocol):
+    """Notes each piece that is handed to the socket."""
+
+    pieces: ClassVar[list[bytes]] = []
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        write = transport.write
+
+        def noted(data: bytes) -> None:
+            self.pieces.append(bytes(data))
+            write(data)
+
+        self._polite._transport = _Written(transport, noted)  # type: ignore[assignment]
+
+
+class _Written:
+    """A transport whose `write` is another."""
+
+    def __init__(self, transport: asyncio.Transport, write: Callable[[bytes], None]) -> None:
+        self._transport = transport
+        self.write = write
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_head_and_body_go_together(method: str) -> None:
+    """In one packet, where the body is there; and alone, where there is none to wait for."""
+    _Packets.pieces.clear()
+    with serve(echo, protocol=_Packets) as address:
+        answer = talk(address, f"{method} / HTTP/1.1\r\nHost: a\r\n".encode() + CLOSE)
+    assert status(answer) == 200
+    assert _Packets.pieces == [answer]
+
+
+def test_a_head_waits_for_no_body_that_comes_later() -> None:
+    """Whoever streams is heard at once: the client reads the head, and only then lets the app go on."""
+    go_on = threading.Event()
+
+    async def stream(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"4")]})
+            await asyncio.to_thread(go_on.wait, 10)
+            await send({"type": "http.response.body", "body": b"late"})
+
+    with serve(stream) as address, connect(address) as connection:
+        connection.sendall(HEAD + b"\r\n")
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            piece = connection.recv(1)
+            assert piece
+            head += piece
+        assert not go_on.is_set()
+        go_on.set()
+        assert connection.recv(4) == b"late"
 
 
 def test_the_protocol_is_still_uvicorns() -> None:
