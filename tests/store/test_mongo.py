@@ -97,7 +97,7 @@ async def test_a_search_reads_one_range_of_one_index(store: Store, database: Dat
 
 
 async def test_a_purge_reads_what_it_removes(store: Store, database: Database[Any]) -> None:
-    """And not all that is old for each part of it: of a million, two parts were all that an hour's purge managed."""
+    """And not all that is old for each part: of a million, two parts were all that an hour's purge managed."""
     old = document_of(make_session(idle_expires_at=NOW - 8 * DAY))
     database["sessions"].insert_many(
         [{**old, "_id": f"s{number}", "is_confirmed": True} for number in range(1200)]
