@@ -58,6 +58,6 @@ def measure_memory(systems: list[System]) -> list[Row]:
             rows.append(most("footprint", "Duet: most memory there was", peak, limit=130, unit=" MB", digits=0))
         else:
             rows.append(
-                Row("footprint", f"{system.name}: memory (of gunicorn without its worker)", f"{now:.0f} MB")
+                Row("footprint", f"{system.name}: memory, without a worker of gunicorn's", f"{now:.0f} MB")
             )
     return rows
