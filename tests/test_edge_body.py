@@ -116,6 +116,33 @@ def test_a_body_that_stalls_is_given_up(url: str, path: bytes) -> None:
     assert answer.count(b"HTTP/1.1") == 1
 
 
+def test_a_body_that_never_begins_is_given_up(url: str) -> None:
+    """Announced, and not a byte of it."""
+    answer = talk(url, POST % b"json" + b"Content-Length: 100\r\n\r\n")
+    assert status(answer) == 408
+
+
+async def test_http_2_announces_no_body() -> None:
+    """There a body may follow any head: one that never begins is given up as well."""
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        await asyncio.sleep(10)
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    edge = Edge(make_api(), max_body_bytes=1000, refuse=refuse, body_seconds=0.1)
+    scope = {
+        "type": "http", "http_version": "2", "method": "POST", "scheme": "https", "path": "/count",
+        "raw_path": b"/count", "query_string": b"", "headers": [(b"host", b"a")], "client": None, "server": None,
+        "root_path": "",
+    }  # fmt: skip
+    await edge(scope, receive, send)
+    assert sent[0]["status"] == 408
+
+
 def test_a_body_that_trickles_is_given_up(url: str) -> None:
     """A byte now and then does not put the deadline off by more than it earns."""
     with connect(url) as connection:

@@ -179,6 +179,15 @@ async def test_a_turn_that_comes_too_late_goes_to_the_next(clogged: Clogged) -> 
     assert second.done()
 
 
+async def test_the_turn_of_one_who_has_just_left_goes_to_the_next(clogged: Clogged) -> None:
+    """Cancelled, and not yet out of the queue when the turn comes: the thread is not lost either."""
+    first, _ = await clogged.add("first", ADA), await clogged.add("second", ADA)
+    first.cancel()
+    clogged.queue._free_thread()
+    clogged.queue._running += 1  # the thread itself is still taken
+    assert await clogged.end() == ["second"]
+
+
 async def test_a_failure_frees_the_thread(clogged: Clogged) -> None:
     """What the work raises reaches its caller, and the next one begins."""
 

@@ -19,6 +19,7 @@ from app.auth.errors import (
     NotFound,
     PasswordChanged,
     RefreshReused,
+    ScopeInvalid,
     SessionExpired,
     SessionRevoked,
     TokenInvalid,
@@ -423,3 +424,23 @@ async def test_a_refresh_asks_the_store_little(house: House) -> None:
         assert store.calls == []
         await auth.sessions.refresh(rt(pair), API)
         assert store.calls == ["judge_session"]
+
+
+async def test_a_refresh_that_is_refused_changes_nothing(each_house: House) -> None:
+    """A wider scope than the session's, or a browser's session, which has no such tokens: it stays where it was."""
+    house = each_house
+    await house.make_user()
+    narrow = await house.auth.sessions.log_in(EMAIL, PASSWORD, API, scope="read")
+    with pytest.raises(ScopeInvalid):
+        await house.auth.sessions.refresh(rt(narrow), API, scope="read write")
+    browser = (await house.auth.sessions.log_in(EMAIL, PASSWORD, WEB)).principal
+    found = await house.store.session_with_user(browser.session_id)
+    assert found is not None
+    forged = house.auth.sessions._refresh_tokens.derive(found[0], 1)
+    with pytest.raises(InvalidGrant):
+        await house.auth.sessions.refresh(forged, API)
+    for session_id in (narrow.principal.session_id, browser.session_id):
+        after = await house.store.session_with_user(session_id)
+        assert after is not None
+        assert (after[0].generation, after[0].rotated_at) == (1, None)
+    assert rt(await refresh(house, narrow)).split(".")[1] == "2"
