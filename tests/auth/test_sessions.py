@@ -427,7 +427,7 @@ async def test_a_refresh_asks_the_store_little(house: House) -> None:
 
 
 async def test_a_refresh_that_is_refused_changes_nothing(each_house: House) -> None:
-    """A wider scope than the session's, or a browser's session, which has no such tokens: it stays where it was."""
+    """A wider scope than the session's, or a browser's session, which has no such tokens: all stays as it was."""
     house = each_house
     await house.make_user()
     narrow = await house.auth.sessions.log_in(EMAIL, PASSWORD, API, scope="read")
