@@ -5,12 +5,13 @@ import enum
 import re
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any, cast
+from typing import cast
 
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from app.edge.headers import with_security_headers
+from app.transport import PoliteTransport
 
 _ABSOLUTE = re.compile(rb"[a-z][a-z0-9+.-]*://([^/?#]*)", re.IGNORECASE)
 
@@ -54,7 +55,7 @@ class DuetProtocol(HttpToolsProtocol):
         self._framing_bytes = 0
         self._payload_bytes = 0
         self._running: RequestResponseCycle | None = None
-        self._polite = _PoliteTransport(transport, self.loop, self._hang_up)
+        self._polite = PoliteTransport(transport, self.loop, self._hang_up)
         self._deadline: asyncio.TimerHandle | None = None
         self._stall_check: asyncio.TimerHandle | None = None
         self._taken = 0
@@ -263,45 +264,3 @@ class DuetProtocol(HttpToolsProtocol):
             self.transport.abort()
         else:
             self._watch_for_stall()
-
-
-class _PoliteTransport:
-    """What a request's cycle gets for a transport: it counts what is written, and closes politely.
-
-    An answer's head waits for the first piece of its body, which nearly always follows at once: uvloop sends each
-    by itself, and a packet costs as much as a log line. Beyond this turn of the loop it waits for nothing.
-    """
-
-    def __init__(
-        self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop, hang_up: Callable[[], None]
-    ) -> None:
-        self._transport = transport
-        self._loop = loop
-        self.close = hang_up
-        self.is_closing = transport.is_closing
-        self.written = 0
-        self._held = b""
-        self._is_head = False
-
-    def begin_answer(self) -> None:
-        """What is written next is the head of an answer."""
-        self._is_head = True
-
-    def write(self, data: bytes) -> None:
-        self.written += len(data)
-        if self._is_head:
-            self._is_head = False
-            self._held = data
-            self._loop.call_soon(self.flush)
-            return
-        held, self._held = self._held, b""
-        self._transport.write(held + data if held else data)
-
-    def flush(self) -> None:
-        """Writes the head that still waits, if anybody is there to read it."""
-        held, self._held = self._held, b""
-        if held and not self.is_closing():
-            self._transport.write(held)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
