@@ -1,19 +1,23 @@
 """What a request costs: how often it asks the store, hashes, and crosses from a thread to the event loop.
 
 Counted on a whole Duet with its limits on, where the real calls are made: each pass through a store's breaker is
-one statement, one transaction or one batch.
+one statement, one transaction or one batch; and what SQLite runs, or MongoDB is sent, is counted beside it.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import aiosqlite
 import pytest
 from fastapi import APIRouter
 from flask import Blueprint
+from motor.motor_asyncio import AsyncIOMotorClient
+from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 from structlog.contextvars import get_contextvars
 
 from app.api.deps import CurrentPrincipal
@@ -24,6 +28,10 @@ from app.store.breaker import Breaker
 from app.web import current_principal
 from tests.duet import ApiClient, Browser, Running, make_settings, running
 
+#: The look-up, two counters in a transaction, and in another one the session, its row, two changes of counters and
+#: two of devices. MongoDB, which has no transactions here, needs fewer commands.
+LOGIN = 13
+
 
 @dataclass
 class Costs:
@@ -31,12 +39,14 @@ class Costs:
 
     duet: Running
     store: list[str] = field(default_factory=list)
+    statements: list[str] = field(default_factory=list)
     hashes: int = 0
     crossings: int = 0
 
     def begin(self) -> None:
         """From now on."""
         self.store.clear()
+        self.statements.clear()
         self.hashes = self.crossings = 0
 
 
@@ -57,16 +67,57 @@ def quiet() -> Extension:
     return Extension(name="quiet", routers=[router], blueprints=[blueprint])
 
 
+class Commands(CommandListener):
+    """Hears what is sent to MongoDB for a request: the driver's threads run in the context of who asked."""
+
+    def __init__(self, heard: list[str]) -> None:
+        self._heard = heard
+
+    def started(self, event: CommandStartedEvent) -> None:
+        if is_request():
+            self._heard.append(f"{event.command_name} {event.command[event.command_name]}")
+
+    def succeeded(self, event: CommandSucceededEvent) -> None: ...
+
+    def failed(self, event: CommandFailedEvent) -> None: ...
+
+
+def listen(monkeypatch: pytest.MonkeyPatch, heard: list[str]) -> None:
+    """Has both databases' drivers tell of what they run for a request."""
+    client, execute = AsyncIOMotorClient, aiosqlite.Connection._execute
+    monkeypatch.setattr(
+        "app.store.mongo.store.AsyncIOMotorClient", functools.partial(client, event_listeners=[Commands(heard)])
+    )
+
+    async def listening(self: aiosqlite.Connection, function: Any, *args: Any, **given: Any) -> Any:
+        tell = (lambda sql: heard.append(" ".join(sql.split()[:3]))) if is_request() else None
+
+        def run() -> Any:  # in the connection's own thread, which knows no context
+            self._conn.set_trace_callback(tell)
+            return function(*args, **given)
+
+        return await execute(self, run)  # type: ignore[no-untyped-call]
+
+    monkeypatch.setattr(aiosqlite.Connection, "_execute", listening)
+
+
+def is_request() -> bool:
+    """Whether this is done for a request, and not by the process for itself."""
+    return "request_id" in get_contextvars()
+
+
 @pytest.fixture
 def costs(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Costs]:
     """A Duet on each store, with a user."""
     call, wait = Breaker.call, Crossing.wait
+    statements: list[str] = []
+    listen(monkeypatch, statements)
     settings = make_settings(tmp_path, database_url=database_url, rate_limits=True)
     with running(settings, extensions=[quiet()]) as duet:
-        costs = Costs(duet)
+        costs = Costs(duet, statements=statements)
 
         async def counted_call(self: Breaker, work: Any, slots: Any) -> Any:
-            if "request_id" in get_contextvars():
+            if is_request():
                 costs.store.append(work.__qualname__)
             return await call(self, work, slots)
 
@@ -95,6 +146,7 @@ def test_a_login_on_the_api(costs: Costs) -> None:
             costs.begin()
             assert client.log_in().status_code == 200
             assert len(costs.store) == 3, costs.store
+            assert len(costs.statements) <= LOGIN, costs.statements
             assert (costs.hashes, costs.crossings) == (1, 0)
 
 
@@ -107,6 +159,7 @@ def test_a_login_on_the_page(costs: Costs) -> None:
             form = {"csrf_token": token, "email": "ada@example.com", "password": "correct horse battery"}
             assert browser.post("/login", data=form).status_code == 303
             assert len(costs.store) == 3 + number, costs.store
+            assert len(costs.statements) <= LOGIN + 2 * number, costs.statements
             assert (costs.hashes, costs.crossings) == (1, 1)
             browser.log_out()
 
@@ -118,6 +171,7 @@ def test_a_login_that_fails(costs: Costs, email: str) -> None:
         costs.begin()
         assert client.log_in(email, "not the password").status_code == 400
         assert len(costs.store) == 3, costs.store
+        assert len(costs.statements) <= 6, costs.statements
         assert (costs.hashes, costs.crossings) == (1, 0)
 
 
@@ -146,6 +200,7 @@ def test_a_refresh(costs: Costs) -> None:
         costs.begin()
         assert client.refresh().status_code == 200
         assert len(costs.store) == 1, costs.store
+        assert len(costs.statements) <= 4, costs.statements
         assert (costs.hashes, costs.crossings) == (0, 0)
 
 

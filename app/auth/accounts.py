@@ -171,7 +171,7 @@ class Accounts:
             await self._audit.record("login_failed", client=client, user_id=user.id if user else "", detail=reason)
             raise self.invalid_credentials()
         if better is not None:
-            upgraded = await self._upgrade(found.user, password, better, asker)
+            upgraded = await self._upgrade(guess, found.user, password, better, asker)
             found = dataclasses.replace(found, user=upgraded)
         return found, guess
 
@@ -222,7 +222,7 @@ class Accounts:
             await guess.does_not_count()
             raise
 
-    async def _upgrade(self, user: User, password: str, better_hash: str, asker: Asker) -> User:
+    async def _upgrade(self, guess: Guess, user: User, password: str, better_hash: str, asker: Asker) -> User:
         """Replaces an outdated hash of the password that was just proven."""
         if await self._store.set_password_hash(user.id, better_hash, expected=user.password_hash):
             return dataclasses.replace(user, password_hash=better_hash)
@@ -231,7 +231,7 @@ class Accounts:
         current = await self._store.user_by_id(user.id)
         if current is None:
             return user
-        matches, _ = await self._passwords.verify(password, current.password_hash, asker=asker)
+        matches, _ = await self._verify(guess, password, current.password_hash, asker)
         return current if matches else user
 
 

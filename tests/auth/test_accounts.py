@@ -19,10 +19,12 @@ from app.auth.errors import (
     PasswordChanged,
     RegistrationClosed,
     RightsChanged,
+    TooBusy,
     WrongPassword,
 )
 from app.auth.models import User
 from app.auth.refusals import EmailInvalid, EmailTaken, NameInvalid, PasswordUnacceptable
+from app.auth.throttle import GUESSES
 from tests.auth.house import API, OTHER_PASSWORD, WEB, House, counting, house_on
 from tests.duet import PASSWORD
 
@@ -301,6 +303,30 @@ async def test_an_upgrade_does_not_let_a_replaced_password_in(house: House) -> N
             await auth.sessions.log_in(EMAIL, PASSWORD, API)
     assert await house.store.sessions_of(user.id, now=house.clock.now()) == []
     await house.auth.sessions.log_in(EMAIL, OTHER_PASSWORD, API)
+
+
+async def test_too_busy_for_an_upgrade_counts_nothing(house: House) -> None:
+    """Who had to be verified once more, since another login upgraded the hash, made no wrong guess either."""
+    user = await bring_old_hash(house)
+    brought = (await house.stored(user.id)).password_hash
+    async with counting(house, rate_limits=True) as (auth, store):
+
+        async def upgraded_by_another() -> None:
+            await house.auth.sessions.log_in(EMAIL, PASSWORD, API)
+            store.after["user_by_id"] = full
+
+        async def full() -> None:
+            auth.passwords.queue._running += 1000
+            auth.passwords.queue._seconds_per_hash += 1
+
+        for _ in range(2 * GUESSES.free):
+            store.after["hit_all"] = upgraded_by_another
+            with pytest.raises(TooBusy):
+                await auth.sessions.log_in(EMAIL, PASSWORD, API)
+            auth.passwords.queue._running -= 1000
+            auth.passwords.queue._seconds_per_hash -= 1
+            current = (await house.stored(user.id)).password_hash
+            assert await house.store.set_password_hash(user.id, brought, expected=current)
 
 
 async def test_logins_that_upgrade_at_once_all_succeed(each_house: House) -> None:

@@ -330,6 +330,23 @@ async def test_the_owner_s_browser_gets_past_a_blocked_network(limited: House) -
     await limited.auth.sessions.confirm_password(pair.principal, PASSWORD, API)
 
 
+async def test_what_the_owner_s_browser_gets_past_is_all_that_does_not_count(each_limited: House) -> None:
+    """Its guesses at a blocked account count for the network, and those from a blocked network for the account."""
+    throttle = each_limited.auth.accounts._throttle
+
+    async def waits(count: int, email: str, ip: str, own: str | None = None) -> list[int]:
+        return [await wait_of(throttle.guess(email, ip=ip, own=own)) for _ in range(count)]
+
+    assert await waits(GUESSES.free, EMAIL, "") == [0] * GUESSES.free
+    assert await waits(3, EMAIL, API.ip, own="browser") == [0] * 3
+    for number in range(ADDRESS_GUESSES.free - 3):
+        assert await waits(1, f"nobody{number}", API.ip) == [0]
+    assert await waits(1, "nobody", API.ip) == [5]
+    other = "grace@example.com"
+    assert await waits(OWN_GUESSES.free + 1, other, API.ip, own="browser") == [0] * OWN_GUESSES.free + [5]
+    assert await waits(GUESSES.free - OWN_GUESSES.free + 1, other, "") == [0] * 5 + [5]
+
+
 async def test_a_signed_in_person_can_confirm_while_strangers_guess(each_limited: House) -> None:
     """Their session has five tries of its own; a thief of the session gets no more (item 26)."""
     house = each_limited

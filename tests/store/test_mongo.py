@@ -179,6 +179,20 @@ async def test_an_unconfirmed_session_does_not_exist(store: Store, database: Dat
     assert await store.purge(now=NOW, sessions_before=NOW + 2 * DAY, audit_before=NOW) == 1
 
 
+async def test_an_account_with_many_devices_costs_a_login_no_more(store: Store, database: Database[Any]) -> None:
+    """What strangers do to an account, or programs that come from ever new addresses, slows no look-up down."""
+    await store.add_user(make_user())
+    devices = [{"user_id": "u1", "key": f"key{number}", "seen_at": NOW} for number in range(500)]
+    database["devices"].insert_many(devices)
+    database.command("profile", 2)
+    found = await store.user_to_log_in("u1@example.org", devices=["key499", "other"])
+    database.command("profile", 0)
+    assert found is not None
+    assert (found.has_devices, found.known_devices) == (True, frozenset({"key499"}))
+    [entry] = database["system.profile"].find({"command.aggregate": "users"})
+    assert entry["keysExamined"] < 20
+
+
 async def test_fields_of_a_newer_duet_are_passed_over(store: Store, database: Database[Any]) -> None:
     """Two versions may run side by side during an update: what one adds does not stop the other."""
     await add_sessions(store, "s1")

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import TypeAlias
 
-from pymongo import DeleteMany, UpdateMany
+from pymongo import DeleteOne, UpdateOne
 from pymongo.errors import DuplicateKeyError
 
 from app.auth.models import Bucket
@@ -15,7 +15,8 @@ from app.store.mongo.base import MongoPart
 from app.store.mongo.schema import HITS, Document
 from app.store.values import EPOCH, bucket_limits, instant, text
 
-HitsChange: TypeAlias = UpdateMany | DeleteMany
+#: A change of one document each: the driver repeats those after a lost answer, and none of many (`retryWrites`).
+HitsChanges: TypeAlias = list[UpdateOne | DeleteOne]
 
 
 class MongoHits(MongoPart):
@@ -41,9 +42,9 @@ class MongoHits(MongoPart):
     async def forget_hits(self, *keys: str) -> None:
         await self._call(lambda: self._change(forget_hits(keys)))
 
-    async def _change(self, change: HitsChange | None) -> None:
-        if change is not None:
-            await self._collection(HITS).bulk_write([change])
+    async def _change(self, changes: HitsChanges) -> None:
+        if changes:
+            await self._collection(HITS).bulk_write(changes, ordered=False)
 
     async def _hit(self, bucket: Bucket, now: datetime) -> datetime | None:
         this = {"_id": text(bucket.key)}
@@ -62,16 +63,16 @@ class MongoHits(MongoPart):
                 return None
 
 
-def take_back_hits(keys: Collection[str]) -> HitsChange | None:
-    """The change, if there are keys."""
+def take_back_hits(keys: Collection[str]) -> HitsChanges:
+    """The changes that undo one hit on each."""
     # While a bucket is blocked nobody hits it: the last hit is the one that blocks.
-    which = {"_id": {"$in": list(map(text, keys))}, "count": {"$gt": 0}}
-    return UpdateMany(which, {"$set": {"blocked_until": EPOCH}, "$inc": {"count": -1}}) if keys else None
+    less = {"$set": {"blocked_until": EPOCH}, "$inc": {"count": -1}}
+    return [UpdateOne({"_id": text(key), "count": {"$gt": 0}}, less) for key in keys]
 
 
-def forget_hits(keys: Collection[str]) -> HitsChange | None:
-    """The change, if there are keys."""
-    return DeleteMany({"_id": {"$in": list(map(text, keys))}}) if keys else None
+def forget_hits(keys: Collection[str]) -> HitsChanges:
+    """The changes by which each begins anew."""
+    return [DeleteOne({"_id": text(key)}) for key in keys]
 
 
 def _change(bucket: Bucket, now: datetime) -> list[Document]:

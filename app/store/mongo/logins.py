@@ -29,30 +29,18 @@ class MongoLogins(MongoPart):
     """One aggregation before the hash, and a few writes after it."""
 
     async def user_to_log_in(self, email_key: str, *, devices: Collection[str]) -> Found | None:
-        known = {"$in": ["$key", [text(key) for key in devices]]}
+        keys = {"key": {"$in": [text(key) for key in devices]}}
+        # By the index over both, so that an account with thousands of devices costs no more; and one of any.
         pipeline: list[Document] = [
             {"$match": {"email_key": text(email_key)}},
-            {
-                "$lookup": {
-                    "from": DEVICES,
-                    "localField": "_id",
-                    "foreignField": "user_id",
-                    # The known ones first, and one of the others, if there is any.
-                    "pipeline": [
-                        {"$project": {"_id": False, "key": True, "known": known}},
-                        {"$sort": {"known": -1}},
-                        {"$limit": len(devices) + 1},
-                    ],
-                    "as": "devices",
-                }
-            },
+            _devices("known", keys, limit=max(len(devices), 1)),
+            _devices("any", {}, limit=1),
         ]
         found = await self._call(lambda: self._collection(USERS).aggregate(pipeline).to_list(None))
         if not found:
             return None
-        noted = found[0]["devices"]
-        keys = frozenset(device["key"] for device in noted if device["known"])
-        return Found(record_from(User, found[0]), bool(noted), keys)
+        noted = frozenset(device["key"] for device in found[0]["known"])
+        return Found(record_from(User, found[0]), bool(found[0]["any"]), noted)
 
     async def add_session(
         self, session: Session, *, password_hash: str, along: Along | None = None
@@ -86,7 +74,7 @@ class MongoLogins(MongoPart):
     async def _write(self, session: Session, along: Along) -> Added:
         """All at once. A crash on the way leaves a session whose tokens nobody was given, and a count too high."""
         user_id, seen_at = text(session.user_id), instant(session.created_at)
-        hits = [change for change in (forget_hits(along.wiped), take_back_hits(along.taken_back)) if change]
+        hits = [*forget_hits(along.wiped), *take_back_hits(along.taken_back)]
         is_new, *_ = await asyncio.gather(
             self._note_device(user_id, text(along.device_key), seen_at),
             self._collection(AUDIT_EVENTS).insert_one(document_of(along.event)),
@@ -103,3 +91,16 @@ class MongoLogins(MongoPart):
         except DuplicateKeyError:  # somebody else added it at the same moment
             return False
         return not result.matched_count
+
+
+def _devices(name: str, which: Document, *, limit: int) -> Document:
+    """The stage that adds an account's devices to it."""
+    return {
+        "$lookup": {
+            "from": DEVICES,
+            "localField": "_id",
+            "foreignField": "user_id",
+            "pipeline": [{"$match": which}, {"$limit": limit}, {"$project": {"_id": False, "key": True}}],
+            "as": name,
+        }
+    }
