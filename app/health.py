@@ -17,6 +17,8 @@ def create_health(store: Store, auth: Auth) -> tuple[list[Route], list[Rule]]:
 
     async def healthz(request: Request) -> Response:
         """The process lives. Asks nobody else: a restart would not bring a database back."""
+        if getattr(request.app.state, "is_ending", False):  # so that a proxy sends its requests elsewhere
+            return JSONResponse({"status": "ending"}, 503, {"Retry-After": "1"})
         return JSONResponse({"status": "ok"})
 
     async def readyz(request: Request) -> Response:

@@ -209,6 +209,7 @@ async def _start(store: Store, auth: Auth, mail: MailRunner, stack: AsyncExitSta
     stack.callback(tasks.cancel_scope.cancel)
     tasks.start_soon(auth.neighbours.run)
     tasks.start_soon(auth.revocations.run, lambda: auth.neighbours.agrees)
+    tasks.start_soon(auth.revocations.listen)
     tasks.start_soon(auth.signing.run, lambda: auth.neighbours.agrees)
     tasks.start_soon(mail.run)
     tasks.start_soon(partial(run_upkeep, store, auth.clock, audit_lifetime=auth.config.audit_lifetime))

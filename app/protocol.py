@@ -34,6 +34,9 @@ class DuetProtocol(HttpToolsProtocol):
             (chunk extensions, trailers) may weigh. A complete head is capped by the edge.
         stall_seconds: how long a client may take nothing of an answer that waits for it.
         linger_seconds: how long a refused client is listened to, so that it can read why.
+        farewell_seconds: how long a connection without a request stays when the server ends: the next one may be
+            on its way already, and would be lost (RFC 9112 §9.6).
+        is_ending: whether the server is about to end. Each answer is then the last one on its connection.
         https: whether people reach Duet over https even where this process sees http.
     """
 
@@ -41,6 +44,8 @@ class DuetProtocol(HttpToolsProtocol):
     max_header_bytes: int = 64 * 1024
     stall_seconds: float = 20
     linger_seconds: float = 5
+    farewell_seconds: float = 0.5
+    is_ending: bool = False
     https: bool = False
 
     # Seen with uvicorn 0.54: a half-sent head stays for good, and so does a client that sends nothing or
@@ -163,6 +168,13 @@ class DuetProtocol(HttpToolsProtocol):
         self._deadline = None
         then()
 
+    def shutdown(self) -> None:
+        """Called when the server ends. What was asked is answered."""
+        if self._running is not None and not self._running.response_complete:
+            self._running.keep_alive = False
+        elif self._phase is _Phase.IDLE:
+            self._set_deadline(self.farewell_seconds, self._hang_up)
+
     # Upgrades
 
     def handle_websocket_upgrade(self) -> None:
@@ -214,6 +226,7 @@ class DuetProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._running = cycle
+        cycle.keep_alive = cycle.keep_alive and not self.is_ending
         self._polite.begin_answer()
         cycle.transport = cast(asyncio.Transport, self._polite)
         super()._start_asgi_task(cycle, app)

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import logging
 import os
+import signal
 import socket
 import sys
 import threading
@@ -16,6 +17,7 @@ from typing import Any, Final
 
 import click
 import uvicorn
+from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.auth.errors import StoreUnavailable
@@ -26,8 +28,12 @@ from app.protocol import DuetProtocol
 from app.secret_key import SettingsError
 from app.settings import Settings
 
-#: How long requests in flight may take after a SIGTERM, in seconds: less than the ten that container engines wait.
-GRACEFUL_SECONDS: Final = 8
+#: How long a proxy has, after a SIGTERM, to see at /healthz that this process ends, in seconds. It still serves.
+LEAVING_SECONDS: Final = 3.0
+#: How long requests in flight may take then: together less than the ten seconds that container engines wait.
+GRACEFUL_SECONDS: Final = 5
+#: Where nobody is connected: what the system has let in already is waiting.
+LAST_ACCEPTS: Final = 0.1
 #: When the process leaves whatever still runs, a view in its thread say, in seconds after the signal.
 LAST_SECONDS: Final = 9.5
 
@@ -46,9 +52,10 @@ def run(settings: Settings, *, host: str, port: int) -> None:
     """
     duet = create_app(settings)
     app = _Startup(duet)
+    protocol: type[DuetProtocol] = type("Protocol", (DuetProtocol,), {"https": settings.is_https})
     config = uvicorn.Config(
         app,
-        http=type("Protocol", (DuetProtocol,), {"https": settings.is_https}),
+        http=protocol,
         loop="uvloop" if sys.platform != "win32" else "asyncio",
         lifespan="on",
         proxy_headers=False,  # the edge judges them, by TRUSTED_PROXIES
@@ -63,7 +70,7 @@ def run(settings: Settings, *, host: str, port: int) -> None:
     logging.getLogger("uvicorn.error").addFilter(lambda _: app.refusal is None)
     try:
         greet = partial(_greet, settings, host, port)
-        _Server(config, greet=greet, registration=duet.state.auth.registration).run(sockets)
+        _Server(config, protocol, duet, greet=greet).run(sockets)
     finally:
         if app.refusal is not None:
             raise app.refusal
@@ -109,24 +116,34 @@ def _refusal_in(error: BaseException) -> Exception | None:
 class _Server(uvicorn.Server):
     """Greets when it answers, not before, and ends in time when it is told to."""
 
-    def __init__(self, config: uvicorn.Config, *, greet: Callable[[], None], registration: Registration) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        protocol: type[DuetProtocol],
+        duet: FastAPI,
+        *,
+        greet: Callable[[], None],
+    ) -> None:
         super().__init__(config)
+        self._protocol = protocol
+        self._duet = duet
+        self._is_interrupted = False
         self._greet = greet
-        self._registration = registration
         self._invitation: asyncio.Task[None] | None = None
-        self._last_resort = threading.Timer(LAST_SECONDS, _leave)
+        self._last_resort = threading.Timer(LAST_SECONDS, _cut_off)
         self._last_resort.daemon = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
             self._greet()
-            self._invitation = asyncio.create_task(_invite_first_admin(self._registration))
+            self._invitation = asyncio.create_task(_invite_first_admin(self._duet.state.auth.registration))
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Hears a signal, and sees to it that the process does end: a thread can't be stopped from outside."""
         if not self.should_exit:
             self._last_resort.start()
+        self._is_interrupted = sig == signal.SIGINT
         super().handle_exit(sig, frame)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -136,8 +153,15 @@ class _Server(uvicorn.Server):
         """
         if self._invitation is not None:
             self._invitation.cancel()
+        await self._leave()
         await super().shutdown(sockets)
         self._captured_signals.clear()
+
+    async def _leave(self) -> None:
+        """Goes on serving until nobody asks any more, because a proxy has noticed, or the time is over."""
+        self._duet.state.is_ending = self._protocol.is_ending = True
+        is_used = bool(self.server_state.connections) and not self._is_interrupted
+        await asyncio.sleep(LEAVING_SECONDS if is_used else LAST_ACCEPTS)
 
 
 async def _invite_first_admin(registration: Registration) -> None:
@@ -153,7 +177,7 @@ async def _invite_first_admin(registration: Registration) -> None:
         click.echo(f"Set up    {url}  makes the first admin, once, within 24 hours")
 
 
-def _leave() -> None:
+def _cut_off() -> None:
     click.echo("duet: something did not end in time and was cut off", err=True)
     os._exit(1)
 

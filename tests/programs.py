@@ -83,6 +83,15 @@ def wait_until_ready(process: Process, *, is_ready: Callable[[], bool], log: Pat
         time.sleep(0.02)
 
 
+def wait_until(holds: Callable[[], bool], *, seconds: float = 20) -> None:
+    """Returns when that holds. Raises `RuntimeError` if it does not within so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"it does not hold after {seconds} seconds")
+        time.sleep(0.02)
+
+
 def end(process: Process) -> int:
     """Ends a process politely, or not, and returns its exit code."""
     process.terminate()

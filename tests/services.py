@@ -12,6 +12,7 @@ import socket
 import stat
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,11 +65,22 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 
 
 class Mongod:
-    """A MongoDB server with a folder of its own, which a test may stop, kill and start again."""
+    """A MongoDB server with a folder of its own, which a test may stop, kill and start again.
 
-    def __init__(self, folder: Path, *, replica_set: bool = False) -> None:
+    Args:
+        folder: its data's.
+        replica_set: whether it is one, of itself alone.
+        host: where it listens.
+        before: what is written before its command, to start it elsewhere.
+    """
+
+    def __init__(
+        self, folder: Path, *, replica_set: bool = False, host: str = "127.0.0.1", before: Sequence[str] = ()
+    ) -> None:
         self.folder = folder
+        self.host = host
         self.port = free_service_port()
+        self._before = before
         self.replica_set = replica_set
         self._binary = find_mongod()
         self._process: subprocess.Popen[bytes] | None = None
@@ -76,13 +88,13 @@ class Mongod:
     @property
     def url(self) -> str:
         """Where it answers, without the name of a database."""
-        return f"mongodb://127.0.0.1:{self.port}/"
+        return f"mongodb://{self.host}:{self.port}/"
 
     def start(self) -> None:
         """Returns when it takes writes."""
         self.folder.mkdir(exist_ok=True)
-        command = [self._binary, "--dbpath", str(self.folder), "--port", str(self.port)]
-        command += ["--bind_ip", "127.0.0.1", "--nounixsocket", "--wiredTigerCacheSizeGB", "0.25"]
+        command = [*self._before, self._binary, "--dbpath", str(self.folder), "--port", str(self.port)]
+        command += ["--bind_ip", self.host, "--nounixsocket", "--wiredTigerCacheSizeGB", "0.25"]
         # Tests set their own time, which to the TTL monitor may be long ago.
         command += ["--setParameter", "ttlMonitorEnabled=false"]
         command += ["--setParameter", "diagnosticDataCollectionEnabled=false"]
@@ -108,7 +120,7 @@ class Mongod:
         try:
             hello = client.admin.command("hello")
             if self.replica_set and not hello.get("setName"):
-                member = {"_id": 0, "host": f"127.0.0.1:{self.port}"}
+                member = {"_id": 0, "host": f"{self.host}:{self.port}"}
                 client.admin.command("replSetInitiate", {"_id": "rs0", "members": [member]})
                 return False
         except PyMongoError:

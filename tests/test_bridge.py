@@ -1,5 +1,6 @@
 """The pages' bridge over real sockets: bodies, threads, streams and PEP 3333."""
 
+import contextlib
 import contextvars
 import sys
 import threading
@@ -355,6 +356,34 @@ def test_a_stream_waits_for_its_reader() -> None:
         connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         time.sleep(0.5)
         assert 0 < made < 1000
+
+
+@pytest.mark.parametrize("pieces", [1, 400], ids=["in one piece", "streamed"])
+def test_who_reads_nothing_keeps_nobody_from_the_pages(pieces: int) -> None:
+    """Ten who ask for a large page and do not take it are not waited for by the threads of all others."""
+
+    def app(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        if environ["PATH_INFO"] != "/large":
+            start_response("200 OK", [("Content-Length", "2")])
+            return [b"ok"]
+        start_response("200 OK", [("Content-Length", "40000000")])
+        return (b"x" * (40_000_000 // pieces) for _ in range(pieces))
+
+    def threads() -> int:
+        return sum(thread.name.startswith("pages_") for thread in threading.enumerate())
+
+    others = threads()
+    with contextlib.ExitStack() as stack, serve(pages(app, threads=2)) as url:
+        for _ in range(10):
+            connection = stack.enter_context(connect(url, receive_buffer=4096))
+            connection.sendall(b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n")
+        time.sleep(0.3)
+        assert httpx.get(url, timeout=5).text == "ok"
+        stack.close()
+        ends = time.monotonic() + 5
+        while threads() > others + 2 and time.monotonic() < ends:
+            time.sleep(0.05)
+        assert threads() <= others + 2
 
 
 def test_a_stream_that_fails_halfway_does_not_look_complete() -> None:

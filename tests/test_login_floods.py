@@ -90,5 +90,5 @@ def test_every_login_that_may_wait_finds_a_thread(tmp_path: Path) -> None:
     with running(make_settings(tmp_path, hash_threads=4, bcrypt_rounds=12)) as duet:
         apps = [getattr(route, "app", None) for route in duet.app.routes]
         (bridge,) = (app for app in apps if isinstance(app, PagesApp))
-        threads = bridge._slow._executor._max_workers
+        threads = bridge._slow._threads._keep
         assert duet.auth.passwords.queue.capacity < threads <= 200

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 #: Before everything that is told here.
@@ -11,12 +13,35 @@ BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 LAST_SECOND: Final = 253_402_300_799
 
 
+def _wall() -> datetime:
+    return datetime.now(UTC)
+
+
 class SystemClock:
-    """The machine's clock, cut to the milliseconds that every store can keep."""
+    """The machine's clock, cut to the milliseconds that every store can keep. It never steps back.
+
+    Where the machine's was set back, what has expired would live again. So this one goes on from where it was, at
+    half the speed, until the machine's has caught up: it ends up right without a restart.
+
+    Args:
+        wall: the machine's clock.
+        monotonic: seconds that no setting of the clock touches.
+    """
+
+    def __init__(
+        self, *, wall: Callable[[], datetime] = _wall, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._wall = wall
+        self._monotonic = monotonic
+        #: What was told last, and when. One attribute: threads ask too.
+        self._last = (wall(), monotonic())
 
     def now(self) -> datetime:
         """This instant: aware, UTC, whole milliseconds."""
-        now = datetime.now(UTC)
+        told, asked = self._last
+        seconds = self._monotonic()
+        now = max(self._wall(), told + timedelta(seconds=(seconds - asked) / 2))
+        self._last = (now, seconds)
         return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 

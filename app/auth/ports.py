@@ -25,6 +25,7 @@ from app.auth.models import (
 )
 from app.auth.opening import Added, Along, Blocked, Found
 from app.auth.rotation import Judge, Judged, Rotation
+from app.auth.watching import Watching
 
 
 class Clock(Protocol):
@@ -278,7 +279,7 @@ class Audit(Protocol):
         ...
 
 
-class Store(Users, Sessions, Links, Letters, Tokens, Hits, Audit, SigningKeys, Instances, Protocol):
+class Store(Users, Sessions, Links, Letters, Tokens, Hits, Audit, SigningKeys, Instances, Watching, Protocol):
     """Everything that auth keeps."""
 
     async def open(self) -> None:
@@ -291,7 +292,6 @@ class Store(Users, Sessions, Links, Letters, Tokens, Hits, Audit, SigningKeys, I
 
     async def ping(self) -> None:
         """Returns if the database answers, else raises `StoreUnavailable`."""
-        ...
 
     async def purge(self, *, now: datetime, sessions_before: datetime, audit_before: datetime) -> int:
         """Removes sessions that were revoked, or ran out of either limit, before `sessions_before`; audit events

@@ -1,7 +1,8 @@
 """What ended within an access token's life, in memory: so that verifying a token asks no database.
 
-A revocation in this process holds at once. One made by another process on the same store is picked up by a poll
-every second. A process that is cut off from the store may miss what others revoke for one access token's life.
+A revocation in this process holds at once. One made by another process is told by the store, where it can, and
+picked up by a poll every second. A process that is cut off from the store may miss what others revoke for one
+access token's life.
 """
 
 from __future__ import annotations
@@ -116,10 +117,10 @@ class Revocations:
         since -= OVERLAP
         async for revoked in _pages(self._store.revoked_since, since, lambda each: each.revoked_at):
             for revocation in revoked:
-                self.add_sessions([revocation.session_id], at=revocation.revoked_at, reason=revocation.reason)
+                self._learn(revocation)
         async for changed in _pages(self._store.rights_changed_since, since, lambda each: each.changed_at):
             for change in changed:
-                self.add_rights(change.user_id, change.rights_version, at=change.changed_at)
+                self._learn(change)
         self._seen_until, self._latest = now, max(now, self._latest)
         self._ready = True
         self._forget(now - self._keep)
@@ -139,6 +140,25 @@ class Revocations:
             except Exception:
                 log.exception("revocations_poll_failed")
             await anyio.sleep(POLL_SECONDS)
+
+    async def listen(self) -> None:
+        """Learns at once what the store tells by itself, until it is cancelled, or the store is none that does.
+
+        This holds even if clocks differ by more than what the polls overlap.
+        """
+        while True:
+            try:
+                async for change in self._store.endings():
+                    self._learn(change)
+                return
+            except StoreUnavailable:
+                await anyio.sleep(POLL_SECONDS)
+
+    def _learn(self, change: Revocation | RightsChange) -> None:
+        if isinstance(change, Revocation):
+            self.add_sessions([change.session_id], at=change.revoked_at, reason=change.reason)
+        else:
+            self.add_rights(change.user_id, change.rights_version, at=change.changed_at)
 
     def _reach(self, at: datetime) -> datetime:
         """The latest instant at which a token that ended at `at` was issued, if the clock was ahead then."""

@@ -8,12 +8,12 @@ from typing import Any
 
 from starlette.types import Message, Receive, Send
 
-from app.bridge.pool import ClientGone
+from app.bridge.pool import ClientGone, StepAside
 
 WSGIApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType]
 
-#: A finished answer up to this size crosses to the loop as a whole; a larger one goes piece by piece.
+#: A finished answer of several pieces crosses to the loop as a whole up to this size; a larger one piece by piece.
 WHOLE_BYTES = 1024 * 1024
 
 # PEP 3333 forbids them to an application: they belong to the connection (RFC 9110 §7.6.1).
@@ -72,11 +72,17 @@ class Exchange:
         self._sent = False
         self._gone = False
         self._watch: asyncio.Task[None] | None = None
+        self._step_aside: StepAside = _nothing
 
     # In the thread
 
-    def run(self) -> Whole | None:
-        """Call the app; return its answer if it is finished, None if it was streamed from here."""
+    def run(self, step_aside: StepAside) -> Whole | None:
+        """Call the app; return its answer if it is finished, None if it was streamed from here.
+
+        Args:
+            step_aside: called on the loop once the answer is being streamed.
+        """
+        self._step_aside = step_aside
         try:
             iterable = self._app(self._environ, self._start_response)
             try:
@@ -105,7 +111,8 @@ class Exchange:
         if length is None and isinstance(iterable, list | tuple):
             length = sum(map(len, iterable))
             self._start["headers"].append((b"content-length", b"%d" % length))
-        if length is not None and length <= WHOLE_BYTES:
+        # Where the first piece is all of it, it lies in memory already, and no thread has to wait for the client.
+        if length is not None and (length <= WHOLE_BYTES or length == len(first)):
             return Whole(self._start, _gather(first, chunks, length))
         self._stream(first, chunks)
         return None
@@ -158,6 +165,7 @@ class Exchange:
             self._watch = asyncio.ensure_future(self.gone())
             assert self._start is not None
             self._sent = True
+            self._step_aside()
             await self._send(self._start)
         if self._gone:
             raise ClientGone
@@ -174,6 +182,9 @@ class Exchange:
         self._gone = True
         if self._watch is not None:
             self._watch.cancel()
+
+
+def _nothing() -> None: ...
 
 
 def _gather(first: bytes, chunks: Iterator[bytes], length: int) -> bytes:

@@ -1,12 +1,20 @@
-"""A bounded number of threads, with a bounded number of requests that wait for one."""
+"""A bounded number of requests that run in threads, and a bounded number that wait for their turn."""
 
 import asyncio
 import contextvars
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import suppress
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, Final, TypeVar
 
+from app.bridge.threads import Threads
+
+#: How many answers of one pool may wait for clients that are slow to take them, without keeping a place.
+MAX_ASIDE: Final = 100
+
+#: What a request calls, on the loop, when it only waits for its client from now on.
+StepAside = Callable[[], None]
 T = TypeVar("T")
 
 
@@ -22,26 +30,28 @@ class Pool:
     """Threads that run one request each.
 
     The waiting is done on the event loop and not in the executor's queue, so that a client that goes away
-    leaves its place to another.
+    leaves its place to another. And whoever waits for a client to take its answer steps aside: ten that read
+    nothing would else keep everybody from every page.
 
     Args:
         name: the threads' name.
-        threads: how many run at once.
-        max_queued: how many more requests may wait.
+        threads: how many requests run at once.
+        max_queued: how many more may wait.
     """
 
     def __init__(self, name: str, *, threads: int, max_queued: int) -> None:
-        self._executor = ThreadPoolExecutor(threads, thread_name_prefix=name)
+        self._threads = Threads(name, keep=threads)
         self._running: set[Future[Any]] = set()
         self._free = asyncio.Semaphore(threads)
         self._max_queued = max_queued
         self._queued = 0
+        self._aside = 0
 
-    async def run(self, work: Callable[[], T], gone: Callable[[], Coroutine[Any, Any, None]]) -> T:
+    async def run(self, work: Callable[[StepAside], T], gone: Callable[[], Coroutine[Any, Any, None]]) -> T:
         """Run `work` in a thread, within a copy of the caller's context variables.
 
         Args:
-            work: what to run.
+            work: what to run; its argument is to be called on the event loop.
             gone: a coroutine function that returns once the client is gone; it is asked while the request
                 waits for a thread.
 
@@ -54,17 +64,18 @@ class Pool:
             await self._queue(gone)
         else:
             await self._free.acquire()  # without a switch to another task: it is free
+        place = _Place(self)
         try:
-            future = self._executor.submit(contextvars.copy_context().run, work)
+            future = self._threads.submit(partial(contextvars.copy_context().run, work, place.step_aside))
         except BaseException:
-            self._free.release()
+            place.leave()
             raise
         self._running.add(future)
         future.add_done_callback(self._running.discard)
         try:
             return await asyncio.wrap_future(future)
         finally:
-            self._release_after(future)
+            _leave_after(future, place)
 
     async def _queue(self, gone: Callable[[], Coroutine[Any, Any, None]]) -> None:
         if self._queued >= self._max_queued:
@@ -84,21 +95,46 @@ class Pool:
             self._queued -= 1
             watch.cancel()
 
-    def _release_after(self, future: "Future[Any]") -> None:
-        """Free the thread's place: now if it ended, else (the server gave the request up) when it does."""
-        if future.done():
-            self._free.release()
-            return
-        loop = asyncio.get_running_loop()
-
-        def release(_: "Future[Any]") -> None:
-            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-                loop.call_soon_threadsafe(self._free.release)
-
-        future.add_done_callback(release)
-
     async def aclose(self, seconds: float) -> None:
         """End the threads, and wait for what runs, `seconds` at most: no thread can be ended from outside."""
-        self._executor.shutdown(wait=False)
+        self._threads.shutdown()
         if running := [asyncio.wrap_future(future) for future in tuple(self._running)]:
             await asyncio.wait(running, timeout=seconds)
+
+
+class _Place:
+    """One request's share of a pool. All of it happens on the event loop."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._is_aside = False
+        self._has_left = False
+
+    def step_aside(self) -> None:
+        """Gives the place to the next request, while this one's thread waits for its client."""
+        if not self._is_aside and not self._has_left and self._pool._aside < MAX_ASIDE:
+            self._is_aside = True
+            self._pool._aside += 1
+            self._pool._free.release()
+
+    def leave(self) -> None:
+        """The request is done."""
+        self._has_left = True
+        if self._is_aside:
+            self._pool._aside -= 1
+        else:
+            self._pool._free.release()
+
+
+def _leave_after(future: "Future[Any]", place: _Place) -> None:
+    """Free the place: now if the thread ended, else (the server gave the request up) when it does."""
+    if future.done():
+        place.leave()
+        return
+    loop = asyncio.get_running_loop()
+
+    def leave(_: "Future[Any]") -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(place.leave)
+
+    future.add_done_callback(leave)

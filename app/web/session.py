@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from flask import Flask, Request, session
@@ -41,7 +42,7 @@ class SessionCookie:
     def __init__(self, keys: Sequence[Key], *, is_https: bool, max_age: int) -> None:
         self.name = "__Host-session" if is_https else "session"
         self._prefix = f"{self.name}=".encode()
-        self._max_age = max_age
+        self._max_age = timedelta(seconds=max_age)
         self.serializer = URLSafeTimedSerializer(
             [key.secret for key in reversed(keys)],  # itsdangerous signs with the last
             salt="duet.web-session",
@@ -86,10 +87,13 @@ class SessionCookie:
         if len(found) > 1:  # the edge was not there to tell
             return _BROKEN
         try:
-            values = self.serializer.loads(found[0].strip(b'"'), max_age=self._max_age)
+            values, signed_at = self.serializer.loads(found[0].strip(b'"'), return_timestamp=True)
         except (BadSignature, ValueError):
             return _BROKEN
-        return values if isinstance(values, dict) else _BROKEN
+        # Not by itsdangerous, which refuses what a clock signed that is ahead of this one, be it by a second.
+        # The token inside has instants of its own.
+        is_young = datetime.now(UTC) - signed_at <= self._max_age
+        return values if is_young and isinstance(values, dict) else _BROKEN
 
 
 def forget_session() -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,11 +18,28 @@ from app.auth.errors import (
     RightsChanged,
     StoreUnavailable,
 )
+from app.auth.models import TokenPair
 from app.auth.service import build_auth
 from tests.auth.house import API, House, config, counting, house_on
 from tests.duet import PASSWORD, SECRET
 
 EMAIL = "ada@example.com"
+
+
+def is_refused(house: House, pair: TokenPair, kind: type[NotAuthenticated]) -> bool:
+    """Whether a token does not count, for that reason."""
+    try:
+        house.auth.sessions.authenticate(pair.access_token)
+    except kind:
+        return True
+    return False
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Returns when that holds."""
+    async with asyncio.timeout(10):
+        while not holds():
+            await asyncio.sleep(0.01)
 
 
 async def test_before_the_first_poll_no_token_can_be_judged(house: House) -> None:
@@ -87,6 +107,32 @@ async def test_a_revocation_that_became_visible_late_is_not_missed(database_url:
         await there.auth.revocations.poll()
         with pytest.raises(LoggedOut):
             there.auth.sessions.authenticate(pair.access_token)
+
+
+async def test_a_replica_set_tells_what_ended_by_itself(mongo_database_url: str) -> None:
+    """At once, and though the clocks of both processes differ by far more than their polls overlap."""
+    async with house_on(mongo_database_url) as here, house_on(mongo_database_url) as there:
+        users = [await here.make_user(f"user{number}@example.com") for number in range(3)]
+        pairs = [await here.auth.sessions.log_in(user.email, PASSWORD, API) for user in users]
+        there.clock.step(minutes=10)
+        await there.auth.revocations.poll()
+        listening = asyncio.create_task(there.auth.revocations.listen())
+        ends = (
+            here.auth.sessions.log_out(pairs[0].principal, API),
+            here.auth.administration.set_active(users[1].id, False, API),
+            here.auth.administration.set_roles(users[2].id, ["editor"], API),
+        )
+        await asyncio.sleep(1)  # a stream tells what happens once it is open
+        for end, pair, kind in zip(ends, pairs, (LoggedOut, AccountDisabled, RightsChanged), strict=True):
+            there.auth.sessions.authenticate(pair.access_token)
+            await end
+            await until(partial(is_refused, there, pair, kind))
+        listening.cancel()
+
+
+async def test_sqlite_tells_nothing_by_itself(house: House) -> None:
+    """Nobody waits for it."""
+    await house.auth.revocations.listen()
 
 
 async def test_a_restart_learns_what_was_ended_before_it(house: House) -> None:

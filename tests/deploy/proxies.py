@@ -6,7 +6,7 @@ import contextlib
 import os
 import ssl
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 
 from tests.duet import ApiClient, Browser, Running, make_settings, running
-from tests.programs import ROOT, find_program, free_port, is_listening, started
+from tests.programs import ROOT, find_program, free_port, is_listening, started, wait_until
 
 #: Where people come from, while the proxy calls Duet from 127.0.0.1.
 PERSON = "127.0.0.2"
@@ -65,6 +65,22 @@ def site(start_proxy: StartProxy, folder: Path, **settings: Any) -> Iterator[Sit
 @contextlib.contextmanager
 def caddy(folder: Path, http_port: int, https_port: int, duet_port: int) -> Iterator[Path]:
     """Runs Caddy with `deploy/Caddyfile`, and yields the certificate of its own authority."""
+    with caddy_at("localhost", folder, http_port, https_port, [duet_port], waits_for=https_port):
+        root = folder / "caddy-data" / "caddy" / "pki" / "authorities" / "local" / "root.crt"
+        wait_until(lambda: root.exists() and is_listening(http_port))
+        yield root
+
+
+@contextlib.contextmanager
+def caddy_at(
+    domain: str, folder: Path, http_port: int, https_port: int, duet_ports: Sequence[int], *, waits_for: int
+) -> Iterator[None]:
+    """Runs Caddy with `deploy/Caddyfile` in front of one or more of Duet.
+
+    Args:
+        domain: what people type.
+        waits_for: the port on which it is to answer.
+    """
     program = find_program("caddy")
     config = folder / "Caddyfile"
     # What a machine's Caddy has by default and a test must not touch: ports 80 and 443, the admin's port, the
@@ -79,17 +95,12 @@ def caddy(folder: Path, http_port: int, https_port: int, duet_port: int) -> Iter
         "HOME": str(folder),
         "XDG_DATA_HOME": str(folder / "caddy-data"),
         "XDG_CONFIG_HOME": str(folder / "caddy-config"),
-        "DUET_DOMAIN": "localhost",
-        "DUET_UPSTREAM": f"127.0.0.1:{duet_port}",
+        "DUET_DOMAIN": domain,
+        "DUET_UPSTREAM": " ".join(f"127.0.0.1:{port}" for port in duet_ports),
     }
     command = [program, "run", "--config", str(config), "--adapter", "caddyfile"]
-    root = folder / "caddy-data" / "caddy" / "pki" / "authorities" / "local" / "root.crt"
-
-    def is_ready() -> bool:
-        return root.exists() and is_listening(https_port) and is_listening(http_port)
-
-    with started(command, is_ready=is_ready, log=folder / "caddy.log", env=env, cwd=folder):
-        yield root
+    with started(command, is_ready=lambda: is_listening(waits_for), log=folder / "caddy.log", env=env, cwd=folder):
+        yield
 
 
 @contextlib.contextmanager

@@ -14,7 +14,7 @@ from tests.programs import ROOT
 def service(name: str) -> str:
     """A service of compose.yaml, as it is written."""
     text = (ROOT / "compose.yaml").read_text()
-    found = re.search(rf"^  {name}:\n((?:    .*\n|\n)+)", text, re.MULTILINE)
+    found = re.search(rf"^  {name}:(?: &\w+)?\n((?:    .*\n|\n)+)", text, re.MULTILINE)
     assert found, name
     return found[1]
 

@@ -108,12 +108,24 @@ def test_an_idle_process_ends_at_once_and_cleanly(stop: signal.Signals, tmp_path
     with served_from_scratch(tmp_path) as one, httpx.Client() as client:
         client.get(f"{one.url}/login")  # a connection that stays open holds nothing up
         one.process.send_signal(stop)
-        assert one.process.wait(6) == 0  # well below the eight that requests in flight may take
+        assert one.process.wait(6) == 0  # of a SIGTERM the proxy is told first
         # The greeting's four lines and the request's, which is written when its answer is out. The set-up link is
         # printed beside them, as soon as the database has told that there is no account.
         said = [line for line in one.log.read_text().splitlines() if not line.startswith("Set up ")]
         assert len(said) == 5
         assert "route=/login status=200" in said[-1]
+
+
+def test_a_process_that_ends_tells_the_proxy_and_serves_meanwhile(tmp_path: Path) -> None:
+    """For as long as a health check needs to notice, nobody is turned away."""
+    with served(tmp_path) as one, httpx.Client() as client:
+        client.get(f"{one.url}/login")
+        one.process.send_signal(signal.SIGTERM)
+        time.sleep(0.3)
+        assert httpx.get(f"{one.url}/healthz").status_code == 503
+        for answer in (client.get(f"{one.url}/login"), httpx.get(f"{one.url}/login")):
+            assert (answer.status_code, answer.headers["Connection"]) == (200, "close")
+        assert one.process.wait(10) == 0
 
 
 def test_sigterm_waits_for_nobody_longer_than_a_container_engine_does(

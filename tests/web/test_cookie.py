@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import httpx
 import pytest
-from itsdangerous import URLSafeTimedSerializer
+from itsdangerous import TimestampSigner, URLSafeTimedSerializer
 
 from app.auth.models import Client
 from tests.duet import PASSWORD, ApiClient, Browser, Running, make_settings, messages, running
@@ -143,3 +144,18 @@ def test_pages_are_kept_by_no_cache(visit: Visit, email: str, path: str) -> None
         answer = browser.get(path)
         assert answer.headers["Cache-Control"] == "no-store"
         assert "Cookie" in answer.headers["Vary"]
+
+
+@pytest.mark.parametrize(("signed_in", "status"), [(3600, 200), (-91 * 86_400, 303)], ids=["ahead", "old"])
+def test_a_cookie_is_too_old_or_of_another_clock(
+    shared: Running, visit: Visit, email: str, monkeypatch: pytest.MonkeyPatch, signed_in: int, status: int
+) -> None:
+    """One older than the longest session does not count. One of a clock that is ahead does: two containers' clocks
+    differ by moments, and a machine's may be set back."""
+    browser = visit(email)
+    values = read_cookie(shared, browser.cookies["session"])
+    with monkeypatch.context() as ahead:
+        ahead.setattr(TimestampSigner, "get_timestamp", lambda _: int(time.time()) + signed_in)
+        cookie = make_cookie(shared, values)
+    give_cookie(browser, cookie)
+    assert browser.get("/account").status_code == status

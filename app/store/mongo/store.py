@@ -33,6 +33,7 @@ from app.store.mongo.tokens import MongoTokens
 from app.store.mongo.upkeep import MongoUpkeep
 from app.store.mongo.user_search import MongoUserSearch
 from app.store.mongo.users import MongoUsers
+from app.store.mongo.watching import MongoWatching
 
 T = TypeVar("T")
 
@@ -59,7 +60,7 @@ def diagnose(error: Exception) -> str | None:
 
 class MongoStore(
     MongoUsers, MongoUserSearch, MongoRights, MongoSessions, MongoLinks, MongoLetters, MongoTokens, MongoLogins,
-    MongoHits, MongoAudit, MongoSigningKeys, MongoInstances, MongoUpkeep,
+    MongoHits, MongoAudit, MongoSigningKeys, MongoInstances, MongoUpkeep, MongoWatching,
 ):  # fmt: skip
     """`app.auth.ports.Store` on MongoDB, a replica set or a stand-alone server."""
 

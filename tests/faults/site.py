@@ -1,0 +1,137 @@
+"""Processes of Duet on one database, which a fault may kill, end, and start again on the same port."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+import httpx
+
+from tests.deploy.process import environment
+from tests.duet import SECRET
+from tests.programs import end
+from tests.services import free_service_port
+
+#: How long a process may take until it answers that it is ready, in seconds.
+READY_WITHIN = 20
+
+
+class Site:
+    """Some processes, all with the same settings.
+
+    Args:
+        folder: where data and logs are.
+        database_url: where they keep what they keep.
+        processes: how many.
+        command: what is written before the interpreter's name, to change what the process sees of the machine.
+        variables: more settings.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        database_url: str,
+        *,
+        processes: int = 1,
+        command: Sequence[str] = (),
+        **variables: str,
+    ) -> None:
+        self.folder = folder
+        self.ports = [free_service_port() for _ in range(processes)]
+        self.urls = [f"http://127.0.0.1:{port}" for port in self.ports]
+        self._command = command
+        self.settings = {
+            "DATABASE_URL": database_url,
+            "SECRET_KEY": SECRET,
+            "RATE_LIMITS": "0",
+            "PUBLIC_URL": self.urls[0],  # who issues tokens is the same for all
+            "LOG_LEVEL": "warning",
+            "EXTENSIONS": "tests.faults.desk:desk",
+            **variables,
+        }
+        self._processes: dict[int, subprocess.Popen[bytes]] = {}
+
+    def __enter__(self) -> Site:
+        for number in range(len(self.ports)):
+            self.start(number)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for process in self._processes.values():
+            end(process)
+
+    @property
+    def url(self) -> str:
+        """Of the first of them."""
+        return self.urls[0]
+
+    def process(self, number: int = 0) -> subprocess.Popen[bytes]:
+        """One that was started."""
+        return self._processes[number]
+
+    def log(self, number: int = 0) -> str:
+        """What it has written until now."""
+        return (self.folder / f"duet{number}.log").read_text()
+
+    def start(self, number: int = 0, **variables: str) -> float:
+        """Starts one, and returns after how many seconds it was ready.
+
+        Raises:
+            RuntimeError: it ended, or is not ready yet. The message holds its log.
+        """
+        begun = time.monotonic()
+        process = self.launch(number, **variables)
+        while not is_ready(self.urls[number]):
+            if process.poll() is not None or time.monotonic() > begun + READY_WITHIN:
+                raise RuntimeError(f"duet {number} did not start:\n{self.log(number)}")
+            time.sleep(0.02)
+        return time.monotonic() - begun
+
+    def launch(self, number: int = 0, **variables: str) -> subprocess.Popen[bytes]:
+        """Starts one, and does not wait for it."""
+        command = [*self._command, sys.executable, "-m", "app", "--port", str(self.ports[number])]
+        env = {**environment(self.folder, **self.settings), **variables}
+        with (self.folder / f"duet{number}.log").open("ab") as log:
+            self._processes[number] = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env, cwd=self.folder
+            )
+        return self._processes[number]
+
+    def kill(self, number: int = 0) -> None:
+        """From one moment to the next (SIGKILL)."""
+        self._processes[number].kill()
+        self._processes[number].wait()
+
+    def end(self, number: int = 0) -> tuple[int, float]:
+        """Politely (SIGTERM): its exit code, and how many seconds it took."""
+        begun = time.monotonic()
+        return end(self._processes[number]), time.monotonic() - begun
+
+    def threads(self, number: int = 0) -> int:
+        """How many threads it has."""
+        return len(os.listdir(f"/proc/{self._processes[number].pid}/task"))
+
+    def descriptors(self, number: int = 0) -> int:
+        """How many files, sockets and the like it holds open."""
+        return len(os.listdir(f"/proc/{self._processes[number].pid}/fd"))
+
+    def memory(self, number: int = 0) -> float:
+        """What it holds in memory, in MB."""
+        status = Path(f"/proc/{self._processes[number].pid}/status").read_text()
+        [line] = [line for line in status.splitlines() if line.startswith("VmRSS")]
+        return int(line.split()[1]) / 1024
+
+
+def is_ready(url: str) -> bool:
+    """Whether it says so."""
+    try:
+        return httpx.get(f"{url}/readyz", timeout=5, trust_env=False).status_code == 200
+    except httpx.HTTPError:
+        return False

@@ -1,0 +1,28 @@
+"""A few rounds of the faults that `scripts/faults` injects in full: nothing may be lost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.faults.rows import ROWS
+
+#: Those that take seconds, and what part of the full count is done of them. The others wait for elections, for
+#: time-outs and for a long load.
+SHORT = {
+    "kill -9, sqlite": 0.02,
+    "tabs at once, 1 process, mongodb": 0.02,
+    "refresh at log-out, 1 process, sqlite": 0.02,
+    "refresh at disabling, 1 process, mongodb": 0.02,
+    "SIGTERM, sqlite": 0.05,
+}
+
+
+@pytest.mark.parametrize("name", SHORT)
+def test_nothing_is_lost(name: str, tmp_path: Path) -> None:
+    """Whatever was acknowledged is there after the fault, and whatever was ended stays ended."""
+    [row] = [row for row in ROWS if row.name == name]
+    outcome = row.run(tmp_path, SHORT[name])
+    assert outcome.rounds
+    assert outcome.losses == []
