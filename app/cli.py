@@ -1,4 +1,4 @@
-"""The `duet` command: serve, check, and look after users and keys."""
+"""The `duet` command: serve, check, back up, and look after users and keys."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from app.auth.importing import Tally
 from app.auth.models import User
 from app.auth.policy import PolicyError
 from app.auth.service import Auth
+from app.cli_backup import backup, restore
 from app.cli_keys import keys
 from app.secret_key import SettingsError
 from app.terminal import TERMINAL, load_settings, settings_of, stop, with_auth
@@ -29,7 +30,8 @@ def main() -> None:
     sys.path.append(os.getcwd())
 
 
-main.add_command(keys)
+for command in (keys, backup, restore):
+    main.add_command(command)
 
 
 @main.command()

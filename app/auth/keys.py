@@ -30,6 +30,8 @@ class Purpose(StrEnum):
     SIGNING_KEYS = "signing-keys"
     #: By which containers see whether they have the same secrets.
     FINGERPRINT = "fingerprint"
+    #: What a back-up is sealed with.
+    BACKUP = "backup"
     #: Flask's own `SECRET_KEY`: for what a team's extension signs.
     EXTENSIONS = "extensions"
 

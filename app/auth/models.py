@@ -84,6 +84,8 @@ class Session:
 WEB_CLIENT = "web"
 #: `client_id` of sessions that live in a refresh token.
 API_CLIENT = "api"
+#: In place of a session's id, in what was ended: all sessions from before that instant (a restore).
+ALL_SESSIONS = "*"
 #: `client_id` of callers that show a personal access token, which belongs to no session.
 TOKEN_CLIENT = "personal-token"  # noqa: S105 - a name, not a secret
 #: `client_id` of callers that show a token of the team's earlier system, which belongs to no session either.

@@ -15,8 +15,8 @@ from typing import Final, TypeVar
 import anyio
 import structlog
 
-from app.auth.errors import RightsChanged, StoreUnavailable, session_ended
-from app.auth.models import Principal, Revocation, RightsChange
+from app.auth.errors import RightsChanged, SessionRevoked, StoreUnavailable, session_ended
+from app.auth.models import ALL_SESSIONS, Principal, Revocation, RightsChange
 from app.auth.ports import Clock, Store
 from app.auth.tokens import LEEWAY
 
@@ -63,6 +63,8 @@ class Revocations:
         self._seen_until: datetime | None = None
         #: The latest that the clock ever told. Where it was set back since, tokens may come from as far ahead.
         self._latest = datetime.min.replace(tzinfo=UTC)
+        #: When everything ended at once.
+        self._all_ended_at = datetime.min.replace(tzinfo=UTC)
         self._ready = False
 
     @property
@@ -83,6 +85,8 @@ class Revocations:
         ended = self._sessions.get(principal.session_id)
         if ended is not None:
             raise session_ended(ended.reason)
+        if principal.issued_at < self._all_ended_at:
+            raise SessionRevoked()
         change = self._rights.get(principal.user_id)
         if change is not None and principal.rights_version < change.rights_version:
             raise RightsChanged(principal)
@@ -155,10 +159,12 @@ class Revocations:
                 await anyio.sleep(POLL_SECONDS)
 
     def _learn(self, change: Revocation | RightsChange) -> None:
-        if isinstance(change, Revocation):
-            self.add_sessions([change.session_id], at=change.revoked_at, reason=change.reason)
-        else:
+        if not isinstance(change, Revocation):
             self.add_rights(change.user_id, change.rights_version, at=change.changed_at)
+        elif change.session_id == ALL_SESSIONS:
+            self._all_ended_at = max(self._all_ended_at, change.revoked_at)
+        else:
+            self.add_sessions([change.session_id], at=change.revoked_at, reason=change.reason)
 
     def _reach(self, at: datetime) -> datetime:
         """The latest instant at which a token that ended at `at` was issued, if the clock was ahead then."""

@@ -40,6 +40,7 @@ EVENTS: Final[Mapping[str, str]] = MappingProxyType(
         "account_deleted": "Account deleted",
         "signing_key_rotated": "Signing key rotated",
         "signing_key_retired": "Signing key retired",
+        "restored": "Restored from a back-up",
         "refused": "Refused for lack of rights",
     }
 )

@@ -25,6 +25,8 @@ SIGNING_KEYS: Final = "signing_keys"
 INSTANCES: Final = "instances"
 #: Who does something that only one may do at a time.
 LOCKS: Final = "locks"
+#: The lock of a restore: while it is there, what is kept is not whole.
+RESTORING: Final = "restore"
 #: One document that a probe writes to, which tells a database that only reads.
 PROBE: Final = "probe"
 

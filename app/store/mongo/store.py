@@ -27,7 +27,7 @@ from app.store.mongo.links import MongoLinks
 from app.store.mongo.logins import MongoLogins
 from app.store.mongo.migrations import migrate
 from app.store.mongo.rights import MongoRights
-from app.store.mongo.schema import PROBE, Document
+from app.store.mongo.schema import LOCKS, PROBE, RESTORING, Document
 from app.store.mongo.sessions import MongoSessions
 from app.store.mongo.tokens import MongoTokens
 from app.store.mongo.upkeep import MongoUpkeep
@@ -105,6 +105,8 @@ class MongoStore(
                 await self._collection(PROBE).update_one(
                     {"_id": "probe"}, {"$currentDate": {"at": True}}, upsert=True
                 )
+                if await self._collection(LOCKS).find_one({"_id": RESTORING}) is not None:
+                    raise StoreUnusable("A restore was cut off: `duet restore` has to be done again.")
             if not self._is_migrated:
                 await migrate(self._collection)
                 self._is_migrated = True

@@ -24,7 +24,7 @@ class MongoUsers(MongoPart):
     """Accounts."""
 
     async def add_user(self, user: User) -> None:
-        document = _stored(user)
+        document = stored_user(user)
 
         async def work() -> bool:
             try:
@@ -39,7 +39,7 @@ class MongoUsers(MongoPart):
             raise EmailTaken
 
     async def add_users(self, users: Sequence[User]) -> list[str]:
-        documents = [_stored(user) for user in users]
+        documents = [stored_user(user) for user in users]
 
         async def work() -> list[str]:
             try:
@@ -105,7 +105,7 @@ def search_fields(name: str) -> Document:
     return {"name_key": name_key, "last_name_key": last_name_key}
 
 
-def _stored(user: User) -> Document:
+def stored_user(user: User) -> Document:
     return {**document_of(user), **search_fields(user.name)}
 
 

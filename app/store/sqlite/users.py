@@ -18,7 +18,7 @@ from app.store.values import text, to_millis
 #: With the store's own columns.
 _STORED: Final = (*USER_COLUMNS, "name_key", "last_name_key", "is_admin")
 USERS: Final = f"SELECT {column_list(USER_COLUMNS)} FROM users"  # noqa: S608
-_ADD: Final = (
+ADD_USER: Final = (
     f"INSERT INTO users ({column_list(_STORED)}) VALUES ({marks(_STORED)})"  # noqa: S608
     " ON CONFLICT (email_key) DO NOTHING"
 )
@@ -37,14 +37,14 @@ class SqliteUsers(SqlitePart):
     """Accounts."""
 
     async def add_user(self, user: User) -> None:
-        if not await self._db.write(f"{_ADD} RETURNING id", _stored(user)):
+        if not await self._db.write(f"{ADD_USER} RETURNING id", stored_user(user)):
             raise EmailTaken
 
     async def add_users(self, users: Sequence[User]) -> list[str]:
-        rows = [_stored(user) for user in users]
+        rows = [stored_user(user) for user in users]
 
         def work(transaction: Transaction) -> list[str]:
-            transaction.execute_many(_ADD, rows)
+            transaction.execute_many(ADD_USER, rows)
             stored: set[str] = set()
             for start in range(0, len(users), _MARKS):
                 ids = [text(user.id) for user in users[start : start + _MARKS]]
@@ -105,5 +105,5 @@ def _name_columns(name: str) -> list[str | None]:
     return [key or None for key in name_keys(name)]
 
 
-def _stored(user: User) -> list[Value]:
+def stored_user(user: User) -> list[Value]:
     return [*values_of(user), *_name_columns(user.name), int(ADMIN in user.roles)]
