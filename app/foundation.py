@@ -7,12 +7,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
 from app.auth.config import AuthConfig, EarlierConfig
-from app.auth.ports import Store
 from app.auth.service import Auth, build_auth
 from app.extension import load_extensions
 from app.secret_key import SettingsError
 from app.settings import Settings
-from app.store import open_store
+from app.store import MeasuredStore, open_store
 
 
 @asynccontextmanager
@@ -39,7 +38,7 @@ async def open_auth(settings: Settings) -> AsyncIterator[Auth]:
         yield auth
 
 
-def open_configured_store(settings: Settings) -> Store:
+def open_configured_store(settings: Settings) -> MeasuredStore:
     """The store that `settings` name, not opened yet. Raises `SettingsError`, which never quotes the URL."""
     if settings.keeps_files:
         try:

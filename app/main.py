@@ -28,8 +28,9 @@ from app.auth.ports import Store
 from app.auth.service import Auth, build_auth
 from app.auth.upkeep import run_upkeep
 from app.bridge import Crossing, PagesApp
-from app.edge import Edge, Refuse
+from app.edge import ROUTE, Edge, Refuse
 from app.extension import Extension, load_extensions
+from app.figures import Requests
 from app.foundation import auth_config, open_configured_store
 from app.gate import Gate
 from app.health import create_health
@@ -124,7 +125,8 @@ def create_app(settings: Settings | None = None, *, extensions: Sequence[Extensi
     statics = static_mounts(pages)
     health, health_rules = create_health(store, auth)
     well_known, well_known_rules = create_well_known(auth)
-    metrics, metrics_rules = create_metrics(auth, version=VERSION)
+    requests = Requests(ROUTE)
+    metrics, metrics_rules = create_metrics(auth, store, requests, bridge.figures, version=VERSION)
     rules += [*health_rules, *metrics_rules, *well_known_rules]
     mounted_api = Mount(PREFIX, api)
     root.router.routes[:] = [
@@ -155,6 +157,7 @@ def create_app(settings: Settings | None = None, *, extensions: Sequence[Extensi
         refuse=_refuse_by(pages),
         trusted_proxies=settings.trusted_proxies,
         https=settings.is_https,
+        observe=requests.observe,
     )
     return root
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
+import re
 from datetime import datetime
 
 import httpx
@@ -12,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from app.auth.models import Client
 from app.main import VERSION, create_app
 from tests.duet import ApiClient, Browser, Running, make_settings
+from tests.programs import ROOT
 
 
 def figures(url: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
@@ -111,7 +114,8 @@ def test_it_tells_nothing_of_anybody(duet: Running, api: ApiClient) -> None:
     for secret in ("marker", "Marker", user.id, api.access_token, api.refresh_token):
         assert secret not in text
     labels = {label for _, pairs in figures(duet.url) for label in pairs}
-    assert {name for name, _ in labels} == {"version", "result"}
+    names = {name for name, _ in labels}
+    assert names == {"version", "result", "event", "half", "method", "route", "status", "le", "pool", "state"}
 
 
 def test_two_in_one_process_do_not_mix(duet: Running, tmp_path: pathlib.Path) -> None:
@@ -125,3 +129,75 @@ def test_two_in_one_process_do_not_mix(duet: Running, tmp_path: pathlib.Path) ->
         assert found["duet_legacy_tokens_total", (("result", "accepted"),)] == 3
     finally:
         other.state.auth.passwords.close()
+
+
+def test_requests_are_counted_by_their_routes(duet: Running, browser: Browser, api: ApiClient) -> None:
+    """By half, method, template and status, with their times; nothing that a stranger sends becomes a label."""
+    for number in range(3):
+        assert api.get(f"/api/users/me?secret={number}").status_code == 401
+        assert browser.get(f"/verify-email/secret{number}").status_code == 400
+        assert browser.get(f"/nothing/secret{number}").status_code == 404
+    browser.request("SECRET", "/login")
+    found = figures(duet.url)
+    counts = {labels: value for (name, labels), value in found.items() if name == "duet_requests_total"}
+    values = {tuple(value for _, value in labels): count for labels, count in counts.items()}
+    assert values["api", "GET", "/api/users/me", "401"] == 3
+    assert values["pages", "GET", "/verify-email/<token>", "400"] == 3
+    assert values["pages", "GET", "-", "404"] == 3
+    assert "secret" not in httpx.get(f"{duet.url}/metrics").text.lower()
+    labels = (("half", "api"), ("route", "/api/users/me"))
+    assert found["duet_request_seconds_count", labels] == 3
+    assert 0 < found["duet_request_seconds_sum", labels] < 30
+    classes = [
+        value for (name, of), value in found.items() if name == "duet_request_seconds_bucket" and labels[1] in of
+    ]
+    assert classes == sorted(classes)
+    assert classes[-1] == 3
+
+
+def test_what_people_do_is_counted(duet: Running, api: ApiClient) -> None:
+    """Logins, refreshes and what a stolen token leads to, by what became of them."""
+    duet.make_user()
+    api.log_in(password="not the password")
+    api.log_in()
+    first = api.refresh_token
+    for _ in range(2):
+        assert api.refresh(first).status_code == 200
+    api.refresh()
+    assert api.refresh(first).status_code == 400
+    found = figures(duet.url)
+    assert found["duet_logins_total", (("result", "in"),)] == 1
+    assert found["duet_logins_total", (("result", "failed"),)] == 1
+    refreshes = [found["duet_refreshes_total", (("result", each),)] for each in ("rotated", "repeated", "reused")]
+    assert refreshes == [2, 1, 1]
+    assert found["duet_events_total", (("event", "registered"),)] == 1
+    assert found["duet_revocations_remembered", ()] == 1
+
+
+def test_the_database_and_the_threads_are_seen(duet: Running, browser: Browser) -> None:
+    """How long calls take, how many failed, whether it is away; and how full the pages' pools are."""
+    browser.get("/login")
+    before = figures(duet.url)
+    duet.make_user()
+    found = figures(duet.url)
+    assert found["duet_store_seconds_count", ()] > before["duet_store_seconds_count", ()]
+    assert (found["duet_store_errors_total", ()], found["duet_store_away", ()]) == (0, 0)
+    assert found["duet_pool_requests", (("pool", "pages"), ("state", "places"))] == duet.settings.web_threads
+    assert found["duet_pool_requests", (("pool", "slow-pages"), ("state", "running"))] == 0
+    assert found["process_open_fds", ()] > 0
+    duet.wait(duet.app.state.auth.accounts._store.close())
+    with ApiClient(duet.url) as client:
+        assert client.log_in().status_code == 503
+    assert figures(duet.url)["duet_store_errors_total", ()] >= 1
+
+
+def test_the_dashboard_asks_for_what_there_is(duet: Running, browser: Browser) -> None:
+    """Every metric in a query of the Grafana dashboard is one that Duet tells."""
+    duet.make_user()
+    browser.get("/login")
+    told = {name for name, _ in figures(duet.url)}
+    dashboard = json.loads((ROOT / "deploy" / "grafana.json").read_text())
+    queries = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    asked = {name for query in queries for name in re.findall(r"\b(?:duet|process)_\w+", query)}
+    assert len(queries) > 10
+    assert asked <= told

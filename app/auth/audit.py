@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -38,6 +39,8 @@ class Audit:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
+        #: How often each event has happened in this process.
+        self.counts: Counter[str] = Counter()
 
     async def record(
         self,
@@ -96,7 +99,8 @@ class Audit:
         )
 
     def tell(self, row: AuditEvent) -> None:
-        """Writes the log line of an event that has happened."""
+        """Writes the log line of an event that has happened, and counts it."""
+        self.counts[row.event] += 1
         log.info(
             "audit",
             kind=row.event,

@@ -72,6 +72,11 @@ class Revocations:
         """Whether the store was read at least once since the start: before that, no token can be judged."""
         return self._ready
 
+    @property
+    def remembered(self) -> int:
+        """How many sessions that ended are in memory."""
+        return len(self._sessions)
+
     def check(self, principal: Principal) -> None:
         """Returns if the token behind `principal` still counts. Touches no store.
 

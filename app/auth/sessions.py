@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from dataclasses import replace
 from functools import partial
 
@@ -89,6 +90,8 @@ class Sessions(SessionEndings):
         )
         self._config = config
         self._rules = RefreshRules(config, refresh_tokens)
+        #: How many refresh tokens were exchanged in this process, for the first time and again within the grace.
+        self.refreshes: Counter[str] = Counter()
         self._accounts = accounts
         self._letters = letters
         self._throttle = throttle
@@ -234,8 +237,10 @@ class Sessions(SessionEndings):
                 raise InvalidGrant()
             less = narrowed(session.scope, scope)
             if token.generation != session.generation:
+                self.refreshes["repeated"] += 1
                 return await self._token_pair(user, session, session.generation, less)
             if judged.is_rotated:
+                self.refreshes["rotated"] += 1
                 return await self._token_pair(user, session, session.generation + 1, less)
             # Somebody was faster: with the same token, or with a log-out. The next look at the store tells.
 

@@ -50,6 +50,10 @@ class PagesApp:
         self._is_slow = is_slow
         self._refuse = refuse
 
+    def figures(self) -> dict[str, dict[str, int]]:
+        """Of both pools."""
+        return {"pages": self._quick.figures(), "slow-pages": self._slow.figures()}
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             await self._serve(scope, receive, send)

@@ -44,8 +44,14 @@ class Pool:
         self._running: set[Future[Any]] = set()
         self._free = asyncio.Semaphore(threads)
         self._max_queued = max_queued
+        self._places = threads
         self._queued = 0
         self._aside = 0
+
+    def figures(self) -> dict[str, int]:
+        """How many requests have a place, wait for one, or only wait for their clients; and the places."""
+        running = len(self._running) - self._aside
+        return {"running": running, "waiting": self._queued, "aside": self._aside, "places": self._places}
 
     async def run(self, work: Callable[[StepAside], T], gone: Callable[[], Coroutine[Any, Any, None]]) -> T:
         """Run `work` in a thread, within a copy of the caller's context variables.

@@ -26,6 +26,8 @@ from app.edge.wellformed import (
 #: Draws a refusal as the half that the scope's path belongs to would: `(scope, status, detail)` to the
 #: answer's headers and body. `detail` is a sentence for people.
 Refuse = Callable[[Scope, int, str], tuple[list[Header], bytes]]
+#: Is told of an answer: its scope, its status (None if there was none) and how many seconds it took.
+Observe = Callable[[Scope, int | None, float], None]
 
 #: Where a request's id lies in the scope.
 REQUEST_ID = "duet.request_id"
@@ -58,6 +60,7 @@ class Edge:
         body_seconds: what a body may take to arrive, on top of a second for each `body_min_rate` bytes;
             later is a 408.
         body_min_rate: bytes per second.
+        observe: is told of each answer: its scope, its status, and how many seconds it took.
 
     Raises:
         ValueError: a trusted proxy is neither an address nor a network.
@@ -73,6 +76,7 @@ class Edge:
         https: bool = False,
         body_seconds: float = 20,
         body_min_rate: int = 16384,
+        observe: Observe | None = None,
     ) -> None:
         self._app = app
         self._max_body_bytes = max_body_bytes
@@ -81,6 +85,7 @@ class Edge:
         self._https = https
         self._body_seconds = body_seconds
         self._body_min_rate = body_min_rate
+        self._observe = observe
         # Ids of requests have to be different, and are no secrets. To ask the system for each costs a system call,
         # which frees the interpreter lock.
         self._ids = random.Random()  # noqa: S311
@@ -107,12 +112,15 @@ class Edge:
         try:
             await self._run(scope, guarded, body, answer, fault)
         finally:
+            seconds = time.perf_counter() - started
+            if self._observe is not None:
+                self._observe(scope, answer.status, seconds)
             _log.info(
                 "request",
                 method=scope.get("method", "WEBSOCKET"),
                 route=scope.get(ROUTE, "-"),
                 status=answer.status,
-                ms=round((time.perf_counter() - started) * 1000, 1),
+                ms=round(seconds * 1000, 1),
                 client=scope["client"][0] if scope.get("client") else None,
             )
 

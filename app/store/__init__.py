@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from app.auth.ports import Store
+from app.figures import StoreFigures
 
 SQLITE: Final = "sqlite:///"
 MONGODB: Final = ("mongodb://", "mongodb+srv://")
 
 
-def open_store(database_url: str) -> Store:
+class MeasuredStore(Store, Protocol):
+    """A store that tells how it does."""
+
+    @property
+    def figures(self) -> StoreFigures:
+        """Of its calls."""
+        ...
+
+
+def open_store(database_url: str) -> MeasuredStore:
     """The store that `database_url` names, not opened yet. Raises ValueError, which never quotes the URL.
 
     `sqlite:///relative/path.db`, `sqlite:////absolute/path.db`, `mongodb://…` or `mongodb+srv://…`. Only the

@@ -7,12 +7,14 @@ work goes on to its commit or rollback, so a connection is never left in the mid
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final, TypeVar
 
 import structlog
 
 from app.auth.errors import StoreUnavailable
+from app.figures import StoreFigures
 
 T = TypeVar("T")
 
@@ -58,6 +60,7 @@ class Breaker:
         self._diagnose = diagnose
         self._patience = patience
         self._probe_pause = probe_pause
+        self.figures = StoreFigures()
         self._opened = False
         self._away: str | None = None
         self._opening = asyncio.Lock()
@@ -90,6 +93,16 @@ class Breaker:
 
         Work that has not begun when its caller gives up never begins.
         """
+        started = time.monotonic()
+        try:
+            return await self._call(work, slots)
+        except StoreUnavailable:
+            self.figures.errors += 1
+            raise
+        finally:
+            self.figures.seconds.add(time.monotonic() - started)
+
+    async def _call(self, work: Callable[[], Coroutine[Any, Any, T]], slots: asyncio.Semaphore) -> T:
         self._check()
         clock = asyncio.get_running_loop().time
         deadline = clock() + self._patience
@@ -149,6 +162,7 @@ class Breaker:
         if not self._opened or self._away is not None:
             return
         self._away = reason
+        self.figures.is_away = True
         log.error("store_away", store=self._store, reason=reason)
         if self._prober is None or self._prober.done():
             self._prober = asyncio.create_task(self._probe())
@@ -172,4 +186,5 @@ class Breaker:
                 raise
             if self._away is not None:
                 self._away = None
+                self.figures.is_away = False
                 log.info("store_back", store=self._store)

@@ -167,10 +167,10 @@ async def test_a_failing_migration_changes_nothing(
     broken = (*MIGRATIONS, ("CREATE TABLE extra (x)", "CREATE TABLE users (x)"))
     with monkeypatch.context() as patch:
         use_migrations(patch, broken)
-        store = open_store(database_url)
+        refused = open_store(database_url)
         with pytest.raises(Exception, match="users already exists"):
-            await store.open()
-        await store.close()
+            await refused.open()
+        await refused.close()
     assert dump(path) == before
     async with opened(database_url) as store:
         await store.ping()

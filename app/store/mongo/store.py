@@ -18,6 +18,7 @@ from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, Asyn
 from pymongo.errors import ConfigurationError, DuplicateKeyError, InvalidOperation, OperationFailure, PyMongoError
 from pymongo.uri_parser import parse_uri
 
+from app.figures import StoreFigures
 from app.store.breaker import Breaker, StoreUnusable
 from app.store.mongo.audit import MongoAudit
 from app.store.mongo.deployment import MongoInstances, MongoSigningKeys
@@ -80,6 +81,11 @@ class MongoStore(
         self._breaker = Breaker(
             "mongodb", prepare=self._prepare, driver_errors=(PyMongoError, BSONError), diagnose=diagnose
         )
+
+    @property
+    def figures(self) -> StoreFigures:
+        """Of its calls."""
+        return self._breaker.figures
 
     async def open(self) -> None:
         await self._breaker.open()

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 
 import aiosqlite
 
+from app.figures import StoreFigures
 from app.store.breaker import Breaker, StoreUnusable
 from app.store.sqlite.migrations import migrate
 from app.store.sqlite.schema import VERSION
@@ -73,6 +74,11 @@ class Connections:
         self._writes = asyncio.Semaphore(1)
         self._reads = asyncio.Semaphore(1)
         self._breaker = Breaker("sqlite", prepare=self._prepare, driver_errors=(sqlite3.Error,), diagnose=diagnose)
+
+    @property
+    def figures(self) -> StoreFigures:
+        """Of all calls."""
+        return self._breaker.figures
 
     async def open(self) -> None:
         """Connects and migrates; raises `StoreUnusable` where the operator has to act."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from app.auth.models import Revocation, RightsChange
+from app.figures import StoreFigures
 from app.store.sqlite.audit import SqliteAudit
 from app.store.sqlite.deployment import SqliteInstances, SqliteSigningKeys
 from app.store.sqlite.hits import SqliteHits
@@ -24,6 +25,11 @@ class SqliteStore(
     SqliteLogins, SqliteHits, SqliteAudit, SqliteSigningKeys, SqliteInstances, SqliteUpkeep,
 ):  # fmt: skip
     """`app.auth.ports.Store` on a SQLite file, which other processes of this machine may share."""
+
+    @property
+    def figures(self) -> StoreFigures:
+        """Of its calls."""
+        return self._db.figures
 
     async def open(self) -> None:
         await self._db.open()
