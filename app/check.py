@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
+from urllib.parse import urlsplit
 
 from app.auth.clock import SystemClock
 from app.auth.errors import StoreUnavailable
@@ -22,6 +23,7 @@ from app.mail.server import parse_smtp_url
 from app.mail.setup import build_smtp
 from app.secret_key import SettingsError
 from app.settings import Settings
+from app.store.inspection import Schema, inspect_schema
 
 #: No clock of today shows an earlier day.
 _RELEASED: Final = datetime(2026, 11, 1, tzinfo=UTC)
@@ -53,6 +55,7 @@ def run_checks(load: Callable[[], Settings]) -> list[Finding]:
         database,
         asyncio.run(_mail(settings)),
         *_clock(survey),
+        _proxy(settings),
         _cookies(settings),
     ]
     return [*findings, *_extensions(settings)]
@@ -109,6 +112,12 @@ async def _database(settings: Settings) -> tuple[Finding, Survey | None]:
 
     kind = "SQLite" if settings.is_sqlite else "MongoDB"
     try:
+        schema = inspect_schema(settings.database)
+    except StoreUnavailable:
+        schema = None  # what is wrong is told below
+    if schema is not None and (finding := _schema(schema)) is not None:
+        return finding, None  # to open it would change it
+    try:
         store = open_configured_store(settings)
     except SettingsError as error:
         return Finding("database", False, str(error)), None
@@ -123,6 +132,22 @@ async def _database(settings: Settings) -> tuple[Finding, Survey | None]:
     finally:
         await store.close()
     return Finding("database", True, f"{kind} answers, its schema and indexes are up to date"), survey
+
+
+def _schema(schema: Schema) -> Finding | None:
+    """What is wrong with it, if anything."""
+    if schema.version is not None and schema.version > schema.newest:
+        text = f"it was made by a newer Duet (schema {schema.version}, this one knows {schema.newest}): upgrade"
+    elif schema.version is not None and schema.version < schema.newest:
+        text = (
+            f"its schema is old ({schema.version}, this Duet's is {schema.newest}):"
+            " the next start brings it up to date; run `duet backup` of the Duet that made it before"
+        )
+    elif schema.remedies:
+        text = f"an index is missing, and look-ups are slow: {'; '.join(schema.remedies)}"
+    else:
+        return None
+    return Finding("database", False, text)
 
 
 async def _mail(settings: Settings) -> Finding:
@@ -151,9 +176,26 @@ def _clock(survey: Survey | None) -> Iterator[Finding]:
         yield Finding("clock", True, f"{now:%Y-%m-%d %H:%M:%S} UTC")
 
 
+def _proxy(settings: Settings) -> Finding:
+    """Duet itself speaks no TLS: where people come by https, there is a proxy."""
+    if not settings.is_https or settings.trusted_proxies:
+        trusted = ", ".join(settings.trusted_proxies)
+        return Finding("proxy", True, f"trusted: {trusted}" if trusted else "none is trusted, and none is needed")
+    return Finding(
+        "proxy",
+        False,
+        "PUBLIC_URL is https and TRUSTED_PROXIES is empty: the proxy's headers are not believed, so everybody has"
+        " its address and shares its limits; set TRUSTED_PROXIES to the address that it calls from",
+    )
+
+
 def _cookies(settings: Settings) -> Finding:
     if settings.is_https:
         return Finding("cookies", True, "Secure, named __Host-session")
+    if urlsplit(settings.public_url).hostname not in ("127.0.0.1", "localhost", "::1"):
+        return Finding(
+            "cookies", False, f"not Secure, as PUBLIC_URL is {settings.public_url}: set it to the https:// address"
+        )
     if settings.trusted_proxies:
         return Finding(
             "cookies", False, "TRUSTED_PROXIES is set but PUBLIC_URL is not https://…, so cookies are not Secure"

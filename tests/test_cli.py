@@ -167,7 +167,17 @@ def test_check_tells_what_is_well(terminal: Terminal) -> None:
     result = run_from_scratch(terminal.folder, "check", SECRET_KEY=SECRET, DATABASE_URL=terminal.database_url)
     assert result.returncode == 0, result.stderr
     found = findings(result)
-    assert {"settings", "secrets", "packages", "database", "mail", "clock", "cookies", "extensions"} <= set(found)
+    assert {
+        "settings",
+        "secrets",
+        "packages",
+        "database",
+        "mail",
+        "clock",
+        "proxy",
+        "cookies",
+        "extensions",
+    } <= set(found)
     assert all(text.startswith("ok") for text in found.values())
 
 
@@ -181,6 +191,8 @@ def test_check_tells_what_is_well(terminal: Terminal) -> None:
         ("database", {"DATABASE_URL": "mongodb://ada:hush@db:port/duet", "SECRET_KEY": SECRET}),
         ("mail", {"SMTP_URL": "smtp://ada:hush@mail.example.com:587"}),
         ("cookies", {"TRUSTED_PROXIES": "127.0.0.1"}),
+        ("cookies", {"PUBLIC_URL": "http://duet.example.com"}),
+        ("proxy", {"PUBLIC_URL": "https://duet.example.com"}),
         ("extensions", {"EXTENSIONS": "no.such.module:extension"}),
     ],
 )

@@ -9,7 +9,8 @@ import pymongo
 from pymongo import UpdateOne
 from pymongo.errors import OperationFailure
 
-from app.store.mongo.schema import INDEXES, STALE_INDEXES, USERS, Document
+from app.store.breaker import StoreUnusable
+from app.store.mongo.schema import INDEXES, LOCKS, SCHEMA, STALE_INDEXES, USERS, VERSION, Document
 from app.store.mongo.users import search_fields
 
 #: How long the making of a collection's indexes over existing data may take, in seconds.
@@ -22,11 +23,22 @@ INDEX_NOT_FOUND: Final = 27
 
 
 async def migrate(collection: Callable[[str], Any]) -> None:
-    """May be called by many at once, and again after a failure: it goes on where it was."""
+    """May be called by many at once, and again after a failure: it goes on where it was.
+
+    Raises:
+        StoreUnusable: a newer Duet has been here.
+    """
+    schema = await collection(LOCKS).find_one({"_id": SCHEMA})
+    if schema is not None and schema["version"] > VERSION:
+        raise StoreUnusable(
+            f"The database was made by a newer Duet (schema {schema['version']}, this one knows {VERSION}):"
+            " please upgrade."
+        )
     for name in INDEXES:
         with pymongo.timeout(INDEX_TIME):
             await _make_indexes(collection(name), name)
     await _fill_search_fields(collection(USERS))
+    await collection(LOCKS).update_one({"_id": SCHEMA}, {"$max": {"version": VERSION}}, upsert=True)
 
 
 async def _make_indexes(collection: Any, name: str) -> None:

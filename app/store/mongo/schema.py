@@ -25,6 +25,10 @@ SIGNING_KEYS: Final = "signing_keys"
 INSTANCES: Final = "instances"
 #: Who does something that only one may do at a time.
 LOCKS: Final = "locks"
+#: Beside the locks: which version the schema has.
+SCHEMA: Final = "schema"
+#: The one that this Duet makes. A higher one may mean something else, and is refused.
+VERSION: Final = 1
 #: The lock of a restore: while it is there, what is kept is not whole.
 RESTORING: Final = "restore"
 #: One document that a probe writes to, which tells a database that only reads.

@@ -1,0 +1,35 @@
+"""The schema of a MongoDB database, read and not changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
+
+from app.auth.errors import StoreUnavailable
+from app.store.inspection import Schema
+from app.store.mongo.schema import INDEXES, LOCKS, SCHEMA, VERSION, Document
+
+
+def inspect_database(url: str) -> Schema:
+    """What is in it. Raises `StoreUnavailable` if it does not answer."""
+    client: MongoClient[Document]
+    try:
+        with MongoClient(url, appname="duet", serverSelectionTimeoutMS=2000, connectTimeoutMS=2000) as client:
+            database: Any = client.get_default_database("duet")
+            found = database[LOCKS].find_one({"_id": SCHEMA})
+            if found is None:
+                # One that a Duet made before versions were written down has users, and is as good as the first.
+                return Schema(0 if database["users"].find_one() else None, VERSION)
+            if found["version"] != VERSION:
+                return Schema(found["version"], VERSION)
+            missing = [f"{name}.{index}" for name in INDEXES for index in _missing(database, name)]
+    except (PyMongoError, ValueError) as error:
+        raise StoreUnavailable() from error
+    return Schema(VERSION, VERSION, tuple(f"{name}, which the next start makes" for name in missing))
+
+
+def _missing(database: Any, name: str) -> list[str]:
+    there = database[name].index_information()
+    return [index.document["name"] for index in INDEXES[name] if index.document["name"] not in there]
