@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -40,6 +41,7 @@ from app.metrics import create_metrics
 from app.secret_key import SettingsError
 from app.settings import Settings, load
 from app.store.breaker import StoreUnusable
+from app.tracing import create_tracing
 from app.web.errors import draw_error
 from app.web.factory import create_page_scripts, create_pages, create_session_cookie, slow_pages
 from app.web.guard import check_sealed
@@ -111,6 +113,7 @@ def create_app(settings: Settings | None = None, *, extensions: Sequence[Extensi
         check_covered(api.router, [], where=PREFIX)
         check_sealed(pages, rules)
         async with AsyncExitStack() as stack:
+            stack.push_async_callback(asyncio.to_thread, end_tracing)
             stack.callback(auth.passwords.close)
             await _start(store, auth, mail, stack)
             for extension in extensions:
@@ -150,9 +153,10 @@ def create_app(settings: Settings | None = None, *, extensions: Sequence[Extensi
         read_script_session=scripts.access_token,
         open_prefixes=open_prefixes,
     )
+    traced, end_tracing = create_tracing(gate, settings.otel_exporter_otlp_endpoint, version=VERSION)
     # Set here and not added as middleware: nothing may come to lie outside the edge and the gate.
     root.middleware_stack = Edge(
-        gate,
+        traced,
         max_body_bytes=settings.max_body_bytes,
         refuse=_refuse_by(pages),
         trusted_proxies=settings.trusted_proxies,

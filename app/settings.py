@@ -96,6 +96,14 @@ def _check_database_url(url: SecretStr) -> SecretStr:
     return url
 
 
+def _check_endpoint(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("is not an address such as http://collector:4318")
+    _ = parts.port  # raises ValueError where it is no port
+    return url
+
+
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -139,6 +147,7 @@ class Settings(BaseSettings):
     extensions: Annotated[Names, AfterValidator(_check_extensions)] = ()
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    otel_exporter_otlp_endpoint: Annotated[str, AfterValidator(_check_endpoint)] = ""
     testing: bool = False
 
     @classmethod

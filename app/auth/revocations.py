@@ -161,7 +161,10 @@ class Revocations:
                     self._learn(change)
                 return
             except StoreUnavailable:
-                await anyio.sleep(POLL_SECONDS)
+                pass  # the poll goes on, and the store tells of its outage itself
+            except Exception:
+                log.exception("revocations_listen_failed")
+            await anyio.sleep(POLL_SECONDS)
 
     def _learn(self, change: Revocation | RightsChange) -> None:
         if not isinstance(change, Revocation):

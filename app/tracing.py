@@ -1,0 +1,113 @@
+"""A span for each request, sent to an OpenTelemetry collector, where one is named. The packages are an extra."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.contextvars import bind_contextvars
+
+from app.edge import REQUEST_ID, ROUTE
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.trace import Span
+
+#: What a caller's own trace travels in (W3C Trace Context).
+_HEADERS: Final = frozenset({b"traceparent", b"tracestate"})
+
+#: How long a collector may take, in seconds, tries included: the end of the process waits for the last spans.
+PATIENCE: Final = 2.0
+
+log = structlog.get_logger(__name__)
+
+
+def create_tracing(app: ASGIApp, endpoint: str, *, version: str) -> tuple[ASGIApp, Callable[[], None]]:
+    """The app with a span around each request, and what sends the last spans when the process ends.
+
+    Without an endpoint that is the app as it is; without the extra, too, and then the log says so.
+
+    Args:
+        app: what answers, within the edge.
+        endpoint: where a collector takes OTLP over HTTP, such as http://collector:4318.
+        version: Duet's.
+    """
+    if not endpoint:
+        return app, _nothing
+    try:
+        provider = _provider(endpoint, version)
+    except ImportError:
+        log.error("tracing_unavailable", reason="OTEL_EXPORTER_OTLP_ENDPOINT is set: pip install 'duet[otel]'")
+        return app, _nothing
+    return _Traced(app, provider), provider.shutdown
+
+
+def _nothing() -> None: ...
+
+
+def _provider(endpoint: str, version: str) -> TracerProvider:
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    name = os.environ.get("OTEL_SERVICE_NAME", "duet")
+    provider = TracerProvider(resource=Resource.create({"service.name": name, "service.version": version}))
+    exporter = OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces", timeout=PATIENCE)
+    provider.add_span_processor(BatchSpanProcessor(exporter))
+    return provider
+
+
+class _Traced:
+    """The layer around the gate. What a route or a page traces itself becomes part of its request's span."""
+
+    def __init__(self, app: ASGIApp, provider: TracerProvider) -> None:
+        from opentelemetry.trace import SpanKind, StatusCode
+        from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+        self._app = app
+        self._tracer = provider.get_tracer("duet")
+        self._parent = TraceContextTextMapPropagator().extract
+        self._kind = SpanKind.SERVER
+        self._error = StatusCode.ERROR
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        carried = {name.decode(): value.decode("latin-1") for name, value in scope["headers"] if name in _HEADERS}
+        with self._tracer.start_as_current_span(
+            scope["method"], context=self._parent(carried), kind=self._kind
+        ) as span:
+            bind_contextvars(trace_id=f"{span.get_span_context().trace_id:032x}")
+            status = 500
+
+            async def noted(message: Message) -> None:
+                nonlocal status
+                if message["type"] == "http.response.start":
+                    status = message["status"]
+                await send(message)
+
+            try:
+                await self._app(scope, receive, noted)
+            finally:
+                self._describe(span, scope, status)
+
+    def _describe(self, span: Span, scope: Scope, status: int) -> None:
+        """By the route's template: tokens travel in the paths and queries of mailed links."""
+        route = scope.get(ROUTE, "")
+        span.update_name(f"{scope['method']} {route}".rstrip())
+        span.set_attributes(
+            {
+                "http.request.method": scope["method"],
+                "http.route": route,
+                "http.response.status_code": status,
+                "url.scheme": scope["scheme"],
+                "duet.request_id": scope[REQUEST_ID],
+            }
+        )
+        if status >= 500:
+            span.set_status(self._error)
