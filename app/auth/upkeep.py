@@ -9,24 +9,29 @@ import anyio
 import structlog
 
 from app.auth.errors import StoreUnavailable
+from app.auth.models import Bucket
 from app.auth.ports import Clock, Store
 
 #: Longer than any access token lives, so that a revocation is never forgotten before what it revoked has expired.
 KEEP_SESSIONS: Final = timedelta(days=7)
 PAUSE_SECONDS: Final = 3600
+_LEASE: Final = timedelta(minutes=55)
+#: Whose turn it is: of several processes the first one does it, until its time is over.
+TURN: Final = Bucket("upkeep", free=1, first_wait=_LEASE, longest_wait=_LEASE, window=timedelta(days=1))
 
 log = structlog.get_logger(__name__)
 
 
 async def run_upkeep(store: Store, clock: Clock, *, audit_lifetime: timedelta) -> None:
-    """Purges once an hour, until cancelled. Several processes may do so at the same time."""
+    """Purges once an hour, until cancelled. Of several processes one does so, and no harm is done if two do."""
     while True:
         now = clock.now()
         try:
-            gone = await store.purge(
-                now=now, sessions_before=now - KEEP_SESSIONS, audit_before=now - audit_lifetime
-            )
-            log.debug("purged", rows=gone)
+            if await store.hit(TURN, now=now) is None:
+                gone = await store.purge(
+                    now=now, sessions_before=now - KEEP_SESSIONS, audit_before=now - audit_lifetime
+                )
+                log.debug("purged", rows=gone)
         except StoreUnavailable:
             pass  # an hour later is early enough
         except Exception:
