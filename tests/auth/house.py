@@ -112,6 +112,8 @@ class CountingStore:
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self.inner, name)
+        if name in ("endings", "figures"):  # neither is a call that is answered
+            return method
 
         async def counted(*args: Any, **kwargs: Any) -> Any:
             self.calls.append(name)

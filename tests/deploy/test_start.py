@@ -69,6 +69,7 @@ MALFORMED = [
     ("EXTENSIONS", "no.such.module:extension"),
     ("LOG_FORMAT", "xml"),
     ("LOG_LEVEL", "loud"),
+    ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318"),
     ("TESTING", "perhaps"),
 ]
 

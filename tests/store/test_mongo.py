@@ -239,9 +239,9 @@ async def test_a_lock_that_somebody_holds_is_waited_for(store: Store, database: 
             await waiting
     await store.ping()
     assert await store.user_by_id("a") == make_user("a", roles=("admin",))
-    database["locks"].update_one({}, {"$set": {"until": held - timedelta(hours=2)}})
+    database["locks"].update_one({"_id": "admins"}, {"$set": {"until": held - timedelta(hours=2)}})
     assert await store.delete_user("a", at=NOW)
-    assert "until" not in (database["locks"].find_one() or {})
+    assert "until" not in (database["locks"].find_one({"_id": "admins"}) or {})
 
 
 async def test_a_lock_is_given_back_by_whoever_was_refused(store: Store, database: Database[Any]) -> None:
@@ -250,7 +250,7 @@ async def test_a_lock_is_given_back_by_whoever_was_refused(store: Store, databas
     for act in (store.set_rights("a", at=NOW, roles=[]), store.delete_user("a", at=NOW)):
         with pytest.raises(LastAdmin):
             await act
-        assert "until" not in (database["locks"].find_one() or {})
+        assert "until" not in (database["locks"].find_one({"_id": "admins"}) or {})
 
 
 async def test_a_lock_counts_for_longer_than_any_call(store: Store, database: Database[Any]) -> None:
