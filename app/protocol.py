@@ -170,6 +170,7 @@ class DuetProtocol(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         """Called when the server ends. What was asked is answered."""
+        self.is_ending = True
         if self._running is not None and not self._running.response_complete:
             self._running.keep_alive = False
         elif self._phase is _Phase.IDLE:

@@ -403,3 +403,19 @@ def test_the_protocol_is_still_uvicorns() -> None:
         "handle_websocket_upgrade",
     ):
         assert callable(getattr(HttpToolsProtocol, name))
+
+
+@pytest.mark.parametrize("before", [b"", HEAD + b"\r\n"], ids=["new", "kept alive"])
+def test_a_request_that_is_on_its_way_when_the_server_ends_is_answered(before: bytes) -> None:
+    """On a connection that has none at that moment; with its answer the connection ends."""
+    with contextlib.ExitStack() as stack:
+        with serve(echo) as url:
+            connection = stack.enter_context(connect(url))
+            connection.sendall(before)
+            while before and b"\r\n\r\n" not in connection.recv(65536):
+                pass
+            late = threading.Timer(0.2, connection.sendall, [HEAD + b"\r\n"])
+            late.start()
+        answer = read_all(connection)
+    assert status(answer) == 200
+    assert b"connection: close" in answer

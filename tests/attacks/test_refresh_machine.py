@@ -17,7 +17,7 @@ from tests.attacks.refresh_model import Login, Person
 from tests.attacks.two_processes import PROCESSES, TwoProcesses, Work
 
 #: How much is tried. Five times as many examples once in a while find what these miss.
-EXAMPLES: Final = 40
+EXAMPLES: Final = 30
 STEPS: Final = 30
 MAX_LOGINS: Final = 8
 #: By how many seconds the clock may be wrong for a while.
