@@ -144,7 +144,7 @@ def test_a_back_up_is_of_one_moment(database_url: str, tmp_path: Path) -> None:
         thread.start()
         try:
             users: set[str] = set()
-            while len(users) < 50:
+            while len(users) < 25:
                 file = tmp_path / "duet.bak"
                 with closing(open_dump(database_url)) as dump:
                     write_backup(file, dump.read(), KEYS)
