@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from app.auth.extra_claims import ClaimFunction
+from app.auth.extending import ClaimFunction, Handler, Signal, SignalKind
 from app.auth.policy import PolicyError
 from app.auth.service import Auth
-from app.auth.signals import Handler, SignalKind
-from app.secret_key import SettingsError
-from app.settings import Settings
+from app.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
     from flask import Blueprint
+
+__all__ = ["Extension", "NavLink", "SettingsError", "Signal", "SignalKind", "load_extensions"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Extension:
         nav_links: entries for the menu, shown to whoever is signed in.
         lifespan: makes an async context manager that is entered on the event loop before the first request, and
             left after the last: for the extension's own database, say.
-        on: `async` functions of a `Signal` (of `app.auth.signals`), by what they wait for: `registered`,
+        on: `async` functions of a `Signal`, by what they wait for: `registered`,
             `logged_in`, `logged_out`, `roles_changed`, `deleted`. They run on the event loop, within the lifespan.
         claims: `async` functions of a `User` (of `app.auth.models`), by the name of the claim that they put into
             access tokens, and so into `Principal.claims`. What they return is JSON.

@@ -9,8 +9,7 @@ from datetime import timedelta
 from app.auth.config import AuthConfig, EarlierConfig
 from app.auth.service import Auth, build_auth
 from app.extension import load_extensions
-from app.secret_key import SettingsError
-from app.settings import Settings
+from app.settings import Settings, SettingsError
 from app.store import MeasuredStore, open_store
 
 

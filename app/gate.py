@@ -8,10 +8,9 @@ from typing import Final
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.auth.bearers import PREFIX
 from app.auth.errors import AuthError, TokenInvalid, TokenMissing, TokenNotCurrent
-from app.auth.models import Caller
-from app.auth.personal_tokens import PREFIX
-from app.auth.policy import CALLER
+from app.auth.policy import CALLER, Caller
 from app.auth.service import Auth
 
 #: Reads the access token out of Flask's session cookie; None where there is no session.

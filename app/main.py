@@ -22,31 +22,29 @@ from app.api.errors import leave_to_the_edge
 from app.api.factory import PREFIX, create_api
 from app.api.guard import check_covered
 from app.api.problems import oauth_error, problem
+from app.api.well_known import create_well_known
+from app.auth.deployment import SettingsDiffer, run_upkeep
 from app.auth.errors import StoreUnavailable
-from app.auth.neighbours import SettingsDiffer
 from app.auth.policy import PolicyError, Rule
 from app.auth.ports import Store
 from app.auth.service import Auth, build_auth
-from app.auth.upkeep import run_upkeep
 from app.bridge import Crossing, PagesApp
 from app.edge import ROUTE, Edge, Refuse
 from app.extension import Extension, load_extensions
-from app.figures import Requests
 from app.foundation import auth_config, open_configured_store
 from app.gate import Gate
-from app.health import create_health
 from app.mail.runner import MailRunner
 from app.mail.setup import build_mail
-from app.metrics import create_metrics
-from app.secret_key import SettingsError
-from app.settings import Settings, load
+from app.observing.health import create_health
+from app.observing.metrics import create_metrics
+from app.observing.requests import Requests
+from app.observing.tracing import create_tracing
+from app.settings import Settings, SettingsError, load
 from app.store.breaker import StoreUnusable
-from app.tracing import create_tracing
 from app.web.errors import draw_error
 from app.web.factory import create_page_scripts, create_pages, create_session_cookie, slow_pages
 from app.web.guard import check_sealed
 from app.web.static_files import static_mounts
-from app.well_known import create_well_known
 
 VERSION: Final = version("duet")
 #: Threads for slow views beside one for each hash that may wait: they sleep meanwhile, and are made when needed.
@@ -129,7 +127,7 @@ def create_app(settings: Settings | None = None, *, extensions: Sequence[Extensi
     health, health_rules = create_health(store, auth)
     well_known, well_known_rules = create_well_known(auth)
     requests = Requests(ROUTE)
-    metrics, metrics_rules = create_metrics(auth, store, requests, bridge.figures, version=VERSION)
+    metrics, metrics_rules = create_metrics(auth, store.figures, requests, bridge.figures, version=VERSION)
     rules += [*health_rules, *metrics_rules, *well_known_rules]
     mounted_api = Mount(PREFIX, api)
     root.router.routes[:] = [

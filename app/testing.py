@@ -43,11 +43,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app.auth.errors import InvalidCredentials, NotFound
-from app.auth.models import WEB_CLIENT, Caller, Client, TokenPair
-from app.auth.policy import CALLER
+from app.auth.models import WEB_CLIENT, Client, TokenPair
+from app.auth.policy import CALLER, Caller
 from app.settings import Settings, make
 from app.web.context import Duet
-from app.web.session import ACCESS_TOKEN
+from app.web.cookies import ACCESS_TOKEN
 
 with warnings.catch_warnings():
     # Starlette prefers a successor of httpx that few have yet; where warnings are errors, tests could not start.

@@ -51,7 +51,7 @@ Try = Callable[[str, str], int]
 
 def command(data: str, *arguments: str, given: str = "", **environ: str) -> None:
     """Runs `duet` on the site in `data`."""
-    run = [sys.executable, "-c", "from app.cli import main; main(prog_name='duet')", *arguments]
+    run = [sys.executable, "-c", "from app.commands.cli import main; main(prog_name='duet')", *arguments]
     env = {**os.environ, "DATA_DIR": data, **environ}
     subprocess.run(run, input=given, env=env, text=True, check=True, capture_output=True)
 

@@ -12,7 +12,7 @@ from datetime import timedelta
 import uvloop
 
 from app.auth.models import Client
-from app.auth.rotation import Rotation
+from app.auth.ports import Rotation
 from app.auth.service import build_auth
 from app.foundation import auth_config, open_configured_store
 from app.settings import make

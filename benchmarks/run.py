@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from app import log
+from app.observing import log
 from benchmarks import footprint, logins, rates, refreshes, scale, storm, verifying
 from benchmarks.report import Context, Row, table
 from benchmarks.systems import System, duet, fastapi_users, flask_jwt, two_services, use_duet
-from tests.services import Mongod
+from tests.kit.services import Mongod
 
 
 @contextlib.contextmanager

@@ -26,7 +26,7 @@ from app.store import open_store
 from app.store.cursors import write_cursor
 from app.store.mongo.schema import document_of
 from app.store.sqlite.rows import column_list, columns_of, marks, values_of
-from tests.services import Mongod
+from tests.kit.services import Mongod
 
 START: Final = datetime(2026, 1, 1, tzinfo=UTC)
 BATCH: Final = 1000

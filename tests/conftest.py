@@ -10,7 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
-from tests.services import Mongod, drop_database, empty_database
+from tests.kit.services import Mongod, drop_database, empty_database
 
 # No test asks the world's certificate authorities for anything, and httpx would read all of them for each client.
 os.environ.pop("SSL_CERT_FILE", None)

@@ -31,8 +31,7 @@ from app.auth.errors import (
     TooManyRequests,
     TryLater,
 )
-from app.auth.models import Caller
-from app.auth.policy import CALLER, WRITE
+from app.auth.policy import CALLER, WRITE, Caller
 from app.auth.refusals import EmailTaken, InputRefused
 
 # Kinds of error, from the special to the general. What is not here is a 403.

@@ -21,9 +21,8 @@ from app.api.routers import (
     tokens,
     users,
 )
-from app.auth.clock import SystemClock
+from app.auth.clock import Clock, SystemClock
 from app.auth.policy import PUBLIC, PolicyError, Rule
-from app.auth.ports import Clock
 from app.extension import Claims, Extension
 
 PREFIX: Final = "/api"

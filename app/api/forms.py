@@ -8,7 +8,7 @@ from typing import Any, Final
 from fastapi import Request
 from starlette.datastructures import FormData
 
-from app.api.schemas import OAuthError
+from app.api.schemas.common import OAuthError
 
 FORM: Final = "application/x-www-form-urlencoded"
 TEXT: Final = {"type": "string"}

@@ -20,9 +20,9 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
+from app.auth.clock import Clock
 from app.auth.errors import AuthError
 from app.auth.policy import CALLER, PRINCIPAL, Policy, PolicyError, Rule, decide, policy_of
-from app.auth.ports import Clock
 
 #: Where the template of the chosen route lies, for the access log.
 ROUTE: Final = "duet.route"

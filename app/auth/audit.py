@@ -12,9 +12,10 @@ from typing import Final
 
 import structlog
 
+from app.auth.clock import Clock
 from app.auth.errors import AuthError, StoreUnavailable
 from app.auth.models import AuditEvent, Bucket, Client, Page, Principal
-from app.auth.ports import Clock, Store
+from app.auth.ports import Store
 
 #: Rows about what one person was refused: whoever asks again all day long must not fill the disk.
 REFUSALS: Final = Bucket(

@@ -5,12 +5,24 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, Protocol
 
 #: Before everything that is told here.
 BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 #: The last second since then that `datetime` can hold (in the year 9999).
 LAST_SECOND: Final = 253_402_300_799
+
+
+class Clock(Protocol):
+    """Tells the time."""
+
+    def now(self) -> datetime:
+        """This instant: aware, UTC, whole milliseconds."""
+        ...
+
+
+#: How far ahead of this process the clock of another container may run.
+LEEWAY: Final = timedelta(seconds=60)
 
 
 def _wall() -> datetime:

@@ -89,13 +89,6 @@ class KeyRetired(TokenNotCurrent):
     message = "The key that signed the token is no longer in use."
 
 
-class PersonalTokenExpired(NotAuthenticated):
-    """The personal access token's life is over. Nothing renews it, unlike an access token."""
-
-    code = "token_expired"
-    message = TokenExpired.message
-
-
 class SessionEnded(NotAuthenticated):
     """The session behind the token is over; only a new login helps."""
 
@@ -158,15 +151,6 @@ class LoginStale(AuthError):
     def __init__(self, max_age: timedelta, message: str | None = None) -> None:
         self.max_age = max_age
         super().__init__(message)
-
-
-class SameOriginUnproven(AuthError):
-    """A write that shows a browser's session, but no proof that a page of this site sent it (RFC 6265 8.2)."""
-
-    code = "same_origin_unproven"
-    message = (
-        "Pages of this site send a token in X-CSRFToken, their browsers Origin or Sec-Fetch-Site: one is amiss."
-    )
 
 
 # Authenticated, and still not allowed.

@@ -7,13 +7,13 @@ route. An endpoint without one needs a login: forgetting is safe.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from app.auth.errors import LoginStale, RoleMissing, ScopeMissing, TokenMissing
-from app.auth.models import ADMIN, LEGACY_CLIENT, TOKEN_CLIENT, Caller, Principal
+from app.auth.errors import AuthError, LoginStale, RoleMissing, ScopeMissing, TokenMissing
+from app.auth.models import ADMIN, LEGACY_CLIENT, TOKEN_CLIENT, Principal
 
 #: Where the gate leaves the `Caller` in the ASGI scope.
 CALLER: Final = "duet.caller"
@@ -202,3 +202,16 @@ def _parts(thing: Any) -> Iterator[Any]:
     if not hasattr(thing, "__code__") and not isinstance(thing, type):  # an object with __call__
         yield from getattr(thing, "__dict__", {}).values()
         yield vars(type(thing)).get("__call__")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """What the gate found out about a request: somebody, or nobody and the reason why."""
+
+    principal: Principal | None = None
+    #: Why there is no principal. Always set when `principal` is None.
+    error: AuthError | None = None
+    #: An access token issued during this request, which the pages put into Flask's session.
+    renewed: str | None = field(default=None, repr=False)
+    #: Whether a browser's session was shown, and no token.
+    by_session: bool = False

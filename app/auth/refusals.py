@@ -55,38 +55,6 @@ class RolesInvalid(InputRefused):
     message = "A role is a lower-case word of at most 32 letters, digits, '-' and '_', and there are 20 at most."
 
 
-class TokenNameInvalid(InputRefused):
-    """A personal access token without a usable name."""
-
-    code = "token_name_invalid"
-    field = "name"
-    message = "A token has a name of 1 to 100 characters, without line breaks."
-
-
-class TokenLifetimeInvalid(InputRefused):
-    """A personal access token that would live too long, or not at all."""
-
-    code = "token_lifetime_invalid"
-    field = "expires_in_days"
-    message = "A token lives for 1 to 365 days."
-
-
-class TooManyTokens(InputRefused):
-    """As many personal access tokens as an account may have."""
-
-    code = "too_many_tokens"
-    field = "name"
-    message = "An account has at most 50 tokens. Remove one that you no longer need."
-
-
-class InviteLifetimeInvalid(InputRefused):
-    """An invite that would live too long, or not at all."""
-
-    code = "invite_lifetime_invalid"
-    field = "expires_in_days"
-    message = "An invite lives for 1 to 90 days."
-
-
 class CursorInvalid(InputRefused):
     """Not a cursor that an earlier page gave."""
 

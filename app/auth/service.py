@@ -5,35 +5,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.auth.accounts import Accounts
-from app.auth.addresses import Addresses
-from app.auth.administration import Administration
+from app.auth.accounts import (
+    Accounts,
+    Addresses,
+    Administration,
+    Credentials,
+    Importing,
+    Invitations,
+    OwnAccount,
+    Registration,
+)
 from app.auth.audit import Audit
-from app.auth.clock import SystemClock
+from app.auth.bearers import EarlierTokens, Introspection, PersonalTokens
+from app.auth.clock import Clock, SystemClock
 from app.auth.config import AuthConfig
-from app.auth.credentials import Credentials
-from app.auth.earlier_tokens import EarlierTokens
-from app.auth.extra_claims import ExtraClaims, KeptClaims
-from app.auth.importing import Importing
-from app.auth.introspection import Introspection
-from app.auth.invitations import Invitations
-from app.auth.keys import KeyRing, Purpose
-from app.auth.letters import Letters
-from app.auth.links import Links
-from app.auth.neighbours import Neighbours
-from app.auth.own_account import OwnAccount
-from app.auth.passwords import Passwords
-from app.auth.personal_tokens import PersonalTokens
-from app.auth.ports import Clock, Store
-from app.auth.refresh_tokens import RefreshTokens
-from app.auth.registration import Registration
-from app.auth.renewals import Renewals
-from app.auth.revocations import Revocations
-from app.auth.sessions import Sessions
-from app.auth.signals import Signals
-from app.auth.signing import Signing
-from app.auth.throttle import Throttle
-from app.auth.tokens import AccessTokens
+from app.auth.deployment import Neighbours
+from app.auth.extending import ExtraClaims, KeptClaims, Signals
+from app.auth.factors import Passwords, Proving
+from app.auth.keys import KeyRing, Purpose, Signing
+from app.auth.letters import Letters, Links
+from app.auth.limits import Throttle
+from app.auth.ports import Store
+from app.auth.sessions import Renewals, Revocations, Sessions
+from app.auth.tokens import AccessTokens, RefreshTokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +42,7 @@ class Auth:
     passwords: Passwords
     revocations: Revocations
     accounts: Accounts
+    proving: Proving
     registration: Registration
     invitations: Invitations
     addresses: Addresses
@@ -88,15 +83,8 @@ def build_auth(config: AuthConfig, *, secrets: Sequence[str], store: Store, cloc
     throttle = Throttle(store, clock, is_on=config.rate_limits)
     links = Links(store, clock, keys.keys(Purpose.LINK), base_url=config.issuer)
     letters = Letters(store, clock, links, throttle)
-    accounts = Accounts(
-        config,
-        store=store,
-        clock=clock,
-        passwords=passwords,
-        throttle=throttle,
-        signals=signals,
-        audit=audit,
-    )
+    accounts = Accounts(store=store, clock=clock, passwords=passwords, signals=signals, audit=audit)
+    proving = Proving(config, store=store, passwords=passwords, throttle=throttle, audit=audit)
     administration = Administration(
         store=store,
         clock=clock,
@@ -113,7 +101,7 @@ def build_auth(config: AuthConfig, *, secrets: Sequence[str], store: Store, cloc
         tokens=AccessTokens(signing, issuer=config.issuer, lifetime=config.access_lifetime, clock=clock),
         refresh_tokens=RefreshTokens(keys.keys(Purpose.REFRESH_TOKEN)),
         revocations=revocations,
-        accounts=accounts,
+        proving=proving,
         letters=letters,
         throttle=throttle,
         signals=signals,
@@ -130,6 +118,7 @@ def build_auth(config: AuthConfig, *, secrets: Sequence[str], store: Store, cloc
         passwords=passwords,
         revocations=revocations,
         accounts=accounts,
+        proving=proving,
         registration=Registration(
             config,
             store=store,
@@ -143,12 +132,19 @@ def build_auth(config: AuthConfig, *, secrets: Sequence[str], store: Store, cloc
         ),
         invitations=Invitations(config, store=store, clock=clock, links=links, letters=letters, audit=audit),
         addresses=Addresses(
-            store=store, accounts=accounts, links=links, letters=letters, throttle=throttle, audit=audit
+            store=store,
+            accounts=accounts,
+            proving=proving,
+            links=links,
+            letters=letters,
+            throttle=throttle,
+            audit=audit,
         ),
         credentials=Credentials(
             store=store,
             clock=clock,
             accounts=accounts,
+            proving=proving,
             passwords=passwords,
             links=links,
             letters=letters,
@@ -156,7 +152,9 @@ def build_auth(config: AuthConfig, *, secrets: Sequence[str], store: Store, cloc
             revocations=revocations,
             audit=audit,
         ),
-        own_account=OwnAccount(store=store, clock=clock, accounts=accounts, administration=administration),
+        own_account=OwnAccount(
+            store=store, clock=clock, accounts=accounts, proving=proving, administration=administration
+        ),
         administration=administration,
         sessions=sessions,
         renewals=Renewals(sessions, revocations),

@@ -2,6 +2,6 @@
 
 from app.bridge.crossing import Crossing
 from app.bridge.pages import PagesApp
-from app.bridge.slow import is_marked_slow, slow
+from app.bridge.slow_views import is_marked_slow, slow
 
 __all__ = ["Crossing", "PagesApp", "is_marked_slow", "slow"]

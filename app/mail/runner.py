@@ -12,10 +12,11 @@ from typing import Final, Protocol
 import anyio
 import structlog
 
+from app.auth.clock import Clock
 from app.auth.errors import StoreUnavailable
 from app.auth.letters import Message
 from app.auth.models import Letter
-from app.auth.ports import Clock, Letters
+from app.auth.ports import Letters
 from app.mail.errors import NotSent, Refused
 
 #: How long a letter belongs to who claimed it: longer than an attempt can take.

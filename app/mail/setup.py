@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from app.auth.ports import Clock, Letters
+from app.auth.clock import Clock
+from app.auth.ports import Letters
 from app.mail.message import Composer, host_name, sender_of
 from app.mail.outbox import Outbox
 from app.mail.runner import Carrier, MailRunner, Post

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from app.auth.ports import Store
-from app.figures import StoreFigures
+from app.store.figures import StoreFigures
 
 SQLITE: Final = "sqlite:///"
 MONGODB: Final = ("mongodb://", "mongodb+srv://")

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 import structlog
 
 from app.auth.errors import StoreUnavailable
-from app.figures import StoreFigures
+from app.store.figures import StoreFigures
 
 T = TypeVar("T")
 

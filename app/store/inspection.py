@@ -2,23 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
-
-@dataclass(frozen=True, slots=True)
-class Schema:
-    """What was found.
-
-    Args:
-        version: the schema's; None where nothing was ever kept.
-        newest: what this Duet makes of it.
-        remedies: of each index that is missing, what it is and what makes it.
-    """
-
-    version: int | None
-    newest: int
-    remedies: tuple[str, ...] = ()
+from app.store.records import Schema
 
 
 def inspect_schema(database_url: str) -> Schema:

@@ -10,10 +10,11 @@ from flask import current_app, g, request
 from werkzeug.local import LocalProxy
 
 from app.auth.errors import AccountDeleted, NotFound, TokenMissing, TryLater
-from app.auth.models import WEB_CLIENT, Caller, Client, Principal, User
+from app.auth.models import WEB_CLIENT, Client, Principal, User
+from app.auth.policy import Caller
 from app.auth.service import Auth
 from app.bridge import Crossing
-from app.web.device_cookie import read_devices
+from app.web.cookies import read_devices
 
 T = TypeVar("T")
 

@@ -18,27 +18,21 @@ from app.bridge import Crossing, is_marked_slow
 from app.extension import Extension
 from app.settings import Settings
 from app.user_agents import device
-from app.web import errors, words
-from app.web.audit_words import event_words
 from app.web.blueprints import register_blueprints
 from app.web.context import Duet, drawn_for, person
+from app.web.cookies import PageScripts, SessionCookie, SessionInterface
+from app.web.errors import errors
 from app.web.guard import guard
-from app.web.page_scripts import PageScripts
-from app.web.session import SessionCookie, SessionInterface
 from app.web.static_files import version_assets
-from app.web.views import (
-    account,
-    admin,
-    home,
-    joining,
-    own_data,
-    personal_tokens,
-    presence,
-    recovery,
-    sessions,
-    verification,
-)
 from app.web.views import auth as login
+from app.web.views import home, joining, presence, recovery, verification
+from app.web.views.account import data as own_data
+from app.web.views.account import profile as account
+from app.web.views.account import sessions
+from app.web.views.account import tokens as personal_tokens
+from app.web.views.admin import table as admin
+from app.web.words import event_words
+from app.web.words import filters as words
 
 PRODUCT: Final = "Duet"
 _VIEWS: Final = (

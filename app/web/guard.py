@@ -11,12 +11,10 @@ from flask import Flask, g, request, session
 from werkzeug.exceptions import HTTPException
 
 from app.auth.errors import TokenMissing
-from app.auth.models import Caller
-from app.auth.policy import CALLER, PUBLIC, Policy, PolicyError, Rule, decide, policy_of
+from app.auth.policy import CALLER, PUBLIC, Caller, Policy, PolicyError, Rule, decide, policy_of
 from app.web.context import duet, get_auth
+from app.web.cookies import ACCESS_TOKEN, own_origins
 from app.web.errors import ForeignOrigin
-from app.web.origins import own_origins
-from app.web.session import ACCESS_TOKEN
 
 #: Where the template of the chosen route lies, for the access log.
 ROUTE: Final = "duet.route"

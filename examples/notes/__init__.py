@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from app.auth.signals import Signal, SignalKind
-from app.extension import Extension, NavLink
+from app.extension import Extension, NavLink, Signal, SignalKind
 from app.settings import Settings
 from examples.notes.notebook import Notebook
 from examples.notes.pages import create_blueprint

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.duet import ApiClient, Running, make_settings, running
+from tests.kit.duet import ApiClient, Running, make_settings, running
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,8 @@ from app.auth.tokens import AccessTokens
 from tests.api.answers import plain, problem
 from tests.auth.house import FakeClock
 from tests.auth.jws import header_for, signed
-from tests.duet import PASSWORD, SECRET, ApiClient, Browser, Running
-from tests.live import talk
+from tests.kit.duet import PASSWORD, SECRET, ApiClient, Browser, Running
+from tests.kit.live import talk
 
 SignIn = Callable[..., ApiClient]
 PROTECTED = [

@@ -13,7 +13,7 @@ from app.api.errors import _headers
 from app.auth import errors
 from app.auth.errors import AuthError, LoginStale, NotAuthenticated, RoleMissing, ScopeMissing, TokenMissing
 from tests.api.answers import plain
-from tests.duet import ApiClient, Running
+from tests.kit.duet import ApiClient, Running
 
 SignIn = Callable[..., ApiClient]
 # Each value in quotation marks, of what may stand between them (RFC 6750 section 3).

@@ -11,7 +11,7 @@ import pytest
 
 from app.auth.policy import Rule
 from tests.api.answers import oauth_error, plain, pointers, problem
-from tests.duet import PASSWORD, ApiClient, Running
+from tests.kit.duet import PASSWORD, ApiClient, Running
 
 #: What no field of any body takes: operators of MongoDB's, and values of other types.
 OPERATORS: Final = [{"$ne": None}, {"$gt": ""}, {"$regex": ".*"}, [{"$ne": None}]]

@@ -20,7 +20,7 @@ from app.settings import Settings
 from tests.api.answers import oauth_error, plain, problem
 from tests.auth.house import FakeClock
 from tests.auth.jws import b64, dumps, header_for, signed
-from tests.duet import PASSWORD, SECRET, ApiClient, Running, make_settings, running
+from tests.kit.duet import PASSWORD, SECRET, ApiClient, Running, make_settings, running
 
 KEY = "the earlier system's own: b7Kq92_xWv"
 TODAY = datetime.now(UTC).date()

@@ -9,7 +9,7 @@ import pytest
 
 from app.auth.models import Client
 from tests.api.answers import plain
-from tests.duet import PASSWORD, Browser, Running
+from tests.kit.duet import PASSWORD, Browser, Running
 
 VARYING = {"date", "x-request-id"}
 CALLERS = {

@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from app.auth.throttle import GUESSES, MAILS
+from app.auth.limits.throttle import GUESSES, MAILS
 from tests.api.answers import oauth_error, plain, problem
-from tests.duet import PASSWORD, ApiClient, Browser, Running, make_settings, running
+from tests.kit.duet import PASSWORD, ApiClient, Browser, Running, make_settings, running
 
 WRONG = "not the password at all"
 _numbers = itertools.count()

@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.duet import PASSWORD, ApiClient, Running
-from tests.naughty import Sender, form, naughty_strings, quiet
+from tests.kit.duet import PASSWORD, ApiClient, Running
+from tests.kit.naughty import Sender, form, naughty_strings, quiet
 
 FORM: dict[str, bytes | str] = {"Content-Type": "application/x-www-form-urlencoded"}
 JSON: dict[str, bytes | str] = {"Content-Type": "application/json"}

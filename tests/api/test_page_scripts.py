@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from tests.api.answers import problem
-from tests.duet import PASSWORD, Browser, Running, make_settings, running
-from tests.web.cookies import aged_token, give_cookie, make_cookie, read_cookie
+from tests.kit.cookies import aged_token, give_cookie, make_cookie, read_cookie
+from tests.kit.duet import PASSWORD, Browser, Running, make_settings, running
 
 ME = "/api/users/me"
 RENAMED = {"name": "Grace"}

@@ -9,7 +9,7 @@ import pytest
 
 from tests.api.answers import oauth_error, plain, problem
 from tests.auth.jws import claims_of
-from tests.duet import PASSWORD, ApiClient, Running
+from tests.kit.duet import PASSWORD, ApiClient, Running
 
 SignIn = Callable[..., ApiClient]
 

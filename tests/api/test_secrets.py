@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 
 from tests.api.answers import plain
-from tests.duet import ApiClient, Browser
-from tests.programs import ROOT, free_port, started
+from tests.kit.duet import ApiClient, Browser
+from tests.kit.programs import ROOT, free_port, started
 
 PASSWORD, SECOND, WRONG = "Mark1 password one", "Mark2 password two", "Mark3 password three"
 TYPED = "Mark4@typed.example"

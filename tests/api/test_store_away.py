@@ -22,9 +22,9 @@ from app.auth.policy import public
 from app.extension import Extension
 from app.settings import Settings
 from tests.api.answers import oauth_error, plain, problem
-from tests.duet import ApiClient, Browser, Running, make_settings, running
-from tests.programs import end, free_port
-from tests.services import stop
+from tests.kit.duet import ApiClient, Browser, Running, make_settings, running
+from tests.kit.programs import end, free_port
+from tests.kit.services import stop
 
 #: What an answer may take, in seconds: the contract's three.
 PATIENCE = 3.0

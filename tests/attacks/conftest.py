@@ -10,13 +10,13 @@ from typing import Any, TypeAlias
 import pytest
 
 from app.main import create_app
-from app.protocol import DuetProtocol
+from app.serving.protocol import DuetProtocol
 from tests.attacks import probe
 from tests.attacks.forge import Forger, forging
 from tests.attacks.victim import Victim, signed_in
-from tests.duet import ApiClient, Browser, Running, make_settings, running
-from tests.live import serve
-from tests.naughty import quiet
+from tests.kit.duet import ApiClient, Browser, Running, make_settings, running
+from tests.kit.live import serve
+from tests.kit.naughty import quiet
 
 #: Makes a browser: `visit()` of a stranger, `visit("ada@example.com")` of somebody who logs in.
 Visit: TypeAlias = Callable[..., Browser]

@@ -22,9 +22,9 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from app.auth.keys import Key, Purpose
 from tests.auth.jws import b64, claims_of, dumps, head_of
-from tests.duet import ApiClient, Running
-from tests.naughty import Answer, Sender
-from tests.web.cookies import make_cookie
+from tests.kit.cookies import make_cookie
+from tests.kit.duet import ApiClient, Running
+from tests.kit.naughty import Answer, Sender
 
 #: What the attacker signs with: a key for each algorithm.
 ATTACKERS: Final[dict[str, Any]] = {

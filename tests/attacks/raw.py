@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.live import connect, talk
+from tests.kit.live import connect, talk
 
 
 @dataclass(frozen=True)

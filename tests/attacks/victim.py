@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tests.attacks.raw import bearer
-from tests.duet import ApiClient, Browser, Running
+from tests.kit.duet import ApiClient, Browser, Running
 
 
 @dataclass(frozen=True)

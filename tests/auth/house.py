@@ -15,7 +15,7 @@ from app.auth.models import API_CLIENT, WEB_CLIENT, Client, LetterKind, Principa
 from app.auth.ports import Store
 from app.auth.service import Auth, build_auth
 from app.store import open_store
-from tests.duet import PASSWORD, SECRET
+from tests.kit.duet import PASSWORD, SECRET
 
 ISSUER = "https://duet.example.com"
 API = Client(API_CLIENT, ip="192.0.2.7", user_agent="tests/1.0")

@@ -19,8 +19,8 @@ from app.auth.errors import (
     StoreUnavailable,
     TokenMissing,
 )
-from app.auth.models import Caller, Principal
-from app.auth.policy import LOGIN, PUBLIC, Policy, PolicyError, decide, policy_of, public, require
+from app.auth.models import Principal
+from app.auth.policy import LOGIN, PUBLIC, Caller, Policy, PolicyError, decide, policy_of, public, require
 
 NOW = datetime(2030, 1, 1, 12, tzinfo=UTC)
 FRESH = timedelta(minutes=5)

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import BrowserContext, BrowserType, ConsoleMessage, Page, sync_playwright
 
 from tests.browser.people import OpenProfile, log_in
-from tests.duet import Running
+from tests.kit.duet import Running
 
 _FLAGS = (
     "--no-sandbox",

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from playwright.sync_api import BrowserContext, Locator, Page
 
-from tests.duet import PASSWORD
+from tests.kit.duet import PASSWORD
 
 #: Opens a profile of its own on a site: `open_profile(url, viewport=…)`.
 OpenProfile: TypeAlias = Callable[..., BrowserContext]

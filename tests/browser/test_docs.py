@@ -8,7 +8,7 @@ from playwright.sync_api import Page, Route
 from app.auth.models import API_CLIENT, Client
 from app.edge.headers import CONTENT_SECURITY_POLICY
 from tests.browser.people import EMAIL
-from tests.duet import PASSWORD, Running
+from tests.kit.duet import PASSWORD, Running
 
 
 def test_authorize_logs_in(duet: Running, page: Page, complaints: list[str]) -> None:

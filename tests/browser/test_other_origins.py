@@ -21,8 +21,8 @@ from app.auth.policy import public
 from app.extension import Extension
 from app.main import create_app
 from tests.browser.people import EMAIL, OpenProfile, log_in
-from tests.duet import PASSWORD, Browser, Running, make_settings
-from tests.live import serve
+from tests.kit.duet import PASSWORD, Browser, Running, make_settings
+from tests.kit.live import serve
 
 MALLORY: Final = "mallory@example.com"
 ME: Final = "/api/users/me"

@@ -10,7 +10,7 @@ from playwright.sync_api import BrowserContext, Page
 
 from examples.notes import extension
 from tests.browser.people import EMAIL, OpenProfile, fill, log_in, log_out
-from tests.duet import Running, make_settings, running
+from tests.kit.duet import Running, make_settings, running
 
 ME = "/api/users/me"
 

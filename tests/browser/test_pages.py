@@ -15,7 +15,7 @@ from app.auth.errors import RoleMissing, StoreUnavailable
 from app.auth.policy import public, require
 from app.extension import Extension
 from tests.browser.people import EMAIL, OpenProfile, fill, heading, log_in, log_out, notes, path, press
-from tests.duet import PASSWORD, ApiClient, Running, make_settings, running
+from tests.kit.duet import PASSWORD, ApiClient, Running, make_settings, running
 
 OPEN_PAGES = (
     "/login",

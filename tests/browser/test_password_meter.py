@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.people import OpenProfile, fill, log_in, register
-from tests.duet import PASSWORD, Running
+from tests.kit.duet import PASSWORD, Running
 
 
 def says(page: Page, password: str, text: str) -> None:

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page
 
 from tests.browser.people import EMAIL, OpenProfile, fill, heading, log_in, log_out, notes, path, press, register
-from tests.duet import PASSWORD, ApiClient, Running, make_settings, running
+from tests.kit.duet import PASSWORD, ApiClient, Running, make_settings, running
 
 OVER = "Session expired or invalid. Please log in again."
 Program: TypeAlias = Callable[[], ApiClient]

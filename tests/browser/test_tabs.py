@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page
 
 from tests.browser.people import EMAIL, OpenProfile, fill, heading, log_in, log_out, notes, path, press
-from tests.duet import ApiClient, Running, make_settings, running
+from tests.kit.duet import ApiClient, Running, make_settings, running
 
 OTHER = "grace@example.com"
 #: Within this time a tab has to notice, in milliseconds.

@@ -12,8 +12,8 @@ from playwright.sync_api import Page
 
 from tests.browser.people import OpenProfile, fill, heading, log_in, notes, path, press
 from tests.deploy.process import Served, served
-from tests.duet import PASSWORD, ApiClient
-from tests.mails import link_in, mail_with_link
+from tests.kit.duet import PASSWORD, ApiClient
+from tests.kit.mails import link_in, mail_with_link
 
 ADMIN, MEMBER = "grace@example.com", "ada@example.com"
 NEW_PASSWORD = "another long passphrase"

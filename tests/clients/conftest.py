@@ -9,8 +9,8 @@ from contextlib import ExitStack
 import pytest
 
 from app.auth.models import User
-from tests.duet import Running, make_settings, running
-from tests.programs import free_port
+from tests.kit.duet import Running, make_settings, running
+from tests.kit.programs import free_port
 
 ALGORITHMS = ["EdDSA", "ES256", "RS256"]
 _numbers = itertools.count()

@@ -18,7 +18,7 @@ with warnings.catch_warnings(action="ignore"):  # it would rather have another n
 
 from tests.api.answers import plain
 from tests.clients.conftest import Site
-from tests.duet import PASSWORD
+from tests.kit.duet import PASSWORD
 
 Updates = list[dict[str, Any]]
 Make = Callable[..., Any]

@@ -18,9 +18,9 @@ from tests.api.answers import plain
 from tests.auth.jws import b64, claims_of, dumps, head_of
 from tests.clients.conftest import Site
 from tests.clients.verifying import bad_tokens, new_token, rotate
-from tests.duet import PASSWORD, ApiClient
-from tests.live import serve
-from tests.programs import ROOT
+from tests.kit.duet import PASSWORD, ApiClient
+from tests.kit.live import serve
+from tests.kit.programs import ROOT
 
 # joserfc would rather have Ed25519 than EdDSA, the name that PyJWT knows.
 pytestmark = pytest.mark.filterwarnings("ignore:EdDSA is deprecated")

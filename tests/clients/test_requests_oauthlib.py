@@ -11,7 +11,7 @@ from oauthlib.oauth2 import InvalidGrantError, InvalidScopeError, LegacyApplicat
 from requests_oauthlib import OAuth2Session
 
 from tests.clients.conftest import Site
-from tests.duet import PASSWORD
+from tests.kit.duet import PASSWORD
 
 
 @pytest.fixture

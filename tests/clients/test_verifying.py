@@ -15,7 +15,7 @@ from joserfc.jwk import KeySet
 from tests.auth.jws import claims_of, head_of
 from tests.clients.conftest import ALGORITHMS, Site
 from tests.clients.verifying import Verify, bad_tokens, new_token, rotate
-from tests.duet import ApiClient
+from tests.kit.duet import ApiClient
 
 # joserfc would rather have Ed25519 than EdDSA, the name that PyJWT knows.
 pytestmark = pytest.mark.filterwarnings("ignore:EdDSA is deprecated")

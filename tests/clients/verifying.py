@@ -8,11 +8,11 @@ from typing import Any
 
 import httpx
 
-from app.auth import jws
 from app.auth.keys import KeyRing, Purpose
+from app.auth.tokens import jws
 from tests.auth.jws import b64, claims_of, dumps, head_of, signed
 from tests.clients.conftest import Site
-from tests.duet import PASSWORD, SECRET
+from tests.kit.duet import PASSWORD, SECRET
 
 Verify = Callable[[str], Mapping[str, Any]]
 

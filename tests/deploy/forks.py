@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from tests.programs import ROOT
+from tests.kit.programs import ROOT
 
 
 class _Open(Protocol):
@@ -158,10 +158,9 @@ if __name__ == "__main__":
     import uvicorn.lifespan.on  # noqa: F401
     import uvloop  # noqa: F401
 
-    import app.check
-    import app.cli
-    import app.main
-    import app.server  # noqa: F401
+    import app.commands.check
+    import app.commands.cli
+    import app.serving.server  # noqa: F401
 
     gc.freeze()
     if (mine := _serve(socket.socket(fileno=int(sys.argv[1])))) is not None:

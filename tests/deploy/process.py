@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.deploy.forks import Forked, fork
-from tests.programs import ROOT, end, free_port, is_listening, started, wait_until_ready
+from tests.kit.programs import ROOT, end, free_port, is_listening, started, wait_until_ready
 
-_DUET = "from app.cli import main; main(prog_name='duet')"
+_DUET = "from app.commands.cli import main; main(prog_name='duet')"
 _SERVE = "import runpy; runpy.run_module('app', run_name='__main__', alter_sys=True)"
 
 

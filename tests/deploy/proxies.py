@@ -13,8 +13,8 @@ from typing import Any
 
 import httpx
 
-from tests.duet import ApiClient, Browser, Running, make_settings, running
-from tests.programs import ROOT, find_program, free_port, is_listening, started, wait_until
+from tests.kit.duet import ApiClient, Browser, Running, make_settings, running
+from tests.kit.programs import ROOT, find_program, free_port, is_listening, started, wait_until
 
 #: Where people come from, while the proxy calls Duet from 127.0.0.1.
 PERSON = "127.0.0.2"

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.deploy.proxies import PERSON, PROXIES, Site, site
-from tests.duet import PASSWORD, ApiClient, Browser, messages
+from tests.kit.duet import PASSWORD, ApiClient, Browser, messages
 
 #: What somebody might send to pass for another, or for somebody on another site.
 FORGED = {

@@ -6,9 +6,10 @@ import re
 import shutil
 from pathlib import Path
 
-from app.settings import SECRET_SETTINGS, Settings
+from app.settings import Settings
+from app.settings.settings import SECRET_SETTINGS
 from tests.deploy.process import duet
-from tests.programs import ROOT
+from tests.kit.programs import ROOT
 
 
 def service(name: str) -> str:

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from tests.deploy.process import Served, duet, served, served_from_scratch
-from tests.live import status, talk
+from tests.kit.live import status, talk
 
 #: A team's route and page that take a while. Each says when it is being run.
 SLOW = """

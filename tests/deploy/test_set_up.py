@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.process import Served, duet, served
-from tests.duet import PASSWORD, SECRET, Browser
+from tests.kit.duet import PASSWORD, SECRET, Browser
 
 EMAIL = "ada@example.com"
 _LINE = re.compile(r"^Set up +(http://\S+/setup/[\w-]{22}\.[\w-]{43}) +makes the first admin, once", re.MULTILINE)

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from app.main import create_app
-from app.secret_key import SettingsError
-from app.settings import SECRET_SETTINGS, load
+from app.settings import SettingsError, load
+from app.settings.settings import SECRET_SETTINGS
 from tests.deploy.process import duet, duet_from_scratch, environment, served
-from tests.duet import SECRET
-from tests.programs import free_port
+from tests.kit.duet import SECRET
+from tests.kit.programs import free_port
 
 #: A malformed value for every setting. What stands in a value after 'hush' must not be shown.
 MALFORMED = [

@@ -12,7 +12,7 @@ from flask import Blueprint
 
 from app.extension import Extension
 from app.main import create_app
-from tests.duet import make_settings
+from tests.kit.duet import make_settings
 
 
 def page() -> str:

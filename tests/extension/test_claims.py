@@ -12,7 +12,7 @@ from fastapi import APIRouter
 from flask import Blueprint
 
 from app.api.deps import CurrentPrincipal
-from app.auth.extra_claims import MAX_BYTES
+from app.auth.extending.claims import MAX_BYTES
 from app.auth.models import User
 from app.auth.policy import PolicyError
 from app.extension import Extension

@@ -9,7 +9,7 @@ from flask import Blueprint
 
 from app.extension import Extension
 from app.web.context import current_principal
-from tests.duet import Browser, make_settings, running
+from tests.kit.duet import Browser, make_settings, running
 
 
 @pytest.mark.parametrize("path", ["/metrics-report", "/healthzed", "/readyzed", "/staticfiles"])

@@ -15,8 +15,8 @@ from app.api.deps import CurrentPrincipal, OptionalPrincipal
 from app.auth.policy import public, require
 from app.extension import Extension
 from tests.api.test_page_scripts import token_on
-from tests.duet import Browser, Running, make_settings, running
-from tests.web.cookies import make_stale
+from tests.kit.cookies import make_stale
+from tests.kit.duet import Browser, Running, make_settings, running
 
 PUBLIC_URL: Final = "http://duet.example.com:8080"
 #: What was written, and by whom.

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.duet import SECRET
+from tests.kit.duet import SECRET
 
 _TEAM = """
 from contextlib import asynccontextmanager

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from app.auth.extending import Signal, SignalKind
 from app.auth.models import Client
 from app.auth.policy import PolicyError
-from app.auth.signals import Signal, SignalKind
 from app.extension import Extension
 from app.foundation import open_auth
 from app.main import create_app

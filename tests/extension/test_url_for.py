@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 
 from app.auth.policy import public
 from app.extension import Extension
-from tests.duet import make_settings, running
+from tests.kit.duet import make_settings, running
 
 
 def test_the_address_of_a_route_has_the_api_s_prefix(tmp_path: Path) -> None:

@@ -16,8 +16,8 @@ from app.auth.policy import public, require
 from app.extension import Extension
 from app.main import create_app
 from app.testing import TestClient, login_as, make_settings
-from tests.duet import running
-from tests.live import status, talk
+from tests.kit.duet import running
+from tests.kit.live import status, talk
 
 
 def team() -> Extension:

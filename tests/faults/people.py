@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from tests.duet import PASSWORD
+from tests.kit.duet import PASSWORD
 
 _numbers = itertools.count()
 #: Pause before something is tried again, in seconds.

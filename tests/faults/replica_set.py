@@ -9,7 +9,7 @@ from typing import Any
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
-from tests.services import Mongod
+from tests.kit.services import Mongod
 
 #: How long the members may take to agree, in seconds.
 AGREED_WITHIN = 60

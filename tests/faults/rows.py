@@ -10,23 +10,23 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tests.faults.away import Island, Relay, away
-from tests.faults.clocks import clock_steps, clocked, clocks_differ
-from tests.faults.clocks import missing as faketime_missing
-from tests.faults.elections import elections
-from tests.faults.endings import ENDINGS, endings
-from tests.faults.files import full_disk, locked, read_only_disk, small_disk
-from tests.faults.files import missing as mount_missing
-from tests.faults.killed import is_intact, killed
+from tests.faults.kinds.away import Island, Relay, away
+from tests.faults.kinds.clocks import clock_steps, clocked, clocks_differ
+from tests.faults.kinds.clocks import missing as faketime_missing
+from tests.faults.kinds.elections import elections
+from tests.faults.kinds.endings import ENDINGS, endings
+from tests.faults.kinds.files import full_disk, locked, read_only_disk, small_disk
+from tests.faults.kinds.files import missing as mount_missing
+from tests.faults.kinds.killed import is_intact, killed
+from tests.faults.kinds.replaced import balanced, replaced
+from tests.faults.kinds.soak import soak
+from tests.faults.kinds.stalled import stalled
+from tests.faults.kinds.tabs import tabs
+from tests.faults.kinds.terminated import terminated
 from tests.faults.outcome import Outcome
-from tests.faults.replaced import balanced, replaced
 from tests.faults.replica_set import ReplicaSet
 from tests.faults.site import Site
-from tests.faults.soak import soak
-from tests.faults.stalled import stalled
-from tests.faults.tabs import tabs
-from tests.faults.terminated import terminated
-from tests.services import Mongod
+from tests.kit.services import Mongod
 
 STORES = ("sqlite", "mongodb")
 

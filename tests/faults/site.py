@@ -13,9 +13,9 @@ from types import TracebackType
 import httpx
 
 from tests.deploy.process import environment
-from tests.duet import SECRET
-from tests.programs import end
-from tests.services import free_service_port
+from tests.kit.duet import SECRET
+from tests.kit.programs import end
+from tests.kit.services import free_service_port
 
 #: How long a process may take until it answers that it is ready, in seconds.
 READY_WITHIN = 20

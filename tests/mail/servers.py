@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-from tests.programs import find_program, free_port
+from tests.kit.programs import find_program, free_port
 
 USER, PASSWORD = "duet@example.com", "p@ss/word: ü"
 

@@ -8,8 +8,8 @@ from urllib.parse import quote
 import pytest
 
 from tests.deploy.process import duet
+from tests.kit.programs import free_port
 from tests.mail.servers import PASSWORD, USER, BadServer, Certificate, mailbox
-from tests.programs import free_port
 
 LOGIN = f"{quote(USER, safe='')}:{quote(PASSWORD, safe='')}"
 

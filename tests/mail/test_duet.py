@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.process import served
-from tests.duet import ApiClient, Browser, make_settings, running
+from tests.kit.duet import ApiClient, Browser, make_settings, running
+from tests.kit.mails import link_in, mail_with_link, read_mails
+from tests.kit.programs import free_port
 from tests.mail.servers import BadServer, mailbox
-from tests.mails import link_in, mail_with_link, read_mails
-from tests.programs import free_port
 
 SITE = "https://duet.example.com"
 

@@ -15,9 +15,9 @@ from app.auth.letters import Message
 from app.auth.models import Letter, LetterKind
 from app.mail.errors import Refused
 from app.mail.message import Composer, host_name, sender_of
+from tests.kit.mails import html_of, link_in, text_of
 from tests.mail.house import ADDRESS, LINK, SITE
 from tests.mail.servers import parse
-from tests.mails import html_of, link_in, text_of
 
 NOW = datetime(2026, 11, 24, 20, 15, tzinfo=UTC)
 INSTANT = "2026-11-24T21:15:00+01:00"

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from app.mail.outbox import Outbox
+from tests.kit.mails import read_mails, text_of
 from tests.mail.house import ADDRESS, LINK, House, until
 from tests.mail.test_smtp import events
-from tests.mails import read_mails, text_of
 
 
 async def test_a_mail_becomes_a_file(home: House, tmp_path: Path, logged: list[Any]) -> None:

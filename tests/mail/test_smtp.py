@@ -8,10 +8,10 @@ from urllib.parse import quote
 import pytest
 
 from app.auth.models import LetterKind
+from tests.kit.mails import html_of, link_in, text_of
+from tests.kit.programs import free_port
 from tests.mail.house import ADDRESS, LINK, House, smtp, until
 from tests.mail.servers import PASSWORD, USER, BadServer, Certificate, mailbox, parse
-from tests.mails import html_of, link_in, text_of
-from tests.programs import free_port
 
 LOGIN = f"{quote(USER, safe='')}:{quote(PASSWORD, safe='')}"
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from app.auth.ports import Store
-from app.auth.rotation import Rotation
+from app.auth.ports import Rotation, Store
 from tests.store.records import (
     DAY,
     NOW,

@@ -10,11 +10,9 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from app.auth.deployment import Instance, SigningKey
 from app.auth.errors import StoreUnavailable
-from app.auth.models import AuditEvent, Bucket, Letter, Link, PersonalToken, Session, User
-from app.auth.opening import Along
-from app.auth.ports import Store
+from app.auth.models import AuditEvent, Bucket, Instance, Letter, Link, PersonalToken, Session, SigningKey, User
+from app.auth.ports import Along, Store
 from app.store import open_store
 
 #: An instant whose milliseconds are not zero: a store that keeps seconds only is found out.

@@ -16,8 +16,7 @@ from pymongo.database import Database
 
 from app.auth.errors import LastAdmin, StoreUnavailable
 from app.auth.models import Session, User
-from app.auth.ports import Store
-from app.auth.rotation import Rotation
+from app.auth.ports import Rotation, Store
 from app.store import open_store
 from app.store.mongo.schema import INSTANCES, SIGNING_KEYS, document_of
 from app.store.mongo.store import MongoStore

@@ -16,7 +16,7 @@ from app.auth.ports import Store
 from app.store import open_store
 from app.store.breaker import StoreUnusable
 from app.store.mongo.store import MongoStore
-from tests.services import Mongod
+from tests.kit.services import Mongod
 from tests.store.everything import call_everything
 from tests.store.records import (
     AT_ONCE,

@@ -6,9 +6,8 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 
-from app.auth.ports import Store
+from app.auth.ports import Rotation, Store
 from app.auth.refusals import EmailTaken
-from app.auth.rotation import Rotation
 from tests.store.records import DAY, MS, NOW, add_sessions, all_found, make_session, make_user, opened, session_of
 
 ROUNDS = 40

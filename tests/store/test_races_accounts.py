@@ -11,6 +11,7 @@ import pytest
 from app.auth.errors import LastAdmin
 from app.auth.ports import Store
 from app.auth.refusals import EmailTaken
+from tests.store.contract.test_contract_rights import ACTS
 from tests.store.records import (
     DAY,
     NOW,
@@ -23,7 +24,6 @@ from tests.store.records import (
     note_device,
     opened,
 )
-from tests.store.test_contract_rights import ACTS
 
 PAIRS = list(combinations_with_replacement(("demote", "disable", "delete"), 2))
 ROUNDS = 8

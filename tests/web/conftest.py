@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from tests.duet import Browser, Running, make_settings, running
+from tests.kit.duet import Browser, Running, make_settings, running
 
 #: Makes a browser: `visit()` of a stranger, `visit("ada@example.com")` of somebody who logs in.
 Visit: TypeAlias = Callable[..., Browser]

@@ -10,9 +10,9 @@ from flask import Blueprint, request
 
 from app.auth.policy import require
 from app.extension import Extension
-from tests.duet import PASSWORD, Running, make_settings, messages, running
+from tests.kit.cookies import make_stale, session_id_of
+from tests.kit.duet import PASSWORD, Running, make_settings, messages, running
 from tests.web.conftest import Visit
-from tests.web.cookies import make_stale, session_id_of
 
 TOKENS = "/account/tokens"
 AGAIN = "Thank you. What you sent before was not done yet: please send it again."

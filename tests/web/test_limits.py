@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from app.auth.throttle import GUESSES, MAILS
-from tests.duet import PASSWORD, Running, make_settings, running
+from app.auth.limits.throttle import GUESSES, MAILS
+from tests.kit.duet import PASSWORD, Running, make_settings, running
 from tests.web.conftest import Visit
 
 WRONG = "not-the-password-5Qx"

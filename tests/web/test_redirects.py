@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.web.redirects import is_safe_target
-from tests.duet import PASSWORD
+from tests.kit.duet import PASSWORD
 from tests.web.conftest import Visit
 
 SITE = "https://duet.example/login"

@@ -9,9 +9,9 @@ import pytest
 from flask import Blueprint
 
 from app.extension import Extension
-from tests.duet import Running, make_settings, running
+from tests.kit.cookies import age, forget_renewals
+from tests.kit.duet import Running, make_settings, running
 from tests.web.conftest import Visit
-from tests.web.cookies import age, forget_renewals
 
 
 @pytest.fixture(scope="module")

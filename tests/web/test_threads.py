@@ -12,7 +12,7 @@ import anyio.to_thread
 import httpx
 import pytest
 
-from tests.duet import PASSWORD, Browser, make_settings, running
+from tests.kit.duet import PASSWORD, Browser, make_settings, running
 
 WAITING = 16
 
@@ -22,7 +22,7 @@ def test_sixteen_logins_leave_the_quick_threads_alone(tmp_path: Path, monkeypatc
     with running(make_settings(tmp_path, web_threads=2)) as duet:
         duet.make_user()
         sessions: Any = duet.auth.sessions
-        held, real = threading.Barrier(WAITING + 1), sessions._accounts.authenticate
+        held, real = threading.Barrier(WAITING + 1), sessions._proving.authenticate
         may_go_on = threading.Event()
 
         async def authenticate(*given: Any) -> Any:
@@ -31,7 +31,7 @@ def test_sixteen_logins_leave_the_quick_threads_alone(tmp_path: Path, monkeypatc
             await anyio.to_thread.run_sync(lambda: (held.wait(20), may_go_on.wait(20)), limiter=limiter)
             return await real(*given)
 
-        monkeypatch.setattr(sessions._accounts, "authenticate", authenticate)
+        monkeypatch.setattr(sessions._proving, "authenticate", authenticate)
         with Browser(duet.url, verify=False) as quick, ThreadPoolExecutor(WAITING) as pool:
             token = quick.csrf_token()
             form = {"csrf_token": token, "email": "ada@example.com", "password": PASSWORD}

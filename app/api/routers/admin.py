@@ -6,9 +6,9 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, status
 
-from app.api.admin_schemas import InviteOut, NewInvite, OpenInvite, RightsChange, UserPage, UserQuery
 from app.api.deps import CurrentAuth, CurrentClient, CurrentPrincipal
-from app.api.schemas import Accepted, Id, Problem, SessionOut, UserOut
+from app.api.schemas.admin import InviteOut, NewInvite, OpenInvite, RightsChange, UserPage, UserQuery
+from app.api.schemas.common import Accepted, Id, Problem, SessionOut, UserOut
 from app.auth.models import ADMIN
 from app.auth.policy import FRESH, require
 

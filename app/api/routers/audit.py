@@ -8,8 +8,8 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
 
-from app.api.admin_schemas import AuditFilter, AuditQuery, EventPage, OwnEventPage, PageQuery
 from app.api.deps import CurrentAuth, CurrentPrincipal
+from app.api.schemas.admin import AuditFilter, AuditQuery, EventPage, OwnEventPage, PageQuery
 from app.auth import audit_csv
 from app.auth.errors import NotFound
 from app.auth.models import ADMIN, AuditEvent, Page

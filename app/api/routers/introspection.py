@@ -9,8 +9,8 @@ from fastapi.responses import JSONResponse
 
 from app.api.deps import CurrentAuth, CurrentPrincipal
 from app.api.forms import NOT_EMPTY, TEXT, UNAVAILABLE, described, read_form, required
-from app.api.schemas import OAuthError
-from app.api.token_schemas import Introspected
+from app.api.schemas.common import OAuthError
+from app.api.schemas.tokens import Introspected
 from app.auth.policy import require
 
 router = APIRouter(prefix="/auth", tags=["tokens"])

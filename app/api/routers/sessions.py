@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, status
 
 from app.api.deps import CurrentAuth, CurrentClient, CurrentPrincipal
-from app.api.schemas import Id, Problem, SessionOut
+from app.api.schemas.common import Id, Problem, SessionOut
 
 router = APIRouter(prefix="/users/me/sessions", tags=["sessions"])
 

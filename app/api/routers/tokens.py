@@ -10,9 +10,9 @@ from fastapi.responses import JSONResponse
 
 from app.api.deps import CurrentAuth, CurrentClient
 from app.api.forms import NOT_EMPTY, TEXT, UNAVAILABLE, FormRefused, described, read_form, required
-from app.api.schemas import OAuthError, TokenAnswer
+from app.api.schemas.common import OAuthError, TokenAnswer
+from app.auth.bearers import PREFIX
 from app.auth.models import Client, TokenPair
-from app.auth.personal_tokens import PREFIX
 from app.auth.policy import public
 from app.auth.service import Auth
 

@@ -9,7 +9,16 @@ from fastapi import APIRouter, status
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from app.api.deps import CurrentAuth, CurrentClient, CurrentPrincipal
-from app.api.schemas import Accepted, Deletion, EmailChange, NewUser, PasswordChange, Problem, Profile, UserOut
+from app.api.schemas.common import (
+    Accepted,
+    Deletion,
+    EmailChange,
+    NewUser,
+    PasswordChange,
+    Problem,
+    Profile,
+    UserOut,
+)
 from app.auth.errors import AccountDeleted, LinkInvalid, NotFound
 from app.auth.policy import public
 from app.auth.refusals import InputRefused

@@ -7,7 +7,7 @@ from datetime import datetime
 from pymongo import ASCENDING
 from pymongo.errors import DuplicateKeyError
 
-from app.auth.deployment import Instance, SigningKey
+from app.auth.models import Instance, SigningKey
 from app.store.mongo.base import MongoPart
 from app.store.mongo.schema import INSTANCES, SIGNING_KEYS, document_of
 from app.store.values import instant, text

@@ -13,9 +13,7 @@ from pymongo.client_session import ClientSession
 from pymongo.errors import PyMongoError
 from pymongo.write_concern import WriteConcern
 
-from app.auth.deployment import SigningKey
-from app.auth.models import AuditEvent, Letter, Link, PersonalToken, Session, User
-from app.store.dumps import Device, Kept
+from app.auth.models import AuditEvent, Letter, Link, PersonalToken, Session, SigningKey, User
 from app.store.mongo.schema import (
     AUDIT_EVENTS,
     DEVICES,
@@ -34,6 +32,7 @@ from app.store.mongo.schema import (
     record_from,
 )
 from app.store.mongo.users import stored_user
+from app.store.records import Device, Kept
 from app.store.values import instant, text
 
 _COLLECTIONS: Final[dict[Any, str]] = {
@@ -51,7 +50,7 @@ _BATCH: Final = 1000
 
 
 class MongoDump:
-    """`app.store.dumps.Dump` of a database, whose indexes are there.
+    """`app.store.records.Dump` of a database, whose indexes are there.
 
     Args:
         url: with the name of the database.

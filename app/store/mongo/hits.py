@@ -10,7 +10,7 @@ from pymongo import DeleteOne, UpdateOne
 from pymongo.errors import DuplicateKeyError
 
 from app.auth.models import Bucket
-from app.auth.opening import Blocked
+from app.auth.ports import Blocked
 from app.store.mongo.base import MongoPart
 from app.store.mongo.schema import HITS, Document
 from app.store.values import EPOCH, bucket_limits, instant, text

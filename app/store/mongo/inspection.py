@@ -8,8 +8,8 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 from app.auth.errors import StoreUnavailable
-from app.store.inspection import Schema
 from app.store.mongo.schema import INDEXES, LOCKS, SCHEMA, VERSION, Document
+from app.store.records import Schema
 
 
 def inspect_database(url: str) -> Schema:

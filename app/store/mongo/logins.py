@@ -9,7 +9,7 @@ from datetime import datetime
 from pymongo.errors import DuplicateKeyError
 
 from app.auth.models import Session, User
-from app.auth.opening import Added, Along, Found
+from app.auth.ports import Added, Along, Found
 from app.store.mongo.base import MongoPart
 from app.store.mongo.hits import forget_hits, take_back_hits
 from app.store.mongo.schema import (

@@ -8,8 +8,7 @@ from typing import Any, Final, TypeVar, get_args
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
-from app.auth.deployment import Instance, SigningKey
-from app.auth.models import ADMIN, AuditEvent, Letter, Link, PersonalToken, Session, User
+from app.auth.models import ADMIN, AuditEvent, Instance, Letter, Link, PersonalToken, Session, SigningKey, User
 from app.store.values import KEEP_DEVICES, plain
 
 USERS: Final = "users"

@@ -8,7 +8,7 @@ from bson import ObjectId
 from pymongo import DESCENDING
 
 from app.auth.models import Revocation, Session, User
-from app.auth.rotation import Judge, Judged, Rotation
+from app.auth.ports import Judge, Judged, Rotation
 from app.store.mongo.base import MongoPart
 from app.store.mongo.schema import SESSIONS, USERS, Document, record_from
 from app.store.values import instant, number, text

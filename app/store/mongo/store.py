@@ -18,8 +18,8 @@ from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, Asyn
 from pymongo.errors import ConfigurationError, DuplicateKeyError, InvalidOperation, OperationFailure, PyMongoError
 from pymongo.uri_parser import parse_uri
 
-from app.figures import StoreFigures
 from app.store.breaker import Breaker, StoreUnusable
+from app.store.figures import StoreFigures
 from app.store.mongo.audit import MongoAudit
 from app.store.mongo.deployment import MongoInstances, MongoSigningKeys
 from app.store.mongo.hits import MongoHits

@@ -12,8 +12,8 @@ from typing import Any, Final, TypeVar
 
 import aiosqlite
 
-from app.figures import StoreFigures
 from app.store.breaker import Breaker, StoreUnusable
+from app.store.figures import StoreFigures
 from app.store.sqlite.migrations import migrate
 from app.store.sqlite.schema import VERSION
 

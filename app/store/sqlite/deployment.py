@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from app.auth.deployment import Instance, SigningKey
+from app.auth.models import Instance, SigningKey
 from app.store.sqlite.base import SqlitePart
 from app.store.sqlite.rows import column_list, columns_of, marks, values_of
 from app.store.values import text, to_millis

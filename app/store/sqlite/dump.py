@@ -10,9 +10,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from app.auth.deployment import SigningKey
-from app.auth.models import AuditEvent, Letter, Link, PersonalToken, Session, User
-from app.store.dumps import Device, Kept
+from app.auth.models import AuditEvent, Letter, Link, PersonalToken, Session, SigningKey, User
+from app.store.records import Device, Kept
 from app.store.sqlite.rows import column_list, columns_of, marks, record_from, values_of
 from app.store.sqlite.users import ADD_USER, stored_user
 from app.store.values import from_millis, text, to_millis
@@ -34,7 +33,7 @@ _BATCH: Final = 500
 
 
 class SqliteDump:
-    """`app.store.dumps.Dump` of a file, whose schema is up to date.
+    """`app.store.records.Dump` of a file, whose schema is up to date.
 
     Args:
         path: of the file.

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from app.auth.models import Bucket
-from app.auth.opening import Blocked
+from app.auth.ports import Blocked
 from app.store.sqlite.base import SqlitePart
 from app.store.sqlite.connection import Transaction
 from app.store.sqlite.rows import marks

@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from app.auth.errors import StoreUnavailable
-from app.store.inspection import Schema
+from app.store.records import Schema
 from app.store.sqlite.migrations import FUNCTIONS
 from app.store.sqlite.schema import MIGRATIONS, VERSION
 

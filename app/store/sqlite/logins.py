@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import Final
 
 from app.auth.models import Session, User
-from app.auth.opening import Added, Along, Found
+from app.auth.ports import Added, Along, Found
 from app.store.sqlite.audit import ADD_EVENT
 from app.store.sqlite.base import SqlitePart
 from app.store.sqlite.connection import Transaction

@@ -8,8 +8,7 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
-from app.auth.deployment import Instance, SigningKey
-from app.auth.models import AuditEvent, Letter, Link, PersonalToken, Session, User
+from app.auth.models import AuditEvent, Instance, Letter, Link, PersonalToken, Session, SigningKey, User
 from app.store.values import from_millis, plain, text, to_millis
 
 Value = str | int | None

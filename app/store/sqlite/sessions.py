@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from app.auth.models import Revocation, Session, User
-from app.auth.rotation import Judge, Judged, Rotation
+from app.auth.ports import Judge, Judged, Rotation
 from app.store.sqlite.base import SqlitePart
 from app.store.sqlite.connection import Rows, Transaction
 from app.store.sqlite.rows import SESSION_COLUMNS, USER_COLUMNS, Value, column_list, record_from

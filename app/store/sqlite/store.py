@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from app.auth.models import Revocation, RightsChange
-from app.figures import StoreFigures
+from app.store.figures import StoreFigures
 from app.store.sqlite.audit import SqliteAudit
 from app.store.sqlite.deployment import SqliteInstances, SqliteSigningKeys
 from app.store.sqlite.hits import SqliteHits

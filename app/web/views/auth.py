@@ -10,11 +10,9 @@ from app.auth.models import TokenPair
 from app.auth.policy import public
 from app.bridge import slow
 from app.web.context import current_client, current_principal, duet, get_auth, optional_principal, wait
-from app.web.device_cookie import write_devices
-from app.web.form_pages import Answer, form_page, shown_on
-from app.web.forms import LoginForm, PasswordForm
+from app.web.cookies import ACCESS_TOKEN, forget_session, write_devices
+from app.web.forms import Answer, LoginForm, PasswordForm, form_page, shown_on
 from app.web.redirects import safe_target, see_other
-from app.web.session import ACCESS_TOKEN, forget_session
 
 blueprint = Blueprint("auth", __name__)
 

@@ -9,8 +9,7 @@ from app.auth.models import User
 from app.auth.policy import public
 from app.bridge import slow
 from app.web.context import current_client, get_auth, wait
-from app.web.form_pages import Answer, form_page, shown_on
-from app.web.forms import RegisterForm
+from app.web.forms import Answer, RegisterForm, form_page, shown_on
 from app.web.redirects import see_other
 
 blueprint = Blueprint("joining", __name__)

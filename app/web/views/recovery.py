@@ -7,10 +7,9 @@ from flask import Blueprint, flash, url_for
 from app.auth.policy import public
 from app.bridge import slow
 from app.web.context import current_client, get_auth, wait
-from app.web.form_pages import Answer, form_page, shown_on
-from app.web.forms import AddressForm, NewPasswordForm
+from app.web.cookies import forget_session
+from app.web.forms import AddressForm, Answer, NewPasswordForm, form_page, shown_on
 from app.web.redirects import see_other
-from app.web.session import forget_session
 
 blueprint = Blueprint("recovery", __name__)
 

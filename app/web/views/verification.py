@@ -8,8 +8,7 @@ from app.auth.models import LinkPurpose
 from app.auth.policy import public
 from app.auth.refusals import EmailTaken
 from app.web.context import current_client, get_auth, optional_principal, wait
-from app.web.form_pages import Answer, form_page, shown_on
-from app.web.forms import AddressForm, PlainForm
+from app.web.forms import AddressForm, Answer, PlainForm, form_page, shown_on
 from app.web.redirects import see_other
 
 blueprint = Blueprint("verification", __name__)

@@ -1,0 +1,204 @@
+"""What the administration of the API takes and gives: users in pages, rights, invites, the audit log."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Final
+
+from pydantic import BaseModel, Field, StrictBool, StrictInt, model_validator
+from pydantic_core import PydanticCustomError
+
+from app.api.schemas.common import Email, Input, UserOut
+from app.auth.accounts import MAX_DAYS
+from app.auth.models import AuditEvent, Link, Page, Principal, User
+
+#: Rows on a page.
+MOST: Final = 200
+Limit = Annotated[int, Field(ge=1, le=MOST, description="Rows on a page.")]
+Cursor = Annotated[str, Field(description="`next_cursor` of the page before; empty for the first page.")]
+# Lengths that no request may exceed; which names are acceptable, auth decides.
+Roles = Annotated[
+    list[Annotated[str, Field(max_length=100)]], Field(max_length=100, examples=[["admin"], ["editor"], []])
+]
+
+
+class PageQuery(Input):
+    """Which part of a list. An unknown parameter is refused: a misspelled filter would find everything."""
+
+    limit: Limit = 50
+    cursor: Cursor = ""
+
+
+class UserQuery(PageQuery):
+    """Which users."""
+
+    query: str = Field("", max_length=400, description="How the address, the name or the last name begins.")
+
+
+class AuditFilter(Input):
+    """Which events."""
+
+    user: str = Field("", max_length=400, description="Whom they concern: an id or an e-mail address.")
+    event: str = Field("", max_length=100, description="Their kind.", examples=["login_failed"])
+
+
+class AuditQuery(AuditFilter, PageQuery):
+    """Which events, and which part of the list."""
+
+
+class UserPage(BaseModel):
+    """A part of the list of users."""
+
+    items: list[UserOut]
+    next_cursor: str | None = Field(description="Where the next page begins; null on the last.")
+
+    @classmethod
+    def of(cls, page: Page[User]) -> UserPage:
+        """A page as an admin sees it."""
+        return cls(items=[UserOut.of(user) for user in page.items], next_cursor=page.cursor)
+
+
+class RightsChange(Input):
+    """What an admin may change of an account: at least one of the two."""
+
+    is_active: StrictBool | None = None
+    roles: Roles | None = Field(None, description="All roles that the account has from then on.")
+
+    @model_validator(mode="after")
+    def _something(self) -> RightsChange:
+        if self.is_active is None and self.roles is None:
+            raise PydanticCustomError("nothing_given", "Give is_active, roles or both.")
+        return self
+
+
+class NewInvite(Input):
+    """Who may register, and as what."""
+
+    email: Email | None = Field(
+        None, description="Where the invite is mailed to; without it the link is for anybody."
+    )
+    roles: Roles = Field(default_factory=list)
+    expires_in_days: StrictInt = Field(
+        7, description=f"1 to {MAX_DAYS}.", json_schema_extra={"minimum": 1, "maximum": MAX_DAYS}
+    )
+
+
+class OpenInvite(BaseModel):
+    """An invite that nobody has used yet."""
+
+    id: str
+    email: str | None
+    roles: list[str]
+    created_at: datetime
+    created_by: str | None
+    expires_at: datetime
+
+    @classmethod
+    def of(cls, link: Link) -> OpenInvite:
+        """An invite as an admin sees it in the list: without its link, which is shown once."""
+        return cls(
+            id=link.id,
+            email=link.email or None,
+            roles=list(link.roles),
+            created_at=link.created_at,
+            created_by=link.created_by or None,
+            expires_at=link.expires_at,
+        )
+
+
+class InviteOut(BaseModel):
+    """A new invite, with the link to be handed on."""
+
+    id: str
+    url: str
+    email: str | None
+    roles: list[str]
+    expires_at: datetime
+
+    @classmethod
+    def of(cls, link: Link, url: str) -> InviteOut:
+        """An invite as its maker sees it, once."""
+        return cls(
+            id=link.id, url=url, email=link.email or None, roles=list(link.roles), expires_at=link.expires_at
+        )
+
+
+class EventOut(BaseModel):
+    """One line of the audit log: what happened, to whom, from where, by whom if that is somebody else."""
+
+    id: str
+    at: datetime
+    event: str
+    user_id: str | None
+    actor_id: str | None
+    session_id: str | None
+    ip: str
+    user_agent: str
+    detail: str
+
+    @classmethod
+    def of(cls, event: AuditEvent) -> EventOut:
+        """An event as an admin sees it."""
+        return cls(
+            id=event.id,
+            at=event.at,
+            event=event.event,
+            user_id=event.user_id or None,
+            actor_id=event.actor_id or None,
+            session_id=event.session_id or None,
+            ip=event.ip,
+            user_agent=event.user_agent,
+            detail=event.detail,
+        )
+
+
+class EventPage(BaseModel):
+    """A part of the audit log, the newest first."""
+
+    items: list[EventOut]
+    next_cursor: str | None = Field(description="Where the next page begins; null on the last.")
+
+    @classmethod
+    def of(cls, page: Page[AuditEvent]) -> EventPage:
+        """A page as an admin sees it."""
+        return cls(items=[EventOut.of(event) for event in page.items], next_cursor=page.cursor)
+
+
+class OwnEventOut(BaseModel):
+    """One line of one's own audit log. Where an admin was it, neither who nor from where."""
+
+    id: str
+    at: datetime
+    event: str
+    by_admin: bool
+    session_id: str | None
+    ip: str
+    user_agent: str
+    detail: str
+
+    @classmethod
+    def of(cls, event: AuditEvent, caller: Principal) -> OwnEventOut:
+        """An event as the one whom it concerns sees it."""
+        by_admin = event.actor_id not in ("", caller.user_id)
+        return cls(
+            id=event.id,
+            at=event.at,
+            event=event.event,
+            by_admin=by_admin,
+            session_id=event.session_id or None,
+            ip="" if by_admin else event.ip,
+            user_agent="" if by_admin else event.user_agent,
+            detail=event.detail,
+        )
+
+
+class OwnEventPage(BaseModel):
+    """A part of one's own audit log, the newest first."""
+
+    items: list[OwnEventOut]
+    next_cursor: str | None = Field(description="Where the next page begins; null on the last.")
+
+    @classmethod
+    def of(cls, page: Page[AuditEvent], caller: Principal) -> OwnEventPage:
+        """A page as the caller sees it."""
+        return cls(items=[OwnEventOut.of(event, caller) for event in page.items], next_cursor=page.cursor)

@@ -1,0 +1,123 @@
+"""Accounts: made, looked up and named."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+
+from app.auth.audit import Audit
+from app.auth.clock import Clock
+from app.auth.errors import NotFound
+from app.auth.extending import Signal, SignalKind, Signals
+from app.auth.factors import Passwords
+from app.auth.limits import Asker
+from app.auth.models import Client, User
+from app.auth.parsing import parse_email, parse_name, parse_roles
+from app.auth.ports import Store
+from app.auth.refusals import EmailInvalid
+
+
+class Accounts:
+    """Looks accounts up and makes them. Every method may raise `StoreUnavailable`.
+
+    Args:
+        store: keeps the users.
+        clock: tells the time.
+        passwords: hashes.
+        signals: tells the team's code.
+        audit: is told of everything.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        passwords: Passwords,
+        signals: Signals,
+        audit: Audit,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._passwords = passwords
+        self._signals = signals
+        self._audit = audit
+
+    # looking up
+
+    async def get(self, user_id: str) -> User:
+        """The user. Raises `NotFound`."""
+        user = await self._store.user_by_id(user_id)
+        if user is None:
+            raise NotFound()
+        return user
+
+    async def find(self, email: str) -> User:
+        """The user with that address, in any spelling. Raises `NotFound`."""
+        try:
+            user = await self._store.user_by_email(parse_email(email)[1])
+        except EmailInvalid:
+            user = None
+        if user is None:
+            raise NotFound()
+        return user
+
+    # making and naming
+
+    async def create(
+        self,
+        email: str,
+        password: str,
+        *,
+        client: Client,
+        name: str = "",
+        roles: Sequence[str] = (),
+        is_email_verified: bool = False,
+    ) -> User:
+        """A new account, for whoever runs the site.
+
+        Raises:
+            EmailInvalid, NameInvalid, RolesInvalid, PasswordUnacceptable: what was given is not acceptable.
+            EmailTaken: another account has this address, in some spelling.
+            TooBusy: too many hashes are waiting.
+        """
+        user = await self.draft(
+            email, password, client=client, name=name, roles=roles, is_email_verified=is_email_verified
+        )
+        await self._store.add_user(user)
+        await self._audit.record("registered", client=client, user_id=user.id)
+        await self._signals.send(Signal(SignalKind.REGISTERED, user.id, user.created_at, client, user=user))
+        return user
+
+    async def draft(
+        self,
+        email: str,
+        password: str,
+        *,
+        client: Client,
+        name: str,
+        roles: Sequence[str] = (),
+        is_email_verified: bool = False,
+    ) -> User:
+        """An account that is not stored yet. Raises what `create` raises, but for `EmailTaken`."""
+        address, email_key = parse_email(email)
+        name = parse_name(name)
+        return User(
+            id=uuid.uuid4().hex,
+            email=address,
+            email_key=email_key,
+            name=name,
+            roles=parse_roles(roles),
+            password_hash=await self._passwords.hash(
+                password, asker=Asker.of(client, email_key), context=(address, name)
+            ),
+            is_email_verified=is_email_verified,
+            created_at=self._clock.now(),
+        )
+
+    async def rename(self, user_id: str, name: str) -> User:
+        """Sets the display name. Raises `NameInvalid` or `NotFound`."""
+        user = await self._store.set_name(user_id, parse_name(name))
+        if user is None:
+            raise NotFound()
+        return user

@@ -1,0 +1,140 @@
+"""What admins do to accounts: find, disable, give roles, end sessions, send a reset, delete."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+
+from app.auth.accounts.accounts import Accounts
+from app.auth.audit import Audit
+from app.auth.clock import Clock
+from app.auth.errors import AccountDeleted, AccountDisabled, NotFound, SessionRevoked, StoreUnavailable
+from app.auth.extending import Signal, SignalKind, Signals
+from app.auth.letters import Letters
+from app.auth.models import Client, LetterKind, Page, Principal, Session, User
+from app.auth.parsing import parse_roles
+from app.auth.ports import Store
+from app.auth.sessions import Revocations
+
+
+class Administration:
+    """Acts on anybody's account. Who may is the policy's to say. Every method may raise `StoreUnavailable`.
+
+    `by` is the admin, for the audit log; None for the command line.
+
+    Args:
+        store: keeps the users.
+        clock: tells the time.
+        accounts: looks them up.
+        letters: has mails sent.
+        revocations: is told whose sessions ended and whose rights changed.
+        signals: tells the team's code.
+        audit: is told of everything.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        accounts: Accounts,
+        letters: Letters,
+        revocations: Revocations,
+        signals: Signals,
+        audit: Audit,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._accounts = accounts
+        self._letters = letters
+        self._revocations = revocations
+        self._signals = signals
+        self._audit = audit
+
+    async def search(self, query: str = "", *, cursor: str = "", limit: int = 50) -> Page[User]:
+        """A page of the users whose address, name or last name begins with `query`. Raises `CursorInvalid`."""
+        return await self._store.find_users(query, cursor=cursor, limit=limit)
+
+    async def sessions_of(self, user_id: str) -> list[Session]:
+        """The user's live sessions, the latest used first."""
+        return await self._store.sessions_of(user_id, now=self._clock.now())
+
+    async def set_active(
+        self, user_id: str, is_active: bool, client: Client, *, by: Principal | None = None
+    ) -> User:
+        """Enables an account, or disables it, which ends its sessions. Raises `NotFound` or `LastAdmin`."""
+        return await self.change(user_id, client, is_active=is_active, by=by)
+
+    async def set_roles(
+        self, user_id: str, roles: Sequence[str], client: Client, *, by: Principal | None = None
+    ) -> User:
+        """Replaces a user's roles; older access tokens no longer count.
+
+        Raises `NotFound`, `RolesInvalid` or `LastAdmin`.
+        """
+        return await self.change(user_id, client, roles=roles, by=by)
+
+    async def change(
+        self,
+        user_id: str,
+        client: Client,
+        *,
+        is_active: bool | None = None,
+        roles: Sequence[str] | None = None,
+        by: Principal | None = None,
+    ) -> User:
+        """Sets what is not None, both or neither. Raises `NotFound`, `RolesInvalid` or `LastAdmin`."""
+        parsed = None if roles is None else parse_roles(roles)
+        now = self._clock.now()
+        user = await self._store.set_rights(user_id, at=now, roles=parsed, is_active=is_active)
+        if user is None:
+            raise NotFound()
+        self._revocations.add_rights(user_id, user.rights_version, at=now)
+        if is_active is False:
+            await self._end_sessions(user_id, AccountDisabled.code)
+        if is_active is not None:
+            event = "account_enabled" if is_active else AccountDisabled.code
+            await self._record(event, user_id, client, by)
+        if parsed is not None:
+            await self._record("roles_changed", user_id, client, by, detail=",".join(user.roles))
+            await self._signals.send(Signal(SignalKind.ROLES_CHANGED, user_id, now, client, user=user))
+        return user
+
+    async def delete(self, user_id: str, client: Client, *, by: Principal | None = None) -> None:
+        """Deletes an account for good, with all that belongs to it. Raises `NotFound` or `LastAdmin`."""
+        user = await self._accounts.get(user_id)
+        now = self._clock.now()
+        if not await self._store.delete_user(user_id, at=now):
+            raise NotFound()
+        # The store has revoked the sessions; read now what they were, for the next poll would be late.
+        with suppress(StoreUnavailable):
+            await self._revocations.poll()
+        # A row about nobody: where the request came from would be personal data of who is gone.
+        await self._record(AccountDeleted.code, user_id, client if by else Client(client.id), by)
+        await self._letters.post(LetterKind.ACCOUNT_DELETED, user.email)
+        await self._signals.send(Signal(SignalKind.DELETED, user_id, now, client, user=user))
+
+    async def end_sessions(self, user_id: str, client: Client, *, by: Principal | None = None) -> int:
+        """Ends all of a user's sessions; how many. Raises `NotFound`."""
+        await self._accounts.get(user_id)
+        ended = await self._end_sessions(user_id, SessionRevoked.code)
+        await self._record("sessions_revoked", user_id, client, by)
+        return ended
+
+    async def send_reset(self, user_id: str, client: Client, *, by: Principal | None = None) -> None:
+        """Mails a link to set a new password. Raises `NotFound`."""
+        user = await self._accounts.get(user_id)
+        await self._letters.post(LetterKind.RESET_PASSWORD, user.email_key, user_id=user_id)
+        await self._record("password_reset_requested", user_id, client, by)
+
+    async def _end_sessions(self, user_id: str, reason: str) -> int:
+        now = self._clock.now()
+        ended = await self._store.revoke_user_sessions(user_id, at=now, reason=reason)
+        self._revocations.add_sessions(ended, at=now, reason=reason)
+        return len(ended)
+
+    async def _record(
+        self, event: str, user_id: str, client: Client, by: Principal | None, *, detail: str = ""
+    ) -> None:
+        actor_id = by.user_id if by else ""
+        await self._audit.record(event, client=client, user_id=user_id, actor_id=actor_id, detail=detail)

@@ -1,0 +1,225 @@
+"""Brings users over from elsewhere, with their bcrypt hashes: safely twice, and each bad one with its line."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from app.auth.accounts.import_lines import BadLine, Record
+from app.auth.audit import Audit
+from app.auth.clock import Clock
+from app.auth.models import Client, User
+from app.auth.parsing import parse_email, parse_name, parse_roles
+from app.auth.ports import Store
+from app.auth.refusals import InputRefused
+
+#: How many users go to the store at once.
+BATCH: Final = 500
+
+_BCRYPT: Final = re.compile(r"\$2[aby]\$(?P<cost>\d\d)\$[./A-Za-z0-9]{53}", re.ASCII)
+#: passlib's two forms. The salt is part of the key, so its last character can't be put right.
+_BCRYPT_SHA256: Final = re.compile(
+    r"\$bcrypt-sha256\$(?:2[ab],(?P<old_cost>\d\d?)|v=2,t=2b,r=(?P<cost>\d\d?))\$[./A-Za-z0-9]{21}[.Oeu]\$[./A-Za-z0-9]{31}",
+    re.ASCII,
+)
+_COSTS: Final = range(4, 17)
+_ALPHABET: Final = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+#: Of an id that is brought along: what addresses of the API take. Duet's own have 32 hexadecimal digits.
+_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
+_TRUE: Final = frozenset({"true", "t", "yes", "y", "1"})
+_FALSE: Final = frozenset({"false", "f", "no", "n", "0"})
+
+
+@dataclass
+class Tally:
+    """How an import went."""
+
+    imported: int = 0
+    #: Accounts that were there, or stood in an earlier line: they are left as they are.
+    known: int = 0
+    refused: int = 0
+
+
+class Importing:
+    """Makes accounts of what another system kept of them.
+
+    Args:
+        store: keeps the users.
+        clock: tells the time.
+        audit: is told once, of how many there were.
+    """
+
+    def __init__(self, *, store: Store, clock: Clock, audit: Audit) -> None:
+        self._store = store
+        self._clock = clock
+        self._audit = audit
+
+    async def run(
+        self,
+        records: Iterable[Record | BadLine],
+        client: Client,
+        *,
+        on_refused: Callable[[BadLine], None],
+        dry_run: bool = False,
+    ) -> Tally:
+        """Imports the good ones, a batch at a time; an account that is there already is left untouched.
+
+        So it can be run again, after an interruption too. Of two lines with one address the first counts. A dry
+        run stores nothing, and finds two such lines only where they are in one batch.
+
+        Args:
+            records: may be endless; a batch of them is kept.
+            client: who asks for it.
+            on_refused: is told of each bad line, in their order.
+            dry_run: only look.
+
+        Raises:
+            StoreUnavailable: what was stored until then stays.
+        """
+        tally = Tally()
+        batch: dict[str, User] = {}
+        try:
+            for record in records:
+                outcome: User | BadLine | None = self._user_of(record)
+                if isinstance(outcome, User):
+                    outcome = await self._unless_anothers(record, outcome, batch)
+                if isinstance(outcome, BadLine):
+                    tally.refused += 1
+                    on_refused(outcome)
+                    continue
+                if outcome is None:
+                    tally.known += 1
+                    continue
+                batch[outcome.id] = outcome
+                if len(batch) == BATCH:
+                    await self._add([*batch.values()], tally, dry_run)
+                    batch = {}
+            await self._add([*batch.values()], tally, dry_run)
+        finally:
+            if tally.imported and not dry_run:
+                await self._audit.record("users_imported", client=client, detail=str(tally.imported))
+        return tally
+
+    async def _unless_anothers(
+        self, record: Record | BadLine, user: User, batch: Mapping[str, User]
+    ) -> User | BadLine | None:
+        """The user; None if the id that the line brought along is theirs already, or why it can't be theirs."""
+        if not isinstance(record, Record) or record.values.get("id") in (None, ""):
+            return user
+        other = batch.get(user.id) or await self._store.user_by_id(user.id)
+        if other is None:
+            return user
+        if other.email_key == user.email_key:
+            return None
+        return BadLine(record.number, "id: an account with another address has it")
+
+    async def _add(self, batch: list[User], tally: Tally, dry_run: bool) -> None:
+        if not batch:
+            return
+        if dry_run:
+            new = {user.email_key for user in batch if await self._store.user_by_email(user.email_key) is None}
+            known = len(batch) - len(new)
+        else:
+            known = len(await self._store.add_users(batch))
+        tally.known += known
+        tally.imported += len(batch) - known
+
+    def _user_of(self, record: Record | BadLine) -> User | BadLine:
+        if isinstance(record, BadLine):
+            return record
+        values = {name: value for name, value in record.values.items() if value is not None and value != ""}
+        column = ""
+        try:
+            address, email_key = parse_email(_text(values, column := "email"))
+            return User(
+                id=_id(values.get(column := "id")),
+                email=address,
+                email_key=email_key,
+                password_hash=_hash(_text(values, column := "password_hash")),
+                name=parse_name(_text(values, column := "name", default="")),
+                roles=parse_roles(_names(values.get(column := "roles", ""))),
+                is_active=_flag(values.get(column := "is_active", True)),
+                is_email_verified=_flag(values.get(column := "is_email_verified", False)),
+                created_at=self._instant(_text(values, column := "created_at", default="")),
+            )
+        except InputRefused as error:
+            return BadLine(record.number, f"{column}: {_lowered(error.message)}")
+        except _Refused as error:
+            return BadLine(record.number, f"{column}: {error}")
+
+    def _instant(self, text: str) -> datetime:
+        now = self._clock.now()
+        if not text:
+            return now
+        try:
+            instant = datetime.fromisoformat(text.strip())
+            # Without a zone it is UTC.
+            instant = instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
+        except (ValueError, OverflowError):  # OverflowError: the first and the last day of the calendar
+            raise _Refused("not a date and time as ISO 8601 writes them") from None
+        if not datetime(1970, 1, 1, tzinfo=UTC) <= instant <= now:
+            raise _Refused("before 1970, or in the future")
+        return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
+
+
+class _Refused(Exception):
+    """Why a value is not taken. Never the value: it may be a password."""
+
+
+def _text(values: Mapping[str, Any], name: str, *, default: str | None = None) -> str:
+    value = values.get(name, default)
+    if value is None:
+        raise _Refused("missing")
+    if not isinstance(value, str):
+        raise _Refused("not a text")
+    return value
+
+
+def _id(value: object) -> str:
+    """The id that the user had, so that what names them by it still does; a new one if there was none."""
+    if value is None:
+        return uuid.uuid4().hex
+    text = str(value) if type(value) is int and value.bit_length() < 64 else value
+    if not isinstance(text, str) or not _ID.fullmatch(text.strip()):
+        raise _Refused("not up to 64 letters, digits, hyphens and underscores")
+    return text.strip()
+
+
+def _names(value: object) -> list[str]:
+    if isinstance(value, str):
+        return re.split(r"[;,\s]+", value.strip()) if value.strip() else []
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise _Refused("not a list of names")
+    return value
+
+
+def _flag(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    text = str(value).strip().lower() if isinstance(value, str | int) else ""
+    if text not in _TRUE | _FALSE:
+        raise _Refused("neither true nor false")
+    return text in _TRUE
+
+
+def _hash(text: str) -> str:
+    """The hash, as passlib verifies it without a warning."""
+    text = text.strip()
+    found = _BCRYPT.fullmatch(text) or _BCRYPT_SHA256.fullmatch(text)
+    if found is None:
+        raise _Refused("not a bcrypt hash")
+    if int(found.groupdict().get("cost") or found.groupdict()["old_cost"]) not in _COSTS:
+        raise _Refused(f"a bcrypt hash whose cost is not {_COSTS[0]} to {_COSTS[-1]}")
+    if not text.startswith("$2"):
+        return text
+    # Only two bits of the salt's last character count. Old PHP code left the others as chance had them.
+    salt_end = _ALPHABET[_ALPHABET.index(text[28]) & 0b110000]
+    return f"{text[:28]}{salt_end}{text[29:]}"
+
+
+def _lowered(message: str) -> str:
+    return message[0].lower() + message[1:].rstrip(".")

@@ -1,0 +1,124 @@
+"""Invites: by mail or as a link, with roles and an end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
+
+from app.auth.audit import Audit
+from app.auth.clock import Clock
+from app.auth.config import AuthConfig
+from app.auth.errors import NotFound, RegistrationClosed
+from app.auth.letters import Letters, Links
+from app.auth.models import Client, LetterKind, Link, LinkPurpose, Principal
+from app.auth.parsing import parse_email, parse_roles
+from app.auth.ports import Store
+from app.auth.refusals import EmailTaken, InputRefused
+
+MAX_DAYS: Final = 90
+
+
+class InviteLifetimeInvalid(InputRefused):
+    """An invite that would live too long, or not at all."""
+
+    code = "invite_lifetime_invalid"
+    field = "expires_in_days"
+    message = "An invite lives for 1 to 90 days."
+
+
+class Invitations:
+    """What admins invite people with. Every method may raise `StoreUnavailable`.
+
+    Args:
+        config: whether invites are of use.
+        store: keeps them.
+        clock: tells the time.
+        links: makes them.
+        letters: has them sent.
+        audit: is told of everything.
+    """
+
+    def __init__(
+        self, config: AuthConfig, *, store: Store, clock: Clock, links: Links, letters: Letters, audit: Audit
+    ) -> None:
+        self._config = config
+        self._store = store
+        self._clock = clock
+        self._links = links
+        self._letters = letters
+        self._audit = audit
+
+    async def invite(
+        self,
+        by: Principal | None,
+        client: Client,
+        *,
+        email: str | None = None,
+        roles: Sequence[str] = (),
+        expires_in_days: int = 7,
+    ) -> Link:
+        """A new invite, for one account.
+
+        Args:
+            by: the admin; None for the command line.
+            client: where the request comes from.
+            email: whom it is for, who gets it by mail; None for whoever is handed the link.
+            roles: what the account will have.
+            expires_in_days: 1 to 90.
+
+        Raises:
+            RegistrationClosed: REGISTRATION=closed.
+            EmailInvalid, RolesInvalid, InviteLifetimeInvalid: what was given is not acceptable.
+            EmailTaken: there is an account with that address.
+        """
+        if self._config.registration == "closed":
+            raise RegistrationClosed("Registration is closed, for the invited too: see REGISTRATION.")
+        if not 1 <= expires_in_days <= MAX_DAYS:
+            raise InviteLifetimeInvalid()
+        parsed = parse_roles(roles)
+        address = ""
+        if email:
+            address, email_key = parse_email(email)
+            if await self._store.user_by_email(email_key) is not None:
+                raise EmailTaken()
+        link = await self._links.make(
+            LinkPurpose.INVITE,
+            lifetime=timedelta(days=expires_in_days),
+            email=address,
+            roles=parsed,
+            created_by=by.user_id if by else "",
+        )
+        if address:
+            await self._mail(link, by)
+        await self._audit.record(
+            "invited", client=client, actor_id=by.user_id if by else "", detail=",".join(link.roles)
+        )
+        return link
+
+    async def _mail(self, link: Link, by: Principal | None) -> None:
+        inviter = await self._store.user_by_id(by.user_id) if by else None
+        await self._letters.post(
+            LetterKind.INVITE,
+            link.email,
+            link_id=link.id,
+            expires=link.expires_at.isoformat(),
+            roles=",".join(link.roles),
+            inviter=(inviter.name or inviter.email) if inviter else "",
+        )
+
+    def url(self, link: Link) -> str:
+        """Where the invited person makes their account."""
+        return self._links.url(link)
+
+    async def open(self) -> list[Link]:
+        """The invites that were not used yet and still count, the newest first, 200 at most."""
+        return await self._store.links_for(LinkPurpose.INVITE, now=self._clock.now())
+
+    async def withdraw(self, link_id: str, client: Client, *, by: Principal | None = None) -> None:
+        """Makes an invite void. Raises `NotFound`."""
+        now = self._clock.now()
+        link = await self._store.link(link_id, now=now)
+        if link is None or link.purpose != LinkPurpose.INVITE or not await self._store.take_link(link_id, now=now):
+            raise NotFound()
+        await self._audit.record("invite_withdrawn", client=client, actor_id=by.user_id if by else "")

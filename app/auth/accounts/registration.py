@@ -1,0 +1,197 @@
+"""How accounts come about: by registration, by an invite, and the very first one by the set-up link."""
+
+from __future__ import annotations
+
+import asyncio
+
+from app.auth.accounts.accounts import Accounts
+from app.auth.audit import Audit
+from app.auth.clock import Clock
+from app.auth.config import AuthConfig
+from app.auth.errors import LinkInvalid, RegistrationClosed
+from app.auth.extending import Signal, SignalKind, Signals
+from app.auth.letters import Letters, Links
+from app.auth.limits import Throttle
+from app.auth.models import ADMIN, Client, LetterKind, Link, LinkPurpose, User
+from app.auth.parsing import parse_email, parse_name
+from app.auth.ports import Store
+from app.auth.refusals import EmailInvalid, EmailTaken
+
+
+class Registration:
+    """Lets people in. Every method may raise `StoreUnavailable`.
+
+    Args:
+        config: who may register.
+        store: keeps users and links.
+        clock: tells the time.
+        accounts: drafts the accounts.
+        links: invites and the set-up link.
+        letters: has mails sent.
+        throttle: limits registrations.
+        signals: tells the team's code.
+        audit: is told of everything.
+    """
+
+    def __init__(
+        self,
+        config: AuthConfig,
+        *,
+        store: Store,
+        clock: Clock,
+        accounts: Accounts,
+        links: Links,
+        letters: Letters,
+        throttle: Throttle,
+        signals: Signals,
+        audit: Audit,
+    ) -> None:
+        self._config = config
+        self._store = store
+        self._clock = clock
+        self._accounts = accounts
+        self._links = links
+        self._letters = letters
+        self._throttle = throttle
+        self._signals = signals
+        self._audit = audit
+        self._telling: set[asyncio.Task[None]] = set()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether people may make accounts by themselves."""
+        return self._config.registration == "open"
+
+    async def register(
+        self, email: str, password: str, name: str, client: Client, *, invite: str | None = None
+    ) -> User | None:
+        """A new account.
+
+        Args:
+            email, password, name: as typed.
+            client: where the request comes from.
+            invite: the token of an invite; needed where registration is not open.
+
+        Returns:
+            The account. None where addresses have to be verified and no mailed invite proves this one: then a
+            taken address is answered as a free one, and its owner gets a mail (OWASP ASVS V6.3.8).
+
+        Raises:
+            RegistrationClosed: an invite is needed, or would not help.
+            LinkInvalid: the invite is not valid.
+            EmailTaken, EmailInvalid, NameInvalid, PasswordUnacceptable: what was given is not acceptable.
+            TooManyRequests, TooBusy: not now.
+        """
+        link = await self._admit(invite)
+        _, email_key = parse_email(email)
+        parse_name(name)
+        if link is not None and link.email and parse_email(link.email)[1] != email_key:
+            raise EmailInvalid("This invite is for another address.")
+        await self._throttle.registration(client.ip)
+        is_proven = link is not None and bool(link.email)
+        is_quiet = self._config.require_verified_email and not is_proven
+        roles = link.roles if link else ()
+        user = await self._accounts.draft(
+            email, password, client=client, name=name, roles=roles, is_email_verified=is_proven
+        )
+        if is_quiet:
+            # Else a taken address causes no mail, and a free one only one. After the draft: whoever needs some
+            # tries to find a good password has caused no mail yet. Not counted with the mails of verification that
+            # strangers ask for: those may go nowhere, and must not keep the address's owner from registering.
+            await self._throttle.mail(LetterKind.ADDRESS_IN_USE, email_key, client.ip)
+        try:
+            await self._add(user, client, invite, LinkPurpose.INVITE, is_quiet=is_quiet)
+        except EmailTaken:
+            if not is_quiet:
+                raise
+            await self._letters.post(LetterKind.ADDRESS_IN_USE, email_key)
+            await self._audit.record("registration_refused", client=client, detail=EmailTaken.code)
+            return None
+        # Quiet ones are counted already.
+        if not is_proven and (is_quiet or await self._throttle.may_tell(LetterKind.VERIFY_EMAIL, email_key)):
+            await self._letters.post(LetterKind.VERIFY_EMAIL, email_key, user_id=user.id)
+        return None if is_quiet else user
+
+    async def _admit(self, invite: str | None) -> Link | None:
+        if invite is not None:
+            return await self.peek_invite(invite)
+        if not self.is_open:
+            raise self.closed()
+        return None
+
+    def closed(self) -> RegistrationClosed:
+        """Why nobody may register without an invite, or at all."""
+        if self._config.registration == "invite":
+            return RegistrationClosed(
+                "Accounts here are made by invitation. Open the link in yours, or ask those who run this site."
+            )
+        return RegistrationClosed()
+
+    async def _add(
+        self, user: User, client: Client, token: str | None, purpose: LinkPurpose, *, is_quiet: bool = False
+    ) -> None:
+        """Stores `user`, and uses the link up if there is one: of many who use it at once, one gets an account.
+
+        Where nothing came of it the link counts again, unless that would tell (`is_quiet`) who has an account.
+        """
+        link = await self._links.take(token, purpose) if token is not None else None
+        try:
+            await self._store.add_user(user)
+        except EmailTaken:
+            if link is not None and not is_quiet:
+                await self._store.add_link(link)
+            raise
+        detail = "" if link is None else link.purpose
+        await self._audit.record(
+            "registered", client=client, user_id=user.id, detail=detail, actor_id=link.created_by if link else ""
+        )
+        told = self._signals.send(Signal(SignalKind.REGISTERED, user.id, self._clock.now(), client, user=user))
+        if not is_quiet:
+            await told
+            return
+        # Beside the request: how long the team's code takes would tell a free address from a taken one.
+        task = asyncio.create_task(told)
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
+
+    async def peek_invite(self, token: str) -> Link:
+        """The invite, unused. Raises `LinkInvalid`, or `RegistrationClosed` where no invite helps.
+
+        It counts as long as whoever made it is an admin: one who was dismissed leaves no way back in.
+        """
+        if self._config.registration == "closed":
+            raise RegistrationClosed()
+        link = await self._links.peek(token, LinkPurpose.INVITE)
+        if link.created_by:
+            inviter = await self._store.user_by_id(link.created_by)
+            if inviter is None or not inviter.is_active or ADMIN not in inviter.roles:
+                raise LinkInvalid()
+        return link
+
+    # the first admin
+
+    async def setup_url(self) -> str | None:
+        """Where the first admin makes their account; None once there is any. The same for every process and start,
+        as long as it counts."""
+        if await self._store.has_users():
+            return None
+        known = await self._store.links_for(LinkPurpose.SETUP, now=self._clock.now())
+        return self._links.url(known[-1] if known else await self._links.make(LinkPurpose.SETUP))
+
+    async def peek_setup(self, token: str) -> None:
+        """Returns if the set-up link counts. Raises `LinkInvalid`."""
+        await self._links.peek(token, LinkPurpose.SETUP)
+        if await self._store.has_admin():
+            raise LinkInvalid()
+
+    async def set_up(self, token: str, email: str, password: str, name: str, client: Client) -> User:
+        """The first admin, whose address counts as verified: whoever runs the site vouches for it.
+
+        Raises what `peek_setup` and `Accounts.create` raise.
+        """
+        await self.peek_setup(token)
+        user = await self._accounts.draft(
+            email, password, client=client, name=name, roles=(ADMIN,), is_email_verified=True
+        )
+        await self._add(user, client, token, LinkPurpose.SETUP)
+        return user

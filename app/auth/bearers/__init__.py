@@ -1,0 +1,17 @@
+"""What a program shows instead of a session: the kinds of bearer tokens."""
+
+from app.auth.bearers.earlier import EarlierTokens
+from app.auth.bearers.earlier_keys import is_hmac, verifying_key
+from app.auth.bearers.introspection import Introspection
+from app.auth.bearers.personal import DEFAULT_DAYS, MAX_DAYS, PREFIX, PersonalTokens
+
+__all__ = [
+    "DEFAULT_DAYS",
+    "MAX_DAYS",
+    "PREFIX",
+    "EarlierTokens",
+    "Introspection",
+    "PersonalTokens",
+    "is_hmac",
+    "verifying_key",
+]

@@ -1,0 +1,125 @@
+"""What a token is and whether it counts, told to whoever may know (RFC 7662)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from app.auth.bearers.personal import PREFIX, PersonalTokens
+from app.auth.clock import Clock
+from app.auth.errors import InvalidGrant, NotAuthenticated, RightsChanged, TokenInvalid
+from app.auth.models import ADMIN, Principal, Session, User
+from app.auth.ports import Store
+from app.auth.sessions import Sessions
+
+#: All that is said of a token that does not count, and of one that is none of the caller's business.
+INACTIVE: Final[Mapping[str, Any]] = {"active": False}
+#: RFC 6749 section 7.1.
+_BEARER: Final = "Bearer"
+#: What a token is called that opens nothing by itself (RFC 8693 section 2.2.1): nobody shall take a refresh token,
+#: which is active as well, for an access token.
+_NOT_A_BEARER: Final = "N_A"
+
+
+class Introspection:
+    """Looks at tokens, and ends none: a refresh token that was used before is not reused by being looked at.
+
+    The store is asked each time, so that what ended in another process a moment ago does not count here either.
+    That a personal token was used is noted, as wherever it is shown.
+
+    Args:
+        issuer: the `iss` and `aud` of every token.
+        store: knows the sessions and their users.
+        clock: tells the time.
+        sessions: verify access and refresh tokens.
+        personal_tokens: verify theirs.
+    """
+
+    def __init__(
+        self, issuer: str, *, store: Store, clock: Clock, sessions: Sessions, personal_tokens: PersonalTokens
+    ) -> None:
+        self._issuer = issuer
+        self._store = store
+        self._clock = clock
+        self._sessions = sessions
+        self._personal_tokens = personal_tokens
+
+    async def look_at(self, token: str, caller: Principal) -> Mapping[str, Any]:
+        """The members of RFC 7662's answer, and the claims of extensions.
+
+        Args:
+            token: an access, refresh or personal token, or any other text.
+            caller: their own tokens they may look at; an admin at all.
+
+        Returns:
+            `INACTIVE` where the token does not count, and where it is somebody else's: which of the two, and
+            whose, is not said.
+
+        Raises:
+            StoreUnavailable: nothing can be said now.
+        """
+        try:
+            user, members = await self._members(token)
+        except (NotAuthenticated, InvalidGrant):
+            return INACTIVE
+        if user.id != caller.user_id and not caller.has_role(ADMIN):
+            return INACTIVE
+        common = {"active": True, "iss": self._issuer, "aud": self._issuer, "sub": user.id, "username": user.email}
+        return {**members, **common}
+
+    async def _members(self, token: str) -> tuple[User, dict[str, Any]]:
+        """Whose token it is, and what it says. Raises `NotAuthenticated` or `InvalidGrant`."""
+        if token.startswith(PREFIX):
+            principal = await self._personal_tokens.authenticate(token)
+            user = await self._store.user_by_id(principal.user_id)
+            if user is None:  # deleted since
+                raise TokenInvalid()
+            return user, _of_bearer(principal)
+        try:
+            principal = self._sessions.authenticate(token)
+        except TokenInvalid:
+            session, user = await self._sessions.holder(token)
+            return user, _of_refresh(session)
+        user = await self._user_of(principal)
+        login = {"sid": principal.session_id, "auth_time": _seconds(principal.auth_time)}
+        return user, {**_of_bearer(principal), **login}
+
+    async def _user_of(self, principal: Principal) -> User:
+        """The user of an access token, if the store agrees that it counts."""
+        found = await self._store.session_with_user(principal.session_id)
+        if found is None or not found[1].is_active or not found[0].is_live(self._clock.now()):
+            raise TokenInvalid()
+        if principal.rights_version < found[1].rights_version:
+            raise RightsChanged(principal)
+        return found[1]
+
+
+def _of_bearer(principal: Principal) -> dict[str, Any]:
+    return {
+        **principal.claims,
+        "token_type": _BEARER,
+        "client_id": principal.client_id,
+        "scope": principal.scope,
+        "exp": _seconds(principal.expires_at),
+        "iat": _seconds(principal.issued_at),
+        "jti": principal.token_id,
+        "roles": sorted(principal.roles),
+        "amr": list(principal.amr),
+    }
+
+
+def _of_refresh(session: Session) -> dict[str, Any]:
+    return {
+        "token_type": _NOT_A_BEARER,
+        "client_id": session.client_id,
+        "scope": session.scope,
+        "exp": _seconds(min(session.idle_expires_at, session.expires_at)),
+        "iat": _seconds(session.rotated_at or session.created_at),
+        "sid": session.id,
+        "auth_time": _seconds(session.auth_time),
+    }
+
+
+def _seconds(instant: datetime) -> int:
+    return int(instant.timestamp())

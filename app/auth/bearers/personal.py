@@ -1,0 +1,241 @@
+"""Personal access tokens: long-lived bearer tokens for scripts, kept as hashes and looked up on every use."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+import secrets
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Final
+
+from app.auth.audit import Audit
+from app.auth.clock import BEGINNING, Clock
+from app.auth.errors import AccountDisabled, NotAuthenticated, NotFound, SessionRevoked, TokenExpired, TokenInvalid
+from app.auth.extending import KeptClaims
+from app.auth.memory import keep
+from app.auth.models import TOKEN_CLIENT, Client, PersonalToken, Principal, User
+from app.auth.parsing import parse_name
+from app.auth.ports import Store
+from app.auth.refusals import InputRefused, NameInvalid
+
+#: What a personal access token begins with: the gate knows it by that, and so do scanners for leaked secrets.
+PREFIX: Final = "duet_pat_"
+MAX_TOKENS: Final = 50
+DEFAULT_DAYS: Final = 90
+MAX_DAYS: Final = 365
+#: `last_used_at` is written no more often than this.
+TOUCH_EVERY: Final = timedelta(minutes=1)
+# The whole text, before the store is asked. 43 characters of base64url hold 32 bytes.
+_FORM: Final = re.compile(r"duet_pat_[A-Za-z0-9_-]{43}", re.ASCII)
+
+
+class PersonalTokens:
+    """Makes, lists, removes and verifies personal access tokens. Every method may raise `StoreUnavailable`.
+
+    Args:
+        store: keeps the hashes.
+        clock: tells the time.
+        audit: is told of every token made and removed.
+        extra_claims: what the extensions add.
+    """
+
+    def __init__(self, *, store: Store, clock: Clock, audit: Audit, extra_claims: KeptClaims) -> None:
+        self._store = store
+        self._clock = clock
+        self._audit = audit
+        self._extra_claims = extra_claims
+        self._touched: dict[str, datetime] = {}
+        self._touching: set[asyncio.Task[None]] = set()
+
+    # managing
+
+    async def create(
+        self,
+        principal: Principal,
+        name: str,
+        client: Client,
+        *,
+        expires_in_days: int = DEFAULT_DAYS,
+        read_only: bool = False,
+    ) -> tuple[PersonalToken, str]:
+        """A new token of the caller's, and its text, which is nowhere else and never shown again.
+
+        Args:
+            principal: whose it will be.
+            name: what its owner calls it.
+            client: where the request comes from.
+            expires_in_days: its life.
+            read_only: whether it is refused for everything but reading.
+
+        Raises:
+            TokenNameInvalid, TokenLifetimeInvalid, TooManyTokens: it can't be made like that.
+            SessionRevoked: the session ended a moment ago.
+        """
+        now = self._clock.now()
+        text = PREFIX + secrets.token_urlsafe(32)
+        token = PersonalToken(
+            id=secrets.token_hex(8),
+            user_id=principal.user_id,
+            name=_parse_name(name),
+            token_hash=_hash(text),
+            created_at=now,
+            expires_at=now + _lifetime(expires_in_days),
+            read_only=read_only,
+        )
+        if not await self._store.add_token(token, limit=MAX_TOKENS):
+            raise TooManyTokens()
+        # A reset of the password ends the sessions and then removes the tokens. One that was made at that moment,
+        # maybe in another process that did not hear of it yet, is seen by the one or by the other.
+        found = await self._store.session_with_user(principal.session_id)
+        # Nor does a forged token borrow a session that is somebody else's.
+        if found is None or found[1].id != principal.user_id or not found[0].is_live(now):
+            await self._store.remove_token(principal.user_id, token.id)
+            raise SessionRevoked()
+        await self._record("personal_token_created", token.id, client, principal=principal)
+        return token, text
+
+    async def of(self, principal: Principal) -> list[PersonalToken]:
+        """The caller's tokens, expired ones too, the newest first."""
+        return await self._store.tokens_of(principal.user_id)
+
+    async def remove(self, principal: Principal, token_id: str, client: Client) -> None:
+        """Ends one of the caller's tokens, at once. Raises `NotFound` if they have none with this id."""
+        if not await self._store.remove_token(principal.user_id, token_id):
+            raise NotFound()
+        await self._record("personal_token_removed", token_id, client, principal=principal)
+
+    async def revoke(self, token: str, client: Client) -> bool:
+        """Ends the token that somebody holds (RFC 7009 section 2.1), whoever shows it; whether there was one."""
+        found = await self._find(token)
+        if found is None or not await self._store.remove_token(found[1].id, found[0].id):
+            return False
+        await self._audit.record(
+            "personal_token_removed",
+            client=client,
+            user_id=found[1].id,
+            session_id=_session_id(found[0]),
+            detail=found[0].id,
+        )
+        return True
+
+    async def _record(self, event: str, token_id: str, client: Client, *, principal: Principal) -> None:
+        # The id and never the name: people put what they should not into names.
+        await self._audit.record(
+            event, client=client, user_id=principal.user_id, session_id=principal.session_id, detail=token_id
+        )
+
+    # verifying
+
+    async def authenticate(self, token: str) -> Principal:
+        """Whose token that is, with the roles that they have now: the store is asked each time, so that nothing
+        that was removed, disabled or taken away counts a moment longer, in any process.
+
+        Raises:
+            TokenInvalid: there is no such token, or no longer.
+            PersonalTokenExpired: its time is over.
+            AccountDisabled: its owner is switched off.
+        """
+        found = await self._find(token)
+        if found is None:
+            raise TokenInvalid()
+        known, user = found
+        if not user.is_active:
+            raise AccountDisabled()
+        now = self._clock.now()
+        if now >= known.expires_at:
+            raise PersonalTokenExpired()
+        self._touch(known, now)
+        return Principal(
+            user_id=user.id,
+            session_id=_session_id(known),
+            client_id=TOKEN_CLIENT,
+            roles=frozenset(user.roles),
+            scope="read" if known.read_only else "read write",
+            auth_time=BEGINNING,  # before every login: it proves no password, so it is never fresh
+            amr=("pat",),
+            rights_version=user.rights_version,
+            token_id=known.id,
+            issued_at=known.created_at,
+            expires_at=known.expires_at,
+            claims=await self._extra_claims.of(user),
+        )
+
+    async def _find(self, token: str) -> tuple[PersonalToken, User] | None:
+        if _FORM.fullmatch(token) is None:
+            return None
+        return await self._store.token_with_user(_hash(token))
+
+    def _touch(self, token: PersonalToken, now: datetime) -> None:
+        """Notes that it was used, beside the request: neither its answer nor its success hang on that."""
+        latest = max(filter(None, (token.last_used_at, self._touched.get(token.id))), default=None)
+        if latest is not None and abs(now - latest) < TOUCH_EVERY:
+            return
+        keep(self._touched, token.id, now)
+        task = asyncio.create_task(self._write_use(token.id, now))
+        self._touching.add(task)  # the loop itself would let it go
+        task.add_done_callback(self._touching.discard)
+
+    async def _write_use(self, token_id: str, at: datetime) -> None:
+        with suppress(Exception):  # a store that is away tells of that itself
+            await self._store.touch_token(token_id, at=at)
+
+
+def _session_id(token: PersonalToken) -> str:
+    """What stands where others have a session: no session has a ':' in its id."""
+    return f"pat:{token.id}"
+
+
+def _hash(text: str) -> str:
+    """Plain SHA-256 is enough: the text has 256 random bits, which nobody guesses."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _parse_name(text: str) -> str:
+    if len(text) > 4 * 100:  # before it is normalised, which takes long for long texts
+        raise TokenNameInvalid()
+    try:
+        name = parse_name(text)
+    except NameInvalid:
+        raise TokenNameInvalid() from None
+    if not any(char.isprintable() and not char.isspace() for char in name):
+        raise TokenNameInvalid()
+    return name
+
+
+def _lifetime(days: int) -> timedelta:
+    if not 1 <= days <= MAX_DAYS:
+        raise TokenLifetimeInvalid()
+    return timedelta(days=days)
+
+
+class TokenNameInvalid(InputRefused):
+    """A personal access token without a usable name."""
+
+    code = "token_name_invalid"
+    field = "name"
+    message = "A token has a name of 1 to 100 characters, without line breaks."
+
+
+class TokenLifetimeInvalid(InputRefused):
+    """A personal access token that would live too long, or not at all."""
+
+    code = "token_lifetime_invalid"
+    field = "expires_in_days"
+    message = "A token lives for 1 to 365 days."
+
+
+class TooManyTokens(InputRefused):
+    """As many personal access tokens as an account may have."""
+
+    code = "too_many_tokens"
+    field = "name"
+    message = "An account has at most 50 tokens. Remove one that you no longer need."
+
+
+class PersonalTokenExpired(NotAuthenticated):
+    """The personal access token's life is over. Nothing renews it, unlike an access token."""
+
+    code = "token_expired"
+    message = TokenExpired.message

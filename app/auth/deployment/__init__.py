@@ -1,0 +1,11 @@
+"""The processes of one deployment, and what they do beside the requests."""
+
+from app.auth.deployment.neighbours import Neighbours, SettingsDiffer, Survey
+from app.auth.deployment.upkeep import run_upkeep
+
+__all__ = [
+    "Neighbours",
+    "SettingsDiffer",
+    "Survey",
+    "run_upkeep",
+]

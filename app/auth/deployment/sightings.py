@@ -1,0 +1,86 @@
+"""Which other processes live: told by whether their records change, since clocks may be wrong."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from app.auth.deployment.process import is_gone
+from app.auth.models import Instance
+
+#: The ids of those that this very process announced. Others that have its process id are of an earlier life.
+ANNOUNCED_HERE: Final[set[str]] = set()
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A record of another process, as of the last look."""
+
+    instance: Instance
+    looked_at: datetime
+    #: When it was seen to change, in seconds of the monotonic clock. None if it never was.
+    changed: float | None = None
+    #: How far its clock is ahead of ours, at the least. Known once it was seen to change.
+    ahead: timedelta = timedelta()
+
+
+class Sightings:
+    """What was seen of the others until now.
+
+    Args:
+        me: who looks.
+        patience: for how long one lives without a word, in seconds.
+    """
+
+    def __init__(self, me: Instance, *, patience: float) -> None:
+        self._me = me
+        self._patience = patience
+        self._seen: dict[str, Sighting] = {}
+
+    def note(self, found: Iterable[Instance], now: datetime) -> None:
+        """Takes in what the store says at `now`."""
+        tick = time.monotonic()
+        others = [each for each in found if each.id != self._me.id]
+        self._seen = {each.id: self._sight(each, now, tick) for each in others}
+
+    def living(self) -> list[Sighting]:
+        """Those that live."""
+        return [each for each in self._seen.values() if self._lives(each)]
+
+    def has_doubtful(self, matters: Callable[[Instance], bool]) -> bool:
+        """Whether another look will tell more of one that `matters`: its time is not of now, so it is dead, or its
+        clock goes wrong.
+        """
+        return any(
+            each.changed is None
+            and not self._lives(each)
+            and not self._is_dead(each.instance)
+            and matters(each.instance)
+            for each in self._seen.values()
+        )
+
+    def _sight(self, instance: Instance, now: datetime, tick: float) -> Sighting:
+        before = self._seen.get(instance.id)
+        if before is None:
+            return Sighting(instance, now)
+        if before.instance.seen_at == instance.seen_at:
+            return replace(before, looked_at=now)
+        # It was written between the two looks: as far as it says otherwise, its clock is not ours.
+        ahead = max(instance.seen_at - now, timedelta()) + min(instance.seen_at - before.looked_at, timedelta())
+        return Sighting(instance, now, tick, ahead)
+
+    def _lives(self, seen: Sighting) -> bool:
+        if self._is_dead(seen.instance):
+            return False
+        if seen.changed is not None:
+            return time.monotonic() - seen.changed < self._patience
+        return abs(seen.looked_at - seen.instance.seen_at) < timedelta(seconds=self._patience)
+
+    def _is_dead(self, other: Instance) -> bool:
+        """Whether it is gone for certain: it was of this machine, which has no such process any more."""
+        if other.host != self._me.host:
+            return False
+        return other.id not in ANNOUNCED_HERE if other.pid == self._me.pid else is_gone(other.pid)

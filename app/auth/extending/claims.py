@@ -1,0 +1,174 @@
+"""Claims that a team's extensions add to the access token: who may add which, and how they are asked for."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import structlog
+
+from app.auth.clock import Clock
+from app.auth.extending.bounded import bounded, is_async, place_of
+from app.auth.memory import keep
+from app.auth.models import User
+from app.auth.policy import PolicyError
+
+#: How long a function may take; then it is cancelled, and the claim is left out.
+FUNCTION_SECONDS: Final = 2.0
+#: For how long `KeptClaims` keeps what the extensions said of a user.
+KEEP: Final = timedelta(minutes=1)
+#: Bytes of JSON, all extra claims together: Flask's cookie holds the token and must stay under 4,096 bytes.
+MAX_BYTES: Final = 1000
+#: Characters of a claim's name.
+MAX_NAME_LENGTH: Final = 64
+
+ClaimFunction = Callable[[User], Awaitable[Any]]
+
+log = structlog.get_logger(__name__)
+
+#: What RFC 7519, 7800, 8693, 9068, 9396, 9470 and OpenID Connect define, what parts of a header are called, and
+#: what Duet writes itself. A claim that others read as theirs must not come from an extension.
+# fmt: off
+RESERVED: Final = frozenset({
+    "iss", "sub", "aud", "exp", "nbf", "iat", "jti", "sid", "client_id", "auth_time", "acr", "amr",
+    "azp", "nonce", "at_hash", "c_hash", "s_hash", "scope", "scp", "roles", "groups", "entitlements",
+    "permissions", "rights", "rights_version", "cnf", "act", "may_act", "authorization_details",
+    "events", "toe", "txn", "sub_jwk", "sub_id", "vot", "vtm", "trust_framework", "typ", "kid", "alg",
+    "enc", "crit", "cty", "jku", "jwk", "x5u", "x5c", "x5t", "b64", "zip", "active", "username",
+    "token_type", "token_use", "client", "user_id", "session_id",
+})
+# fmt: on
+
+
+def is_reserved(name: str) -> bool:
+    """Whether `name` is Duet's, or a standard's."""
+    return name.casefold() in RESERVED or name.casefold().startswith("duet_")
+
+
+class FrozenClaims(Mapping[str, Any]):
+    """Claims that nobody can change: a verified token is remembered, and shared by every request that shows it.
+
+    Each look-up returns a fresh copy, so that a list in it may be changed without harm.
+    """
+
+    __slots__ = ("_texts",)
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self._texts = {name: json.dumps(value) for name, value in values.items()}
+
+    def __getitem__(self, name: str) -> Any:
+        return json.loads(self._texts[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._texts)
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(self._texts)})"
+
+
+class ExtraClaims:
+    """Asks the extensions for their claims. What they say is never more than an addition: Duet's own claims win.
+
+    Args:
+        seconds: how long one function may take.
+    """
+
+    def __init__(self, *, seconds: float = FUNCTION_SECONDS) -> None:
+        self._seconds = seconds
+        self._functions: dict[str, tuple[str, ClaimFunction]] = {}
+
+    def add(self, name: str, function: ClaimFunction, *, owner: str) -> None:
+        """Puts what `function` returns for a user into their access tokens, as `name`.
+
+        Args:
+            name: of the claim.
+            function: an `async` function of the `User`, which runs on the event loop whenever a token is issued.
+            owner: the extension, for messages.
+
+        Raises:
+            PolicyError: the name is reserved, taken or malformed, or the function is not `async`.
+        """
+        if not 0 < len(name) <= MAX_NAME_LENGTH or not name.isprintable():
+            raise PolicyError(f"extension {owner}: a claim's name is 1 to {MAX_NAME_LENGTH} printable characters")
+        if is_reserved(name):
+            raise PolicyError(f"extension {owner}: the claim '{name}' is reserved")
+        if name in self._functions:
+            raise PolicyError(f"extension {owner}: the claim '{name}' is {self._functions[name][0]}'s already")
+        if not is_async(function):
+            raise PolicyError(f"extension {owner}: the function of its claim '{name}' must be async")
+        self._functions[name] = (owner, function)
+
+    async def of(self, user: User) -> dict[str, Any]:
+        """The claims of `user`, as plain JSON. Never fails: what can't be had is logged and left out."""
+        if not self._functions:
+            return {}
+        # All at once: a login waits for the slowest and not for the sum.
+        found = await asyncio.gather(*(self._ask(name, user) for name in self._functions))
+        claims = {name: json.loads(text) for name, text in zip(self._functions, found, strict=True) if text}
+        size = len(json.dumps(claims, separators=(",", ":")))  # ASCII, as in the token
+        if size > MAX_BYTES:
+            owners = ",".join(sorted({owner for owner, _ in self._functions.values()}))
+            log.error("claims_too_large", owner=owners, bytes=size, most=MAX_BYTES)
+            return {}
+        return claims
+
+    async def _ask(self, name: str, user: User) -> str:
+        """The claim as JSON; empty if it can't be had."""
+        owner, function = self._functions[name]
+        try:
+            return _to_json(await bounded(function, user, seconds=self._seconds))
+        except Exception as error:
+            # Its type and place and no more: a message could hold an address or a name.
+            log.error("claim_failed", owner=owner, claim=name, error=type(error).__name__, place=place_of(error))
+            return ""
+
+
+class KeptClaims:
+    """The same for callers whose token carries no claims: asked once a minute for each user, not at every request.
+
+    Args:
+        extra_claims: asks the extensions.
+        clock: tells the time.
+    """
+
+    def __init__(self, extra_claims: ExtraClaims, clock: Clock) -> None:
+        self._extra_claims = extra_claims
+        self._clock = clock
+        self._kept: dict[str, tuple[datetime, int, FrozenClaims]] = {}
+
+    async def of(self, user: User) -> FrozenClaims:
+        """The claims of `user`. They are asked for at once where the user's rights have changed. Never fails."""
+        now = self._clock.now()
+        kept = self._kept.get(user.id)
+        if kept is not None and kept[1] == user.rights_version and abs(now - kept[0]) < KEEP:
+            return kept[2]
+        claims = FrozenClaims(await self._extra_claims.of(user))
+        keep(self._kept, user.id, (now, user.rights_version, claims))
+        return claims
+
+
+def _to_json(value: Any) -> str:
+    """Raises `TypeError`, `ValueError` or `RecursionError` if it is no JSON: NaN, a set, half a surrogate pair."""
+    text = json.dumps(value, allow_nan=False)
+    json.dumps(value, ensure_ascii=False).encode()  # half of a pair has no encoding
+    if _depth(value) > _MAX_DEPTH:
+        raise ValueError("nested too deeply")
+    return text
+
+
+# Far less than Python's own limit, which depends on where it happens to be read.
+_MAX_DEPTH: Final = 16
+
+
+def _depth(value: Any) -> int:
+    if isinstance(value, Mapping):
+        return 1 + max(map(_depth, value.values()), default=0)
+    if isinstance(value, list | tuple):
+        return 1 + max(map(_depth, value), default=0)
+    return 0

@@ -1,0 +1,198 @@
+"""The keys of access tokens, in memory: so that signing and verifying ask no database."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import structlog
+
+from app.auth.clock import BEGINNING, Clock
+from app.auth.errors import StoreUnavailable
+from app.auth.keys.chains import MIN_LEAD, KeyState, KnownKey, ends_at, in_order, retired_at, starts_at, state_of
+from app.auth.keys.keys import HMAC, DerivedKeys, KeyRing, Purpose, TokenKey
+from app.auth.keys.pairs import PrivateKey, PublicKey, Safe, load_public
+from app.auth.models import SigningKey
+from app.auth.ports import Store
+
+# Of a thumbprint (RFC 7638), which key pairs are named by; derived keys have shorter names.
+_KID_LENGTH: Final = 43
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyEntry:
+    """A key as an operator sees it. `verifies_until` is None while nothing ends it."""
+
+    kid: str
+    algorithm: str
+    state: KeyState
+    signs_from: datetime | None = None
+    verifies_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """What is in a stored key: worked out once, and again when what is sealed changes."""
+
+    sealed: str
+    jwk: dict[str, Any]
+    public: PublicKey
+    private: PrivateKey | None = field(repr=False)
+    is_ours: bool
+
+
+class SigningBook:
+    """Knows every key: those derived from the secrets, and the pairs that the store keeps.
+
+    Args:
+        store: keeps the key pairs.
+        clock: tells the time.
+        keys: the secrets that pairs are sealed under, and that HMAC keys are derived from.
+        algorithm: the one that signs, and whose tokens count.
+        lifetime: an access token's.
+    """
+
+    def __init__(self, store: Store, clock: Clock, keys: KeyRing, *, algorithm: str, lifetime: timedelta) -> None:
+        self._store = store
+        self._clock = clock
+        self._algorithm = algorithm
+        self._lifetime = lifetime
+        self._safe = Safe(keys.keys(Purpose.SIGNING_KEYS))
+        self._derived = DerivedKeys(keys.keys(Purpose.ACCESS_TOKEN), are_current=algorithm == HMAC)
+        self._opened: dict[str, _Opened | None] = {}
+        self._seen: dict[str, datetime] = {}
+        self._rows: list[SigningKey] = []
+        self._chains: dict[str, list[KnownKey]] = {}
+        self._pairs: dict[str, TokenKey] = {}
+        self._read_at: datetime | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether tokens can be signed and judged."""
+        return self._algorithm == HMAC or self._signer() is not None
+
+    # what tokens ask for
+
+    def signer(self) -> TokenKey:
+        """The key that signs now. Raises `StoreUnavailable` if there is none yet."""
+        signer = self._derived.signer() if self._algorithm == HMAC else self._signer()
+        if signer is None:
+            raise StoreUnavailable()
+        return signer
+
+    def find(self, kid: str) -> TokenKey | None:
+        """The key of that name, whether or not it still counts.
+
+        Raises:
+            StoreUnavailable: there is none of that name, but the store was not read for a while: it may be new.
+        """
+        key = self._derived.find(kid) or self._pairs.get(kid)
+        if key is None and len(kid) == _KID_LENGTH and self._is_behind():
+            raise StoreUnavailable()
+        return key
+
+    def jwks(self) -> dict[str, list[dict[str, Any]]]:
+        """The public keys that tokens are verified with, as a JWK set (RFC 7517 section 5).
+
+        Those that will sign are among them, early enough for others to know them by then; there are none where a
+        shared secret signs. Raises `StoreUnavailable` if the store was not read since the start.
+        """
+        if self._algorithm == HMAC:
+            return {"keys": []}
+        if self._read_at is None:
+            raise StoreUnavailable()
+        now = self._clock.now()
+        current = {kid for kid, key in self._pairs.items() if key.counts(now)}
+        return {"keys": [dict(known.jwk) for known in self._chain if known.row.id in current]}
+
+    def entries(self) -> list[KeyEntry]:
+        """All keys as of the last poll: derived ones where these sign, else the pairs, the oldest first."""
+        if self._algorithm == HMAC:
+            signer, *others = self._derived.all()
+            derived = [KeyEntry(signer.kid, HMAC, KeyState.SIGNING)]
+            return derived + [KeyEntry(key.kid, HMAC, KeyState.VERIFYING) for key in others]
+        now = self._clock.now()
+        return [self._entry(chain, at, now) for chain in self._chains.values() for at in range(len(chain))]
+
+    def _entry(self, chain: Sequence[KnownKey], at: int, now: datetime) -> KeyEntry:
+        row, ends = chain[at].row, ends_at(chain, at, self._lifetime)
+        until = min((instant for instant in (row.retired_at, ends) if instant is not None), default=None)
+        return KeyEntry(row.id, row.algorithm, state_of(chain, at, now, self._lifetime), row.signs_from, until)
+
+    # what the store says
+
+    async def poll(self) -> None:
+        """Reads the key pairs. Raises `StoreUnavailable`; what is known still holds then."""
+        rows = await self._store.signing_keys()
+        now = self._clock.now()
+        self._seen = {row.id: self._seen.get(row.id, now) for row in rows}
+        self._opened = {row.id: self._open(row) for row in rows}
+        chains: dict[str, list[KnownKey]] = {}
+        for row in in_order(rows):
+            known = self._known(row)
+            if known is not None:
+                chains.setdefault(row.algorithm, []).append(known)
+        self._rows, self._chains, self._read_at = rows, chains, now
+        self._pairs = {key.kid: key for chain in chains.values() for key in self._token_keys(chain)}
+
+    @property
+    def _chain(self) -> list[KnownKey]:
+        return self._chains.get(self._algorithm, [])
+
+    def _signer(self) -> TokenKey | None:
+        now = self._clock.now()
+        able = [self._pairs[known.row.id] for known in self._chain if known.private is not None and known.is_ours]
+        able = [key for key in able if not key.is_retired(now)]
+        started = [key for key in able if key.signs_from <= now]
+        # Where none has started, a clock stepped back: the oldest is known to everybody.
+        return started[-1] if started else able[0] if able else None
+
+    def _is_behind(self) -> bool:
+        """Whether a key may have begun to sign that this process does not know."""
+        if self._read_at is None:
+            return True
+        return self._algorithm != HMAC and self._clock.now() - self._read_at > MIN_LEAD
+
+    def _known(self, row: SigningKey) -> KnownKey | None:
+        opened = self._opened[row.id]
+        if opened is None:
+            return None
+        starts = starts_at(row, self._seen[row.id])
+        return KnownKey(row, opened.jwk, opened.public, opened.private, opened.is_ours, starts)
+
+    def _open(self, row: SigningKey) -> _Opened | None:
+        """The halves of a stored key; None if the public one is damaged. It is said once."""
+        before = self._opened.get(row.id)
+        if row.id in self._opened and (before is None or before.sealed == row.sealed):
+            return before
+        try:
+            jwk = json.loads(row.public)
+            public = load_public(jwk, row.id, row.algorithm)
+        except ValueError:
+            log.error("signing_key_damaged", kid=row.id)
+            return None
+        try:
+            return _Opened(row.sealed, jwk, public, self._safe.open(row.sealed, row.id, row.algorithm), True)
+        except ValueError:
+            return _Opened(row.sealed, jwk, public, None, False)
+
+    def _token_keys(self, chain: Sequence[KnownKey]) -> Iterable[TokenKey]:
+        """Those that may have signed something that counts, or did once."""
+        for at, known in enumerate(chain):
+            if not known.is_ours:
+                continue
+            is_current = known.row.algorithm == self._algorithm
+            yield TokenKey(
+                known.row.id,
+                known.row.algorithm,
+                known.public,
+                known.private,
+                signs_from=known.starts_at,
+                retired_at=retired_at(chain, at),
+                ends_at=ends_at(chain, at, self._lifetime) if is_current else BEGINNING,
+            )

@@ -1,0 +1,15 @@
+"""How often one may try, and who gets the next turn."""
+
+from app.auth.limits.devices import arrival, keys_of, known_browser
+from app.auth.limits.throttle import Guess, Throttle
+from app.auth.limits.turns import Asker, Turns
+
+__all__ = [
+    "Asker",
+    "Guess",
+    "Throttle",
+    "Turns",
+    "arrival",
+    "keys_of",
+    "known_browser",
+]

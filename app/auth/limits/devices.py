@@ -1,0 +1,45 @@
+"""Which browsers and programs logged in to an account before: for the mail about a new one, and the throttle."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+
+from app.auth.models import WEB_CLIENT, Client
+from app.auth.ports import Found
+
+# A browser is known by a random id in a cookie; another client by its address and name, which is good enough for a
+# mail and proves nothing. The store keeps hashes of them, by account.
+
+
+def keys_of(client: Client) -> list[str]:
+    """By what an account may know this client."""
+    if client.id == WEB_CLIENT:
+        return [_key("web", id_) for id_ in client.devices]
+    return [_key(client.id, client.ip, client.user_agent)]
+
+
+def known_browser(client: Client, found: Found | None) -> str | None:
+    """The browser's key, if the owner of the account that was found logged in with it before; else None."""
+    if found is None or client.id != WEB_CLIENT:
+        return None
+    return next((key for key in keys_of(client) if key in found.known_devices), None)
+
+
+def arrival(client: Client, found: Found) -> tuple[str, str | None]:
+    """The key to note at a login, and the id that the browser is to keep in its device cookie.
+
+    The id is None where the browser has one already, or the client is none. One that the account does not know is
+    not adopted: somebody may have planted it.
+    """
+    if client.id != WEB_CLIENT:
+        return keys_of(client)[0], None
+    known = known_browser(client, found)
+    if known is not None:
+        return known, None
+    new_id = secrets.token_urlsafe(16)
+    return _key("web", new_id), new_id
+
+
+def _key(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "backslashreplace")).hexdigest()

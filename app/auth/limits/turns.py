@@ -1,0 +1,89 @@
+"""A queue in which everybody gets their turn, however much one of them asks for."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from typing import Generic, NamedTuple, Self, TypeVar
+
+from app.auth.limits.networks import network
+from app.auth.models import Client
+
+T = TypeVar("T")
+
+
+class Asker(NamedTuple):
+    """Whose turn it is: a client on the network, on behalf of an account."""
+
+    #: As `network` tells it; empty for who runs the site.
+    address: str = ""
+    #: The account's address in its normal form.
+    account: str = ""
+
+    @classmethod
+    def of(cls, client: Client, account: str) -> Self:
+        """Whoever asks from there about that account, be there such a one or not."""
+        return cls(network(client.ip), account)
+
+
+class Turns(Generic[T]):
+    """What waits. Network addresses take turns, and the accounts of each within its turn.
+
+    A flood from one place, be it for one account or for many, so costs another client a wait for one of it.
+    """
+
+    def __init__(self) -> None:
+        self._addresses: OrderedDict[str, OrderedDict[str, deque[T]]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return sum(map(_size, self._addresses.values()))
+
+    def add(self, asker: Asker, item: T) -> None:
+        """Lets `item` wait, behind all that the asker has waiting already."""
+        accounts = self._addresses.setdefault(asker.address, OrderedDict())
+        accounts.setdefault(asker.account, deque()).append(item)
+
+    def take(self) -> T:
+        """Takes out what is next. Raises `KeyError` if nothing waits."""
+        address, accounts = self._addresses.popitem(last=False)
+        account, items = accounts.popitem(last=False)
+        item = items.popleft()
+        # Whoever has more goes to the end of the line.
+        if items:
+            accounts[account] = items
+        if accounts:
+            self._addresses[address] = accounts
+        return item
+
+    def remove(self, asker: Asker, item: T) -> None:
+        """Takes out `item`, if it still waits."""
+        accounts = self._addresses.get(asker.address, OrderedDict())
+        items = accounts.get(asker.account, deque())
+        if item not in items:
+            return
+        items.remove(item)
+        if not items:
+            del accounts[asker.account]
+        if not accounts:
+            del self._addresses[asker.address]
+
+    def make_room(self, asker: Asker) -> T | None:
+        """Takes out the last of whoever has the most waiting, if that is more than the asker would have.
+
+        None if nobody crowds the asker out, who then is the one to come back later.
+        """
+        address = max(self._addresses, key=lambda one: _size(self._addresses[one]), default="")
+        accounts = self._addresses.get(address, OrderedDict())
+        account = max(accounts, key=lambda one: len(accounts[one]), default="")
+        if address == asker.address:
+            most, own = len(accounts.get(account, ())), len(accounts.get(asker.account, ()))
+        else:
+            most, own = _size(accounts), _size(self._addresses.get(asker.address, OrderedDict()))
+        if most <= own + 1:
+            return None
+        item = accounts[account][-1]
+        self.remove(Asker(address, account), item)
+        return item
+
+
+def _size(accounts: OrderedDict[str, deque[T]]) -> int:
+    return sum(map(len, accounts.values()))

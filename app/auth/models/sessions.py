@@ -1,0 +1,93 @@
+"""Logins, and how they end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from app.auth.models.callers import Principal
+
+#: What an access token may do where nobody asked for less: everything its user may.
+SCOPE = "read write"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One login on one device: what a refresh token or a browser's cookie refers to."""
+
+    id: str
+    user_id: str
+    #: `WEB_CLIENT` or `API_CLIENT`.
+    client_id: str
+    created_at: datetime
+    #: When the password was last proven (RFC 9068 section 2.2.1).
+    auth_time: datetime
+    #: The last renewal, not the last request: requests do not touch the store.
+    last_used_at: datetime
+    #: The idle limit: pushed on by every renewal.
+    idle_expires_at: datetime
+    #: The absolute limit: never moves.
+    expires_at: datetime
+    #: Which refresh token is the current one. The token itself is derived, never stored.
+    generation: int = 1
+    #: When `generation` became the current one: the start of its parent's grace.
+    rotated_at: datetime | None = None
+    #: Enters the refresh token's MAC, so that restoring a back-up can void what was issued after it.
+    nonce: str = field(default="", repr=False)
+    ip: str = ""
+    user_agent: str = ""
+    revoked_at: datetime | None = None
+    #: A code of `errors`, such as `logged_out` or `refresh_reused`.
+    revoked_reason: str = ""
+    #: What its access tokens may do (RFC 6749 section 3.3).
+    scope: str = SCOPE
+
+    def is_live(self, now: datetime) -> bool:
+        """Whether it is neither revoked nor past one of its limits at `now`."""
+        return self.revoked_at is None and now < self.expires_at and now < self.idle_expires_at
+
+
+#: `client_id` of sessions that live in Flask's cookie; they have no refresh token.
+WEB_CLIENT = "web"
+#: `client_id` of sessions that live in a refresh token.
+API_CLIENT = "api"
+#: In place of a session's id, in what was ended: all sessions from before that instant (a restore).
+ALL_SESSIONS = "*"
+#: `client_id` of callers that show a personal access token, which belongs to no session.
+TOKEN_CLIENT = "personal-token"  # noqa: S105 - a name, not a secret
+#: `client_id` of callers that show a token of the team's earlier system, which belongs to no session either.
+LEGACY_CLIENT = "legacy"
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPair:
+    """What a successful log-in or refresh hands out. `refresh_token` is None for a browser's session."""
+
+    access_token: str = field(repr=False)
+    refresh_token: str | None = field(repr=False)
+    principal: Principal
+    #: A new id for the browser's device cookie; None where the browser is known already, or is none.
+    device: str | None = field(default=None, repr=False)
+
+    @property
+    def expires_in(self) -> int:
+        """The access token's life, in seconds (RFC 6749 section 5.1)."""
+        return int((self.principal.expires_at - self.principal.issued_at).total_seconds())
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """A session that was ended: what the in-memory revocation list is fed with."""
+
+    session_id: str
+    revoked_at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RightsChange:
+    """A user whose older access tokens no longer count."""
+
+    user_id: str
+    rights_version: int
+    changed_at: datetime

@@ -1,0 +1,21 @@
+"""Personal access tokens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PersonalToken:
+    """A personal access token, for scripts. The token itself is shown once and kept as a hash."""
+
+    id: str
+    user_id: str
+    name: str
+    token_hash: str = field(repr=False)
+    created_at: datetime
+    expires_at: datetime
+    read_only: bool = False
+    #: To the minute or so.
+    last_used_at: datetime | None = None

@@ -1,0 +1,39 @@
+"""What auth needs from outside, as Protocols: a store and a clock.
+
+Every store method is atomic by itself, raises `StoreUnavailable` when the database does not answer in time,
+and never blocks the event loop. The contract suite in `tests/store/` holds for each implementation.
+"""
+
+from app.auth.ports.audit import Audit
+from app.auth.ports.instances import Instances
+from app.auth.ports.keys import SigningKeys
+from app.auth.ports.letters import Letters, Links
+from app.auth.ports.limits import Hits
+from app.auth.ports.logins import Added, Along, Blocked, Found
+from app.auth.ports.rotation import Judge, Judged, Rotation
+from app.auth.ports.sessions import Sessions
+from app.auth.ports.store import Store
+from app.auth.ports.tokens import Tokens
+from app.auth.ports.users import Users
+from app.auth.ports.watching import Watching
+
+__all__ = [
+    "Added",
+    "Along",
+    "Audit",
+    "Blocked",
+    "Found",
+    "Hits",
+    "Instances",
+    "Judge",
+    "Judged",
+    "Letters",
+    "Links",
+    "Rotation",
+    "Sessions",
+    "SigningKeys",
+    "Store",
+    "Tokens",
+    "Users",
+    "Watching",
+]

@@ -1,0 +1,76 @@
+"""Logins, as a store keeps them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Protocol
+
+from app.auth.models import (
+    Revocation,
+    RightsChange,
+    Session,
+    User,
+)
+from app.auth.ports.logins import Added, Along
+from app.auth.ports.rotation import Judge, Judged, Rotation
+
+
+class Sessions(Protocol):
+    """Logins, and what other processes did to them."""
+
+    async def add_session(
+        self, session: Session, *, password_hash: str, along: Along | None = None
+    ) -> Added | None:
+        """Stores a new session, and what comes `along`, if its user is active and still has `password_hash`.
+
+        None if not, and then nothing is stored. The condition closes the race of a log-in with a password change
+        or a disabling: whichever comes second sees the other, and afterwards no session of the old password or the
+        disabled user lives.
+        """
+        ...
+
+    async def session_with_user(self, session_id: str) -> tuple[Session, User] | None:
+        """The session in whatever state, and its user. None if either is gone."""
+        ...
+
+    async def touch_session(self, session_id: str, *, now: datetime, idle_expires_at: datetime) -> bool:
+        """If the session is live at `now`: sets `last_used_at` and `idle_expires_at`. Whether it was."""
+        ...
+
+    async def rotate_session(self, session_id: str, rotation: Rotation) -> bool:
+        """One compare-and-swap: if the session is live and at that generation, counts it up by one and sets
+        `rotated_at`, `last_used_at` and `idle_expires_at`. Whether it did."""
+        ...
+
+    async def judge_session(self, session_id: str, judge: Judge) -> Judged | None:
+        """In one step: reads the session in whatever state, with its user, and does what `judge` says of them.
+
+        None if either is gone. Raises what `judge` raises, and then nothing has changed.
+        """
+        ...
+
+    async def set_auth_time(self, session_id: str, *, now: datetime) -> bool:
+        """If the session is live at `now`: sets `auth_time` to it. Whether it was."""
+        ...
+
+    async def revoke_session(self, session_id: str, *, at: datetime, reason: str) -> bool:
+        """Revokes it unless it is revoked already; whether it did. Never changes an earlier reason."""
+        ...
+
+    async def revoke_user_sessions(
+        self, user_id: str, *, at: datetime, reason: str, keep: str | None = None
+    ) -> list[str]:
+        """Revokes all of the user's sessions but `keep`; the ids of those that it ended."""
+        ...
+
+    async def sessions_of(self, user_id: str, *, now: datetime) -> list[Session]:
+        """The user's live sessions, the latest used first."""
+        ...
+
+    async def revoked_since(self, at: datetime, *, limit: int = 1000) -> list[Revocation]:
+        """Sessions with `revoked_at` at or after `at`, the earliest first."""
+        ...
+
+    async def rights_changed_since(self, at: datetime, *, limit: int = 1000) -> list[RightsChange]:
+        """Users with `rights_changed_at` at or after `at`, the earliest first."""
+        ...

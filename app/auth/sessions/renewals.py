@@ -1,0 +1,70 @@
+"""Renews the access tokens of browser sessions: once for a burst of requests that show the same old one."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+from app.auth.errors import AuthError, TokenNotCurrent
+from app.auth.models import Principal, TokenPair
+from app.auth.sessions.revocations import Revocations
+from app.auth.sessions.sessions import Sessions
+
+
+class Renewals:
+    """Keeps each renewed token, by session, until it expires; callers at the same moment share one look-up.
+
+    Args:
+        sessions: does the renewing, and tells whether a kept token counts still.
+        revocations: a kept token counts no longer than any other.
+        size: how many tokens are kept at the most.
+    """
+
+    def __init__(self, sessions: Sessions, revocations: Revocations, *, size: int = 10_000) -> None:
+        self._sessions = sessions
+        self._revocations = revocations
+        self._size = size
+        self._kept: dict[str, TokenPair] = {}
+        self._running: dict[str, asyncio.Task[TokenPair]] = {}
+
+    async def renew(self, stale: Principal) -> TokenPair:
+        """A token that counts now, for the session of `stale`. Raises what `Sessions.renew` raises."""
+        with suppress(TokenNotCurrent):  # that is what a renewal mends; an ended session is refused at once
+            self._revocations.check(stale)
+        kept = self._kept.get(stale.session_id)
+        if kept is not None and self._counts(kept, stale):
+            return kept
+        try:
+            return await self._join(stale)
+        except TokenNotCurrent:  # the rights changed while the store was asked: it knows them now
+            return await self._join(stale)
+
+    async def _join(self, stale: Principal) -> TokenPair:
+        """The outcome of the look-up that is under way for the session, or of a new one."""
+        task = self._running.get(stale.session_id)
+        if task is None:
+            task = asyncio.create_task(self._sessions.renew(stale))
+            self._running[stale.session_id] = task
+            task.add_done_callback(lambda done: self._finish(stale.session_id, done))
+        # Shielded: the caller that hangs up must not take the others' answer with it.
+        renewed = await asyncio.shield(task)
+        self._revocations.check(renewed.principal)  # the session may have ended while the store was asked
+        return renewed
+
+    def _counts(self, kept: TokenPair, stale: Principal) -> bool:
+        if kept.principal.auth_time < stale.auth_time:
+            return False
+        try:
+            self._sessions.authenticate(kept.access_token)  # its key may have been retired
+        except AuthError:
+            return False
+        return True
+
+    def _finish(self, session_id: str, task: asyncio.Task[TokenPair]) -> None:
+        self._running.pop(session_id, None)
+        if task.cancelled() or task.exception() is not None:
+            self._kept.pop(session_id, None)
+            return
+        if len(self._kept) >= self._size:
+            del self._kept[next(iter(self._kept))]
+        self._kept[session_id] = task.result()

@@ -1,0 +1,176 @@
+"""Access tokens: JWTs after RFC 9068, issued and verified without the database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from app.auth.clock import LAST_SECOND, LEEWAY, Clock
+from app.auth.errors import KeyRetired, TokenExpired, TokenFromFuture, TokenInvalid
+from app.auth.extending import FrozenClaims, is_reserved
+from app.auth.keys import TokenKeys
+from app.auth.models import Principal, Session, User
+from app.auth.tokens import jws
+from app.auth.tokens.ids import Ids
+
+TYPE: Final = "at+jwt"
+
+# Exactly these: `jwk`, `jku`, `x5u`, `x5c`, `crit` and `b64` are refused like the rest (RFC 8725 section 3.1).
+_HEADER: Final = frozenset({"alg", "typ", "kid"})
+_CLAIMS: Final[dict[str, type]] = {
+    "iss": str,
+    "sub": str,
+    "aud": str,
+    "exp": int,
+    "iat": int,
+    "jti": str,
+    "sid": str,
+    "client_id": str,
+    "auth_time": int,
+    "amr": list,
+    "roles": list,
+    "scope": str,
+    "rights_version": int,
+}
+_NOT_EMPTY: Final = ("sub", "jti", "sid", "client_id")
+
+
+class AccessTokens:
+    """Issues and verifies access tokens.
+
+    Args:
+        keys: one signs; the header's `kid` picks among them when verifying. They come and go, so they are asked on
+            every use, also for a token that is remembered.
+        issuer: both `iss` and `aud`: the tokens are for this process and for nobody else.
+        lifetime: of a new token, and the longest that is accepted.
+        clock: tells the time.
+        cache_size: how many verified tokens are remembered. The signature of these is not checked again; expiry
+            and the key are, on every use, and revocation is the caller's to check, on every use too.
+    """
+
+    def __init__(
+        self, keys: TokenKeys, *, issuer: str, lifetime: timedelta, clock: Clock, cache_size: int = 4096
+    ) -> None:
+        self._keys = keys
+        self._issuer = issuer
+        self._lifetime = lifetime
+        self._clock = clock
+        self._cache: dict[str, tuple[Principal, str]] = {}
+        self._cache_size = cache_size
+        self._ids = Ids(12)
+
+    def issue(self, user: User, session: Session, extra: Mapping[str, Any] | None = None) -> tuple[str, Principal]:
+        """A new access token for `user` in `session`, which it never outlives.
+
+        Args:
+            user: whose it is.
+            session: the login that it belongs to.
+            extra: more claims, as plain JSON; Duet's own win.
+
+        Raises:
+            StoreUnavailable: no key that signs is known yet.
+        """
+        key = self._keys.signer()
+        now = self._clock.now().replace(microsecond=0)
+        last = min(now + self._lifetime, session.idle_expires_at, session.expires_at)
+        claims: dict[str, Any] = {
+            **(extra or {}),
+            "iss": self._issuer,
+            "sub": user.id,
+            "aud": self._issuer,
+            "exp": max(int(last.timestamp()), int(now.timestamp()) + 1),
+            "iat": int(now.timestamp()),
+            "jti": self._ids.next(),
+            "sid": session.id,
+            "client_id": session.client_id,
+            "auth_time": int(session.auth_time.timestamp()),
+            "amr": ["pwd"],
+            "roles": list(user.roles),
+            "scope": session.scope,
+            "rights_version": user.rights_version,
+        }
+        token = jws.signed(claims, key.signing, key.algorithm, {"typ": TYPE, "kid": key.kid})
+        return token, _principal(claims)
+
+    def verify(self, token: str) -> Principal:
+        """Whom `token` was issued to.
+
+        Raises:
+            TokenInvalid: it is not an access token of this deployment.
+            TokenExpired: it was one; its life is over, or is longer than the policy now allows.
+            TokenFromFuture: it was issued later than now and the leeway: a clock stepped back.
+            KeyRetired: its key no longer counts, or is of another algorithm than the configured one.
+            StoreUnavailable: the keys are not known yet.
+        """
+        known = self._cache.get(token)
+        if known is None:
+            known = self._decode(token)
+            if len(self._cache) >= self._cache_size:
+                del self._cache[next(iter(self._cache))]
+            self._cache[token] = known
+        principal, kid = known
+        key = self._keys.find(kid)
+        if key is None:  # forgotten meanwhile: long after all that it signed
+            raise TokenInvalid()
+        now = self._clock.now()
+        if not key.counts(now):  # before all else: it may be stolen, and what it says not so
+            raise KeyRetired(principal)
+        if now >= principal.expires_at or principal.expires_at - principal.issued_at > self._longest:
+            raise TokenExpired(principal)
+        if principal.issued_at > now + LEEWAY:
+            raise TokenFromFuture(principal)
+        return principal
+
+    @property
+    def _longest(self) -> timedelta:
+        return max(self._lifetime, timedelta(seconds=1))
+
+    def _decode(self, token: str) -> tuple[Principal, str]:
+        """Everything about the token that does not depend on the time, and the name of its key."""
+        header = jws.header_of(token)
+        kid = header.get("kid")
+        if header.keys() != _HEADER or header["typ"] != TYPE or not isinstance(kid, str):
+            raise TokenInvalid()
+        key = self._keys.find(kid)
+        # The key's own algorithm, and never what the header says: else a public key would do as an HMAC secret.
+        if key is None or header["alg"] != key.algorithm:
+            raise TokenInvalid()
+        claims = jws.verified(token, key.verifying, key.algorithm)
+        self._check(claims)
+        return _principal(claims), kid
+
+    def _check(self, claims: dict[str, Any]) -> None:
+        """Every claim is there, of its type, and says what ours say. bool is an int in Python, and refused."""
+        for name, kind in _CLAIMS.items():
+            if type(claims.get(name)) is not kind:
+                raise TokenInvalid()
+        if not all(claims[name] for name in _NOT_EMPTY):
+            raise TokenInvalid()
+        if claims["iss"] != self._issuer or claims["aud"] != self._issuer:
+            raise TokenInvalid()
+        if not all(isinstance(text, str) for text in (*claims["amr"], *claims["roles"])):
+            raise TokenInvalid()
+        if not all(0 <= claims[name] <= LAST_SECOND for name in ("exp", "iat", "auth_time")):
+            raise TokenInvalid()
+
+
+def _instant(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _principal(claims: dict[str, Any]) -> Principal:
+    return Principal(
+        user_id=claims["sub"],
+        session_id=claims["sid"],
+        client_id=claims["client_id"],
+        roles=frozenset(claims["roles"]),
+        scope=claims["scope"],
+        auth_time=_instant(claims["auth_time"]),
+        amr=tuple(claims["amr"]),
+        rights_version=claims["rights_version"],
+        token_id=claims["jti"],
+        issued_at=_instant(claims["iat"]),
+        expires_at=_instant(claims["exp"]),
+        claims=FrozenClaims({name: value for name, value in claims.items() if not is_reserved(name)}),
+    )

@@ -1,0 +1,140 @@
+"""`duet backup` and `duet restore`: all that the site keeps, to a file and back, on whichever database."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import click
+
+from app.auth.clock import SystemClock
+from app.auth.deployment import Neighbours
+from app.auth.errors import StoreUnavailable
+from app.auth.keys import KeyRing
+from app.auth.models import ALL_SESSIONS, AuditEvent, Session, User
+from app.commands.backup_file import BackupRefused, Contents, check_backup, read_backup, write_backup
+from app.commands.terminal import settings_of, stop
+from app.foundation import auth_config, open_configured_store
+from app.settings import Settings, SettingsError
+from app.store.breaker import StoreUnusable
+from app.store.dumps import open_dump
+from app.store.records import Device, Dump, Kept
+
+#: What comes back in any case. All else lets somebody in, or may have been ended after the back-up was made.
+_HARMLESS: Final = (User, Device, AuditEvent)
+
+
+@click.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def backup(file: Path) -> None:
+    """Writes all that the site keeps to FILE, while it runs.
+
+    FILE holds password hashes: keep it as safe as the database. It lacks SECRET_KEY, which a restore needs.
+    """
+    settings = settings_of()
+    if settings.is_sqlite and not Path(settings.database.removeprefix("sqlite:///")).is_file():
+        stop("there is no database to back up; see DATA_DIR and DATABASE_URL", code=1)
+    with _refusals(), _opened(settings, must_be_stopped=False) as dump:
+        contents = write_backup(file, dump.read(), KeyRing(settings.secrets()))
+    click.echo(f"{_told(contents.counts)} written to {file} ({file.stat().st_size:,} bytes)")
+
+
+@click.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option(
+    "--replace", is_flag=True, help="Where there are accounts already: remove them and all that is kept."
+)
+@click.option(
+    "--move", is_flag=True, help="Nothing has happened since FILE was written: sessions and tokens go on as well."
+)
+@click.option("--other-secret", is_flag=True, help="FILE was made under a SECRET_KEY that is lost.")
+def restore(file: Path, replace: bool, move: bool, other_secret: bool) -> None:
+    """Reads all that FILE holds into the database, which may be of another kind. The site has to be stopped.
+
+    All sessions, personal tokens, links and signing keys end: what ended after FILE was written stays ended.
+    """
+    settings = settings_of()
+    counts: Counter[str] = Counter()
+    with _refusals():
+        contents = check_backup(file, KeyRing(settings.secrets()))
+        if not contents.is_ours and not other_secret:
+            raise BackupRefused(f"{file} was made under another SECRET_KEY: set that one, or see --other-secret")
+        if not contents.is_ours and move:
+            raise BackupRefused(f"--move needs the SECRET_KEY that {file} was made under: tokens hang on it")
+        with _opened(settings, must_be_stopped=True) as dump:
+            if not replace and not dump.is_cut_off() and not dump.is_empty():
+                raise BackupRefused("there are accounts in the database already: see --replace")
+            dump.replace(_restored(read_backup(file), contents, counts, is_moved=move))
+    click.echo(f"{_told(counts)} restored, as of {contents.made_at:%Y-%m-%d %H:%M:%S} UTC")
+    if not move:
+        click.echo("all sessions, personal tokens, links and signing keys have ended")
+
+
+def _restored(
+    records: Iterable[Kept], contents: Contents, counts: Counter[str], *, is_moved: bool
+) -> Iterator[Kept]:
+    """What is to be kept from now on; counted as it goes by."""
+    for record in records:
+        if is_moved or isinstance(record, _HARMLESS):
+            counts[type(record).__name__] += 1
+            yield record
+    # Tokens tell to the second when they were issued: those of this one have to end, and none may be issued in it.
+    now = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
+    time.sleep((now - datetime.now(UTC)).total_seconds())
+    yield AuditEvent(uuid.uuid4().hex, now, "restored", detail=f"{contents.made_at:%Y-%m-%d %H:%M:%S} UTC")
+    if not is_moved:
+        yield Session(
+            ALL_SESSIONS, "", "cli", now, now, now, now, now, revoked_at=now, revoked_reason="session_revoked"
+        )
+
+
+def _told(counts: Counter[str]) -> str:
+    users = counts["user"] or counts["User"]
+    return f"{users:,} {'account' if users == 1 else 'accounts'} and {counts.total() - users:,} other records"
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """What is refused becomes one line, and exit code 1."""
+    try:
+        yield
+    except BackupRefused as error:
+        stop(str(error), code=1)
+
+
+@contextmanager
+def _opened(settings: Settings, *, must_be_stopped: bool) -> Iterator[Dump]:
+    """The database, brought up to date. `BackupRefused` if there is none, or it is served and must not be."""
+    dump = open_dump(settings.database)
+    try:
+        if not dump.is_cut_off():  # else no server has touched it since
+            asyncio.run(_prepare(settings, must_be_stopped=must_be_stopped))
+        yield dump
+    except (SettingsError, StoreUnusable) as error:
+        raise BackupRefused(str(error)) from error
+    except StoreUnavailable as error:
+        raise BackupRefused("the database does not answer; see DATABASE_URL") from error
+    except dump.errors as error:
+        raise BackupRefused(f"the database failed: {type(error).__name__}; see DATABASE_URL") from error
+    finally:
+        dump.close()
+
+
+async def _prepare(settings: Settings, *, must_be_stopped: bool) -> None:
+    store = open_configured_store(settings)
+    try:
+        await store.open()
+        if must_be_stopped:
+            keys = KeyRing(settings.secrets())
+            neighbours = Neighbours(auth_config(settings), store=store, clock=SystemClock(), keys=keys)
+            if living := (await neighbours.survey()).living:
+                raise BackupRefused(f"the site runs ({living} x): stop it first")
+    finally:
+        await store.close()

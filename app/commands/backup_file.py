@@ -1,0 +1,185 @@
+"""The file of a back-up: records as lines of JSON, compressed, sealed with a key that is derived from the secret.
+
+Its last line holds how many lines there are before it, their SHA-256, and a MAC over that. So a file that was cut
+off, damaged, or made or changed by somebody without the secret is refused before anything is touched.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import hmac
+import json
+import os
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from app.auth.keys import KeyRing, Purpose, mac
+from app.store.records import KINDS, NAMES, Kept, from_plain, to_plain
+
+#: Of the file's form, and of the fields of its records.
+FORMAT: Final = 1
+#: What one line may weigh: an audit event with all its texts is some kilobytes.
+MAX_LINE: Final = 1_000_000
+
+
+class BackupRefused(Exception):
+    """The file can't be written, or is none that may be restored. One line, for who runs the site."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a file holds.
+
+    Args:
+        made_at: when it was begun.
+        counts: how many records of each kind.
+        is_ours: whether it was sealed with a secret of this deployment.
+    """
+
+    made_at: datetime
+    counts: Counter[str]
+    is_ours: bool
+
+
+def write_backup(path: Path, records: Iterable[Kept], keys: KeyRing) -> Contents:
+    """Writes all records to a file that its owner alone may read. Either whole or not at all.
+
+    Raises:
+        BackupRefused: the file can't be written.
+    """
+    made_at = datetime.now(UTC)
+    counts: Counter[str] = Counter()
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with open(descriptor, "wb") as file:
+            with gzip.GzipFile("", "wb", fileobj=file, compresslevel=6) as packed:
+                lines = _Lines(packed)
+                lines.write({"duet_backup": FORMAT, "made_at": made_at.isoformat(timespec="seconds")})
+                for record in records:
+                    name = NAMES[type(record)]
+                    lines.write({name: to_plain(record)})
+                    counts[name] += 1
+                digest = lines.digest.hexdigest()
+                seal = _seal(keys.keys(Purpose.BACKUP)[0].secret, lines.count, digest)
+                lines.write({"lines": lines.count, "sha256": digest, "mac": seal})
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise BackupRefused(f"{path} can't be written: {error.strerror}") from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+    return Contents(made_at, counts, is_ours=True)
+
+
+def check_backup(path: Path, keys: KeyRing) -> Contents:
+    """Reads a file from its first to its last line, and tells what is in it.
+
+    Raises:
+        BackupRefused: it can't be read, is no back-up, is damaged, or was made by a newer Duet.
+    """
+    counts: Counter[str] = Counter()
+    digest, count = hashlib.sha256(), 0
+    made_at, last = None, None
+    for line in _read(path):
+        if last is not None:
+            raise BackupRefused(f"{path} is damaged: there is something behind its end")
+        document = _parse(path, line)
+        if made_at is None:
+            made_at = _made_at(path, document)
+        elif "sha256" in document:
+            last = document
+            continue
+        else:
+            name, _ = _record(path, document)
+            counts[name] += 1
+        digest.update(line)
+        count += 1
+    if made_at is None or last is None:
+        raise BackupRefused(f"{path} is damaged: its end is missing")
+    if last.get("lines") != count or last["sha256"] != digest.hexdigest():
+        raise BackupRefused(f"{path} is damaged: it does not hold what was written")
+    seals = [_seal(key.secret, count, digest.hexdigest()) for key in keys.keys(Purpose.BACKUP)]
+    is_ours = any(hmac.compare_digest(seal, str(last.get("mac"))) for seal in seals)
+    return Contents(made_at, counts, is_ours)
+
+
+def read_backup(path: Path) -> Iterator[Kept]:
+    """The records of a file that was checked."""
+    for line in _read(path):
+        document = _parse(path, line)
+        if not {"duet_backup", "sha256"} & document.keys():
+            yield _record(path, document)[1]
+
+
+class _Lines:
+    """Writes lines, and counts and digests them."""
+
+    def __init__(self, file: gzip.GzipFile) -> None:
+        self._file = file
+        self.digest = hashlib.sha256()
+        self.count = 0
+
+    def write(self, document: dict[str, Any]) -> None:
+        line = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+        self._file.write(line)
+        self.digest.update(line)
+        self.count += 1
+
+
+def _read(path: Path) -> Iterator[bytes]:
+    try:
+        with gzip.open(path, "rb") as file:
+            while line := file.readline(MAX_LINE):
+                yield line
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise BackupRefused(f"{path} is no back-up, or is damaged") from error
+    except OSError as error:
+        raise BackupRefused(f"{path} can't be read: {error.strerror}") from error
+
+
+def _parse(path: Path, line: bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise BackupRefused(f"{path} is no back-up, or is damaged") from error
+    if not isinstance(document, dict) or not document:
+        raise BackupRefused(f"{path} is no back-up, or is damaged")
+    return document
+
+
+def _made_at(path: Path, head: dict[str, Any]) -> datetime:
+    version = head.get("duet_backup")
+    if type(version) is not int:
+        raise BackupRefused(f"{path} is no back-up of Duet")
+    if version > FORMAT:
+        raise BackupRefused(
+            f"{path} was made by a newer Duet (form {version}, this one knows {FORMAT}): please upgrade"
+        )
+    try:
+        return datetime.fromisoformat(head["made_at"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise BackupRefused(f"{path} is damaged") from error
+
+
+def _record(path: Path, document: dict[str, Any]) -> tuple[str, Kept]:
+    [(name, values), *more] = document.items()
+    if name not in KINDS or more or not isinstance(values, dict):
+        raise BackupRefused(f"{path} holds what this Duet does not know: please upgrade")
+    try:
+        return name, from_plain(KINDS[name], values)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise BackupRefused(f"{path} holds a {name} that this Duet does not know: please upgrade") from error
+
+
+def _seal(key: bytes, lines: int, digest: str) -> str:
+    return mac(key, f"{FORMAT}.{lines}.{digest}".encode()).hex()

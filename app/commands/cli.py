@@ -1,0 +1,54 @@
+"""The `duet` command: serve, check, back up, and look after users and keys."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from app.auth.policy import PolicyError
+from app.commands.backup import backup, restore
+from app.commands.keys import keys
+from app.commands.terminal import load_settings, settings_of, stop
+from app.commands.users import user
+from app.settings import SettingsError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="duet", prog_name="duet")
+def main() -> None:
+    """One container, one process, one login for FastAPI and Flask."""
+    # So that EXTENSIONS finds what lies here, as with `python -m app`. Last: it hides no installed module.
+    sys.path.append(os.getcwd())
+
+
+for command in (user, keys, backup, restore):
+    main.add_command(command)
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535), help="The port.")
+def serve(host: str, port: int) -> None:
+    """Serves pages and API."""
+    settings = settings_of(host=host, port=port)
+    from app.serving.server import PortTaken, run
+
+    try:
+        run(settings, host=host, port=port)
+    except (SettingsError, PolicyError) as error:
+        stop(str(error))
+    except PortTaken as error:
+        stop(str(error), code=1)
+
+
+@main.command()
+def check() -> None:
+    """Tells what is wrong with settings, secrets, database, mail."""
+    from app.commands.check import run_checks
+
+    findings = run_checks(load_settings)
+    for finding in findings:
+        click.echo(f"{'ok  ' if finding.is_ok else 'FAIL'}  {finding.subject}: {finding.text}")
+    sys.exit(0 if all(finding.is_ok for finding in findings) else 1)

@@ -1,0 +1,70 @@
+"""What every command of `duet` stands on: settings, auth over the store, and a refusal in one line."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, NoReturn, TypeVar
+
+import click
+
+from app.auth.errors import AuthError, NotFound
+from app.auth.models import Client
+from app.auth.policy import PolicyError
+from app.auth.service import Auth
+from app.observing import log
+from app.settings import Settings, SettingsError
+from app.settings import settings as config
+
+T = TypeVar("T")
+
+#: How the audit log names whoever sits at the terminal.
+TERMINAL: Final = Client("cli")
+
+
+def with_auth(act: Callable[[Auth], Awaitable[T]], *, missing: str = "there is no such account") -> T:
+    """Runs `act` over the store that the settings name; a refusal becomes one line and exit code 1."""
+    from app.foundation import open_auth
+
+    settings = settings_of()
+    # What is done here stands in the audit log all the same; at a terminal its line is noise.
+    log.configure(style=settings.log_format, level="warning")
+
+    async def run() -> T:
+        async with open_auth(settings) as auth:
+            return await act(auth)
+
+    try:
+        return asyncio.run(run())
+    except (SettingsError, PolicyError) as error:
+        stop(str(error))
+    except NotFound:
+        stop(missing, code=1)
+    except AuthError as error:
+        stop(error.message, code=1)
+
+
+def load_settings(**given: Any) -> Settings:
+    """The settings, which the log follows from here on. Raises `SettingsError`."""
+    settings = config.load(**given)
+    log.configure(style=settings.log_format, level=settings.log_level)
+    return settings
+
+
+def settings_of(host: str = "127.0.0.1", port: int = 8000) -> Settings:
+    """The settings; `PUBLIC_URL` is the address that is served, where it is not set."""
+    try:
+        settings = load_settings()
+        if "public_url" not in settings.model_fields_set:
+            name = "127.0.0.1" if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host  # noqa: S104
+            settings = settings.model_copy(update={"public_url": f"http://{name}:{port}"})
+        return settings
+    except SettingsError as error:
+        stop(str(error))
+
+
+def stop(message: str, *, code: int = 2) -> NoReturn:
+    """Ends the command with one line on standard error."""
+    click.echo(f"duet: {message}", err=True)
+    sys.exit(code)

@@ -1,0 +1,170 @@
+"""`/metrics`: what the process has counted, for Prometheus. No label holds anything of a person or a request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
+from typing import Final, TypeAlias
+
+from prometheus_client import CollectorRegistry, Metric, ProcessCollector, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+    SummaryMetricFamily,
+)
+from prometheus_client.registry import Collector
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from app.auth.policy import PUBLIC, Rule
+from app.auth.service import Auth
+from app.observing.requests import Requests
+from app.store.figures import StoreFigures
+
+#: The states of each pool of threads.
+Pools: TypeAlias = Mapping[str, Mapping[str, int]]
+#: The text format, whose version does not hang on the library's.
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class _Figures(Collector):
+    """Reads plain counters when it is asked, so that counting costs a request next to nothing.
+
+    Args:
+        auth: counts what people do.
+        store: what was counted of its calls.
+        requests: were answered.
+        pools: of the pages' threads.
+        version: Duet's.
+    """
+
+    def __init__(
+        self, auth: Auth, store: StoreFigures, requests: Requests, pools: Callable[[], Pools], version: str
+    ) -> None:
+        self._auth = auth
+        self._store = store
+        self._requests = requests
+        self._pools = pools
+        self._version = version
+
+    def collect(self) -> Iterator[Metric]:
+        yield InfoMetricFamily("duet", "What runs here.", value={"version": self._version})
+        yield from self._answers()
+        yield from self._people()
+        yield from self._hashes()
+        yield from self._threads()
+        yield from self._calls()
+
+    def _answers(self) -> Iterator[Metric]:
+        counts = CounterMetricFamily(
+            "duet_requests",
+            "Requests that were answered; without a route, those that matched none.",
+            labels=["half", "method", "route", "status"],
+        )
+        for labels, count in list(self._requests.counts.items()):
+            counts.add_metric(labels, count)
+        seconds = HistogramMetricFamily("duet_request_seconds", "How long answers took.", labels=["half", "route"])
+        for route, taken in list(self._requests.seconds.items()):
+            seconds.add_metric(route, taken.buckets(), taken.total)
+        yield counts
+        yield seconds
+
+    def _people(self) -> Iterator[Metric]:
+        events, refreshes = self._auth.audit.counts, self._auth.sessions.refreshes
+        yield _counter("duet_events", "What stands in the audit log, by its event.", "event", events)
+        logins = {"in": events["login"], "failed": events["login_failed"], "put_off": events["login_blocked"]}
+        yield _counter("duet_logins", "Logins, by what became of them.", "result", logins)
+        results = {
+            **{name: refreshes[name] for name in ("rotated", "repeated")},
+            "refused": events["refresh_refused"],
+            "reused": events["refresh_reused"],
+        }
+        yield _counter("duet_refreshes", "Refresh tokens, by what became of them.", "result", results)
+        yield _counter(
+            "duet_legacy_tokens",
+            "Tokens of the earlier system, by what became of them.",
+            "result",
+            asdict(self._auth.earlier_tokens.counts),
+        )
+        yield GaugeMetricFamily(
+            "duet_revocations_ready",
+            "Whether the list of what ended was read since the start: without it no token is judged.",
+            value=int(self._auth.revocations.is_ready),
+        )
+        yield GaugeMetricFamily(
+            "duet_revocations_remembered",
+            "Sessions that ended within an access token's life.",
+            value=self._auth.revocations.remembered,
+        )
+
+    def _hashes(self) -> Iterator[Metric]:
+        queue = self._auth.passwords.queue
+        yield GaugeMetricFamily("duet_hash_running", "Passwords that are being hashed.", value=queue.running)
+        yield GaugeMetricFamily("duet_hash_waiting", "Hashes that wait for a thread.", value=queue.waiting)
+        yield GaugeMetricFamily(
+            "duet_hash_expected_wait_seconds",
+            "How long the last of them will have waited. Where it would be more than five, logins are refused.",
+            value=queue.expected_wait,
+        )
+        yield SummaryMetricFamily(
+            "duet_hash_wait_seconds",
+            "How long hashes waited for a thread.",
+            count_value=queue.counts.begun,
+            sum_value=queue.counts.waited,
+        )
+        yield CounterMetricFamily(
+            "duet_hash_refused", "Hashes refused, by a 503, because too many waited.", value=queue.counts.refused
+        )
+
+    def _threads(self) -> Iterator[Metric]:
+        family = GaugeMetricFamily(
+            "duet_pool_requests",
+            "Requests for pages that run, wait, or only wait for their clients (aside); and the places there are.",
+            labels=["pool", "state"],
+        )
+        for pool, states in self._pools().items():
+            for state, count in states.items():
+                family.add_metric([pool, state], count)
+        yield family
+
+    def _calls(self) -> Iterator[Metric]:
+        figures = self._store
+        seconds = HistogramMetricFamily("duet_store_seconds", "How long calls of the database took.")
+        seconds.add_metric([], figures.seconds.buckets(), figures.seconds.total)
+        yield seconds
+        yield CounterMetricFamily(
+            "duet_store_errors", "Calls that the database did not answer.", value=figures.errors
+        )
+        yield GaugeMetricFamily(
+            "duet_store_away", "Whether the database is known not to answer.", value=int(figures.is_away)
+        )
+
+
+def _counter(name: str, text: str, label: str, counts: Mapping[str, int]) -> CounterMetricFamily:
+    family = CounterMetricFamily(name, text, labels=[label])
+    for value, count in list(counts.items()):
+        family.add_metric([value], count)
+    return family
+
+
+def create_metrics(
+    auth: Auth, store: StoreFigures, requests: Requests, pools: Callable[[], Pools], *, version: str
+) -> tuple[list[Route], list[Rule]]:
+    """The route, open to everybody, and its row of the policy's table.
+
+    The registry is this app's own: several in one process, as in tests, do not mix.
+    """
+    registry = CollectorRegistry()
+    registry.register(_Figures(auth, store, requests, pools, version))
+    ProcessCollector(registry=registry)
+
+    async def metrics(request: Request) -> Response:
+        """What was counted until now, in Prometheus' text format."""
+        return Response(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE})
+
+    routes = [Route("/metrics", metrics)]
+    rules = [Rule("root", route.path, ("GET", "HEAD"), f"metrics.{route.name}", PUBLIC) for route in routes]
+    return routes, rules

@@ -1,0 +1,280 @@
+"""uvicorn's HTTP protocol with the deadlines, caps and checks that can only be kept below ASGI."""
+
+import asyncio
+import enum
+import re
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import cast
+
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+
+from app.edge.headers import with_security_headers
+from app.serving.transport import PoliteTransport
+
+_ABSOLUTE = re.compile(rb"[a-z][a-z0-9+.-]*://([^/?#]*)", re.IGNORECASE)
+
+
+class _Phase(enum.Enum):
+    """What the next byte from the client belongs to."""
+
+    IDLE = "between two requests"
+    HEAD = "a request's head"
+    BODY = "a request's body"
+
+
+class DuetProtocol(HttpToolsProtocol):
+    """For uvicorn's `http=`. A deployment or test that needs other limits subclasses it.
+
+    Attributes:
+        header_seconds: what the head of a request may take from its first byte (or from the connection's
+            start), and the rest of a body that nobody waits for any more.
+        max_header_bytes: what a head may weigh before it is complete, and what the framing of a body
+            (chunk extensions, trailers) may weigh. A complete head is capped by the edge.
+        stall_seconds: how long a client may take nothing of an answer that waits for it.
+        linger_seconds: how long a refused client is listened to, so that it can read why.
+        farewell_seconds: how long a connection without a request stays when the server ends: the next one may be
+            on its way already, and would be lost (RFC 9112 §9.6).
+        is_ending: whether the server is about to end. Each answer is then the last one on its connection.
+        https: whether people reach Duet over https even where this process sees http.
+    """
+
+    header_seconds: float = 10
+    max_header_bytes: int = 64 * 1024
+    stall_seconds: float = 20
+    linger_seconds: float = 5
+    farewell_seconds: float = 0.5
+    is_ending: bool = False
+    https: bool = False
+
+    # Seen with uvicorn 0.54: a half-sent head stays for good, and so does a client that sends nothing or
+    # reads nothing; 5 MB of head are taken; trailers are added to the headers that the app sees.
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._phase = _Phase.IDLE
+        self._deaf = False  # what still comes is not listened to
+        self._hung_up = False  # the last byte has been written
+        self._head_bytes = 0
+        self._framing_bytes = 0
+        self._payload_bytes = 0
+        self._running: RequestResponseCycle | None = None
+        self._polite = PoliteTransport(transport, self.loop, self._hang_up)
+        self._deadline: asyncio.TimerHandle | None = None
+        self._stall_check: asyncio.TimerHandle | None = None
+        self._taken = 0
+        self._set_deadline(self.header_seconds, self._late)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._set_deadline(None)
+        if self._stall_check is not None:
+            self._stall_check.cancel()
+        super().connection_lost(exc)
+
+    # The request
+
+    def data_received(self, data: bytes) -> None:
+        if self._deaf:
+            return
+        if self._phase is _Phase.IDLE:
+            # An empty line before a request (RFC 9112 §2.2) is the first byte of its head too.
+            self._phase = _Phase.HEAD
+            self._head_bytes = 0
+            self._set_deadline(None)
+        super().data_received(data)
+        if self._phase is _Phase.HEAD and not self._deaf:
+            self._head_bytes += len(data)
+            if self._head_bytes > self.max_header_bytes:
+                self._refuse(431)
+            elif self._deadline is None:
+                self._set_deadline(self.header_seconds, self._late)
+        elif self._phase is _Phase.BODY:
+            self._framing_bytes += len(data)
+            # Sixteen bytes of framing for a byte of body allow a client that sends byte by byte.
+            if self._framing_bytes - self._payload_bytes > self.max_header_bytes + 16 * self._payload_bytes:
+                self._refuse(400)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._phase = _Phase.HEAD
+        self._head_bytes = 0
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        # A field in the trailer must not pass for one of the head (RFC 9110 §6.5.1): not a second Host,
+        # not an Authorization or X-Forwarded-For that a proxy never saw.
+        if self._phase is not _Phase.BODY:
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        self._check_framing()  # raises into the parser, which ends in send_400_response
+        self._set_deadline(None)
+        self._phase = _Phase.BODY
+        self._framing_bytes = self._payload_bytes = 0
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._payload_bytes += len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._phase = _Phase.IDLE
+        self._set_deadline(None)
+        if self._running is not None and self._running.response_complete:
+            # The rest of a body that the answer did not wait for; each piece of it has stopped uvicorn's
+            # own timer, and uvicorn starts that at the end of an answer alone.
+            self._set_deadline(self.timeout_keep_alive, self._late)
+
+    def _check_framing(self) -> None:
+        """Refuse what httptools lets through, though two readers may disagree about it.
+
+        httptools 0.9 itself refuses Content-Length beside Transfer-Encoding, several Content-Lengths,
+        folded lines, bare line feeds and a space before the colon.
+        """
+        version = self.parser.get_http_version()
+        if version not in ("1.0", "1.1"):
+            raise ValueError("unknown version")
+        codings = [value.strip().lower() for name, value in self.headers if name == b"transfer-encoding"]
+        # RFC 9112 §6.1: a coding that the server doesn't understand, or one from an HTTP/1.0 client.
+        if codings and (codings != [b"chunked"] or version == "1.0"):
+            raise ValueError("unknown transfer coding")
+        # The parser takes an Upgrade for the end of HTTP: the body would be read as the next request.
+        lengths = [value for name, value in self.headers if name == b"content-length" and value.strip(b"0 \t")]
+        if self.parser.should_upgrade() and (codings or lengths):
+            raise ValueError("upgrade with a body")
+        # RFC 9112 §3.2.2: an absolute target names the host. uvicorn drops it, so it has to be Host's.
+        if match := _ABSOLUTE.match(self.url):
+            hosts = [value.lower() for name, value in self.headers if name == b"host"]
+            if hosts != [match[1].lower()]:
+                raise ValueError("target and Host differ")
+
+    def _late(self) -> None:
+        if self.flow.read_paused:  # it is this side that does not read
+            self._set_deadline(self.header_seconds, self._late)
+        elif self._phase is _Phase.HEAD:
+            self._refuse(408)
+        else:
+            self._hang_up()
+
+    def _set_deadline(self, seconds: float | None, then: Callable[[], object] | None = None) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+        if seconds is not None and then is not None:
+            self._deadline = self.loop.call_later(seconds, self._meet_deadline, then)
+
+    def _meet_deadline(self, then: Callable[[], object]) -> None:
+        self._deadline = None
+        then()
+
+    def shutdown(self) -> None:
+        """Called when the server ends. What was asked is answered."""
+        self.is_ending = True
+        if self._running is not None and not self._running.response_complete:
+            self._running.keep_alive = False
+        elif self._phase is _Phase.IDLE:
+            self._set_deadline(self.farewell_seconds, self._hang_up)
+
+    # Upgrades
+
+    def handle_websocket_upgrade(self) -> None:
+        self._set_deadline(None)
+        super().handle_websocket_upgrade()
+
+    def _unsupported_upgrade_warning(self) -> None:
+        # RFC 9110 §7.8: an upgrade may be ignored. What follows on the connection may be in either
+        # language, and is not parsed.
+        self._deaf = True
+        if self.cycle is not None:
+            self.cycle.keep_alive = False
+
+    # Refusals and the end
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(400)
+
+    def _refuse(self, status: int) -> None:
+        """Answer what is not a request, unless that would stand inside or before another answer."""
+        self._deaf = True
+        self._set_deadline(None)
+        current = self._running
+        answering = current is not None and not current.response_complete
+        broken = self.cycle if self._phase is _Phase.BODY else None
+        if current is not None and answering and broken is not current:
+            current.keep_alive = False
+            self.pipeline.clear()
+            return
+        if broken is not None:
+            # Nobody is to write behind this, and `receive` says that the client is gone.
+            broken.disconnected = True
+            broken.message_event.set()
+        if broken is None or not broken.response_started:
+            self._polite.write(self._refusal(status))
+        self._hang_up()
+
+    def _refusal(self, status: int) -> bytes:
+        content = HTTPStatus(status).phrase.capitalize().encode("ascii")
+        headers = [
+            *self.server_state.default_headers,
+            (b"content-type", b"text/plain; charset=utf-8"),
+            (b"content-length", b"%d" % len(content)),
+            (b"connection", b"close"),
+        ]
+        dressed = with_security_headers(headers, https=self.https or self.scheme == "https")
+        lines = [b"%b: %b\r\n" % header for header in dressed]
+        return b"".join([STATUS_LINE[status], *lines, b"\r\n", content])
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._running = cycle
+        cycle.keep_alive = cycle.keep_alive and not self.is_ending
+        self._polite.begin_answer()
+        cycle.transport = cast(asyncio.Transport, self._polite)
+        super()._start_asgi_task(cycle, app)
+
+    def on_response_complete(self) -> None:
+        if self._hung_up:
+            self.server_state.total_requests += 1
+            self.pipeline.clear()
+        else:
+            super().on_response_complete()
+            if self._phase is _Phase.BODY:
+                self._set_deadline(self.header_seconds, self._hang_up)
+        self._watch_for_stall()
+
+    def _hang_up(self) -> None:
+        """Close the connection so that the client can read the last answer.
+
+        To close a socket on which bytes are still coming in makes TCP reset the connection, and the answer
+        may be lost before it was read (RFC 9112 §9.6): so stop writing, and listen for a while.
+        """
+        self._deaf = self._hung_up = True
+        self._polite.flush()
+        if self.transport.is_closing():
+            return
+        if self._phase is _Phase.IDLE or not self.transport.can_write_eof():
+            self.transport.close()
+        else:
+            self.flow.resume_reading()
+            self.transport.write_eof()
+            self._set_deadline(self.linger_seconds, self.transport.close)
+        self._watch_for_stall()
+
+    # A client that does not read
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch_for_stall()
+
+    def _watch_for_stall(self) -> None:
+        if self._stall_check is None and self.transport.get_write_buffer_size():
+            self._taken = self._polite.written - self.transport.get_write_buffer_size()
+            self._stall_check = self.loop.call_later(self.stall_seconds, self._check_for_stall)
+
+    def _check_for_stall(self) -> None:
+        self._stall_check = None
+        waiting = self.transport.get_write_buffer_size()
+        if waiting and self._polite.written - waiting == self._taken:
+            self.transport.abort()
+        else:
+            self._watch_for_stall()

@@ -1,0 +1,224 @@
+"""Runs Duet in one uvicorn process."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from functools import partial
+from types import FrameType
+from typing import Any, Final
+
+import click
+import uvicorn
+from fastapi import FastAPI
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.auth.accounts import Registration
+from app.auth.errors import StoreUnavailable
+from app.auth.policy import PolicyError
+from app.main import create_app
+from app.serving.protocol import DuetProtocol
+from app.settings import Settings, SettingsError
+
+#: How long a proxy has, after a SIGTERM, to see at /healthz that this process ends, in seconds. It still serves.
+LEAVING_SECONDS: Final = 3.0
+#: How long requests in flight may take then: together less than the ten seconds that container engines wait.
+GRACEFUL_SECONDS: Final = 5
+#: Where nobody is connected: what the system has let in already is waiting.
+LAST_ACCEPTS: Final = 0.1
+#: When the process leaves whatever still runs, a view in its thread say, in seconds after the signal.
+LAST_SECONDS: Final = 9.5
+
+
+class PortTaken(Exception):
+    """Duet can't listen where it was told to. The message is one line."""
+
+
+def run(settings: Settings, *, host: str, port: int) -> None:
+    """Serves until it is told to stop.
+
+    Raises:
+        SettingsError, PolicyError: what `create_app` raises, or the start of the app or of an extension.
+        PortTaken: somebody else listens there.
+        SystemExit: the start failed for another reason, which the log tells.
+    """
+    duet = create_app(settings)
+    app = _Startup(duet)
+    protocol: type[DuetProtocol] = type("Protocol", (DuetProtocol,), {"https": settings.is_https})
+    config = uvicorn.Config(
+        app,
+        http=protocol,
+        loop="uvloop" if sys.platform != "win32" else "asyncio",
+        lifespan="on",
+        proxy_headers=False,  # the edge judges them, by TRUSTED_PROXIES
+        server_header=False,
+        access_log=False,  # the edge writes one, without secrets
+        log_config=None,
+        timeout_graceful_shutdown=GRACEFUL_SECONDS,
+    )
+    # Bound before anything is opened: a port that is taken is told at once, and nothing else happens.
+    sockets = _bind(host, port)
+    # What uvicorn says of a refused start would be a second line.
+    logging.getLogger("uvicorn.error").addFilter(lambda _: app.refusal is None)
+    try:
+        greet = partial(_greet, settings, host, port)
+        _Server(config, protocol, duet, greet=greet).run(sockets)
+    finally:
+        if app.refusal is not None:
+            raise app.refusal
+
+
+class _Startup:
+    """Keeps what refused the start, to be told in one line instead of a traceback in the log."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self.refusal: Exception | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            await self._app(scope, receive, send)
+            return
+        failure: Message | None = None
+
+        async def hold(message: Message) -> None:
+            nonlocal failure
+            if message["type"] == "lifespan.startup.failed":
+                failure = message  # its text is the traceback; what was raised is not known yet
+            else:
+                await send(message)
+
+        try:
+            await self._app(scope, receive, hold)
+        except Exception as error:
+            self.refusal = _refusal_in(error)
+            raise
+        finally:
+            if failure is not None:
+                await send(failure)
+
+
+def _refusal_in(error: BaseException) -> Exception | None:
+    """The refusal among what ended the lifespan, where a task group may have wrapped it."""
+    if isinstance(error, BaseExceptionGroup):
+        return next(filter(None, map(_refusal_in, error.exceptions)), None)
+    return error if isinstance(error, SettingsError | PolicyError) else None
+
+
+class _Server(uvicorn.Server):
+    """Greets when it answers, not before, and ends in time when it is told to."""
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        protocol: type[DuetProtocol],
+        duet: FastAPI,
+        *,
+        greet: Callable[[], None],
+    ) -> None:
+        super().__init__(config)
+        self._protocol = protocol
+        self._duet = duet
+        self._is_interrupted = False
+        self._greet = greet
+        self._invitation: asyncio.Task[None] | None = None
+        self._last_resort = threading.Timer(LAST_SECONDS, _cut_off)
+        self._last_resort.daemon = True
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._greet()
+            self._invitation = asyncio.create_task(_invite_first_admin(self._duet.state.auth.registration))
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Hears a signal, and sees to it that the process does end: a thread can't be stopped from outside."""
+        if not self.should_exit:
+            self._last_resort.start()
+        self._is_interrupted = sig == signal.SIGINT
+        super().handle_exit(sig, frame)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Ends what is served. Who was told to stop, and did, ends with 0 and not by the signal, as uvicorn would:
+
+        process 1 of a container can't, and no terminal says 'Aborted'.
+        """
+        if self._invitation is not None:
+            self._invitation.cancel()
+        await self._leave()
+        await super().shutdown(sockets)
+        self._captured_signals.clear()
+
+    async def _leave(self) -> None:
+        """Goes on serving until nobody asks any more, because a proxy has noticed, or the time is over."""
+        self._duet.state.is_ending = self._protocol.is_ending = True
+        is_used = bool(self.server_state.connections) and not self._is_interrupted
+        await asyncio.sleep(LEAVING_SECONDS if is_used else LAST_ACCEPTS)
+
+
+async def _invite_first_admin(registration: Registration) -> None:
+    """Prints the set-up link if there is no account yet; as soon as the database can tell."""
+    while True:
+        try:
+            url = await registration.setup_url()
+            break
+        except StoreUnavailable:
+            await asyncio.sleep(1)
+    if url is not None:
+        # To the terminal and not to the log: whoever has it is the first admin.
+        click.echo(f"Set up    {url}  makes the first admin, once, within 24 hours")
+
+
+def _cut_off() -> None:
+    click.echo("duet: something did not end in time and was cut off", err=True)
+    os._exit(1)
+
+
+def _bind(host: str, port: int) -> list[socket.socket]:
+    """A socket for each address that `host` stands for: 'localhost' is two. One of them is enough."""
+    sockets = []
+    try:
+        for family, kind, protocol, _, address in socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        ):
+            try:
+                sockets.append(_bind_one(socket.socket(family, kind, protocol), address))
+            except OSError as error:
+                if error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                    raise
+        if not sockets:
+            raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
+    except OSError as error:
+        for one in sockets:
+            one.close()
+        hint = "; choose another with --port" if error.errno == errno.EADDRINUSE else ""
+        raise PortTaken(f"can't listen on {host}, port {port}: {error.strerror}{hint}") from error
+    return sockets
+
+
+def _bind_one(one: socket.socket, address: Any) -> socket.socket:
+    try:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if one.family == socket.AF_INET6:
+            one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        one.bind(address)
+    except OSError:
+        one.close()
+        raise
+    return one
+
+
+def _greet(settings: Settings, host: str, port: int) -> None:
+    kept = settings.data_dir.resolve() if settings.is_sqlite else settings.database.split("@")[-1].split("?")[0]
+    url = settings.public_url
+    click.echo(f"Duet      {url}", err=True)
+    click.echo(f"API docs  {url}/api/docs", err=True)
+    click.echo(f"Data      {kept}", err=True)
+    click.echo(f"Listening on {host}, port {port}. Stop with Ctrl+C.", err=True)

@@ -1,0 +1,87 @@
+"""The deployment's secret: made on the first start where that is safe, and refused where it is weak."""
+
+from __future__ import annotations
+
+import os
+import secrets as random
+from pathlib import Path
+from typing import Final
+
+MIN_SECRET_BYTES: Final = 32
+#: Examples that stand in tutorials and templates, in lower case; also refused when repeated to reach the length.
+#: The two long ones are those of FastAPI's and Flask's own guides.
+WELL_KNOWN_SECRETS: Final = frozenset(
+    """
+    changeme change-me change_me changethis change-this secret supersecret super-secret super_secret secretkey
+    secret-key secret_key mysecret my-secret mysecretkey my-secret-key your-secret your-secret-key your_secret_key
+    yoursecretkey jwtsecret jwt-secret jwt_secret jwt-secret-key dev development test testing password example
+    default insecure replace-me replaceme todo key flask fastapi duet
+    09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7
+    192b9bdd22ab9ed4d12e236c78afcb9a393ec15f71bbf5dc987d54727823bcbf
+    """.split()  # noqa: SIM905 - a list of forty quoted words reads worse
+)
+
+
+class SettingsError(Exception):
+    """A setting that stops the start. The message is one line and names the variable, never a secret's value."""
+
+
+def check_secret(name: str, secret: str) -> None:
+    """Raises `ValueError` if `secret`, which the variable `name` holds, can be guessed."""
+    if is_well_known(secret):
+        raise ValueError(f"{name} is a well-known example; make one with: openssl rand -base64 48")
+    if len(secret.encode()) < MIN_SECRET_BYTES:
+        raise ValueError(
+            f"{name} is shorter than {MIN_SECRET_BYTES} bytes; make one with: openssl rand -base64 48"
+        )
+    if not is_varied(secret):
+        raise ValueError(f"{name} is made of too few different characters; make one with: openssl rand -base64 48")
+
+
+def is_well_known(secret: str) -> bool:
+    """Whether it stands in a tutorial, or is made of one that does."""
+    plain = secret.strip().lower()
+    return plain in WELL_KNOWN_SECRETS or _repeated(plain) in WELL_KNOWN_SECRETS
+
+
+def is_varied(secret: str) -> bool:
+    """Whether it is made of more than a few different characters."""
+    return len(set(secret)) >= 8
+
+
+def _repeated(text: str) -> str:
+    """What `text` is a repetition of, a cut or separated last turn included: 'changemechangeme' is 'changeme'."""
+    bare = text.rstrip("0123456789!._- ")
+    for length in range(1, len(bare) // 2 + 1):
+        unit = bare[:length]
+        if (unit * (len(bare) // length + 1)).startswith(bare):
+            return unit.strip("!._- ")
+    return bare
+
+
+def kept_secret(path: Path) -> str:
+    """The secret in `path`, made on the first start. Two starts at the same moment agree on one."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            draft = path.with_name(f".{path.name}.{random.token_hex(8)}")
+            handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(handle, "w") as file:
+                file.write(random.token_urlsafe(48) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            try:
+                os.link(draft, path)  # fails where another start was faster; never leaves half a file
+            except FileExistsError:
+                pass
+            finally:
+                draft.unlink()
+        secret = path.read_text().strip()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not text"
+        raise SettingsError(f"DATA_DIR: can't keep a secret in {path}: {reason}") from error
+    if len(secret.encode()) < MIN_SECRET_BYTES:
+        raise SettingsError(
+            f"DATA_DIR: the secret in {path} is damaged: it is shorter than {MIN_SECRET_BYTES} bytes"
+        )
+    return secret

@@ -1,0 +1,17 @@
+"""What browsers keep for the pages, and what a request has to prove beside it."""
+
+from app.web.cookies.devices import read_devices, write_devices
+from app.web.cookies.origins import own_origins
+from app.web.cookies.page_scripts import PageScripts
+from app.web.cookies.session import ACCESS_TOKEN, SessionCookie, SessionInterface, forget_session
+
+__all__ = [
+    "ACCESS_TOKEN",
+    "PageScripts",
+    "SessionCookie",
+    "SessionInterface",
+    "forget_session",
+    "own_origins",
+    "read_devices",
+    "write_devices",
+]

@@ -1,0 +1,103 @@
+"""Scripts of this site's pages on the API: when the browser's session counts there.
+
+A browser adds the cookie to whatever request any page causes. Another site's page may cause one, and so may one of
+another port of this host, which shares the cookies: so a write needs proof that a page of this origin sends it.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Sequence
+from typing import Any, Final
+
+from itsdangerous import BadData, URLSafeTimedSerializer
+from starlette.types import Scope
+
+from app.auth.errors import AuthError
+from app.auth.keys import Key
+from app.web.cookies.origins import own_origins
+from app.web.cookies.session import SessionCookie
+
+#: Either may hold the page's CSRF token: the names that Flask-WTF takes.
+CSRF_HEADERS: Final = (b"x-csrftoken", b"x-csrf-token")
+#: Where Flask-WTF keeps the session's own half of the token, and the salt that it signs with.
+_CSRF_FIELD: Final = "csrf_token"
+_CSRF_SALT: Final = "wtf-csrf-token"
+_READS: Final = frozenset({"GET", "HEAD"})
+_WRITES: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+
+
+class SameOriginUnproven(AuthError):
+    """A write that shows a browser's session, but no proof that a page of this site sent it (RFC 6265 8.2)."""
+
+    code = "same_origin_unproven"
+    message = (
+        "Pages of this site send a token in X-CSRFToken, their browsers Origin or Sec-Fetch-Site: one is amiss."
+    )
+
+
+class PageScripts:
+    """Reads the session of requests to the API: a second `SessionReader` of the gate's.
+
+    Args:
+        cookie: reads Flask's cookie.
+        csrf_keys: what the CSRF tokens of pages are signed with; the first signs, all verify.
+        public_url: where people reach the site.
+    """
+
+    def __init__(self, cookie: SessionCookie, *, csrf_keys: Sequence[Key], public_url: str) -> None:
+        self._cookie = cookie
+        self._public_url = public_url
+        # As Flask-WTF signs them; here it is verified on the event loop, where there is no Flask.
+        self._csrf = URLSafeTimedSerializer([key.secret for key in reversed(csrf_keys)], salt=_CSRF_SALT)
+
+    def access_token(self, scope: Scope) -> str | None:
+        """The access token in the session, if a page of this site may have sent this read, or has sent this write.
+
+        None where there is no session, and where nothing but the cookie speaks for it.
+
+        Raises:
+            SameOriginUnproven: it is a write of some page, and not provably of one of ours.
+        """
+        token = self._cookie.access_token(scope)
+        method = scope.get("method")  # a WebSocket has none: its handshake can't carry the CSRF token
+        if method not in _READS | _WRITES:
+            return None
+        if not token:  # no session to misuse; whoever shows a broken one is told so, as on pages
+            return token
+        sites, origins = _values(scope, b"sec-fetch-site"), _values(scope, b"origin")
+        if method in _READS:
+            # 'none': a person who typed the address. Browsers that send none of this keep what is read here from
+            # other sites' scripts by themselves (same-origin policy), and the cookie from their requests (Lax).
+            return token if self._are_ours(scope, sites, origins, allowed=("same-origin", "none")) else None
+        proofs = [value for name in CSRF_HEADERS for value in _values(scope, name)]
+        if not sites and not origins and not proofs:
+            return None
+        is_ours = bool(sites or origins) and self._are_ours(scope, sites, origins, allowed=("same-origin",))
+        if not is_ours or len(proofs) != 1 or not self._is_of_session(proofs[0], self._cookie.read(scope)):
+            raise SameOriginUnproven()
+        return token
+
+    def _are_ours(
+        self, scope: Scope, sites: Sequence[str], origins: Sequence[str], *, allowed: Sequence[str]
+    ) -> bool:
+        """Whether what the browser says of where this comes from, if it says anything, is this site."""
+        own = own_origins(self._public_url, scheme=scope["scheme"], host=next(iter(_values(scope, b"host")), ""))
+        return (not sites or (len(sites) == 1 and sites[0] in allowed)) and (
+            not origins or (len(origins) == 1 and origins[0].lower() in own)
+        )
+
+    def _is_of_session(self, token: str, session: dict[str, Any]) -> bool:
+        """Whether `token` was given to a page of this very session."""
+        secret = session.get(_CSRF_FIELD)
+        if not isinstance(secret, str) or not secret:
+            return False
+        try:
+            signed = self._csrf.loads(token)
+        except (BadData, ValueError):
+            return False
+        return isinstance(signed, str) and hmac.compare_digest(signed.encode(), secret.encode())
+
+
+def _values(scope: Scope, name: bytes) -> list[str]:
+    return [value.decode("latin-1").strip() for key, value in scope["headers"] if key == name]

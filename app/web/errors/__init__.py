@@ -1,0 +1,8 @@
+"""What a person reads where a page is refused."""
+
+from app.web.errors.errors import ForeignOrigin, draw_error
+
+__all__ = [
+    "ForeignOrigin",
+    "draw_error",
+]

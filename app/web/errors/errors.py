@@ -1,0 +1,193 @@
+"""From errors to pages, in this one place for all: a message and a redirect, or a page that says what to do."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from flask import Flask, current_app, flash, g, render_template, request, session, url_for
+from flask_wtf.csrf import CSRFError
+from jinja2 import Environment
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response
+
+from app.auth.errors import (
+    AuthError,
+    InvalidCredentials,
+    LastAdmin,
+    LinkInvalid,
+    LoginStale,
+    NotAuthenticated,
+    NotFound,
+    RegistrationClosed,
+    RoleMissing,
+    TokenInvalid,
+    TokenMissing,
+    TooManyRequests,
+    TryLater,
+)
+from app.auth.refusals import InputRefused
+from app.web.context import current_client, drawn_for, duet, get_auth, optional_principal, wait
+from app.web.cookies import ACCESS_TOKEN, own_origins
+from app.web.errors.texts import ERROR_TEXTS, LINK_TEXTS, REGISTRATION_CLOSED, ErrorText
+from app.web.redirects import form_target, requested_target, see_other
+
+SESSION_OVER = "Session expired or invalid. Please log in again."
+PLEASE_LOG_IN = "Please log in."
+
+log = structlog.get_logger(__name__)
+
+
+class ForeignOrigin(AuthError):
+    """A page of another site made the browser send this."""
+
+    code = "foreign_origin"
+    message = "This request came from another site."
+
+
+def add_handlers(app: Flask) -> None:
+    """Registers what turns each kind of error into its page."""
+    app.register_error_handler(AuthError, _auth_error)
+    app.register_error_handler(CSRFError, _csrf_error)
+    app.register_error_handler(HTTPException, _http_error)
+
+
+def _auth_error(error: AuthError) -> Response:
+    if isinstance(error, NotAuthenticated):
+        return _to_login(error)
+    if isinstance(error, LoginStale):
+        return _to_reauthentication()
+    if isinstance(error, TryLater):
+        return _try_later(error)
+    if isinstance(error, RoleMissing) and g.caller.principal is not None:
+        wait(get_auth().audit.refused(g.caller.principal, error, current_client()))
+    if isinstance(error, NotFound) or _is_hidden():
+        return error_page(404)
+    if isinstance(error, LinkInvalid):
+        return error_page(400, explanation=error.message, text=LINK_TEXTS.get(request.endpoint or ""))
+    if isinstance(error, RegistrationClosed) and request.blueprint == "joining":
+        return error_page(403, explanation=error.message, text=REGISTRATION_CLOSED)
+    if isinstance(error, InputRefused | InvalidCredentials):  # a form's own errors are the form's to show
+        return error_page(400, explanation=error.message)
+    return error_page(409 if isinstance(error, LastAdmin) else 403, explanation=error.message)
+
+
+def _try_later(error: TryLater) -> Response:
+    is_limit = isinstance(error, TooManyRequests)
+    page = error_page(429 if is_limit else 503, retry_after=error.retry_after)
+    page.headers["Retry-After"] = str(error.retry_after)
+    return page
+
+
+def _to_reauthentication() -> Response:
+    """To the password, and from there on to what was asked for, or to the page where the form was.
+
+    What was sent is not kept: the person sees it on the page again and sends it themselves.
+    """
+    if request.method in ("GET", "HEAD"):
+        return see_other(url_for("auth.reauthenticate", next=requested_target()))
+    target = form_target(own_origins(duet().public_url, scheme=request.scheme, host=request.host))
+    return see_other(url_for("auth.reauthenticate", next=target, unsent=1))
+
+
+def _is_hidden() -> bool:
+    """Whether this page does not exist for who may not open it, the caller: nobody learns what admins have."""
+    return "admin" in request.blueprints and optional_principal() is None
+
+
+def _to_login(error: NotAuthenticated) -> Response:
+    """To the login, with the reason, and from there back. Only a page that a person opens leaves a message."""
+    if _is_navigation():
+        session.pop(ACCESS_TOKEN, None)  # not earlier: an image's request must not take the reason with it
+        flash(_why(error), "info" if isinstance(error, TokenMissing) else "warning")
+    return see_other(url_for("auth.login", next=requested_target()))
+
+
+def _why(error: NotAuthenticated) -> str:
+    if isinstance(error, TokenMissing):
+        return PLEASE_LOG_IN
+    return SESSION_OVER if isinstance(error, TokenInvalid) else f"{SESSION_OVER} {error.message}"
+
+
+def _is_navigation() -> bool:
+    """Whether a person goes to this page, rather than a script, an image or a prefetch (Fetch Metadata)."""
+    if "prefetch" in request.headers.get("Sec-Purpose", ""):
+        return False
+    return request.headers.get("Sec-Fetch-Mode", "navigate") == "navigate"
+
+
+def _csrf_error(error: CSRFError) -> Response:
+    return error_page(
+        400,
+        text=ErrorText(
+            title="This form is out of date",
+            explanation="It was opened before a login or log-out, maybe in another tab. Nothing was changed.",
+            advice="Go back, reload the page and send it again.",
+        ),
+    )
+
+
+def _http_error(error: HTTPException) -> Response:
+    if error.response is not None or error.code is None or error.code < 400:
+        return error.get_response()  # a redirect, or an answer that a view made itself
+    page = error_page(error.code)
+    for name, value in error.get_headers():
+        if name.lower() not in ("content-type", "content-length"):
+            page.headers[name] = value  # `Allow` and `Retry-After`
+    return page
+
+
+def error_page(
+    status: int, *, explanation: str | None = None, text: ErrorText | None = None, retry_after: int | None = None
+) -> Response:
+    """The page for `status`, within a request: with the menu, so that whoever is signed in is not lost.
+
+    It writes no cookie, because a missing image is such a page too: it takes no messages, and has a button to log
+    out only where there is a CSRF token already. It asks nothing of the store, which may be what failed.
+    """
+    request_id = request.environ.get("asgi.scope", {}).get("duet.request_id", "")
+    words = _words(status, explanation, text, retry_after, request_id)
+    try:
+        # Where nobody can tell who this is, because the store is away, a menu for nobody would be a lie.
+        layout = "_skeleton.html" if drawn_for() is None else "base.html"
+        href = url_for(text.endpoint) if text else "/"
+        html = render_template(
+            "error.html", layout=layout, can_log_out="csrf_token" in session, action_href=href, **words
+        )
+    except Exception:  # what an extension adds to every page may be the very thing that fails
+        log.exception("error_page_without_menu", status=status)
+        html = current_app.jinja_env.get_template("error.html").render(words)
+    return Response(html, status, mimetype="text/html")
+
+
+def draw_error(jinja: Environment, status: int, *, request_id: str = "") -> str:
+    """The page for `status` as HTML, without a menu; needs no request, so that the edge's refusals look alike.
+
+    Args:
+        jinja: renders it.
+        status: the HTTP status.
+        request_id: what a person may quote when asking for help.
+    """
+    return jinja.get_template("error.html").render(_words(status, None, None, None, request_id))
+
+
+def _words(
+    status: int, explanation: str | None, text: ErrorText | None, retry_after: int | None, request_id: str
+) -> dict[str, Any]:
+    """What the page says. `explanation` and `text` stand in for the usual words of `status`."""
+    text = text or ERROR_TEXTS.get(status) or _plain(status)
+    return {
+        "status": status,
+        "title": text.title,
+        "explanation": explanation or text.explanation,
+        "advice": text.advice,
+        "action": text.action,
+        "retry_after": retry_after,
+        "request_id": request_id,
+    }
+
+
+def _plain(status: int) -> ErrorText:
+    phrase = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "That did not work"
+    return ErrorText(phrase, "The request could not be answered.", "Go back and try another way.")

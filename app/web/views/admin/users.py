@@ -1,0 +1,139 @@
+"""Admin pages about accounts: search them, look at one, and change, log out or delete it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from flask import Blueprint, flash, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from app.auth.errors import LastAdmin
+from app.auth.models import ADMIN, User
+from app.auth.policy import FRESH, require
+from app.auth.refusals import RolesInvalid
+from app.web.context import current_client, current_principal, get_auth, wait
+from app.web.cookies import forget_session
+from app.web.forms import show_at
+from app.web.redirects import see_other
+from app.web.views.admin.forms import ActForm, RolesForm, role_names
+
+Answer = Response | str | tuple[str, int]
+
+#: Accounts on one page of the list.
+PAGE_SIZE: Final = 50
+
+blueprint = Blueprint("users", __name__)
+
+
+@blueprint.get("/users")
+@require(role=ADMIN)
+def index() -> Answer:
+    """Everybody, or those whose address or name begins with what is searched for."""
+    query, cursor = request.args.get("query", "").strip(), request.args.get("cursor", "")
+    found = wait(get_auth().administration.search(query, cursor=cursor, limit=PAGE_SIZE))
+    return render_template("admin/users.html", users=found.items, query=query, cursor=cursor, next=found.cursor)
+
+
+@blueprint.get("/users/<user_id>")
+@require(role=ADMIN)
+def show(user_id: str) -> Answer:
+    """One account, and what can be done to it."""
+    user = wait(get_auth().accounts.get(user_id))
+    return _page(user, RolesForm(data={"roles": ", ".join(user.roles)}))
+
+
+# At the address of the page itself, so that the form, shown again with what was wrong, can be reloaded.
+@blueprint.post("/users/<user_id>")
+@require(role=ADMIN, fresh=FRESH)
+def set_roles(user_id: str) -> Answer:
+    """Gives the account these roles and no others."""
+    form, auth = RolesForm(), get_auth()
+    if form.validate_on_submit():
+        roles = role_names(form.roles.data)
+        try:
+            wait(auth.administration.set_roles(user_id, roles, current_client(), by=current_principal))
+        except (RolesInvalid, LastAdmin) as error:
+            show_at(form.roles, error.message)
+        else:
+            flash("The roles were saved. They count at once.", "success")
+            return _back_to(user_id)
+    return _page(wait(auth.accounts.get(user_id)), form), 422
+
+
+@blueprint.post("/users/<user_id>/disable")
+@require(role=ADMIN, fresh=FRESH)
+def disable(user_id: str) -> Answer:
+    """Switches the account off, and logs it out everywhere."""
+    return _set_active(user_id, False, "The account was disabled, and is logged out everywhere.")
+
+
+@blueprint.post("/users/<user_id>/enable")
+@require(role=ADMIN, fresh=FRESH)
+def enable(user_id: str) -> Answer:
+    """Switches the account on again."""
+    return _set_active(user_id, True, "The account was enabled.")
+
+
+def _set_active(user_id: str, is_active: bool, done: str) -> Answer:
+    try:
+        wait(get_auth().administration.set_active(user_id, is_active, current_client(), by=current_principal))
+    except LastAdmin as error:
+        flash(error.message, "error")
+    else:
+        flash(done, "success")
+    return _back_to(user_id)
+
+
+@blueprint.post("/users/<user_id>/send-reset")
+@require(role=ADMIN, fresh=FRESH)
+def send_reset(user_id: str) -> Answer:
+    """Mails a link by which the owner sets a new password."""
+    wait(get_auth().administration.send_reset(user_id, current_client(), by=current_principal))
+    flash("A link to set a new password is on its way by mail.", "success")
+    return _back_to(user_id)
+
+
+@blueprint.post("/users/<user_id>/end-sessions")
+@require(role=ADMIN, fresh=FRESH)
+def end_sessions(user_id: str) -> Answer:
+    """Logs the account out everywhere."""
+    ended = wait(get_auth().administration.end_sessions(user_id, current_client(), by=current_principal))
+    if user_id == current_principal.user_id:
+        return _good_bye("All your sessions were ended, this one too.")
+    flash(f"{ended} session{' was' if ended == 1 else 's were'} ended.", "success")
+    return _back_to(user_id)
+
+
+@blueprint.route("/users/<user_id>/delete", methods=["GET", "POST"])
+@require(role=ADMIN, fresh=FRESH)
+def delete(user_id: str) -> Answer:
+    """Asks once more, then deletes the account for good."""
+    auth, form = get_auth(), ActForm()
+    user = wait(auth.accounts.get(user_id))
+    if not form.validate_on_submit():
+        return render_template("admin/delete.html", user=user, form=form)
+    try:
+        wait(auth.administration.delete(user_id, current_client(), by=current_principal))
+    except LastAdmin as error:
+        flash(error.message, "error")
+        return _back_to(user_id)
+    if user_id == current_principal.user_id:
+        return _good_bye("Your account was deleted.")
+    flash("The account was deleted.", "success")
+    return see_other(url_for("admin.users.index"))
+
+
+def _page(user: User, form: RolesForm) -> str:
+    sessions = wait(get_auth().administration.sessions_of(user.id))
+    return render_template("admin/user.html", user=user, form=form, sessions=sessions)
+
+
+def _back_to(user_id: str) -> Response:
+    return see_other(url_for("admin.users.show", user_id=user_id))
+
+
+def _good_bye(message: str) -> Response:
+    """An admin who acts on the own account is logged out by that: to the login, with the reason."""
+    forget_session()
+    flash(message, "success")
+    return see_other(url_for("auth.login"))

@@ -1,0 +1,678 @@
+"""The keys' life: made once, known before they sign, over when nothing of theirs lives, ended when stolen."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import json
+import random
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from app.auth.errors import KeyRetired, NotAuthenticated, StoreUnavailable, TokenExpired, TokenInvalid
+from app.auth.keys import MIN_LEAD, USUAL_LEAD, KeyRing, KeyState, Purpose
+from app.auth.keys.pairs import Safe, make_pair
+from app.auth.keys.signing import KeyRefused
+from app.auth.models import Client
+from tests.auth.house import API, WEB, FakeClock, House, house_on
+from tests.auth.jws import head_of
+from tests.kit.duet import PASSWORD, SECRET
+
+OLD = "the secret of last year: 7hQ2xV9bLm4c"
+OPERATOR = Client("cli")
+#: An access token's life and the leeway, which a key outlives its last signature by.
+LIFE = timedelta(minutes=16)
+KEPT = timedelta(days=90)
+
+
+@pytest.fixture
+async def sealed_house(database_url: str) -> AsyncIterator[House]:
+    """Auth over each kind of store, with key pairs that nothing rotates by itself."""
+    async with house_on(database_url, algorithm="EdDSA", rotate_after=None) as one:
+        await one.make_user()
+        yield one
+
+
+@contextlib.asynccontextmanager
+async def fellow(house: House, database_url: str, *, ahead: float = 0, **given: Any) -> AsyncIterator[House]:
+    """Another process on the same store, whose clock is `ahead` by so many seconds."""
+    clock = FakeClock()
+    clock.instant = house.clock.instant + timedelta(seconds=ahead)
+    settings = {"algorithm": "EdDSA", "rotate_after": None, **given}
+    async with house_on(database_url, clock=clock, **settings) as one:
+        yield one
+
+
+async def token_of(house: House, client: Client = WEB) -> str:
+    """The access token of a new login."""
+    return (await house.auth.sessions.log_in("ada@example.com", PASSWORD, client)).access_token
+
+
+def kid_of(token: str) -> str:
+    """The name of the key that signed it."""
+    kid: str = head_of(token)["kid"]
+    return kid
+
+
+def published(house: House) -> list[str]:
+    """The names in the key set that others read."""
+    return [key["kid"] for key in house.auth.signing.jwks()["keys"]]
+
+
+def states(house: House) -> list[str]:
+    """What each key is good for, the oldest first."""
+    return [entry.state.value for entry in house.auth.signing.entries()]
+
+
+async def pass_time(*houses: House, **by: float) -> None:
+    """All clocks go on, and every process polls and does what is due, as it would each second."""
+    for house in houses:
+        house.clock.step(**by)
+    for house in houses:
+        await house.auth.signing.poll()
+        await house.auth.signing.tend()
+
+
+async def stored(house: House, kid: str) -> Any:
+    """A key as the store has it."""
+    [row] = [row for row in await house.store.signing_keys() if row.id == kid]
+    return row
+
+
+# the first key
+
+
+@pytest.mark.parametrize("algorithm", ["EdDSA", "ES256", "RS256"])
+async def test_the_first_start_makes_a_key_that_signs(tmp_path: Any, algorithm: str) -> None:
+    """Tokens are of the configured algorithm, name a published key, and count; the private half is sealed."""
+    async with house_on(f"sqlite:///{tmp_path / 'duet.db'}", algorithm=algorithm) as house:
+        await house.make_user()
+        token = await token_of(house)
+        [jwk] = house.auth.signing.jwks()["keys"]
+        assert head_of(token) == {"alg": algorithm, "typ": "at+jwt", "kid": jwk["kid"]}
+        assert jwk["alg"] == algorithm
+        house.auth.sessions.authenticate(token)
+        [row] = await house.store.signing_keys()
+        assert "PRIVATE" not in row.sealed
+        assert row.sealed not in repr(row)
+
+
+async def test_a_restart_makes_no_other_key(sealed_house: House, database_url: str) -> None:
+    """Processes that start later, or again, sign with the key that is there, and take each other's tokens."""
+    first = await token_of(sealed_house)
+    async with fellow(sealed_house, database_url) as other:
+        second = await token_of(other)
+        assert kid_of(first) == kid_of(second)
+        other.auth.sessions.authenticate(first)
+        sealed_house.auth.sessions.authenticate(second)
+
+
+async def test_of_processes_that_start_together_one_makes_the_key(database_url: str) -> None:
+    """Each may find none: the store lets one of them put the first one there."""
+    async with contextlib.AsyncExitStack() as stack:
+        houses = [await stack.enter_async_context(house_on(database_url)) for _ in range(3)]
+        signings = [
+            type(house.auth.signing)(
+                dataclasses.replace(house.auth.config, algorithm="EdDSA"),
+                store=house.store,
+                clock=house.clock,
+                keys=house.auth.keys,
+                audit=house.auth.audit,
+            )
+            for house in houses
+        ]
+        for signing in signings:
+            await signing.poll()
+        for signing in signings:  # each has seen an empty store
+            await signing.tend()
+            await signing.poll()
+        assert len({signing.signer().kid for signing in signings}) == 1
+        assert len(await houses[0].store.signing_keys()) == 1
+
+
+async def test_a_shared_secret_has_no_key_pairs(house: House) -> None:
+    """With HS256 nothing is made and nothing is published; the keys that are derived are listed."""
+    await house.auth.signing.tend()
+    assert await house.store.signing_keys() == []
+    assert house.auth.signing.jwks() == {"keys": []}
+    [entry] = await house.auth.signing.list()
+    assert (entry.algorithm, entry.state) == ("HS256", KeyState.SIGNING)
+    for act in (house.auth.signing.rotate(OPERATOR), house.auth.signing.retire(entry.kid, OPERATOR)):
+        with pytest.raises(KeyRefused, match="SECRET_KEY"):
+            await act
+
+
+async def test_nothing_is_judged_before_the_keys_are_known(sealed_house: House) -> None:
+    """A process that did not reach its store since the start says so, and refuses nobody."""
+    token = await token_of(sealed_house)
+    blind = type(sealed_house.auth.signing)(
+        sealed_house.auth.config,
+        store=sealed_house.store,
+        clock=sealed_house.clock,
+        keys=sealed_house.auth.keys,
+        audit=sealed_house.auth.audit,
+    )
+    assert not blind.is_ready
+    for ask in (blind.signer, blind.jwks, lambda: blind.find(kid_of(token))):
+        with pytest.raises(StoreUnavailable):
+            ask()
+    await blind.poll()
+    assert blind.is_ready
+    assert blind.find(kid_of(token)) is not None
+
+
+# rotation
+
+
+async def test_a_key_is_published_before_it_signs_and_verifies_after_it_signed(sealed_house: House) -> None:
+    """The whole life of a key: published, signing, verifying, kept, gone; at each step only what belongs to it."""
+    house = sealed_house
+    old = await token_of(house)
+    new_kid = (await house.auth.signing.rotate(OPERATOR, lead=timedelta(seconds=20))).kid
+    assert published(house) == [kid_of(old), new_kid]
+    assert states(house) == ["signing", "published"]
+    await pass_time(house, seconds=19.999)
+    assert kid_of(await token_of(house)) == kid_of(old)
+    await pass_time(house, seconds=0.001)
+    assert kid_of(await token_of(house)) == new_kid
+    assert states(house) == ["verifying", "signing"]
+    house.auth.sessions.authenticate(old)
+    await pass_time(house, seconds=LIFE.total_seconds() - 0.001)
+    assert published(house) == [kid_of(old), new_kid]
+    await pass_time(house, seconds=0.001)
+    assert published(house) == [new_kid]
+    assert states(house) == ["kept", "signing"]
+    await pass_time(house, days=89)
+    assert states(house) == ["kept", "signing"]
+    await pass_time(house, days=2)
+    assert states(house) == ["signing"]
+    assert [row.id for row in await house.store.signing_keys()] == [new_kid]
+
+
+async def test_the_private_half_goes_when_nobody_signs_with_it(sealed_house: House) -> None:
+    """After that a stolen database and a stolen secret yield no key of the past; the seal shows whose it was."""
+    house = sealed_house
+    kid = kid_of(await token_of(house))
+    before = (await stored(house, kid)).sealed
+    await house.auth.signing.rotate(OPERATOR)
+    await pass_time(house, seconds=USUAL_LEAD.seconds + 119)
+    assert (await stored(house, kid)).sealed == before
+    await pass_time(house, seconds=1)
+    safe = Safe(house.auth.keys.keys(Purpose.SIGNING_KEYS))
+    assert safe.open((await stored(house, kid)).sealed, kid, "EdDSA") is None
+
+
+async def test_a_browser_that_comes_back_after_weeks_is_renewed(sealed_house: House) -> None:
+    """Its key is over and no longer published; the token is recognised all the same, and the session lives."""
+    house = sealed_house
+    old = await token_of(house)
+    await house.auth.signing.rotate(OPERATOR)
+    await pass_time(house, days=20)
+    assert kid_of(old) not in published(house)
+    with pytest.raises(KeyRetired) as stale:
+        house.auth.sessions.authenticate(old)
+    pair = await house.auth.renewals.renew(stale.value.principal)
+    assert kid_of(pair.access_token) in published(house)
+    # Though it has expired as well: of a key that has ended nothing is believed, or a thief ended sessions by it.
+    await house.auth.sessions.revoke_token(old, WEB)
+    house.auth.sessions.authenticate(pair.access_token)
+
+
+async def test_a_key_rotates_by_itself(database_url: str) -> None:
+    """Published an hour before it is due, and with short periods half of them; the next one in turn."""
+    async with house_on(database_url, algorithm="EdDSA", rotate_after=timedelta(days=30)) as house:
+        [first] = published(house)
+        await pass_time(house, days=30, hours=-1, seconds=-1)
+        assert published(house) == [first]
+        await pass_time(house, seconds=1)
+        _, second = published(house)
+        assert house.auth.signing.signer().kid == first
+        await pass_time(house, hours=1)
+        assert house.auth.signing.signer().kid == second
+        await pass_time(house, days=30, hours=-1)
+        assert len(published(house)) == 2
+        await pass_time(house, hours=1)
+        assert house.auth.signing.signer().kid not in (first, second)
+
+
+async def test_an_impatient_operator_makes_no_heap_of_keys(sealed_house: House) -> None:
+    """A key that signs as soon as was asked for is told again; one that signs later is overtaken for good."""
+    house = sealed_house
+    slow = await house.auth.signing.rotate(OPERATOR, lead=timedelta(hours=1))
+    quick = await house.auth.signing.rotate(OPERATOR)
+    assert (await house.auth.signing.rotate(OPERATOR)).kid == quick.kid
+    assert len(published(house)) == 3
+    await pass_time(house, seconds=USUAL_LEAD.seconds)
+    assert house.auth.signing.signer().kid == quick.kid
+    await pass_time(house, hours=1)
+    assert house.auth.signing.signer().kid == quick.kid
+    assert published(house) == [quick.kid]
+    assert {entry.kid: entry.state for entry in house.auth.signing.entries()}[slow.kid] is KeyState.KEPT
+
+
+async def test_a_lead_is_never_shorter_than_the_polls_of_others(sealed_house: House) -> None:
+    """However short it is asked for."""
+    entry = await sealed_house.auth.signing.rotate(OPERATOR, lead=timedelta())
+    assert entry.signs_from == sealed_house.clock.now() + MIN_LEAD
+
+
+async def test_what_an_operator_does_is_in_the_audit_log(sealed_house: House) -> None:
+    """With the key's name."""
+    house = sealed_house
+    kid = (await house.auth.signing.rotate(OPERATOR)).kid
+    await house.auth.signing.retire(kid, OPERATOR)
+    events = (await house.store.audit_events(limit=10)).items
+    assert [(event.event, event.detail) for event in events][:2] == [
+        ("signing_key_retired", kid),
+        ("signing_key_rotated", kid),
+    ]
+
+
+# several containers
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("act", ["rotate", "retire", "by itself"])
+async def test_containers_agree_while_keys_change(tmp_path: Any, seed: int, act: str) -> None:
+    """Four processes, clocks up to a minute apart, polls in any order: what one signs is taken by every other at
+    that moment, and published by each; a browser's token is renewed at the worst."""
+    chance = random.Random(seed)
+    url = f"sqlite:///{tmp_path / 'duet.db'}"
+    rotate_after = timedelta(seconds=20) if act == "by itself" else None
+    async with contextlib.AsyncExitStack() as stack:
+        first = await stack.enter_async_context(house_on(url, algorithm="EdDSA", rotate_after=rotate_after))
+        await first.make_user()
+        houses = [first]
+        for ahead in [chance.choice([-1, 1]) * 30, *(chance.uniform(-30, 30) for _ in range(2))]:
+            one = fellow(first, url, ahead=ahead, rotate_after=rotate_after)
+            houses.append(await stack.enter_async_context(one))
+        signers: set[str] = set()
+        last: dict[int, str] = {}
+        for second in range(90):
+            if second == 5 and act != "by itself":
+                operator = await stack.enter_async_context(fellow(chance.choice(houses), url))
+                if act == "rotate":
+                    await operator.auth.signing.rotate(OPERATOR)
+                else:
+                    await operator.auth.signing.retire(operator.auth.signing.signer().kid, OPERATOR)
+            for house in houses:
+                house.clock.step(seconds=1)
+            for house in chance.sample(houses, len(houses)):
+                await house.auth.signing.poll()
+                await house.auth.signing.tend()
+            session = await first.auth.sessions.log_in("ada@example.com", PASSWORD, WEB) if second == 0 else None
+            last = {0: session.access_token} if session else last
+            signer = chance.choice(houses)
+            token = (await signer.auth.sessions.log_in("ada@example.com", PASSWORD, API)).access_token
+            signers.add(kid_of(token))
+            for house in houses:
+                assert kid_of(token) in published(house)
+                try:
+                    house.auth.sessions.authenticate(token)
+                except KeyRetired:  # for the second in which others change over: a refresh mends it
+                    assert act == "retire"
+                try:
+                    house.auth.sessions.authenticate(last[0])
+                except (KeyRetired, TokenExpired) as stale:
+                    last[0] = (await house.auth.renewals.renew(stale.principal)).access_token
+        assert len(signers) > 1
+        kept = await first.store.signing_keys()
+        assert len({(row.algorithm, row.previous) for row in kept}) == len(kept)
+
+
+@pytest.mark.parametrize("ahead", [-60, 60])
+async def test_no_clock_makes_a_process_sign_too_early(
+    sealed_house: House, database_url: str, ahead: float
+) -> None:
+    """A key that was made elsewhere is used here when it was published for its lead, whatever the instants say."""
+    async with fellow(sealed_house, database_url, ahead=ahead) as other:
+        old = other.auth.signing.signer().kid
+        new = (await sealed_house.auth.signing.rotate(OPERATOR)).kid
+        await other.auth.signing.poll()
+        other.clock.step(seconds=USUAL_LEAD.seconds - 0.001)
+        assert other.auth.signing.signer().kid == old
+        other.clock.step(seconds=0.001)
+        assert other.auth.signing.signer().kid == new
+
+
+async def test_a_key_that_may_be_new_is_not_called_unknown(sealed_house: House, database_url: str) -> None:
+    """A process that did not reach the store for a while may not know it: that is nobody's log-out."""
+    async with fellow(sealed_house, database_url) as other:
+        await sealed_house.auth.signing.rotate(OPERATOR)
+        await pass_time(sealed_house, seconds=USUAL_LEAD.seconds)
+        token = await token_of(sealed_house)
+        other.clock.step(seconds=4)
+        with pytest.raises(TokenInvalid):
+            other.auth.sessions.authenticate(token)
+        other.clock.step(seconds=USUAL_LEAD.seconds - 4)
+        with pytest.raises(StoreUnavailable):
+            other.auth.sessions.authenticate(token)
+        for rubbish in ("", "x", "x" * 42, "x" * 44):
+            assert other.auth.signing.find(rubbish) is None
+        await other.auth.signing.poll()
+        other.auth.sessions.authenticate(token)
+
+
+async def test_a_clock_that_steps_back_stops_nobody(sealed_house: House) -> None:
+    """The oldest key that can signs: everybody knows it."""
+    house = sealed_house
+    first = house.auth.signing.signer().kid
+    await house.auth.signing.rotate(OPERATOR)
+    house.clock.step(days=-400)
+    assert house.auth.signing.signer().kid == first
+
+
+# retiring
+
+
+async def test_nothing_of_a_retired_key_is_believed(sealed_house: House) -> None:
+    """Not from the moment its successor signs: neither what was remembered, nor what has expired meanwhile."""
+    house = sealed_house
+    api, web = await token_of(house, API), await token_of(house, WEB)
+    for token in (api, web):
+        house.auth.sessions.authenticate(token)
+    entry, successor = await house.auth.signing.retire(kid_of(api), OPERATOR)
+    assert successor is not None
+    assert entry.verifies_until == successor.signs_from == house.clock.now() + timedelta(seconds=5)
+    await pass_time(house, seconds=4.999)
+    assert kid_of(await token_of(house)) == entry.kid
+    house.auth.sessions.authenticate(api)
+    await pass_time(house, seconds=0.001)
+    for _ in range(2):
+        for token in (api, web):
+            with pytest.raises(KeyRetired):
+                house.auth.sessions.authenticate(token)
+    assert published(house) == [successor.kid]
+    assert kid_of(await token_of(house)) == successor.kid
+    await pass_time(house, hours=1)
+    with pytest.raises(KeyRetired):
+        house.auth.sessions.authenticate(api)
+
+
+async def test_a_browser_is_renewed_after_its_key_was_retired(sealed_house: House) -> None:
+    """Its token lies in a cookie that another key signed. What was kept of the old key is not handed out."""
+    house = sealed_house
+    first = await token_of(house)
+    await pass_time(house, minutes=15)
+    with pytest.raises(TokenExpired) as expired:
+        house.auth.sessions.authenticate(first)
+    renewed = await house.auth.renewals.renew(expired.value.principal)
+    await house.auth.signing.retire(kid_of(first), OPERATOR)
+    await pass_time(house, seconds=5)
+    for token in (first, renewed.access_token):
+        with pytest.raises(KeyRetired) as stale:
+            house.auth.sessions.authenticate(token)
+        again = await house.auth.renewals.renew(stale.value.principal)
+        house.auth.sessions.authenticate(again.access_token)
+
+
+async def test_who_stole_a_key_ends_nobody_s_session(sealed_house: House) -> None:
+    """A token of a retired key does nothing at the revocation endpoint, expired or not; another key's does."""
+    house = sealed_house
+    stolen = house.auth.signing.signer()
+    pair = await house.auth.sessions.log_in("ada@example.com", PASSWORD, API)
+    [session] = await house.auth.sessions.of(pair.principal)
+    await house.auth.signing.retire(stolen.kid, OPERATOR)
+    await pass_time(house, seconds=5)
+    for minutes in (0, 30):
+        house.clock.step(minutes=minutes)
+        await house.auth.sessions.revoke_token(pair.access_token, API)
+        assert [one.id for one in await house.auth.sessions.of(pair.principal)] == [session.id]
+    assert pair.refresh_token is not None
+    again = await house.auth.sessions.refresh(pair.refresh_token, API)
+    await house.auth.sessions.revoke_token(again.access_token, API)
+    assert await house.auth.sessions.of(pair.principal) == []
+
+
+async def test_a_key_that_only_verifies_is_retired_at_once(sealed_house: House) -> None:
+    """There is nobody to follow it."""
+    house = sealed_house
+    old = await token_of(house)
+    new = await house.auth.signing.rotate(OPERATOR)
+    await pass_time(house, minutes=3)
+    house.auth.sessions.authenticate(old)
+    _, successor = await house.auth.signing.retire(kid_of(old), OPERATOR)
+    assert successor is None
+    with pytest.raises(KeyRetired):
+        house.auth.sessions.authenticate(old)
+    assert house.auth.signing.signer().kid == new.kid
+
+
+async def test_a_key_that_did_not_sign_yet_never_will(sealed_house: House) -> None:
+    """Retired before its time it is overtaken by another one, five seconds from then."""
+    house = sealed_house
+    planned = await house.auth.signing.rotate(OPERATOR, lead=timedelta(hours=1))
+    _, successor = await house.auth.signing.retire(planned.kid, OPERATOR)
+    assert successor is not None
+    signers = set()
+    for minutes in (1, 10, 30, 30, 60):
+        await pass_time(house, minutes=minutes)
+        signers.add(kid_of(await token_of(house)))
+    assert signers == {successor.kid}
+
+
+async def test_a_retired_key_signs_no_more_though_none_follows(sealed_house: House) -> None:
+    """Somebody wrote it into the database: after a minute at the most another one is made, and signs at once."""
+    house = sealed_house
+    old = await token_of(house)
+    assert await house.store.retire_signing_key(kid_of(old), at=house.clock.now())
+    await pass_time(house, seconds=60)
+    token = await token_of(house)
+    assert kid_of(token) != kid_of(old)
+    house.auth.sessions.authenticate(token)
+    with pytest.raises(KeyRetired):
+        house.auth.sessions.authenticate(old)
+
+
+async def test_what_can_not_be_retired_is_said(sealed_house: House) -> None:
+    """A name that no key has, and a key that ended already."""
+    house = sealed_house
+    kid = house.auth.signing.signer().kid
+    await house.auth.signing.retire(kid, OPERATOR)
+    for name, reason in ((kid, "retired already"), ("nobody", "no key"), ("", "no key")):
+        with pytest.raises(KeyRefused, match=reason):
+            await house.auth.signing.retire(name, OPERATOR)
+
+
+# secrets
+
+
+async def test_a_change_of_secret_keeps_the_keys(sealed_house: House, database_url: str) -> None:
+    """A fallback opens what it sealed, and it is sealed again; when the old secret is dropped nothing happens."""
+    old = await token_of(sealed_house)
+    clock = sealed_house.clock
+    settings: Any = {"clock": clock, "algorithm": "EdDSA", "rotate_after": None}
+    async with house_on(database_url, secrets=[OLD, SECRET], **settings) as between:
+        between.auth.sessions.authenticate(old)
+        assert kid_of(await token_of(between)) == kid_of(old)
+    async with house_on(database_url, secrets=[OLD], **settings) as after:
+        after.auth.sessions.authenticate(old)
+        assert kid_of(await token_of(after)) == kid_of(old)
+
+
+async def test_dropping_a_secret_ends_what_it_sealed(sealed_house: House, database_url: str) -> None:
+    """Also a key that only verifies, whose private half is gone; a new one signs at once."""
+    house = sealed_house
+    old = await token_of(house)
+    await house.auth.signing.rotate(OPERATOR)
+    await pass_time(house, minutes=3)
+    newer = await token_of(house)
+    clock = house.clock
+    async with house_on(database_url, clock=clock, secrets=[OLD], algorithm="EdDSA") as after:
+        for token in (old, newer):
+            with pytest.raises(TokenInvalid):
+                after.auth.sessions.authenticate(token)
+        token = await token_of(after)
+        assert published(after) == [kid_of(token)]
+        assert states(after) == ["retired", "retired", "signing"]
+
+
+async def test_the_command_line_needs_the_site_s_secret(sealed_house: House, database_url: str) -> None:
+    """Else it would make a key that no server can use: it says which setting is wrong, and changes nothing."""
+    before = await sealed_house.store.signing_keys()
+    wrong = _operator(sealed_house, OLD)
+    for act in (wrong.rotate(OPERATOR), wrong.retire(before[0].id, OPERATOR)):
+        with pytest.raises(KeyRefused, match="SECRET_KEY"):
+            await act
+    assert [entry.state for entry in await wrong.list()] == [KeyState.LOST]
+    assert await sealed_house.store.signing_keys() == before
+
+
+def _operator(house: House, *secrets: str) -> Any:
+    """`duet keys` with these secrets."""
+    keys = KeyRing(secrets)
+    signing = type(house.auth.signing)
+    return signing(house.auth.config, store=house.store, clock=house.clock, keys=keys, audit=house.auth.audit)
+
+
+@pytest.mark.parametrize("may_tend", [True, False])
+async def test_a_process_with_other_secrets_than_its_neighbours_changes_nothing(
+    sealed_house: House, may_tend: bool
+) -> None:
+    """It would retire their keys. Once nobody disagrees it does what is due."""
+    wrong = _operator(sealed_house, OLD)
+    before = await sealed_house.store.signing_keys()
+    running = asyncio.create_task(wrong.run(lambda: may_tend))
+    while not wrong.entries() or (may_tend and not wrong.is_ready):
+        await asyncio.sleep(0.01)
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+    assert (await sealed_house.store.signing_keys() == before) == (not may_tend)
+
+
+async def test_who_writes_to_the_database_makes_no_key(sealed_house: House) -> None:
+    """A key pair of a stranger's, put where a successor belongs, signs nothing that counts; keys rotate on."""
+    house = sealed_house
+    good = await stored(house, house.auth.signing.signer().kid)
+    pair = make_pair("EdDSA")
+    theirs = Safe(KeyRing(["the secret of a stranger: 1234567890"]).keys(Purpose.SIGNING_KEYS))
+    now = house.clock.now()
+    for previous, sealed in (
+        (good.id, theirs.seal(pair.private, pair.kid, "EdDSA")),
+        ("x", ""),
+        ("y", good.sealed),
+    ):
+        row = dataclasses.replace(
+            good, id=pair.kid, public=pair.public, sealed=sealed, previous=previous, created_at=now, signs_from=now
+        )
+        assert await house.store.add_signing_key(row)
+        await house.auth.signing.poll()
+        assert pair.kid not in published(house)
+        assert house.auth.signing.find(pair.kid) is None
+        if previous == good.id:
+            await pass_time(house, minutes=20)
+            house.auth.sessions.authenticate(await token_of(house))
+        assert house.auth.signing.signer().kid == good.id
+        await pass_time(house, seconds=1)
+        assert (await house.auth.signing.rotate(OPERATOR)).kid != pair.kid
+        await house.store.remove_signing_key(pair.kid)
+    damaged = dataclasses.replace(good, id="damaged", public=json.dumps({"kty": "OKP"}), previous="z")
+    assert await house.store.add_signing_key(damaged)
+    await pass_time(house, seconds=60)
+    house.auth.sessions.authenticate(await token_of(house))
+
+
+# another algorithm
+
+
+@pytest.mark.parametrize(("before", "after"), [("HS256", "EdDSA"), ("EdDSA", "HS256"), ("EdDSA", "ES256")])
+async def test_a_change_of_algorithm_logs_nobody_out(database_url: str, before: str, after: str) -> None:
+    """Only the configured one counts; a browser is renewed, an API client refreshes, and the old keys end."""
+    clock = FakeClock()
+    async with house_on(database_url, clock=clock, algorithm=before) as house:
+        user = await house.make_user()
+        web = await house.auth.sessions.log_in(user.email, PASSWORD, WEB)
+        api = await house.auth.sessions.log_in(user.email, PASSWORD, API)
+    async with house_on(database_url, clock=clock, algorithm=after) as house:
+        for pair in (web, api):
+            with pytest.raises(KeyRetired):
+                house.auth.sessions.authenticate(pair.access_token)
+        with pytest.raises(KeyRetired) as stale:
+            house.auth.sessions.authenticate(web.access_token)
+        renewed = await house.auth.renewals.renew(stale.value.principal)
+        assert api.refresh_token is not None
+        refreshed = await house.auth.sessions.refresh(api.refresh_token, API)
+        for pair in (renewed, refreshed):
+            house.auth.sessions.authenticate(pair.access_token)
+            assert head_of(pair.access_token)["alg"] == after
+        assert {jwk["alg"] for jwk in house.auth.signing.jwks()["keys"]} == {after} - {"HS256"}
+        clock.step(days=200)
+        await house.auth.signing.poll()
+        await house.auth.signing.tend()
+        assert {row.algorithm for row in await house.store.signing_keys()} <= {after}
+        with pytest.raises(NotAuthenticated):
+            house.auth.sessions.authenticate(web.access_token)
+
+
+async def test_the_way_back_within_a_minute_has_its_next_key_in_time(
+    sealed_house: House, database_url: str
+) -> None:
+    """After a change of algorithm that was undone at once: two processes agree, and nobody is out."""
+    old = kid_of(await token_of(sealed_house))
+    await sealed_house.store.retire_signing_key(old, at=sealed_house.clock.now())
+    async with fellow(sealed_house, database_url) as other:
+        await pass_time(sealed_house, other, seconds=2)
+        await sealed_house.auth.signing.poll()
+        new = published(sealed_house)[-1]
+        assert new != old
+        assert published(other)[-1] == new
+        refused = 0
+        for _ in range(70):
+            await pass_time(sealed_house, other, seconds=1)
+            for one, another in ((sealed_house, other), (other, sealed_house)):
+                try:
+                    another.auth.sessions.authenticate(await token_of(one))
+                except KeyRetired:  # for the second in which the others change over: a refresh mends it
+                    refused += 1
+        assert refused <= 3
+        assert {kid_of(await token_of(house)) for house in (sealed_house, other)} == {new}
+
+
+async def test_a_damaged_row_stops_no_rotation(sealed_house: House) -> None:
+    """Who can write to the database, and no more, can't keep a stolen key from being retired."""
+    house = sealed_house
+    kid = kid_of(await token_of(house))
+    row = await stored(house, kid)
+    assert await house.store.add_signing_key(replace(row, id="x", public="?", sealed="?", previous=kid))
+    await house.auth.signing.retire(kid, OPERATOR)
+    await pass_time(house, seconds=5)
+    assert kid_of(await token_of(house)) not in (kid, "x")
+
+
+async def test_a_damaged_only_key_is_followed_by_another(sealed_house: House, database_url: str) -> None:
+    """Nothing that it signed is believed, and the next start is no outage for good."""
+    house = sealed_house
+    kid = kid_of(await token_of(house))
+    row = await stored(house, kid)
+    await house.store.remove_signing_key(kid)
+    await house.store.add_signing_key(replace(row, public="?"))
+    async with fellow(house, database_url) as other:
+        await other.auth.signing.start()
+        assert kid_of(await token_of(other)) != kid
+
+
+@pytest.mark.parametrize("later", [1, 6, 40])
+async def test_a_command_retires_a_key_that_has_just_begun(
+    sealed_house: House, database_url: str, later: float
+) -> None:
+    """And one that is about to: it is never its own successor, nor does the one before it come back."""
+    house = sealed_house
+    first = kid_of(await token_of(house))
+    second = (await house.auth.signing.rotate(OPERATOR, lead=timedelta(seconds=5))).kid
+    await pass_time(house, seconds=later)
+    async with fellow(house, database_url) as command:
+        rotated = await command.auth.signing.rotate(OPERATOR, lead=timedelta(seconds=5))
+        assert (rotated.kid == second) == (later < 5)
+    async with fellow(house, database_url) as command:
+        _, successor = await command.auth.signing.retire(second, OPERATOR)
+        assert successor is None or successor.kid not in (first, second)
+    for _ in range(8):
+        await pass_time(house, seconds=1)
+    assert kid_of(await token_of(house)) not in (first, second)
+    assert second not in published(house)

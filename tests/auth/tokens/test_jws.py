@@ -1,0 +1,67 @@
+"""The compact form: one text for each token, one algorithm for each look, one error for everything else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from app.auth.errors import TokenInvalid
+from app.auth.keys.pairs import make_pair
+from app.auth.tokens import jws
+from tests.auth.jws import b64, dumps, signed
+
+SECRET = b"a secret of thirty-two bytes, no less"
+PAIR = make_pair("EdDSA").private
+HEADER = {"typ": "at+jwt", "kid": "one"}
+
+
+def test_what_was_signed_is_verified() -> None:
+    """Header and claims come back, for a secret and for a pair; the header says the algorithm."""
+    for signing, verifying, algorithm in ((SECRET, SECRET, "HS256"), (PAIR, PAIR.public_key(), "EdDSA")):
+        token = jws.signed({"a": 1}, signing, algorithm, HEADER)
+        assert jws.header_of(token) == {**HEADER, "alg": algorithm}
+        assert jws.verified(token, verifying, algorithm) == {"a": 1}
+
+
+@pytest.mark.parametrize("algorithm", ["HS384", "HS512", "EdDSA", "ES256", "RS256", "none", ""])
+def test_only_the_algorithm_that_is_asked_for_counts(algorithm: str) -> None:
+    """A genuine token of another one is refused, whatever key comes with it."""
+    genuine = jws.signed({}, SECRET, "HS256", HEADER)
+    for key in (SECRET, PAIR.public_key(), PAIR, None, "", b"", 1):
+        with pytest.raises(TokenInvalid):
+            jws.verified(genuine, key, algorithm)
+    other = jws.signed({}, PAIR, "EdDSA", HEADER)
+    for key in (SECRET, PAIR.public_key()):
+        with pytest.raises(TokenInvalid):
+            jws.verified(other, key, "HS256")
+
+
+@pytest.mark.parametrize("claims", [b"", b"null", b"[]", b"1", b'"x"', b"{", b"\xff", b"[" * 2000])
+def test_claims_are_an_object(claims: bytes) -> None:
+    """Anything else is refused, though signed."""
+    with pytest.raises(TokenInvalid):
+        jws.verified(signed({**HEADER, "alg": "HS256"}, claims, SECRET), SECRET, "HS256")
+
+
+@pytest.mark.parametrize("header", [b"", b"null", b"[]", b"1", b"{", b"\xff", b"[" * 2000, b'{"a":' * 2000])
+def test_a_header_is_an_object(header: bytes) -> None:
+    """Anything else is refused before a key is looked for."""
+    token = signed(header, {}, SECRET)
+    for look in (jws.header_of, lambda text: jws.verified(text, SECRET, "HS256")):
+        with pytest.raises(TokenInvalid):
+            look(token)
+
+
+def test_both_looks_want_the_one_spelling() -> None:
+    """Each by itself: a caller that forgets the one is not left without it."""
+    good = signed({**HEADER, "alg": "HS256"}, {}, SECRET)
+    looks: list[Any] = [jws.header_of, lambda text: jws.verified(text, SECRET, "HS256")]
+    long = signed({**HEADER, "alg": "HS256"}, {"x": "y" * jws.MAX_LENGTH}, SECRET)
+    head = good.split(".")[0]
+    for text in (good + "=", good + "\n", " " + good, good + ".", good[:-1], long, f"{head}..", f"{head}.e30", ""):
+        for look in looks:
+            with pytest.raises(TokenInvalid):
+                look(text)
+    assert jws.header_of(good)["kid"] == "one"
+    assert len(b64(dumps({}))) == 3

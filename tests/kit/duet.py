@@ -1,0 +1,134 @@
+"""A whole Duet on a free loopback port, and the people and programs that use it."""
+
+from __future__ import annotations
+
+import contextlib
+import html
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+
+from app.auth.models import Client, User
+from app.auth.service import Auth
+from app.extension import Extension
+from app.main import create_app
+from app.settings import Settings, make
+from tests.kit.live import serve
+
+PASSWORD = "correct horse battery"
+SECRET = "a secret of the tests: Zk8v2qWm4xT7"
+
+
+def make_settings(folder: Path, **given: Any) -> Settings:
+    """Settings for tests: quick hashes, no limits, and everything below `folder`."""
+    usual = {"testing": True, "bcrypt_rounds": 4, "rate_limits": False, "secret_key": SECRET}
+    return make(**{"data_dir": folder, **usual, **given})
+
+
+@dataclass(frozen=True)
+class Running:
+    """A Duet that is being served."""
+
+    url: str
+    app: FastAPI
+    settings: Settings
+
+    @property
+    def outbox(self) -> Path:
+        """Where its mails are, if no SMTP is set."""
+        return self.settings.data_dir / "outbox"
+
+    @property
+    def auth(self) -> Auth:
+        """Its auth object, to be used through `wait`."""
+        auth: Auth = self.app.state.auth
+        return auth
+
+    def wait(self, awaitable: Any) -> Any:
+        """Runs `awaitable` on the loop of the server, as its own pages do."""
+        return self.app.state.pages.extensions["duet"].crossing.wait(awaitable)
+
+    def make_user(self, email: str = "ada@example.com", *, name: str = "Ada", **given: Any) -> User:
+        """An account, made past the pages and the API. Its password is `PASSWORD`.
+
+        Args:
+            email, name: its owner's.
+            given: `roles`, or `is_email_verified`.
+        """
+        client = Client("test")
+        user: User = self.wait(self.auth.accounts.create(email, PASSWORD, name=name, client=client, **given))
+        return user
+
+
+@contextlib.contextmanager
+def running(settings: Settings, *, extensions: Sequence[Extension] = (), **config: Any) -> Iterator[Running]:
+    """Serves Duet until the block is left. `config` goes to uvicorn."""
+    app = create_app(settings, extensions=extensions)
+    with serve(app, **config) as url:
+        yield Running(url, app, settings)
+
+
+class Browser(httpx.Client):
+    """Somebody on the pages: keeps cookies, fills in forms, follows no redirects by itself."""
+
+    def __init__(self, url: str, **given: Any) -> None:
+        super().__init__(base_url=url, **given)
+
+    def csrf_token(self, path: str = "/login") -> str:
+        """The CSRF token of the first form on the page at `path`."""
+        found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', self.get(path).text)
+        assert found, f"there is no form at {path}"
+        return found[1]
+
+    def submit(self, path: str, *, page: str | None = None, **fields: str) -> httpx.Response:
+        """Sends a form to `path`, with the CSRF token of `page` (the same path if None)."""
+        return self.post(path, data={"csrf_token": self.csrf_token(page or path), **fields})
+
+    def log_in(self, email: str = "ada@example.com", password: str = PASSWORD, **fields: str) -> httpx.Response:
+        """Fills in the login page."""
+        return self.submit("/login", email=email, password=password, **fields)
+
+    def log_out(self) -> httpx.Response:
+        """Presses the button in the head of the page."""
+        return self.submit("/logout", page="/account/sessions")
+
+
+class ApiClient(httpx.Client):
+    """A program on the API, with its tokens."""
+
+    def __init__(self, url: str, **given: Any) -> None:
+        super().__init__(base_url=url, **given)
+        self.refresh_token = ""
+
+    def log_in(self, email: str = "ada@example.com", password: str = PASSWORD) -> httpx.Response:
+        """Gets tokens for a password, and sends the access token from then on."""
+        form = {"grant_type": "password", "username": email, "password": password}
+        return self._keep(self.post("/api/auth/token", data=form))
+
+    def refresh(self, refresh_token: str | None = None) -> httpx.Response:
+        """Exchanges a refresh token, its own if None, and uses the new tokens from then on."""
+        form = {"grant_type": "refresh_token", "refresh_token": refresh_token or self.refresh_token}
+        return self._keep(self.post("/api/auth/token", data=form))
+
+    @property
+    def access_token(self) -> str:
+        """The access token that it sends."""
+        return self.headers["Authorization"].removeprefix("Bearer ")
+
+    def _keep(self, answer: httpx.Response) -> httpx.Response:
+        if answer.status_code == 200:
+            self.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+            self.refresh_token = answer.json()["refresh_token"]
+        return answer
+
+
+def messages(page: str) -> list[str]:
+    """The messages on a page: what it says at the top, and what it says of a form."""
+    found = re.findall(r'role="(?:status|alert)"[^>]*>\s*([^<\s][^<]*)<', page)
+    found += re.findall(r"<li>(?:<a href=\"#[^\"]*\">)?([^<]+)(?:</a>)?</li>", page)
+    return [html.unescape(text).strip() for text in found]

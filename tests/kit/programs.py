@@ -1,0 +1,108 @@
+"""Programs that tests start: found or named, given a free port, and ended by their process id."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def find_program(name: str) -> str:
+    """The path of a program that is a Debian package of the same name.
+
+    Without it the test is skipped; in CI it fails, since nobody would notice there.
+    """
+    path = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    if path is not None:
+        return path
+    reason = f"{name} is missing: sudo apt-get install {name}"
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def free_port() -> int:
+    """A port on 127.0.0.1 that nobody listens on."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port
+
+
+@contextlib.contextmanager
+def started(
+    command: Sequence[str], *, is_ready: Callable[[], bool], log: Path, env: Mapping[str, str], cwd: Path
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Runs `command` until the block is left.
+
+    Args:
+        is_ready: asked again and again; the block begins when it says yes.
+        log: where its output goes, both streams.
+        env: its whole environment.
+        cwd: its working directory.
+
+    Raises:
+        RuntimeError: it ended, or was not ready within 20 seconds. The message holds its output.
+    """
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=env, cwd=cwd
+        )
+    try:
+        wait_until_ready(process, is_ready=is_ready, log=log, name=command[0])
+        yield process
+    finally:
+        end(process)
+
+
+class Process(Protocol):
+    """What `subprocess.Popen` and `tests.deploy.forks.Forked` have in common."""
+
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def terminate(self) -> None: ...
+    def kill(self) -> None: ...
+
+
+def wait_until_ready(process: Process, *, is_ready: Callable[[], bool], log: Path, name: str) -> None:
+    """Returns when `is_ready` says yes. Raises `RuntimeError` if the process ended, or took over 20 seconds."""
+    deadline = time.monotonic() + 20
+    while not is_ready():
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"{name} did not start:\n{log.read_text()}")
+        time.sleep(0.02)
+
+
+def wait_until(holds: Callable[[], bool], *, seconds: float = 20) -> None:
+    """Returns when that holds. Raises `RuntimeError` if it does not within so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"it does not hold after {seconds} seconds")
+        time.sleep(0.02)
+
+
+def end(process: Process) -> int:
+    """Ends a process politely, or not, and returns its exit code."""
+    process.terminate()
+    try:
+        return process.wait(15)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
+
+
+def is_listening(port: int) -> bool:
+    """Whether somebody listens on `port` of 127.0.0.1."""
+    with socket.socket() as one:
+        return one.connect_ex(("127.0.0.1", port)) == 0

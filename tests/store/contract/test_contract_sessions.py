@@ -1,0 +1,226 @@
+"""What every store keeps to, for sessions."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC
+from functools import partial
+from typing import Any
+
+import pytest
+
+from app.auth.errors import InvalidGrant
+from app.auth.models import Session, User
+from app.auth.ports import Rotation, Store
+from tests.store.records import (
+    DAY,
+    MINUTE,
+    MS,
+    NOW,
+    add_sessions,
+    make_session,
+    make_user,
+    session_of,
+)
+
+
+async def test_a_session_comes_back_as_stored(store: Store) -> None:
+    """Every field survives, and its user comes along."""
+    user = make_user()
+    await store.add_user(user)
+    session = make_session(
+        auth_time=NOW - MS, last_used_at=NOW + MS, generation=3, rotated_at=NOW + 2 * MS, client_id="web",
+        scope="read",
+    )  # fmt: skip
+    assert await store.add_session(session, password_hash="hash")
+    assert await store.session_with_user("s1") == (session, user)
+    assert await store.session_with_user("s2") is None
+    assert (await session_of(store)).expires_at.tzinfo is UTC
+
+
+async def test_a_session_needs_its_user_as_the_log_in_saw_them(store: Store) -> None:
+    """Another password hash, a disabled or a missing user: nothing is stored."""
+    await store.add_user(make_user("u1"))
+    await store.add_user(make_user("off", is_active=False))
+    assert not await store.add_session(make_session("a", "u1"), password_hash="old")
+    assert not await store.add_session(make_session("b", "off"), password_hash="hash")
+    assert not await store.add_session(make_session("c", "nobody"), password_hash="hash")
+    await store.add_user(make_user("nobody"))
+    for session_id in ("a", "b", "c"):
+        assert await store.session_with_user(session_id) is None
+    # The refused ids are free again.
+    assert await store.add_session(make_session("a", "u1"), password_hash="hash")
+
+
+async def test_a_session_id_used_twice_is_a_mistake(store: Store) -> None:
+    """A repeated id is a ValueError, and the first session stays as it is."""
+    await add_sessions(store, "s1")
+    with pytest.raises(ValueError):
+        await store.add_session(make_session("s1", nonce="other"), password_hash="hash")
+    assert await session_of(store) == make_session("s1")
+
+
+async def test_touching_pushes_the_idle_limit(store: Store) -> None:
+    """Last use and idle limit move; nothing else does."""
+    await add_sessions(store, "s1")
+    assert await store.touch_session("s1", now=NOW + MS, idle_expires_at=NOW + 2 * DAY)
+    assert await session_of(store) == make_session(last_used_at=NOW + MS, idle_expires_at=NOW + 2 * DAY)
+    assert not await store.touch_session("s2", now=NOW, idle_expires_at=NOW + DAY)
+
+
+async def test_rotating_counts_the_generation_up(store: Store) -> None:
+    """Generation, rotation time, last use and idle limit move together; nothing else does."""
+    await add_sessions(store, "s1")
+    assert await store.rotate_session("s1", Rotation(1, NOW + MS, NOW + 2 * DAY))
+    later = NOW + MS
+    assert await session_of(store) == make_session(
+        generation=2, rotated_at=later, last_used_at=later, idle_expires_at=NOW + 2 * DAY
+    )
+
+
+@pytest.mark.parametrize("generation", [0, 1, 3])
+async def test_rotating_from_another_generation_does_nothing(store: Store, generation: int) -> None:
+    """Only the current generation can be rotated."""
+    await add_sessions(store, "s1", generation=2)
+    before = await session_of(store)
+    assert not await store.rotate_session("s1", Rotation(generation, NOW, NOW + 2 * DAY))
+    assert await session_of(store) == before
+    assert not await store.rotate_session("s2", Rotation(2, NOW, NOW + 2 * DAY))
+
+
+async def test_the_time_of_authentication_is_set(store: Store) -> None:
+    """Only `auth_time` moves."""
+    await add_sessions(store, "s1")
+    assert await store.set_auth_time("s1", now=NOW + MS)
+    assert await session_of(store) == make_session(auth_time=NOW + MS)
+    assert not await store.set_auth_time("s2", now=NOW)
+
+
+@pytest.mark.parametrize("limit", ["expires_at", "idle_expires_at"])
+async def test_a_session_is_dead_from_the_millisecond_of_its_limit(store: Store, limit: str) -> None:
+    """One millisecond before either limit it can be renewed; at the limit nothing can be done with it."""
+    end = NOW + MINUTE
+    given: dict[str, Any] = {limit: end}
+    await add_sessions(store, "s1", "s2", "s3", "s4", **given)
+    before, far = end - MS, end if limit == "idle_expires_at" else NOW + DAY
+    assert await store.touch_session("s1", now=before, idle_expires_at=far)
+    assert await store.rotate_session("s2", Rotation(1, before, far))
+    assert await store.set_auth_time("s3", now=before)
+    assert len(await store.sessions_of("u1", now=before)) == 4
+    kept = await session_of(store, "s4")
+    assert not await store.touch_session("s4", now=end, idle_expires_at=end + DAY)
+    assert not await store.rotate_session("s4", Rotation(1, end, end + DAY))
+    assert not await store.set_auth_time("s4", now=end)
+    assert await store.sessions_of("u1", now=end) == []
+    assert await session_of(store, "s4") == kept
+
+
+async def test_a_revoked_session_stays_dead(store: Store) -> None:
+    """After a revocation nothing moves, and the first reason stays."""
+    await add_sessions(store, "s1")
+    assert await store.revoke_session("s1", at=NOW + MS, reason="logged_out")
+    revoked = make_session(revoked_at=NOW + MS, revoked_reason="logged_out")
+    assert not await store.revoke_session("s1", at=NOW + 2 * MS, reason="refresh_reused")
+    assert not await store.touch_session("s1", now=NOW, idle_expires_at=NOW + DAY)
+    assert not await store.rotate_session("s1", Rotation(1, NOW, NOW + DAY))
+    assert not await store.set_auth_time("s1", now=NOW)
+    assert await store.revoke_user_sessions("u1", at=NOW + 2 * MS, reason="password_changed") == []
+    assert await session_of(store) == revoked
+    assert not await store.revoke_session("s2", at=NOW, reason="logged_out")
+
+
+async def test_a_session_past_its_limit_can_be_revoked(store: Store) -> None:
+    """Revocation asks for no limit: a reuse is noted on an expired session too."""
+    await add_sessions(store, "s1", expires_at=NOW - DAY)
+    assert await store.revoke_session("s1", at=NOW, reason="refresh_reused")
+
+
+async def test_all_sessions_of_a_user_are_revoked_but_one(store: Store) -> None:
+    """The ids of exactly those that this call ended come back, and other users' live on."""
+    await add_sessions(store, "s1", "s2", "s3", "s4")
+    await add_sessions(store, "other", user_id="u2")
+    await store.revoke_session("s4", at=NOW, reason="logged_out")
+    ended = await store.revoke_user_sessions("u1", at=NOW + MS, reason="password_changed", keep="s2")
+    assert sorted(ended) == ["s1", "s3"]
+    assert [session.id for session in await store.sessions_of("u1", now=NOW)] == ["s2"]
+    assert [session.id for session in await store.sessions_of("u2", now=NOW)] == ["other"]
+    assert (await session_of(store, "s1")).revoked_reason == "password_changed"
+    assert (await session_of(store, "s4")).revoked_reason == "logged_out"
+    assert await store.revoke_user_sessions("u1", at=NOW, reason="password_changed") == ["s2"]
+    assert await store.revoke_user_sessions("nobody", at=NOW, reason="password_changed") == []
+
+
+async def test_a_later_revocation_of_the_same_instant_tells_only_its_own(store: Store) -> None:
+    """What another call of the same millisecond ended is not in the answer."""
+    await add_sessions(store, "s1")
+    assert await store.revoke_user_sessions("u1", at=NOW, reason="password_changed") == ["s1"]
+    await add_sessions(store, "s2")
+    assert await store.revoke_user_sessions("u1", at=NOW, reason="password_changed") == ["s2"]
+
+
+async def test_sessions_are_listed_by_last_use(store: Store) -> None:
+    """The latest used comes first; only live ones of that user are there."""
+    await store.add_user(make_user())
+    for session_id, used in (("old", NOW - MS), ("new", NOW + MS), ("mid", NOW)):
+        await store.add_session(make_session(session_id, last_used_at=used), password_hash="hash")
+    assert [session.id for session in await store.sessions_of("u1", now=NOW)] == ["new", "mid", "old"]
+    await store.touch_session("old", now=NOW + MINUTE, idle_expires_at=NOW + DAY)
+    assert [session.id for session in await store.sessions_of("u1", now=NOW)] == ["old", "new", "mid"]
+
+
+async def test_a_judged_session_is_rotated(store: Store) -> None:
+    """The judge sees the session and its user as they are, and its word is done in the same step."""
+    await add_sessions(store, "s1")
+    seen: list[tuple[Session, User]] = []
+
+    def judge(session: Session, user: User) -> Rotation:
+        seen.append((session, user))
+        return Rotation(session.generation, NOW + MS, NOW + 2 * DAY)
+
+    judged = await store.judge_session("s1", judge)
+    assert judged is not None
+    assert judged.is_rotated
+    assert seen == [(judged.session, judged.user)] == [(make_session("s1"), make_user("u1"))]
+    after = await session_of(store, "s1")
+    assert (after.generation, after.rotated_at, after.idle_expires_at) == (2, NOW + MS, NOW + 2 * DAY)
+
+
+async def test_a_session_that_is_judged_to_stay_stays(store: Store) -> None:
+    """Whatever the judge's reason; and where the judge raises, too."""
+    await add_sessions(store, "s1")
+
+    def fail(session: Session, user: User) -> Rotation:
+        raise InvalidGrant
+
+    judged = await store.judge_session("s1", lambda session, user: None)
+    assert judged is not None
+    assert not judged.is_rotated
+    with pytest.raises(InvalidGrant):
+        await store.judge_session("s1", fail)
+    assert await session_of(store, "s1") == make_session("s1")
+    assert await store.judge_session("nothing", fail) is None
+
+
+async def test_no_judge_rotates_what_ended_or_went_on(store: Store) -> None:
+    """The condition is the store's own: a session that lives, at that generation."""
+    await add_sessions(store, "s1", "s2")
+    await store.revoke_session("s1", at=NOW, reason="logged_out")
+
+    def go_on(generation: int, session: Session, user: User) -> Rotation:
+        return Rotation(generation, NOW, NOW + DAY)
+
+    for session_id, generation in (("s1", 1), ("s2", 2)):
+        judged = await store.judge_session(session_id, partial(go_on, generation))
+        assert judged is not None
+        assert not judged.is_rotated
+        assert (await session_of(store, session_id)).generation == 1
+
+
+async def test_of_many_judges_one_is_obeyed(store: Store) -> None:
+    """Those who come at once see what they see, and one of them rotates."""
+    await add_sessions(store, "s1")
+    every = await asyncio.gather(
+        *(store.judge_session("s1", lambda session, user: Rotation(1, NOW, NOW + DAY)) for _ in range(20))
+    )
+    assert [judged.is_rotated for judged in every if judged].count(True) == 1
+    assert (await session_of(store, "s1")).generation == 2
