@@ -8,7 +8,6 @@ from typing import Final
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.auth.bearers import PREFIX
 from app.auth.errors import AuthError, TokenInvalid, TokenMissing, TokenNotCurrent
 from app.auth.policy import CALLER, Caller
 from app.auth.service import Auth
@@ -77,12 +76,7 @@ class Gate:
             return Caller(error=TokenInvalid())
         token = token.strip(" ")
         try:
-            if token.startswith(PREFIX):
-                return Caller(await self._auth.personal_tokens.authenticate(token))
-            try:
-                return Caller(self._auth.sessions.authenticate(token))
-            except TokenInvalid:  # and for no other reason: one of ours that ended is nothing else
-                return Caller(await self._auth.earlier_tokens.authenticate(token))
+            return Caller(await self._auth.bearers.authenticate(token))
         except AuthError as error:
             return Caller(error=error)
 

@@ -55,7 +55,7 @@ async def _measure(context: Context, database_url: str) -> tuple[list[float], li
         ids, generations = [pair.principal.session_id for pair in pairs[AT_ONCE:]], [1] * AT_ONCE
 
         async def refresh(number: int) -> None:
-            tokens[number] = (await auth.sessions.refresh(tokens[number], CLIENT)).refresh_token or ""
+            tokens[number] = (await auth.refreshing.refresh(tokens[number], CLIENT)).refresh_token or ""
 
         async def update(number: int) -> None:
             now = auth.clock.now()

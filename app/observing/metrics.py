@@ -73,7 +73,7 @@ class _Figures(Collector):
         yield seconds
 
     def _people(self) -> Iterator[Metric]:
-        events, refreshes = self._auth.audit.counts, self._auth.sessions.refreshes
+        events, refreshes = self._auth.audit.counts, self._auth.refreshing.counts
         yield _counter("duet_events", "What stands in the audit log, by its event.", "event", events)
         logins = {"in": events["login"], "failed": events["login_failed"], "put_off": events["login_blocked"]}
         yield _counter("duet_logins", "Logins, by what became of them.", "result", logins)

@@ -202,7 +202,7 @@ def test_an_account_that_another_container_just_deleted_is_nobody(shared: Runnin
     """Before the poll has brought the news, too: its owner is a 401, not a 404 of their own."""
     client = sign_in()
     user_id = client.get("/api/users/me").json()["id"]
-    shared.wait(shared.auth.accounts._store.delete_user(user_id, at=shared.auth.clock.now()))
+    shared.wait(shared.auth.accounts.store.delete_user(user_id, at=shared.auth.clock.now()))
     answers = [
         client.get("/api/users/me"),
         client.patch("/api/users/me", json={"name": "Ada"}),
@@ -216,7 +216,7 @@ def test_an_expired_token_is_told_apart(shared: Running, sign_in: SignIn) -> Non
     """`token_expired` says that a refresh will do."""
     client, auth = sign_in(), shared.auth
     principal = auth.sessions.authenticate(client.access_token)
-    session, user = shared.wait(auth.sessions._store.session_with_user(principal.session_id))
+    session, user = shared.wait(auth.sessions.store.session_with_user(principal.session_id))
     earlier = FakeClock()
     earlier.step(minutes=-16)
     tokens = AccessTokens(

@@ -132,7 +132,7 @@ def test_one_of_duets_own_never_goes_that_way(shared: Running, sign_in: SignIn) 
     before = counts(shared)
     auth = shared.auth
     principal = auth.sessions.authenticate(client.access_token)
-    session, user = shared.wait(auth.sessions._store.session_with_user(principal.session_id))
+    session, user = shared.wait(auth.sessions.store.session_with_user(principal.session_id))
     past = FakeClock()
     past.step(minutes=-16)
     old = AccessTokens(
@@ -143,7 +143,7 @@ def test_one_of_duets_own_never_goes_that_way(shared: Running, sign_in: SignIn) 
     )
     expired = old.issue(user, replace(session, auth_time=past.now()))[0]
     assert problem(call(shared, expired), 401)["code"] == "token_expired"
-    shared.wait(auth.sessions.log_out(auth.sessions.authenticate(ended.access_token), Client("test")))
+    shared.wait(auth.endings.log_out(auth.sessions.authenticate(ended.access_token), Client("test")))
     assert problem(call(shared, ended.access_token), 401)["code"] == "logged_out"
     owner = auth.sessions.authenticate(promoted.access_token).user_id
     shared.wait(auth.administration.set_roles(owner, ["editor"], Client("test")))

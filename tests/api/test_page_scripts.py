@@ -169,7 +169,7 @@ def test_a_burst_with_an_old_cookie_costs_one_look_up(page: Browser, shared: Run
             paths = [ME if number % 2 else "/account" for number in range(50)]
             return [answer.status_code for answer in await asyncio.gather(*map(client.get, paths))]
 
-    store = shared.auth.sessions._store
+    store = shared.auth.sessions.store
     calls = 0
     look_up = store.session_with_user
 

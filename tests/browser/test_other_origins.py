@@ -151,7 +151,7 @@ class House:
         """All that anybody could have changed of Ada's: the account, its tokens, what the audit log says of it."""
         auth = self.duet.auth
         user = self.duet.wait(auth.accounts.find(EMAIL))
-        tokens = self.duet.wait(auth.accounts._store.tokens_of(user.id))
+        tokens = self.duet.wait(auth.accounts.store.tokens_of(user.id))
         return user, tokens, self.duet.wait(auth.audit.events(user_id=user.id)).items
 
 

@@ -162,14 +162,14 @@ class Login:
 
     def end(self) -> Awaitable[object]:
         """Somebody ends the session."""
-        return self.duet.auth.sessions.end(self.pair.principal, self.session.id, self.client)
+        return self.duet.auth.endings.end(self.pair.principal, self.session.id, self.client)
 
 
 #: What happens to a caller after the login.
 _FATES: Final[dict[str, Callable[[Login], Awaitable[object]]]] = {
     "a member whose session and token ended": Login.end,
     "a member whose session was ended": Login.end,
-    "a member who logged out": lambda it: it.duet.auth.sessions.log_out(it.pair.principal, it.client),
+    "a member who logged out": lambda it: it.duet.auth.endings.log_out(it.pair.principal, it.client),
     "a member whose password was changed": lambda it: it.duet.auth.credentials.set_password(
         it.user.id, "another long phrase", it.client
     ),

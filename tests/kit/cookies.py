@@ -51,7 +51,7 @@ def token_of(duet: Running, browser: Browser) -> str:
 def aged_token(duet: Running, browser: Browser, *, minutes: float = 16) -> str:
     """A token of the browser's session that was issued so many minutes ago, at a life of 15."""
     auth = duet.auth
-    session, user = duet.wait(auth.sessions._store.session_with_user(session_id_of(duet, browser)))
+    session, user = duet.wait(auth.sessions.store.session_with_user(session_id_of(duet, browser)))
     earlier = FakeClock()
     earlier.step(minutes=-minutes)
     tokens = AccessTokens(
@@ -91,6 +91,6 @@ def forget_renewals(duet: Running) -> int:
 def make_stale(duet: Running, browser: Browser, *, minutes: float = 16) -> None:
     """Lets the last proof of the password in a browser's session be so many minutes ago."""
     before = datetime.now(UTC) - timedelta(minutes=minutes)
-    assert duet.wait(duet.auth.sessions._store.set_auth_time(session_id_of(duet, browser), now=before))
+    assert duet.wait(duet.auth.sessions.store.set_auth_time(session_id_of(duet, browser), now=before))
     forget_renewals(duet)
     age(duet, browser)  # the token that stands in for it tells the new time

@@ -81,7 +81,7 @@ def test_no_session_is_touched(duet: Running, browser: Browser) -> None:
     browser.log_in()
     # From now on the access token in the cookie waits to be renewed.
     duet.wait(duet.auth.administration.set_roles(user.id, ["editor"], Client("test")))
-    store, auth = duet.auth.accounts._store, duet.auth
+    store, auth = duet.auth.accounts.store, duet.auth
 
     def last_used() -> datetime:
         (session,) = duet.wait(store.sessions_of(user.id, now=auth.clock.now()))
@@ -99,7 +99,7 @@ def test_no_session_is_touched(duet: Running, browser: Browser) -> None:
 
 def test_it_is_there_without_a_store(duet: Running) -> None:
     """When something is wrong is when it is looked at."""
-    duet.wait(duet.auth.accounts._store.close())
+    duet.wait(duet.auth.accounts.store.close())
     assert ("duet_info", (("version", VERSION),)) in figures(duet.url)
 
 

@@ -17,6 +17,7 @@ from tests.store.records import (
     make_signing_key,
     make_token,
     make_user,
+    new_password,
     note_device,
 )
 
@@ -61,8 +62,9 @@ async def _call_users(store: Store) -> None:
     await store.set_name("u1", "x")
     await store.set_email("u1", "X@example.org", "x@example.org", expected_key="u1@example.org")
     await store.set_email_verified("u1", email_key="x@example.org")
-    await store.set_password_hash("u1", "x", expected="hash")
-    await store.set_password_hash("u1", "y", expected="x", changed_at=NOW)
+    await store.upgrade_password_hash("u1", "x", credentials_version=0)
+    await store.replace_password(new_password("u1", "y", letter=make_letter("p1")))
+    await store.replace_password(new_password("u1", "z", credentials_version=1, keep="s1", wiped=("key",)))
     await store.set_rights("u1", at=NOW, roles=["admin"])
     await store.set_rights("u1", at=NOW, roles=["x"])
     await store.rights_changed_since(NOW)
@@ -74,7 +76,7 @@ async def _call_sessions(store: Store) -> None:
     await store.session_with_user("s1")
     await store.touch_session("s1", now=NOW, idle_expires_at=NOW + DAY)
     await store.rotate_session("s1", Rotation(1, NOW, NOW + DAY))
-    await store.judge_session("s1", lambda session, user: Rotation(2, NOW, NOW + DAY))
+    await store.judge_session("s1", lambda found: Rotation(2, NOW, NOW + DAY))
     await store.set_auth_time("s1", now=NOW)
     await store.sessions_of("u1", now=NOW)
     await store.revoke_session("s1", at=NOW, reason="x")
@@ -100,7 +102,6 @@ async def _call_tokens_and_devices(store: Store) -> None:
     await store.token_with_user("hash of t1")
     await store.touch_token("t1", at=NOW)
     await store.remove_token("u1", "t1")
-    await store.remove_tokens("u1")
 
 
 async def _call_hits(store: Store) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from app.auth.errors import StoreUnavailable
 from app.auth.models import AuditEvent, Bucket, Instance, Letter, Link, PersonalToken, Session, SigningKey, User
-from app.auth.ports import Along, Store
+from app.auth.ports import LoginRecord, NewPassword, Store
 from app.store import open_store
 
 #: An instant whose milliseconds are not zero: a store that keeps seconds only is found out.
@@ -71,14 +71,19 @@ def make_token(token_id: str, user_id: str = "u1", **given: Any) -> PersonalToke
     return PersonalToken(**{"id": token_id, "user_id": user_id, "expires_at": NOW + DAY, **values, **given})
 
 
+def new_password(user_id: str = "u1", password_hash: str = "new", **given: Any) -> NewPassword:
+    """A password for a user whose credentials never changed; all else of theirs ends."""
+    values: dict[str, Any] = {"credentials_version": 0, "at": NOW, "reason": "password_changed"}
+    event = make_event(secrets.token_hex(8), user_id=user_id, event="password_changed")
+    return NewPassword(user_id, password_hash, **{**values, "event": event, **given})
+
+
 async def note_device(store: Store, user_id: str, key: str, *, now: datetime = NOW) -> bool:
     """A login of that user, who is made if there is none, on that device; whether it was new."""
     if await store.user_by_id(user_id) is None:
         await store.add_user(make_user(user_id))
     session = make_session(secrets.token_hex(8), user_id, created_at=now)
-    added = await store.add_session(
-        session, password_hash="hash", along=Along(make_event(secrets.token_hex(8)), key)
-    )
+    added = await store.add_session(session, record=LoginRecord(make_event(secrets.token_hex(8)), key))
     assert added is not None
     return added.is_new_device
 
@@ -190,4 +195,4 @@ async def add_sessions(store: Store, *ids: str, user_id: str = "u1", **given: An
     if await store.user_by_id(user_id) is None:
         await store.add_user(make_user(user_id))
     for session_id in ids:
-        assert await store.add_session(make_session(session_id, user_id, **given), password_hash="hash")
+        assert await store.add_session(make_session(session_id, user_id, **given))

@@ -15,7 +15,7 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 from app.auth.errors import LastAdmin, StoreUnavailable
-from app.auth.models import Session, User
+from app.auth.models import SessionOfUser
 from app.auth.ports import Rotation, Store
 from app.store import open_store
 from app.store.mongo.schema import INSTANCES, SIGNING_KEYS, document_of
@@ -66,8 +66,8 @@ async def test_a_log_out_between_look_and_write_of_a_refresh(store: Store, datab
     """The write's condition refuses it: the session stays ended."""
     await add_sessions(store, "s1")
 
-    def judge(session: Session, user: User) -> Rotation:
-        assert session.revoked_at is None
+    def judge(found: SessionOfUser) -> Rotation:
+        assert found.session.revoked_at is None
         database["sessions"].update_one({"_id": "s1"}, {"$set": {"revoked_at": NOW}})
         return Rotation(1, NOW, NOW + DAY)
 

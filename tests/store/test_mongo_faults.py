@@ -27,6 +27,7 @@ from tests.store.records import (
     add_sessions,
     make_event,
     make_user,
+    new_password,
     opened,
     refused_after,
     until_back,
@@ -140,7 +141,7 @@ async def test_cancelled_calls_leave_a_usable_store(store: Store) -> None:
         await asyncio.sleep(0.0003 * number)
         adding.cancel()
         await asyncio.gather(adding, return_exceptions=True)
-    await store.set_password_hash("u1", "new", expected="hash")
+    await store.replace_password(new_password("u1", keep="none of these"))
     await store.revoke_user_sessions("u1", at=NOW, reason="password_changed")
     await asyncio.sleep(0.1)
     assert await store.sessions_of("u1", now=NOW - MINUTE) == []

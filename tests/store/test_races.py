@@ -8,7 +8,18 @@ from collections.abc import Awaitable, Callable
 
 from app.auth.ports import Rotation, Store
 from app.auth.refusals import EmailTaken
-from tests.store.records import DAY, MS, NOW, add_sessions, all_found, make_session, make_user, opened, session_of
+from tests.store.records import (
+    DAY,
+    MS,
+    NOW,
+    add_sessions,
+    all_found,
+    make_session,
+    make_user,
+    new_password,
+    opened,
+    session_of,
+)
 
 ROUNDS = 40
 
@@ -47,9 +58,10 @@ async def test_fifty_rotations_of_a_generation_give_one_successor(database_url: 
 async def test_a_hash_is_replaced_by_one_of_many(store: Store) -> None:
     """Of ten changes from the same hash one succeeds, and that one's hash is there."""
     await store.add_user(make_user())
-    done = await asyncio.gather(
-        *(store.set_password_hash("u1", f"new {number}", expected="hash") for number in range(10))
+    outcomes = await asyncio.gather(
+        *(store.replace_password(new_password("u1", f"new {number}")) for number in range(10))
     )
+    done = [replaced is not None for replaced in outcomes]
     assert done.count(True) == 1
     user = await store.user_by_id("u1")
     assert user is not None
@@ -100,7 +112,7 @@ class LogIns:
         for number in range(LOG_INS):
             session_id = f"{self.user_id}-{number}"
             session = make_session(session_id, self.user_id)
-            if await self.store.add_session(session, password_hash="hash"):
+            if await self.store.add_session(session):
                 self.added.append(session_id)
             self.done[number + 1].set()
 
@@ -142,7 +154,7 @@ async def test_a_log_in_racing_a_password_change_does_not_survive_it(database_ur
     """After the change and its revocation no session of the old password lives, whoever came first."""
 
     async def change(store: Store, user_id: str) -> None:
-        assert await store.set_password_hash(user_id, "new", expected="hash")
+        assert await store.replace_password(new_password(user_id, keep="none of these"))
 
     await assert_no_session_survives(database_url, change)
 

@@ -31,6 +31,7 @@ from tests.store.records import (
     make_session,
     make_signing_key,
     make_user,
+    new_password,
     opened,
 )
 
@@ -55,8 +56,10 @@ async def assert_all_is_there(store: Store) -> None:
     assert await store.has_admin()
     # As if nothing had been asked for, and nothing had been changed.
     assert (SESSION.scope, USERS[0].password_changed_at) == ("read write", None)
-    assert await store.set_password_hash("u4", "new", expected="hash", changed_at=NOW)
-    assert await store.user_by_id("u4") == replace(USERS[3], password_hash="new", password_changed_at=NOW)
+    assert (SESSION.amr, SESSION.credentials_version, USERS[0].credentials_version) == (("pwd",), 0, 0)
+    assert await store.replace_password(new_password("u4", keep="none"))
+    changed = replace(USERS[3], password_hash="new", password_changed_at=NOW, credentials_version=1)
+    assert await store.user_by_id("u4") == changed
     assert await store.add_signing_key(make_signing_key("k1"))
     await store.announce(make_instance("i1"))
     with pytest.raises(LastAdmin):

@@ -12,6 +12,7 @@ import anyio.to_thread
 import httpx
 import pytest
 
+from app.auth.factors import Proving
 from tests.kit.duet import PASSWORD, Browser, make_settings, running
 
 WAITING = 16
@@ -21,17 +22,16 @@ def test_sixteen_logins_leave_the_quick_threads_alone(tmp_path: Path, monkeypatc
     """While sixteen logins wait, each in a slow thread, two quick threads go on answering every other page."""
     with running(make_settings(tmp_path, web_threads=2)) as duet:
         duet.make_user()
-        sessions: Any = duet.auth.sessions
-        held, real = threading.Barrier(WAITING + 1), sessions._proving.authenticate
+        held, real = threading.Barrier(WAITING + 1), Proving.by_password
         may_go_on = threading.Event()
 
-        async def authenticate(*given: Any) -> Any:
+        async def by_password(*given: Any) -> Any:
             """Waits as a hash does: on the loop's side, until the test lets it go on."""
             limiter = anyio.CapacityLimiter(1)  # its own: sixteen of them run at once
             await anyio.to_thread.run_sync(lambda: (held.wait(20), may_go_on.wait(20)), limiter=limiter)
             return await real(*given)
 
-        monkeypatch.setattr(sessions._proving, "authenticate", authenticate)
+        monkeypatch.setattr(Proving, "by_password", by_password)
         with Browser(duet.url, verify=False) as quick, ThreadPoolExecutor(WAITING) as pool:
             token = quick.csrf_token()
             form = {"csrf_token": token, "email": "ada@example.com", "password": PASSWORD}

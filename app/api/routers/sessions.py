@@ -19,7 +19,7 @@ async def list_sessions(principal: CurrentPrincipal, auth: CurrentAuth) -> list[
 @router.delete("", status_code=status.HTTP_204_NO_CONTENT)
 async def end_other_sessions(principal: CurrentPrincipal, auth: CurrentAuth, client: CurrentClient) -> None:
     """Ends all of the caller's sessions but this one."""
-    await auth.sessions.end_others(principal, client)
+    await auth.endings.end_others(principal, client)
 
 
 @router.delete("/{session_id}", status_code=status.HTTP_204_NO_CONTENT, responses={404: {"model": Problem}})
@@ -27,4 +27,4 @@ async def end_session(
     session_id: Id, principal: CurrentPrincipal, auth: CurrentAuth, client: CurrentClient
 ) -> None:
     """Ends one of the caller's sessions, this one too if it is named."""
-    await auth.sessions.end(principal, session_id, client)
+    await auth.endings.end(principal, session_id, client)

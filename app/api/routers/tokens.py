@@ -11,7 +11,6 @@ from fastapi.responses import JSONResponse
 from app.api.deps import CurrentAuth, CurrentClient
 from app.api.forms import NOT_EMPTY, TEXT, UNAVAILABLE, FormRefused, described, read_form, required
 from app.api.schemas.common import OAuthError, TokenAnswer
-from app.auth.bearers import PREFIX
 from app.auth.models import Client, TokenPair
 from app.auth.policy import public
 from app.auth.service import Auth
@@ -68,10 +67,7 @@ async def revoke_token(request: Request, auth: CurrentAuth, client: CurrentClien
     """Ends the session of a refresh or access token, or a personal access token itself. 200 whatever the token was
     (RFC 7009 section 2.2)."""
     token = required(await read_form(request), "token")
-    if token.startswith(PREFIX):
-        await auth.personal_tokens.revoke(token, client)
-    else:
-        await auth.sessions.revoke_token(token, client)
+    await auth.bearers.revoke(token, client)
     return JSONResponse({}, headers={"Cache-Control": "no-store"})
 
 
@@ -82,5 +78,5 @@ async def _grant(form: Mapping[str, str], auth: Auth, client: Client) -> TokenPa
         email, password = required(form, "username"), required(form, "password")
         return await auth.sessions.log_in(email, password, client, scope=scope)
     if grant_type == "refresh_token":
-        return await auth.sessions.refresh(required(form, "refresh_token"), client, scope=scope)
+        return await auth.refreshing.refresh(required(form, "refresh_token"), client, scope=scope)
     raise FormRefused("unsupported_grant_type", "grant_type is 'password' or 'refresh_token'.")

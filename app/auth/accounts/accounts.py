@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from app.auth.audit import Audit
 from app.auth.clock import Clock
@@ -17,6 +18,7 @@ from app.auth.ports import Store
 from app.auth.refusals import EmailInvalid
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Accounts:
     """Looks accounts up and makes them. Every method may raise `StoreUnavailable`.
 
@@ -28,26 +30,17 @@ class Accounts:
         audit: is told of everything.
     """
 
-    def __init__(
-        self,
-        *,
-        store: Store,
-        clock: Clock,
-        passwords: Passwords,
-        signals: Signals,
-        audit: Audit,
-    ) -> None:
-        self._store = store
-        self._clock = clock
-        self._passwords = passwords
-        self._signals = signals
-        self._audit = audit
+    store: Store
+    clock: Clock
+    passwords: Passwords
+    signals: Signals
+    audit: Audit
 
     # looking up
 
     async def get(self, user_id: str) -> User:
         """The user. Raises `NotFound`."""
-        user = await self._store.user_by_id(user_id)
+        user = await self.store.user_by_id(user_id)
         if user is None:
             raise NotFound()
         return user
@@ -55,7 +48,7 @@ class Accounts:
     async def find(self, email: str) -> User:
         """The user with that address, in any spelling. Raises `NotFound`."""
         try:
-            user = await self._store.user_by_email(parse_email(email)[1])
+            user = await self.store.user_by_email(parse_email(email)[1])
         except EmailInvalid:
             user = None
         if user is None:
@@ -84,9 +77,9 @@ class Accounts:
         user = await self.draft(
             email, password, client=client, name=name, roles=roles, is_email_verified=is_email_verified
         )
-        await self._store.add_user(user)
-        await self._audit.record("registered", client=client, user_id=user.id)
-        await self._signals.send(Signal(SignalKind.REGISTERED, user.id, user.created_at, client, user=user))
+        await self.store.add_user(user)
+        await self.audit.record("registered", client=client, user_id=user.id)
+        await self.signals.send(Signal(SignalKind.REGISTERED, user.id, user.created_at, client, user=user))
         return user
 
     async def draft(
@@ -108,16 +101,16 @@ class Accounts:
             email_key=email_key,
             name=name,
             roles=parse_roles(roles),
-            password_hash=await self._passwords.hash(
+            password_hash=await self.passwords.hash(
                 password, asker=Asker.of(client, email_key), context=(address, name)
             ),
             is_email_verified=is_email_verified,
-            created_at=self._clock.now(),
+            created_at=self.clock.now(),
         )
 
     async def rename(self, user_id: str, name: str) -> User:
         """Sets the display name. Raises `NameInvalid` or `NotFound`."""
-        user = await self._store.set_name(user_id, parse_name(name))
+        user = await self.store.set_name(user_id, parse_name(name))
         if user is None:
             raise NotFound()
         return user

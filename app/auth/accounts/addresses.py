@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from app.auth.accounts.accounts import Accounts
+from dataclasses import dataclass
+
 from app.auth.audit import Audit
 from app.auth.errors import LinkInvalid, WrongPassword
 from app.auth.factors import Proving
@@ -15,12 +16,12 @@ from app.auth.ports import Store
 _BOTH = (LinkPurpose.VERIFY_EMAIL, LinkPurpose.CHANGE_EMAIL)
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Addresses:
     """Proves that an address is its account's owner's. Every method may raise `StoreUnavailable`.
 
     Args:
         store: keeps the users.
-        accounts: looks them up.
         proving: checks passwords.
         links: the mailed links.
         letters: has mails sent.
@@ -28,24 +29,12 @@ class Addresses:
         audit: is told of everything.
     """
 
-    def __init__(
-        self,
-        *,
-        store: Store,
-        accounts: Accounts,
-        proving: Proving,
-        links: Links,
-        letters: Letters,
-        throttle: Throttle,
-        audit: Audit,
-    ) -> None:
-        self._store = store
-        self._accounts = accounts
-        self._proving = proving
-        self._links = links
-        self._letters = letters
-        self._throttle = throttle
-        self._audit = audit
+    store: Store
+    proving: Proving
+    links: Links
+    letters: Letters
+    throttle: Throttle
+    audit: Audit
 
     async def resend(self, email: str, client: Client) -> None:
         """Mails a new link to whoever has an account with that address and did not verify it yet.
@@ -53,12 +42,12 @@ class Addresses:
         The same for every address. Raises `EmailInvalid` or `TooManyRequests`.
         """
         _, email_key = parse_email(email)
-        await self._throttle.mail(LetterKind.VERIFY_EMAIL, email_key, client.ip)
-        await self._letters.post(LetterKind.VERIFY_EMAIL, email_key)
+        await self.throttle.mail(LetterKind.VERIFY_EMAIL, email_key, client.ip)
+        await self.letters.post(LetterKind.VERIFY_EMAIL, email_key)
 
     async def peek(self, token: str) -> Link:
         """The link of a mail, unused; its `email` is what following it proves. Raises `LinkInvalid`."""
-        return await self._links.peek(token, *_BOTH)
+        return await self.links.peek(token, *_BOTH)
 
     async def verify(self, token: str, client: Client) -> User:
         """Follows the link of a mail: the address counts as verified, a new one takes the old one's place.
@@ -67,27 +56,27 @@ class Addresses:
             LinkInvalid: it was used, is too old, or the account has another address by now.
             EmailTaken: somebody else has the new address by now.
         """
-        link = await self._links.take(token, *_BOTH)
+        link = await self.links.take(token, *_BOTH)
         if link.purpose == LinkPurpose.CHANGE_EMAIL:
             return await self._change(link, client)
-        user = await self._store.set_email_verified(link.user_id, email_key=parse_email(link.email)[1])
+        user = await self.store.set_email_verified(link.user_id, email_key=parse_email(link.email)[1])
         if user is None:
             raise LinkInvalid()
-        await self._audit.record("email_verified", client=client, user_id=user.id)
+        await self.audit.record("email_verified", client=client, user_id=user.id)
         return user
 
     async def _change(self, link: Link, client: Client) -> User:
-        before = await self._store.user_by_id(link.user_id)
+        before = await self.store.user_by_id(link.user_id)
         if before is None or not before.is_active:
             raise LinkInvalid()
         address, email_key = parse_email(link.email)
-        user = await self._store.set_email(before.id, address, email_key, expected_key=before.email_key)
+        user = await self.store.set_email(before.id, address, email_key, expected_key=before.email_key)
         if user is None:
             raise LinkInvalid()
         # What was mailed to the old address opens nothing any more.
-        await self._store.remove_links(user.id, [*_BOTH, LinkPurpose.RESET_PASSWORD])
-        await self._letters.post(LetterKind.EMAIL_CHANGED, before.email, user_id=user.id, new_email=user.email)
-        await self._audit.record("email_changed", client=client, user_id=user.id)
+        await self.store.remove_links(user.id, [*_BOTH, LinkPurpose.RESET_PASSWORD])
+        await self.letters.post(LetterKind.EMAIL_CHANGED, before.email, user_id=user.id, new_email=user.email)
+        await self.audit.record("email_changed", client=client, user_id=user.id)
         return user
 
     async def _link_to(self, address: str, user: User) -> Link:
@@ -97,12 +86,12 @@ class Addresses:
         nobody who knew the old one gets the account after all. It voids the one before, which may have been for a
         mistyped address. Raises `WrongPassword` if the password was replaced meanwhile.
         """
-        await self._store.remove_links(user.id, [LinkPurpose.CHANGE_EMAIL])
-        link = await self._links.make(LinkPurpose.CHANGE_EMAIL, user_id=user.id, email=address)
+        await self.store.remove_links(user.id, [LinkPurpose.CHANGE_EMAIL])
+        link = await self.links.make(LinkPurpose.CHANGE_EMAIL, user_id=user.id, email=address)
         # Whoever replaces the password removes links afterwards: that finds this one, or is seen here.
-        now = await self._store.user_by_id(user.id)
-        if now is None or now.password_hash != user.password_hash:
-            await self._store.remove_links(user.id, [LinkPurpose.CHANGE_EMAIL])
+        now = await self.store.user_by_id(user.id)
+        if now is None or now.credentials_version != user.credentials_version:
+            await self.store.remove_links(user.id, [LinkPurpose.CHANGE_EMAIL])
             raise WrongPassword()
         return link
 
@@ -116,15 +105,15 @@ class Addresses:
             EmailInvalid, TooManyRequests, TooBusy: as usual.
         """
         address, email_key = parse_email(email)
-        user = await self._proving.confirm_password(principal, password, client)
-        await self._throttle.mail(LetterKind.CHANGE_EMAIL, email_key, client.ip)
+        user = (await self.proving.confirm_password(principal, password, client)).user
+        await self.throttle.mail(LetterKind.CHANGE_EMAIL, email_key, client.ip)
         link = await self._link_to(address, user)
-        other = await self._store.user_by_email(email_key)
+        other = await self.store.user_by_email(email_key)
         if other is None or other.id == user.id:
-            await self._letters.post(LetterKind.CHANGE_EMAIL, address, user_id=user.id, link_id=link.id)
+            await self.letters.post(LetterKind.CHANGE_EMAIL, address, user_id=user.id, link_id=link.id)
         else:
-            await self._letters.post(LetterKind.ADDRESS_IN_USE, email_key, user_id=other.id)
-        await self._letters.post(LetterKind.EMAIL_CHANGE_REQUESTED, user.email, user_id=user.id, new_email=address)
-        await self._audit.record(
+            await self.letters.post(LetterKind.ADDRESS_IN_USE, email_key, user_id=other.id)
+        await self.letters.post(LetterKind.EMAIL_CHANGE_REQUESTED, user.email, user_id=user.id, new_email=address)
+        await self.audit.record(
             "email_change_requested", client=client, user_id=user.id, session_id=principal.session_id
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 from app.auth.accounts.accounts import Accounts
 from app.auth.audit import Audit
@@ -14,9 +15,10 @@ from app.auth.letters import Letters
 from app.auth.models import Client, LetterKind, Page, Principal, Session, User
 from app.auth.parsing import parse_roles
 from app.auth.ports import Store
-from app.auth.sessions import Revocations
+from app.auth.sessions import Endings, Revocations
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Administration:
     """Acts on anybody's account. Who may is the policy's to say. Every method may raise `StoreUnavailable`.
 
@@ -27,37 +29,28 @@ class Administration:
         clock: tells the time.
         accounts: looks them up.
         letters: has mails sent.
-        revocations: is told whose sessions ended and whose rights changed.
+        endings: ends sessions.
+        revocations: is told whose rights changed.
         signals: tells the team's code.
         audit: is told of everything.
     """
 
-    def __init__(
-        self,
-        *,
-        store: Store,
-        clock: Clock,
-        accounts: Accounts,
-        letters: Letters,
-        revocations: Revocations,
-        signals: Signals,
-        audit: Audit,
-    ) -> None:
-        self._store = store
-        self._clock = clock
-        self._accounts = accounts
-        self._letters = letters
-        self._revocations = revocations
-        self._signals = signals
-        self._audit = audit
+    store: Store
+    clock: Clock
+    accounts: Accounts
+    letters: Letters
+    endings: Endings
+    revocations: Revocations
+    signals: Signals
+    audit: Audit
 
     async def search(self, query: str = "", *, cursor: str = "", limit: int = 50) -> Page[User]:
         """A page of the users whose address, name or last name begins with `query`. Raises `CursorInvalid`."""
-        return await self._store.find_users(query, cursor=cursor, limit=limit)
+        return await self.store.find_users(query, cursor=cursor, limit=limit)
 
     async def sessions_of(self, user_id: str) -> list[Session]:
         """The user's live sessions, the latest used first."""
-        return await self._store.sessions_of(user_id, now=self._clock.now())
+        return await self.store.sessions_of(user_id, now=self.clock.now())
 
     async def set_active(
         self, user_id: str, is_active: bool, client: Client, *, by: Principal | None = None
@@ -85,56 +78,50 @@ class Administration:
     ) -> User:
         """Sets what is not None, both or neither. Raises `NotFound`, `RolesInvalid` or `LastAdmin`."""
         parsed = None if roles is None else parse_roles(roles)
-        now = self._clock.now()
-        user = await self._store.set_rights(user_id, at=now, roles=parsed, is_active=is_active)
+        now = self.clock.now()
+        user = await self.store.set_rights(user_id, at=now, roles=parsed, is_active=is_active)
         if user is None:
             raise NotFound()
-        self._revocations.add_rights(user_id, user.rights_version, at=now)
+        self.revocations.add_rights(user_id, user.rights_version, at=now)
         if is_active is False:
-            await self._end_sessions(user_id, AccountDisabled.code)
+            await self.endings.end_all(user_id, AccountDisabled.code)
         if is_active is not None:
             event = "account_enabled" if is_active else AccountDisabled.code
             await self._record(event, user_id, client, by)
         if parsed is not None:
             await self._record("roles_changed", user_id, client, by, detail=",".join(user.roles))
-            await self._signals.send(Signal(SignalKind.ROLES_CHANGED, user_id, now, client, user=user))
+            await self.signals.send(Signal(SignalKind.ROLES_CHANGED, user_id, now, client, user=user))
         return user
 
     async def delete(self, user_id: str, client: Client, *, by: Principal | None = None) -> None:
         """Deletes an account for good, with all that belongs to it. Raises `NotFound` or `LastAdmin`."""
-        user = await self._accounts.get(user_id)
-        now = self._clock.now()
-        if not await self._store.delete_user(user_id, at=now):
+        user = await self.accounts.get(user_id)
+        now = self.clock.now()
+        if not await self.store.delete_user(user_id, at=now):
             raise NotFound()
         # The store has revoked the sessions; read now what they were, for the next poll would be late.
         with suppress(StoreUnavailable):
-            await self._revocations.poll()
+            await self.revocations.poll()
         # A row about nobody: where the request came from would be personal data of who is gone.
         await self._record(AccountDeleted.code, user_id, client if by else Client(client.id), by)
-        await self._letters.post(LetterKind.ACCOUNT_DELETED, user.email)
-        await self._signals.send(Signal(SignalKind.DELETED, user_id, now, client, user=user))
+        await self.letters.post(LetterKind.ACCOUNT_DELETED, user.email)
+        await self.signals.send(Signal(SignalKind.DELETED, user_id, now, client, user=user))
 
     async def end_sessions(self, user_id: str, client: Client, *, by: Principal | None = None) -> int:
         """Ends all of a user's sessions; how many. Raises `NotFound`."""
-        await self._accounts.get(user_id)
-        ended = await self._end_sessions(user_id, SessionRevoked.code)
+        await self.accounts.get(user_id)
+        ended = await self.endings.end_all(user_id, SessionRevoked.code)
         await self._record("sessions_revoked", user_id, client, by)
         return ended
 
     async def send_reset(self, user_id: str, client: Client, *, by: Principal | None = None) -> None:
         """Mails a link to set a new password. Raises `NotFound`."""
-        user = await self._accounts.get(user_id)
-        await self._letters.post(LetterKind.RESET_PASSWORD, user.email_key, user_id=user_id)
+        user = await self.accounts.get(user_id)
+        await self.letters.post(LetterKind.RESET_PASSWORD, user.email_key, user_id=user_id)
         await self._record("password_reset_requested", user_id, client, by)
-
-    async def _end_sessions(self, user_id: str, reason: str) -> int:
-        now = self._clock.now()
-        ended = await self._store.revoke_user_sessions(user_id, at=now, reason=reason)
-        self._revocations.add_sessions(ended, at=now, reason=reason)
-        return len(ended)
 
     async def _record(
         self, event: str, user_id: str, client: Client, by: Principal | None, *, detail: str = ""
     ) -> None:
         actor_id = by.user_id if by else ""
-        await self._audit.record(event, client=client, user_id=user_id, actor_id=actor_id, detail=detail)
+        await self.audit.record(event, client=client, user_id=user_id, actor_id=actor_id, detail=detail)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 from app.auth.accounts.accounts import Accounts
 from app.auth.audit import Audit
 from app.auth.clock import Clock
@@ -9,12 +11,13 @@ from app.auth.errors import LinkInvalid, NotFound, PasswordChanged, WrongPasswor
 from app.auth.factors import Passwords, Proving
 from app.auth.letters import Letters, Links
 from app.auth.limits import Asker, Throttle
-from app.auth.models import Client, LetterKind, Link, LinkPurpose, Principal, User
+from app.auth.models import AuditEvent, Client, LetterKind, Link, LinkPurpose, Principal, User
 from app.auth.parsing import parse_email
-from app.auth.ports import Store
-from app.auth.sessions import Revocations
+from app.auth.ports import MailedLink, NewPassword, Store
+from app.auth.sessions import Endings, Revocations
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Credentials:
     """Replaces passwords, which ends sessions. Every method may raise `StoreUnavailable`.
 
@@ -27,34 +30,22 @@ class Credentials:
         links: the links of reset mails.
         letters: has mails sent.
         throttle: limits mails.
-        revocations: is told whose sessions ended.
+        endings: is told whose sessions ended.
+        revocations: is told whose older access tokens no longer count.
         audit: is told of everything.
     """
 
-    def __init__(
-        self,
-        *,
-        store: Store,
-        clock: Clock,
-        accounts: Accounts,
-        proving: Proving,
-        passwords: Passwords,
-        links: Links,
-        letters: Letters,
-        throttle: Throttle,
-        revocations: Revocations,
-        audit: Audit,
-    ) -> None:
-        self._store = store
-        self._clock = clock
-        self._accounts = accounts
-        self._proving = proving
-        self._passwords = passwords
-        self._links = links
-        self._letters = letters
-        self._throttle = throttle
-        self._revocations = revocations
-        self._audit = audit
+    store: Store
+    clock: Clock
+    accounts: Accounts
+    proving: Proving
+    passwords: Passwords
+    links: Links
+    letters: Letters
+    throttle: Throttle
+    endings: Endings
+    revocations: Revocations
+    audit: Audit
 
     async def change_password(self, principal: Principal, current: str, new: str, client: Client) -> None:
         """Replaces the caller's password and ends their other sessions.
@@ -64,14 +55,14 @@ class Credentials:
             PasswordUnacceptable: `new` does not meet the rules.
             TooManyRequests, TooBusy: not now.
         """
-        self._passwords.check(new, field="new_password")
-        user = await self._proving.confirm_password(principal, current, client)
+        self.passwords.check(new, field="new_password")
+        user = (await self.proving.confirm_password(principal, current, client)).user
         new_hash = await self._hash(user, new, client, field="new_password")
-        if not await self._replace(user, new_hash, keep=principal.session_id):
-            raise WrongPassword()
-        await self._audit.record(
+        event = self.audit.event(
             PasswordChanged.code, client=client, user_id=user.id, session_id=principal.session_id
         )
+        if not await self._replace(await self._draft(user, new_hash, event, keep=principal.session_id)):
+            raise WrongPassword()
 
     async def set_password(self, user_id: str, new: str, client: Client) -> None:
         """Replaces a user's password, for whoever runs the site: the sessions and personal tokens of the user end.
@@ -80,12 +71,14 @@ class Credentials:
             NotFound: there is no such user.
             PasswordUnacceptable: `new` does not meet the rules.
         """
-        new_hash = await self._hash(await self._accounts.get(user_id), new, client, field="password")
-        # Again where the user changed it, or a login upgraded its hash, in between: this one has the last word.
-        while not await self._replace(await self._accounts.get(user_id), new_hash, keep=None):
-            pass
-        await self._store.remove_tokens(user_id)
-        await self._audit.record(PasswordChanged.code, client=client, user_id=user_id, detail="set")
+        user = await self.accounts.get(user_id)
+        new_hash = await self._hash(user, new, client, field="password")
+        event = self.audit.event(PasswordChanged.code, client=client, user_id=user_id, detail="set")
+        draft = await self._draft(user, new_hash, event)
+        # Again where the user changed it in between: this one has the last word.
+        while not await self._replace(draft):
+            user = await self.accounts.get(user_id)
+            draft = replace(draft, credentials_version=user.credentials_version)
 
     async def forgot(self, email: str, client: Client) -> None:
         """Mails a link to whoever has an account with that address.
@@ -93,39 +86,42 @@ class Credentials:
         The same for every address. Raises `EmailInvalid` or `TooManyRequests`.
         """
         _, email_key = parse_email(email)
-        await self._throttle.mail(LetterKind.RESET_PASSWORD, email_key, client.ip)
-        await self._letters.post(LetterKind.RESET_PASSWORD, email_key)
-        await self._audit.record("password_reset_requested", client=client)
+        await self.throttle.mail(LetterKind.RESET_PASSWORD, email_key, client.ip)
+        await self.letters.post(LetterKind.RESET_PASSWORD, email_key)
+        await self.audit.record("password_reset_requested", client=client)
 
     async def peek_reset(self, token: str) -> User:
         """Whose password the link of a reset mail would set, if it counts. Raises `LinkInvalid`."""
-        return await self._user_of(await self._links.peek(token, LinkPurpose.RESET_PASSWORD))
+        return await self._user_of(await self.links.peek(token, LinkPurpose.RESET_PASSWORD))
 
     async def reset(self, token: str, new: str, client: Client) -> None:
         """Replaces a forgotten password: by the link of the mail, once.
 
         Whoever knew the old one is out: every session and every personal access token ends. Nobody is logged in
-        by it. The link proves the address as well.
+        by it. The link proves the address as well. All of it is one step of the store.
 
         Raises:
-            LinkInvalid: it was used, is too old, or the account is disabled or has another address by now.
+            LinkInvalid: it was used, is too old, or the account is disabled or has another address by now; or the
+                password was changed a moment ago, by somebody who knew it.
             PasswordUnacceptable: `new` does not meet the rules; the link stays unused.
             TooBusy: too many hashes are waiting; the link stays unused.
         """
-        self._passwords.check(new)
-        user = await self._user_of(await self._links.peek(token, LinkPurpose.RESET_PASSWORD))
+        self.passwords.check(new)
+        link = await self.links.peek(token, LinkPurpose.RESET_PASSWORD)
+        user = await self._user_of(link)
         new_hash = await self._hash(user, new, client, field="password")
-        await self._links.take(token, LinkPurpose.RESET_PASSWORD)
-        if not await self._replace(user, new_hash, keep=None):
-            raise LinkInvalid()  # the password was changed a moment ago, by somebody who knew it
-        await self._store.remove_tokens(user.id)
-        await self._store.set_email_verified(user.id, email_key=user.email_key)
-        await self._throttle.forget_account(user.email_key)
-        await self._audit.record("password_reset", client=client, user_id=user.id)
+        event = self.audit.event("password_reset", client=client, user_id=user.id)
+        draft = replace(
+            await self._draft(user, new_hash, event),
+            link=MailedLink(link.id, user.email_key),
+            wiped=self.throttle.counters_of(user.email_key),
+        )
+        if not await self._replace(draft):
+            raise LinkInvalid()
 
     async def _user_of(self, link: Link) -> User:
         try:
-            user = await self._accounts.get(link.user_id)
+            user = await self.accounts.get(link.user_id)
         except NotFound:
             raise LinkInvalid() from None
         if not user.is_active or parse_email(link.email)[1] != user.email_key:
@@ -134,20 +130,35 @@ class Credentials:
 
     async def _hash(self, user: User, new: str, client: Client, *, field: str) -> str:
         asker = Asker.of(client, user.email_key)
-        return await self._passwords.hash(new, asker=asker, context=(user.email, user.name), field=field)
+        return await self.passwords.hash(new, asker=asker, context=(user.email, user.name), field=field)
 
-    async def _replace(self, user: User, new_hash: str, *, keep: str | None) -> bool:
-        """Whether the password was still the one of `user`, and so was replaced."""
-        # The hash first, then the sessions: a login with the old password that slips in between is ended too.
-        now = self._clock.now()
-        if not await self._store.set_password_hash(user.id, new_hash, expected=user.password_hash, changed_at=now):
-            return False
-        reason = PasswordChanged.code
-        ended = await self._store.revoke_user_sessions(user.id, at=now, reason=reason, keep=keep)
-        self._revocations.add_sessions(ended, at=now, reason=reason)
-        # Whoever knew the old password may have asked for the account to move to an address of theirs.
-        await self._store.remove_links(user.id, [LinkPurpose.RESET_PASSWORD, LinkPurpose.CHANGE_EMAIL])
-        await self._letters.post(
+    async def _draft(
+        self, user: User, new_hash: str, event: AuditEvent, *, keep: str | None = None
+    ) -> NewPassword:
+        """What is written for a new password, where the credentials of `user` are still as they were read."""
+        now = self.clock.now()
+        letter = await self.letters.draft(
             LetterKind.PASSWORD_CHANGED, user.email, user_id=user.id, at=now.isoformat(timespec="seconds")
         )
+        return NewPassword(
+            user.id,
+            new_hash,
+            credentials_version=user.credentials_version,
+            at=now,
+            reason=PasswordChanged.code,
+            event=event,
+            letter=letter,
+            keep=keep,
+        )
+
+    async def _replace(self, new: NewPassword) -> bool:
+        """Whether the credentials were still those, and so the password was replaced."""
+        replaced = await self.store.replace_password(new)
+        if replaced is None:
+            return False
+        self.endings.note(replaced.ended, at=new.at, reason=new.reason)
+        if new.keep is None:
+            self.revocations.add_rights(new.user_id, replaced.user.rights_version, at=new.at)
+        self.audit.tell(new.event)
+        self.letters.wake()
         return True

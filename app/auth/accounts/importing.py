@@ -44,6 +44,7 @@ class Tally:
     refused: int = 0
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Importing:
     """Makes accounts of what another system kept of them.
 
@@ -53,10 +54,9 @@ class Importing:
         audit: is told once, of how many there were.
     """
 
-    def __init__(self, *, store: Store, clock: Clock, audit: Audit) -> None:
-        self._store = store
-        self._clock = clock
-        self._audit = audit
+    store: Store
+    clock: Clock
+    audit: Audit
 
     async def run(
         self,
@@ -101,7 +101,7 @@ class Importing:
             await self._add([*batch.values()], tally, dry_run)
         finally:
             if tally.imported and not dry_run:
-                await self._audit.record("users_imported", client=client, detail=str(tally.imported))
+                await self.audit.record("users_imported", client=client, detail=str(tally.imported))
         return tally
 
     async def _unless_anothers(
@@ -110,7 +110,7 @@ class Importing:
         """The user; None if the id that the line brought along is theirs already, or why it can't be theirs."""
         if not isinstance(record, Record) or record.values.get("id") in (None, ""):
             return user
-        other = batch.get(user.id) or await self._store.user_by_id(user.id)
+        other = batch.get(user.id) or await self.store.user_by_id(user.id)
         if other is None:
             return user
         if other.email_key == user.email_key:
@@ -121,10 +121,10 @@ class Importing:
         if not batch:
             return
         if dry_run:
-            new = {user.email_key for user in batch if await self._store.user_by_email(user.email_key) is None}
+            new = {user.email_key for user in batch if await self.store.user_by_email(user.email_key) is None}
             known = len(batch) - len(new)
         else:
-            known = len(await self._store.add_users(batch))
+            known = len(await self.store.add_users(batch))
         tally.known += known
         tally.imported += len(batch) - known
 
@@ -152,7 +152,7 @@ class Importing:
             return BadLine(record.number, f"{column}: {error}")
 
     def _instant(self, text: str) -> datetime:
-        now = self._clock.now()
+        now = self.clock.now()
         if not text:
             return now
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
@@ -27,6 +28,7 @@ class InviteLifetimeInvalid(InputRefused):
     message = "An invite lives for 1 to 90 days."
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Invitations:
     """What admins invite people with. Every method may raise `StoreUnavailable`.
 
@@ -39,15 +41,12 @@ class Invitations:
         audit: is told of everything.
     """
 
-    def __init__(
-        self, config: AuthConfig, *, store: Store, clock: Clock, links: Links, letters: Letters, audit: Audit
-    ) -> None:
-        self._config = config
-        self._store = store
-        self._clock = clock
-        self._links = links
-        self._letters = letters
-        self._audit = audit
+    config: AuthConfig
+    store: Store
+    clock: Clock
+    links: Links
+    letters: Letters
+    audit: Audit
 
     async def invite(
         self,
@@ -72,7 +71,7 @@ class Invitations:
             EmailInvalid, RolesInvalid, InviteLifetimeInvalid: what was given is not acceptable.
             EmailTaken: there is an account with that address.
         """
-        if self._config.registration == "closed":
+        if self.config.registration == "closed":
             raise RegistrationClosed("Registration is closed, for the invited too: see REGISTRATION.")
         if not 1 <= expires_in_days <= MAX_DAYS:
             raise InviteLifetimeInvalid()
@@ -80,9 +79,9 @@ class Invitations:
         address = ""
         if email:
             address, email_key = parse_email(email)
-            if await self._store.user_by_email(email_key) is not None:
+            if await self.store.user_by_email(email_key) is not None:
                 raise EmailTaken()
-        link = await self._links.make(
+        link = await self.links.make(
             LinkPurpose.INVITE,
             lifetime=timedelta(days=expires_in_days),
             email=address,
@@ -91,14 +90,14 @@ class Invitations:
         )
         if address:
             await self._mail(link, by)
-        await self._audit.record(
+        await self.audit.record(
             "invited", client=client, actor_id=by.user_id if by else "", detail=",".join(link.roles)
         )
         return link
 
     async def _mail(self, link: Link, by: Principal | None) -> None:
-        inviter = await self._store.user_by_id(by.user_id) if by else None
-        await self._letters.post(
+        inviter = await self.store.user_by_id(by.user_id) if by else None
+        await self.letters.post(
             LetterKind.INVITE,
             link.email,
             link_id=link.id,
@@ -109,16 +108,16 @@ class Invitations:
 
     def url(self, link: Link) -> str:
         """Where the invited person makes their account."""
-        return self._links.url(link)
+        return self.links.url(link)
 
     async def open(self) -> list[Link]:
         """The invites that were not used yet and still count, the newest first, 200 at most."""
-        return await self._store.links_for(LinkPurpose.INVITE, now=self._clock.now())
+        return await self.store.links_for(LinkPurpose.INVITE, now=self.clock.now())
 
     async def withdraw(self, link_id: str, client: Client, *, by: Principal | None = None) -> None:
         """Makes an invite void. Raises `NotFound`."""
-        now = self._clock.now()
-        link = await self._store.link(link_id, now=now)
-        if link is None or link.purpose != LinkPurpose.INVITE or not await self._store.take_link(link_id, now=now):
+        now = self.clock.now()
+        link = await self.store.link(link_id, now=now)
+        if link is None or link.purpose != LinkPurpose.INVITE or not await self.store.take_link(link_id, now=now):
             raise NotFound()
-        await self._audit.record("invite_withdrawn", client=client, actor_id=by.user_id if by else "")
+        await self.audit.record("invite_withdrawn", client=client, actor_id=by.user_id if by else "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Iterable
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Final
 
@@ -21,6 +21,7 @@ _SECRET: Final = frozenset({"password_hash", "token_hash", "nonce", "generation"
 _BATCH: Final = 500
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
 class OwnAccount:
     """Export and deletion. Every method may raise `StoreUnavailable`.
 
@@ -32,14 +33,11 @@ class OwnAccount:
         administration: deletes.
     """
 
-    def __init__(
-        self, *, store: Store, clock: Clock, accounts: Accounts, proving: Proving, administration: Administration
-    ) -> None:
-        self._store = store
-        self._clock = clock
-        self._accounts = accounts
-        self._proving = proving
-        self._administration = administration
+    store: Store
+    clock: Clock
+    accounts: Accounts
+    proving: Proving
+    administration: Administration
 
     async def delete(self, principal: Principal, password: str, client: Client) -> None:
         """Deletes the caller's account for good.
@@ -48,8 +46,8 @@ class OwnAccount:
             WrongPassword, TooManyRequests, TooBusy: the password was not proven.
             LastAdmin: nobody could administrate this site any more.
         """
-        await self._proving.confirm_password(principal, password, client)
-        await self._administration.delete(principal.user_id, client)
+        await self.proving.confirm_password(principal, password, client)
+        await self.administration.delete(principal.user_id, client)
 
     async def export(self, principal: Principal) -> AsyncIterator[str]:
         """All that is kept of the caller, as JSON, without secrets. Raises `NotFound`, before the first piece.
@@ -57,13 +55,13 @@ class OwnAccount:
         In pieces, read one by one: how long the log of an account is, its owner decides, and made at once a long
         one would hold up everybody.
         """
-        now = self._clock.now()
-        user = await self._accounts.get(principal.user_id)
+        now = self.clock.now()
+        user = await self.accounts.get(principal.user_id)
         kept = {
             "exported_at": now.isoformat(),
             "account": _plain(user),
-            "sessions": _plain_all(await self._store.sessions_of(user.id, now=now)),
-            "personal_tokens": _plain_all(await self._store.tokens_of(user.id)),
+            "sessions": _plain_all(await self.store.sessions_of(user.id, now=now)),
+            "personal_tokens": _plain_all(await self.store.tokens_of(user.id)),
         }
         return self._pieces(_json(kept), user.id, await self._events(user.id, ""))
 
@@ -78,7 +76,7 @@ class OwnAccount:
         yield "\n]}\n"
 
     async def _events(self, user_id: str, cursor: str) -> Page[AuditEvent]:
-        return await self._store.audit_events(user_id=user_id, cursor=cursor, limit=_BATCH)
+        return await self.store.audit_events(user_id=user_id, cursor=cursor, limit=_BATCH)
 
 
 def _lines(page: Page[AuditEvent]) -> str:

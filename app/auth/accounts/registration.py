@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass, field
 
 from app.auth.accounts.accounts import Accounts
 from app.auth.audit import Audit
@@ -18,6 +19,7 @@ from app.auth.ports import Store
 from app.auth.refusals import EmailInvalid, EmailTaken
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Registration:
     """Lets people in. Every method may raise `StoreUnavailable`.
 
@@ -33,34 +35,21 @@ class Registration:
         audit: is told of everything.
     """
 
-    def __init__(
-        self,
-        config: AuthConfig,
-        *,
-        store: Store,
-        clock: Clock,
-        accounts: Accounts,
-        links: Links,
-        letters: Letters,
-        throttle: Throttle,
-        signals: Signals,
-        audit: Audit,
-    ) -> None:
-        self._config = config
-        self._store = store
-        self._clock = clock
-        self._accounts = accounts
-        self._links = links
-        self._letters = letters
-        self._throttle = throttle
-        self._signals = signals
-        self._audit = audit
-        self._telling: set[asyncio.Task[None]] = set()
+    config: AuthConfig
+    store: Store
+    clock: Clock
+    accounts: Accounts
+    links: Links
+    letters: Letters
+    throttle: Throttle
+    signals: Signals
+    audit: Audit
+    _telling: set[asyncio.Task[None]] = field(init=False, default_factory=set)
 
     @property
     def is_open(self) -> bool:
         """Whether people may make accounts by themselves."""
-        return self._config.registration == "open"
+        return self.config.registration == "open"
 
     async def register(
         self, email: str, password: str, name: str, client: Client, *, invite: str | None = None
@@ -87,29 +76,29 @@ class Registration:
         parse_name(name)
         if link is not None and link.email and parse_email(link.email)[1] != email_key:
             raise EmailInvalid("This invite is for another address.")
-        await self._throttle.registration(client.ip)
+        await self.throttle.registration(client.ip)
         is_proven = link is not None and bool(link.email)
-        is_quiet = self._config.require_verified_email and not is_proven
+        is_quiet = self.config.require_verified_email and not is_proven
         roles = link.roles if link else ()
-        user = await self._accounts.draft(
+        user = await self.accounts.draft(
             email, password, client=client, name=name, roles=roles, is_email_verified=is_proven
         )
         if is_quiet:
             # Else a taken address causes no mail, and a free one only one. After the draft: whoever needs some
             # tries to find a good password has caused no mail yet. Not counted with the mails of verification that
             # strangers ask for: those may go nowhere, and must not keep the address's owner from registering.
-            await self._throttle.mail(LetterKind.ADDRESS_IN_USE, email_key, client.ip)
+            await self.throttle.mail(LetterKind.ADDRESS_IN_USE, email_key, client.ip)
         try:
             await self._add(user, client, invite, LinkPurpose.INVITE, is_quiet=is_quiet)
         except EmailTaken:
             if not is_quiet:
                 raise
-            await self._letters.post(LetterKind.ADDRESS_IN_USE, email_key)
-            await self._audit.record("registration_refused", client=client, detail=EmailTaken.code)
+            await self.letters.post(LetterKind.ADDRESS_IN_USE, email_key)
+            await self.audit.record("registration_refused", client=client, detail=EmailTaken.code)
             return None
         # Quiet ones are counted already.
-        if not is_proven and (is_quiet or await self._throttle.may_tell(LetterKind.VERIFY_EMAIL, email_key)):
-            await self._letters.post(LetterKind.VERIFY_EMAIL, email_key, user_id=user.id)
+        if not is_proven and (is_quiet or await self.throttle.may_tell(LetterKind.VERIFY_EMAIL, email_key)):
+            await self.letters.post(LetterKind.VERIFY_EMAIL, email_key, user_id=user.id)
         return None if is_quiet else user
 
     async def _admit(self, invite: str | None) -> Link | None:
@@ -121,7 +110,7 @@ class Registration:
 
     def closed(self) -> RegistrationClosed:
         """Why nobody may register without an invite, or at all."""
-        if self._config.registration == "invite":
+        if self.config.registration == "invite":
             return RegistrationClosed(
                 "Accounts here are made by invitation. Open the link in yours, or ask those who run this site."
             )
@@ -134,18 +123,18 @@ class Registration:
 
         Where nothing came of it the link counts again, unless that would tell (`is_quiet`) who has an account.
         """
-        link = await self._links.take(token, purpose) if token is not None else None
+        link = await self.links.take(token, purpose) if token is not None else None
         try:
-            await self._store.add_user(user)
+            await self.store.add_user(user)
         except EmailTaken:
             if link is not None and not is_quiet:
-                await self._store.add_link(link)
+                await self.store.add_link(link)
             raise
         detail = "" if link is None else link.purpose
-        await self._audit.record(
+        await self.audit.record(
             "registered", client=client, user_id=user.id, detail=detail, actor_id=link.created_by if link else ""
         )
-        told = self._signals.send(Signal(SignalKind.REGISTERED, user.id, self._clock.now(), client, user=user))
+        told = self.signals.send(Signal(SignalKind.REGISTERED, user.id, self.clock.now(), client, user=user))
         if not is_quiet:
             await told
             return
@@ -159,11 +148,11 @@ class Registration:
 
         It counts as long as whoever made it is an admin: one who was dismissed leaves no way back in.
         """
-        if self._config.registration == "closed":
+        if self.config.registration == "closed":
             raise RegistrationClosed()
-        link = await self._links.peek(token, LinkPurpose.INVITE)
+        link = await self.links.peek(token, LinkPurpose.INVITE)
         if link.created_by:
-            inviter = await self._store.user_by_id(link.created_by)
+            inviter = await self.store.user_by_id(link.created_by)
             if inviter is None or not inviter.is_active or ADMIN not in inviter.roles:
                 raise LinkInvalid()
         return link
@@ -173,15 +162,15 @@ class Registration:
     async def setup_url(self) -> str | None:
         """Where the first admin makes their account; None once there is any. The same for every process and start,
         as long as it counts."""
-        if await self._store.has_users():
+        if await self.store.has_users():
             return None
-        known = await self._store.links_for(LinkPurpose.SETUP, now=self._clock.now())
-        return self._links.url(known[-1] if known else await self._links.make(LinkPurpose.SETUP))
+        known = await self.store.links_for(LinkPurpose.SETUP, now=self.clock.now())
+        return self.links.url(known[-1] if known else await self.links.make(LinkPurpose.SETUP))
 
     async def peek_setup(self, token: str) -> None:
         """Returns if the set-up link counts. Raises `LinkInvalid`."""
-        await self._links.peek(token, LinkPurpose.SETUP)
-        if await self._store.has_admin():
+        await self.links.peek(token, LinkPurpose.SETUP)
+        if await self.store.has_admin():
             raise LinkInvalid()
 
     async def set_up(self, token: str, email: str, password: str, name: str, client: Client) -> User:
@@ -190,7 +179,7 @@ class Registration:
         Raises what `peek_setup` and `Accounts.create` raise.
         """
         await self.peek_setup(token)
-        user = await self._accounts.draft(
+        user = await self.accounts.draft(
             email, password, client=client, name=name, roles=(ADMIN,), is_email_verified=True
         )
         await self._add(user, client, token, LinkPurpose.SETUP)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from app.auth.bearers.personal import PREFIX, PersonalTokens
+from app.auth.bearers.kinds import is_personal
+from app.auth.bearers.personal import PersonalTokens
 from app.auth.clock import Clock
 from app.auth.errors import InvalidGrant, NotAuthenticated, RightsChanged, TokenInvalid
 from app.auth.models import ADMIN, Principal, Session, User
 from app.auth.ports import Store
-from app.auth.sessions import Sessions
+from app.auth.sessions import Refreshing, Sessions
 
 #: All that is said of a token that does not count, and of one that is none of the caller's business.
 INACTIVE: Final[Mapping[str, Any]] = {"active": False}
@@ -22,6 +24,7 @@ _BEARER: Final = "Bearer"
 _NOT_A_BEARER: Final = "N_A"
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Introspection:
     """Looks at tokens, and ends none: a refresh token that was used before is not reused by being looked at.
 
@@ -32,18 +35,17 @@ class Introspection:
         issuer: the `iss` and `aud` of every token.
         store: knows the sessions and their users.
         clock: tells the time.
-        sessions: verify access and refresh tokens.
+        sessions: verify access tokens.
+        refreshing: verifies refresh tokens.
         personal_tokens: verify theirs.
     """
 
-    def __init__(
-        self, issuer: str, *, store: Store, clock: Clock, sessions: Sessions, personal_tokens: PersonalTokens
-    ) -> None:
-        self._issuer = issuer
-        self._store = store
-        self._clock = clock
-        self._sessions = sessions
-        self._personal_tokens = personal_tokens
+    issuer: str
+    store: Store
+    clock: Clock
+    sessions: Sessions
+    refreshing: Refreshing
+    personal_tokens: PersonalTokens
 
     async def look_at(self, token: str, caller: Principal) -> Mapping[str, Any]:
         """The members of RFC 7662's answer, and the claims of extensions.
@@ -65,34 +67,34 @@ class Introspection:
             return INACTIVE
         if user.id != caller.user_id and not caller.has_role(ADMIN):
             return INACTIVE
-        common = {"active": True, "iss": self._issuer, "aud": self._issuer, "sub": user.id, "username": user.email}
+        common = {"active": True, "iss": self.issuer, "aud": self.issuer, "sub": user.id, "username": user.email}
         return {**members, **common}
 
     async def _members(self, token: str) -> tuple[User, dict[str, Any]]:
         """Whose token it is, and what it says. Raises `NotAuthenticated` or `InvalidGrant`."""
-        if token.startswith(PREFIX):
-            principal = await self._personal_tokens.authenticate(token)
-            user = await self._store.user_by_id(principal.user_id)
+        if is_personal(token):
+            principal = await self.personal_tokens.authenticate(token)
+            user = await self.store.user_by_id(principal.user_id)
             if user is None:  # deleted since
                 raise TokenInvalid()
             return user, _of_bearer(principal)
         try:
-            principal = self._sessions.authenticate(token)
+            principal = self.sessions.authenticate(token)
         except TokenInvalid:
-            session, user = await self._sessions.holder(token)
-            return user, _of_refresh(session)
+            found = await self.refreshing.holder(token)
+            return found.user, _of_refresh(found.session)
         user = await self._user_of(principal)
         login = {"sid": principal.session_id, "auth_time": _seconds(principal.auth_time)}
         return user, {**_of_bearer(principal), **login}
 
     async def _user_of(self, principal: Principal) -> User:
         """The user of an access token, if the store agrees that it counts."""
-        found = await self._store.session_with_user(principal.session_id)
-        if found is None or not found[1].is_active or not found[0].is_live(self._clock.now()):
+        found = await self.store.session_with_user(principal.session_id)
+        if found is None or not found.is_live(self.clock.now()):
             raise TokenInvalid()
-        if principal.rights_version < found[1].rights_version:
+        if principal.rights_version < found.user.rights_version:
             raise RightsChanged(principal)
-        return found[1]
+        return found.user
 
 
 def _of_bearer(principal: Principal) -> dict[str, Any]:

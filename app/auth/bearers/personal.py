@@ -7,6 +7,7 @@ import hashlib
 import re
 import secrets
 from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -15,7 +16,7 @@ from app.auth.clock import BEGINNING, Clock
 from app.auth.errors import AccountDisabled, NotAuthenticated, NotFound, SessionRevoked, TokenExpired, TokenInvalid
 from app.auth.extending import KeptClaims
 from app.auth.memory import keep
-from app.auth.models import TOKEN_CLIENT, Client, PersonalToken, Principal, User
+from app.auth.models import TOKEN_CLIENT, Client, PersonalToken, Principal, TokenOfUser
 from app.auth.parsing import parse_name
 from app.auth.ports import Store
 from app.auth.refusals import InputRefused, NameInvalid
@@ -31,6 +32,7 @@ TOUCH_EVERY: Final = timedelta(minutes=1)
 _FORM: Final = re.compile(r"duet_pat_[A-Za-z0-9_-]{43}", re.ASCII)
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
 class PersonalTokens:
     """Makes, lists, removes and verifies personal access tokens. Every method may raise `StoreUnavailable`.
 
@@ -41,13 +43,12 @@ class PersonalTokens:
         extra_claims: what the extensions add.
     """
 
-    def __init__(self, *, store: Store, clock: Clock, audit: Audit, extra_claims: KeptClaims) -> None:
-        self._store = store
-        self._clock = clock
-        self._audit = audit
-        self._extra_claims = extra_claims
-        self._touched: dict[str, datetime] = {}
-        self._touching: set[asyncio.Task[None]] = set()
+    store: Store
+    clock: Clock
+    audit: Audit
+    extra_claims: KeptClaims
+    _touched: dict[str, datetime] = field(init=False, default_factory=dict)
+    _touching: set[asyncio.Task[None]] = field(init=False, default_factory=set)
 
     # managing
 
@@ -73,7 +74,7 @@ class PersonalTokens:
             TokenNameInvalid, TokenLifetimeInvalid, TooManyTokens: it can't be made like that.
             SessionRevoked: the session ended a moment ago.
         """
-        now = self._clock.now()
+        now = self.clock.now()
         text = PREFIX + secrets.token_urlsafe(32)
         token = PersonalToken(
             id=secrets.token_hex(8),
@@ -84,45 +85,45 @@ class PersonalTokens:
             expires_at=now + _lifetime(expires_in_days),
             read_only=read_only,
         )
-        if not await self._store.add_token(token, limit=MAX_TOKENS):
+        if not await self.store.add_token(token, limit=MAX_TOKENS):
             raise TooManyTokens()
         # A reset of the password ends the sessions and then removes the tokens. One that was made at that moment,
         # maybe in another process that did not hear of it yet, is seen by the one or by the other.
-        found = await self._store.session_with_user(principal.session_id)
+        found = await self.store.session_with_user(principal.session_id)
         # Nor does a forged token borrow a session that is somebody else's.
-        if found is None or found[1].id != principal.user_id or not found[0].is_live(now):
-            await self._store.remove_token(principal.user_id, token.id)
+        if found is None or found.user.id != principal.user_id or not found.is_live(now):
+            await self.store.remove_token(principal.user_id, token.id)
             raise SessionRevoked()
         await self._record("personal_token_created", token.id, client, principal=principal)
         return token, text
 
     async def of(self, principal: Principal) -> list[PersonalToken]:
         """The caller's tokens, expired ones too, the newest first."""
-        return await self._store.tokens_of(principal.user_id)
+        return await self.store.tokens_of(principal.user_id)
 
     async def remove(self, principal: Principal, token_id: str, client: Client) -> None:
         """Ends one of the caller's tokens, at once. Raises `NotFound` if they have none with this id."""
-        if not await self._store.remove_token(principal.user_id, token_id):
+        if not await self.store.remove_token(principal.user_id, token_id):
             raise NotFound()
         await self._record("personal_token_removed", token_id, client, principal=principal)
 
     async def revoke(self, token: str, client: Client) -> bool:
         """Ends the token that somebody holds (RFC 7009 section 2.1), whoever shows it; whether there was one."""
         found = await self._find(token)
-        if found is None or not await self._store.remove_token(found[1].id, found[0].id):
+        if found is None or not await self.store.remove_token(found.user.id, found.token.id):
             return False
-        await self._audit.record(
+        await self.audit.record(
             "personal_token_removed",
             client=client,
-            user_id=found[1].id,
-            session_id=_session_id(found[0]),
-            detail=found[0].id,
+            user_id=found.user.id,
+            session_id=_session_id(found.token),
+            detail=found.token.id,
         )
         return True
 
     async def _record(self, event: str, token_id: str, client: Client, *, principal: Principal) -> None:
         # The id and never the name: people put what they should not into names.
-        await self._audit.record(
+        await self.audit.record(
             event, client=client, user_id=principal.user_id, session_id=principal.session_id, detail=token_id
         )
 
@@ -143,7 +144,7 @@ class PersonalTokens:
         known, user = found
         if not user.is_active:
             raise AccountDisabled()
-        now = self._clock.now()
+        now = self.clock.now()
         if now >= known.expires_at:
             raise PersonalTokenExpired()
         self._touch(known, now)
@@ -159,13 +160,13 @@ class PersonalTokens:
             token_id=known.id,
             issued_at=known.created_at,
             expires_at=known.expires_at,
-            claims=await self._extra_claims.of(user),
+            claims=await self.extra_claims.of(user),
         )
 
-    async def _find(self, token: str) -> tuple[PersonalToken, User] | None:
+    async def _find(self, token: str) -> TokenOfUser | None:
         if _FORM.fullmatch(token) is None:
             return None
-        return await self._store.token_with_user(_hash(token))
+        return await self.store.token_with_user(_hash(token))
 
     def _touch(self, token: PersonalToken, now: datetime) -> None:
         """Notes that it was used, beside the request: neither its answer nor its success hang on that."""
@@ -179,7 +180,7 @@ class PersonalTokens:
 
     async def _write_use(self, token_id: str, at: datetime) -> None:
         with suppress(Exception):  # a store that is away tells of that itself
-            await self._store.touch_token(token_id, at=at)
+            await self.store.touch_token(token_id, at=at)
 
 
 def _session_id(token: PersonalToken) -> str:

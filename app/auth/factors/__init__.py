@@ -1,9 +1,11 @@
 """What proves who somebody is."""
 
 from app.auth.factors.passwords import Passwords
-from app.auth.factors.proving import Proving
+from app.auth.factors.proving import Proven, ProvenLogin, Proving
 
 __all__ = [
     "Passwords",
+    "Proven",
+    "ProvenLogin",
     "Proving",
 ]

@@ -2,42 +2,74 @@
 
 from __future__ import annotations
 
-import dataclasses
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from app.auth.audit import Audit
+from app.auth.clock import Clock
 from app.auth.config import AuthConfig
 from app.auth.errors import InvalidCredentials, NotFound, TooBusy, TooManyRequests, WrongPassword
 from app.auth.factors.passwords import Passwords
 from app.auth.limits import Asker, Guess, Throttle, keys_of, known_browser
 from app.auth.models import LEGACY_CLIENT, TOKEN_CLIENT, Client, Principal, User
 from app.auth.parsing import MAX_EMAIL_LENGTH, parse_email
-from app.auth.ports import Found, Store
+from app.auth.ports import LoginCandidate, Store
 from app.auth.refusals import EmailInvalid
 
+#: The password, as RFC 8176 calls it.
+PASSWORD = "pwd"  # noqa: S105 - a name, not a secret
 
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """Somebody has proven who they are: what every session begins with.
+
+    Args:
+        user: whose account it is, as it was when the proof was looked at. It holds for that `credentials_version`.
+        amr: by what (RFC 8176).
+        at: when.
+    """
+
+    user: User
+    amr: tuple[str, ...]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ProvenLogin(Proven):
+    """Somebody who wants to log in has proven who they are.
+
+    Args:
+        candidate: what the account knows of their device.
+        guess: nobody was told yet that it was right: that is written together with the session.
+    """
+
+    candidate: LoginCandidate
+    guess: Guess
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Proving:
     """Proves that somebody is whose account it is, by its password. Every method may raise `StoreUnavailable`.
 
     Args:
         config: what the deployment allows.
         store: keeps the users.
+        clock: tells the time.
         passwords: verifies.
         throttle: limits guesses.
         audit: is told of everything.
     """
 
-    def __init__(
-        self, config: AuthConfig, *, store: Store, passwords: Passwords, throttle: Throttle, audit: Audit
-    ) -> None:
-        self._config = config
-        self._store = store
-        self._passwords = passwords
-        self._throttle = throttle
-        self._audit = audit
+    config: AuthConfig
+    store: Store
+    clock: Clock
+    passwords: Passwords
+    throttle: Throttle
+    audit: Audit
 
-    async def authenticate(self, email: str, password: str, client: Client) -> tuple[Found, Guess]:
-        """The active user with that address and password, and the guess, of which nobody was told yet that it was
-        right: a login writes that together with its session.
+    async def by_password(self, email: str, password: str, client: Client) -> ProvenLogin:
+        """That somebody is the active user with that address, by the password.
 
         An unknown address, a wrong password, a disabled account and one whose address is not verified where it
         must be take the same steps and the same time: one look-up, one count, one hash, one line in the audit log.
@@ -49,39 +81,44 @@ class Proving:
         """
         try:
             email_key = parse_email(email)[1]
-            found = await self._store.user_to_log_in(email_key, devices=keys_of(client))
+            candidate = await self.store.user_to_log_in(email_key, devices=keys_of(client))
         except EmailInvalid:
-            email_key, found = email[:MAX_EMAIL_LENGTH], None
-        user = found.user if found else None
-        own = known_browser(client, found)
+            email_key, candidate = email[:MAX_EMAIL_LENGTH], None
+        user = candidate.user if candidate else None
+        own = known_browser(client, candidate)
         guess = await self._guess(email_key, client, own=own, user_id=user.id if user else "")
         asker = Asker.of(client, email_key)
         matches, better = await self._verify(guess, password, user.password_hash if user else None, asker)
-        reason = _why_not(user, matches, needs_verified=self._config.require_verified_email)
-        if found is None or reason:
-            await self._audit.record("login_failed", client=client, user_id=user.id if user else "", detail=reason)
+        reason = _why_not(user, matches, needs_verified=self.config.require_verified_email)
+        if candidate is None or reason:
+            await self.audit.record("login_failed", client=client, user_id=user.id if user else "", detail=reason)
             raise self.invalid_credentials()
-        if better is not None:
-            upgraded = await self._upgrade(guess, found.user, password, better, asker)
-            found = dataclasses.replace(found, user=upgraded)
-        return found, guess
+        user = candidate.user
+        if better is not None and await self._upgrade(user, better):
+            user = replace(user, password_hash=better)
+        return ProvenLogin(user, (PASSWORD,), self.clock.now(), candidate, guess)
+
+    async def _upgrade(self, user: User, better_hash: str) -> bool:
+        """Replaces an outdated hash of the password that was just proven; not where that was changed meanwhile."""
+        version = user.credentials_version
+        return await self.store.upgrade_password_hash(user.id, better_hash, credentials_version=version)
 
     def invalid_credentials(self) -> InvalidCredentials:
         """The one refusal, for every reason alike; one more is named where addresses have to be verified."""
-        if not self._config.require_verified_email:
+        if not self.config.require_verified_email:
             return InvalidCredentials()
         return InvalidCredentials(
             "The e-mail address or the password is wrong, or the address was not confirmed yet."
         )
 
-    async def confirm_password(self, principal: Principal, password: str, client: Client) -> User:
-        """The caller's account, if that is the password.
+    async def confirm_password(self, principal: Principal, password: str, client: Client) -> Proven:
+        """That the caller knows the password of their account, too.
 
         Raises:
-            WrongPassword, TooManyRequests, TooBusy: it is not, or can't be tried now.
+            WrongPassword, TooManyRequests, TooBusy: they do not, or it can't be tried now.
             NotFound: the account is gone.
         """
-        user = await self._store.user_by_id(principal.user_id)
+        user = await self.store.user_by_id(principal.user_id)
         if user is None:
             raise NotFound()
         # Not of a personal token: who holds one may make others, and each would have tries of its own. Nor of one
@@ -91,41 +128,29 @@ class Proving:
         guess = await self._guess(user.email_key, client, own=own, user_id=user.id)
         matches, _ = await self._verify(guess, password, user.password_hash, Asker.of(client, user.email_key))
         if not matches:
-            await self._audit.record(
+            await self.audit.record(
                 "wrong_password", client=client, user_id=user.id, session_id=principal.session_id
             )
             raise WrongPassword()
         await guess.was_right()
-        return user
+        return Proven(user, (PASSWORD,), self.clock.now())
 
     async def _guess(self, email_key: str, client: Client, *, own: str | None, user_id: str) -> Guess:
         try:
-            return await self._throttle.guess(email_key, ip=client.ip, own=own)
+            return await self.throttle.guess(email_key, ip=client.ip, own=own)
         except TooManyRequests as error:
             if error.is_news:
-                await self._audit.record("login_blocked", client=client, user_id=user_id)
+                await self.audit.record("login_blocked", client=client, user_id=user_id)
             raise
 
     async def _verify(
         self, guess: Guess, password: str, password_hash: str | None, asker: Asker
     ) -> tuple[bool, str | None]:
         try:
-            return await self._passwords.verify(password, password_hash, asker=asker)
+            return await self.passwords.verify(password, password_hash, asker=asker)
         except TooBusy:
             await guess.does_not_count()
             raise
-
-    async def _upgrade(self, guess: Guess, user: User, password: str, better_hash: str, asker: Asker) -> User:
-        """Replaces an outdated hash of the password that was just proven."""
-        if await self._store.set_password_hash(user.id, better_hash, expected=user.password_hash):
-            return dataclasses.replace(user, password_hash=better_hash)
-        # Another login was faster, or the password was changed: the one that was proven may be the old one. Where
-        # it is, the user stays as read before, and `add_session` refuses that hash.
-        current = await self._store.user_by_id(user.id)
-        if current is None:
-            return user
-        matches, _ = await self._verify(guess, password, current.password_hash, asker)
-        return current if matches else user
 
 
 def _why_not(user: User | None, matches: bool, *, needs_verified: bool) -> str:

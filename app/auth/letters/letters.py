@@ -49,18 +49,28 @@ class Letters:
         self.wake: Callable[[], None] = _nobody
 
     async def post(self, kind: LetterKind, to: str, *, user_id: str = "", **params: str) -> None:
-        """Has a mail sent, soon and at least once; a notice to an address that had many of its kind is left out.
+        """Has a mail sent, soon and at least once. Takes what `draft` takes, and leaves out what it leaves out."""
+        letter = await self.draft(kind, to, user_id=user_id, **params)
+        if letter is not None:
+            await self._store.add_letter(letter)
+            self.wake()
+
+    async def draft(self, kind: LetterKind, to: str, *, user_id: str = "", **params: str) -> Letter | None:
+        """A mail for whoever puts it into the queue together with what it tells of, and then calls `wake`.
 
         Args:
             kind: what it is about.
             to: the address.
             user_id: whose account it is about; its letters go with the account.
             params: what its template says.
+
+        Returns:
+            None for a notice to an address that had many of its kind.
         """
         if kind in _NOTICES and not await self._throttle.may_tell(kind, _folded(to)):
-            return
+            return None
         now = self._clock.now()
-        letter = Letter(
+        return Letter(
             id=secrets.token_urlsafe(12),
             kind=kind,
             to=to,
@@ -69,8 +79,6 @@ class Letters:
             user_id=user_id,
             params=json.dumps(params) if params else "",
         )
-        await self._store.add_letter(letter)
-        self.wake()
 
     async def resolve(self, letter: Letter) -> Message | None:
         """What `letter` says, with a new link; None if there is nothing to send: nobody has that address, say."""

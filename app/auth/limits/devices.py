@@ -6,7 +6,7 @@ import hashlib
 import secrets
 
 from app.auth.models import WEB_CLIENT, Client
-from app.auth.ports import Found
+from app.auth.ports import LoginCandidate
 
 # A browser is known by a random id in a cookie; another client by its address and name, which is good enough for a
 # mail and proves nothing. The store keeps hashes of them, by account.
@@ -19,14 +19,14 @@ def keys_of(client: Client) -> list[str]:
     return [_key(client.id, client.ip, client.user_agent)]
 
 
-def known_browser(client: Client, found: Found | None) -> str | None:
-    """The browser's key, if the owner of the account that was found logged in with it before; else None."""
-    if found is None or client.id != WEB_CLIENT:
+def known_browser(client: Client, candidate: LoginCandidate | None) -> str | None:
+    """The browser's key, if the owner of the account logged in with it before; else None."""
+    if candidate is None or client.id != WEB_CLIENT:
         return None
-    return next((key for key in keys_of(client) if key in found.known_devices), None)
+    return next((key for key in keys_of(client) if key in candidate.known_devices), None)
 
 
-def arrival(client: Client, found: Found) -> tuple[str, str | None]:
+def arrival(client: Client, candidate: LoginCandidate) -> tuple[str, str | None]:
     """The key to note at a login, and the id that the browser is to keep in its device cookie.
 
     The id is None where the browser has one already, or the client is none. One that the account does not know is
@@ -34,7 +34,7 @@ def arrival(client: Client, found: Found) -> tuple[str, str | None]:
     """
     if client.id != WEB_CLIENT:
         return keys_of(client)[0], None
-    known = known_browser(client, found)
+    known = known_browser(client, candidate)
     if known is not None:
         return known, None
     new_id = secrets.token_urlsafe(16)

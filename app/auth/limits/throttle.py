@@ -148,10 +148,9 @@ class Throttle:
         """Counts a refresh token that was no good."""
         await self._by_address(TOKENS, "tokens", ip)
 
-    async def forget_account(self, email_key: str) -> None:
-        """The owner proved to be the owner in another way: by a mailed link."""
-        if self._is_on:
-            await self._store.forget_hits(_key("account", email_key))
+    def counters_of(self, email_key: str) -> tuple[str, ...]:
+        """What begins anew where the owner has proven to be the owner in another way: by a mailed link."""
+        return (_key("account", email_key),) if self._is_on else ()
 
     async def _by_address(self, limit: Bucket, subject: str, ip: str) -> None:
         if self._is_on and ip:

@@ -22,9 +22,10 @@ from app.auth.models.sessions import (
     Revocation,
     RightsChange,
     Session,
+    SessionOfUser,
     TokenPair,
 )
-from app.auth.models.tokens import PersonalToken
+from app.auth.models.tokens import PersonalToken, TokenOfUser
 
 __all__ = [
     "ADMIN",
@@ -49,7 +50,9 @@ __all__ = [
     "Revocation",
     "RightsChange",
     "Session",
+    "SessionOfUser",
     "SigningKey",
+    "TokenOfUser",
     "TokenPair",
     "User",
 ]

@@ -31,3 +31,6 @@ class User:
     rights_changed_at: datetime | None = None
     #: None where it never was, since the account was made or since Duet notes it.
     password_changed_at: datetime | None = None
+    #: Counts up with every change of what proves its owner. What was proven, or begun, under an older value no
+    #: longer counts.
+    credentials_version: int = 0

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
+from app.auth.models.accounts import User
 from app.auth.models.callers import Principal
 
 #: What an access token may do where nobody asked for less: everything its user may.
@@ -20,7 +22,7 @@ class Session:
     #: `WEB_CLIENT` or `API_CLIENT`.
     client_id: str
     created_at: datetime
-    #: When the password was last proven (RFC 9068 section 2.2.1).
+    #: When its owner last proved who they are (RFC 9068 section 2.2.1).
     auth_time: datetime
     #: The last renewal, not the last request: requests do not touch the store.
     last_used_at: datetime
@@ -41,6 +43,10 @@ class Session:
     revoked_reason: str = ""
     #: What its access tokens may do (RFC 6749 section 3.3).
     scope: str = SCOPE
+    #: By what its owner proved who they are (RFC 8176).
+    amr: tuple[str, ...] = ("pwd",)
+    #: Its user's when it began: it counts no longer than that does.
+    credentials_version: int = 0
 
     def is_live(self, now: datetime) -> bool:
         """Whether it is neither revoked nor past one of its limits at `now`."""
@@ -91,3 +97,19 @@ class RightsChange:
     user_id: str
     rights_version: int
     changed_at: datetime
+
+
+class SessionOfUser(NamedTuple):
+    """A session in whatever state, and whose it is."""
+
+    session: Session
+    user: User
+
+    def is_live(self, now: datetime) -> bool:
+        """Whether its tokens count at `now`: not those of a disabled account, nor those of a session from before
+        the latest change of what proves its owner, whether or not anybody came to revoke it since."""
+        return (
+            self.user.is_active
+            and self.session.is_live(now)
+            and self.session.credentials_version == self.user.credentials_version
+        )

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
+
+from app.auth.models.accounts import User
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,3 +22,10 @@ class PersonalToken:
     read_only: bool = False
     #: To the minute or so.
     last_used_at: datetime | None = None
+
+
+class TokenOfUser(NamedTuple):
+    """A personal access token, and whose it is."""
+
+    token: PersonalToken
+    user: User

@@ -9,7 +9,8 @@ from app.auth.ports.instances import Instances
 from app.auth.ports.keys import SigningKeys
 from app.auth.ports.letters import Letters, Links
 from app.auth.ports.limits import Hits
-from app.auth.ports.logins import Added, Along, Blocked, Found
+from app.auth.ports.logins import Added, Blocked, LoginCandidate, LoginRecord, Logins
+from app.auth.ports.passwords import MailedLink, NewPassword, PasswordHashes, Replaced
 from app.auth.ports.rotation import Judge, Judged, Rotation
 from app.auth.ports.sessions import Sessions
 from app.auth.ports.store import Store
@@ -19,16 +20,21 @@ from app.auth.ports.watching import Watching
 
 __all__ = [
     "Added",
-    "Along",
     "Audit",
     "Blocked",
-    "Found",
     "Hits",
     "Instances",
     "Judge",
     "Judged",
     "Letters",
     "Links",
+    "LoginCandidate",
+    "LoginRecord",
+    "Logins",
+    "MailedLink",
+    "NewPassword",
+    "PasswordHashes",
+    "Replaced",
     "Rotation",
     "Sessions",
     "SigningKeys",

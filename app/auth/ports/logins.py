@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
-from app.auth.models import AuditEvent, User
+from app.auth.models import AuditEvent, Session, User
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class LoginCandidate:
     """An account that somebody wants to log in to, and what it knows of their device."""
 
     user: User
@@ -20,7 +22,7 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Along:
+class LoginRecord:
     """What is written together with a new session.
 
     Args:
@@ -50,3 +52,20 @@ class Blocked:
 
     key: str
     until: datetime
+
+
+class Logins(Protocol):
+    """The two steps of a login: before the proof is looked at, and after it."""
+
+    async def user_to_log_in(self, email_key: str, *, devices: Collection[str]) -> LoginCandidate | None:
+        """The user with that address, and which of `devices`, hashes of their keys, they logged in with before."""
+        ...
+
+    async def add_session(self, session: Session, *, record: LoginRecord | None = None) -> Added | None:
+        """Stores a new session, and its `record`, if its user is active and has its `credentials_version`.
+
+        None if not, and then nothing is stored. The condition closes the race of a login with a change of password
+        or a disabling: whichever comes second sees the other, and afterwards no session of the old password or the
+        disabled user lives.
+        """
+        ...

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
-from app.auth.models import Session, User
+from app.auth.models import SessionOfUser
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +21,12 @@ class Rotation:
 
 #: Looks at a session and its user, and tells what is to be done. It must wait for nothing, and may be called in a
 #: thread of the store's.
-Judge: TypeAlias = Callable[[Session, User], Rotation | None]
+Judge: TypeAlias = Callable[[SessionOfUser], Rotation | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
     """What the judge was shown, and what became of it."""
 
-    session: Session
-    user: User
+    found: SessionOfUser
     is_rotated: bool

@@ -9,27 +9,15 @@ from app.auth.models import (
     Revocation,
     RightsChange,
     Session,
-    User,
+    SessionOfUser,
 )
-from app.auth.ports.logins import Added, Along
 from app.auth.ports.rotation import Judge, Judged, Rotation
 
 
 class Sessions(Protocol):
     """Logins, and what other processes did to them."""
 
-    async def add_session(
-        self, session: Session, *, password_hash: str, along: Along | None = None
-    ) -> Added | None:
-        """Stores a new session, and what comes `along`, if its user is active and still has `password_hash`.
-
-        None if not, and then nothing is stored. The condition closes the race of a log-in with a password change
-        or a disabling: whichever comes second sees the other, and afterwards no session of the old password or the
-        disabled user lives.
-        """
-        ...
-
-    async def session_with_user(self, session_id: str) -> tuple[Session, User] | None:
+    async def session_with_user(self, session_id: str) -> SessionOfUser | None:
         """The session in whatever state, and its user. None if either is gone."""
         ...
 

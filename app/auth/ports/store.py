@@ -14,13 +14,29 @@ from app.auth.ports.instances import Instances
 from app.auth.ports.keys import SigningKeys
 from app.auth.ports.letters import Letters, Links
 from app.auth.ports.limits import Hits
+from app.auth.ports.logins import Logins
+from app.auth.ports.passwords import PasswordHashes
 from app.auth.ports.sessions import Sessions
 from app.auth.ports.tokens import Tokens
 from app.auth.ports.users import Users
 from app.auth.ports.watching import Watching
 
 
-class Store(Users, Sessions, Links, Letters, Tokens, Hits, Audit, SigningKeys, Instances, Watching, Protocol):
+class Store(
+    Users,
+    Logins,
+    PasswordHashes,
+    Sessions,
+    Links,
+    Letters,
+    Tokens,
+    Hits,
+    Audit,
+    SigningKeys,
+    Instances,
+    Watching,
+    Protocol,
+):
     """Everything that auth keeps."""
 
     async def open(self) -> None:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from app.auth.models import (
     PersonalToken,
-    User,
+    TokenOfUser,
 )
 
 
@@ -23,7 +23,7 @@ class Tokens(Protocol):
         """The user's tokens, expired ones too, the newest first."""
         ...
 
-    async def token_with_user(self, token_hash: str) -> tuple[PersonalToken, User] | None:
+    async def token_with_user(self, token_hash: str) -> TokenOfUser | None:
         """The token with that hash, and its user. None if either is gone."""
         ...
 
@@ -33,8 +33,4 @@ class Tokens(Protocol):
 
     async def remove_token(self, user_id: str, token_id: str) -> bool:
         """Removes it, if it is that user's; whether it was there."""
-        ...
-
-    async def remove_tokens(self, user_id: str) -> int:
-        """Removes all of the user's; how many."""
         ...

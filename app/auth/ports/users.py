@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -10,7 +10,6 @@ from app.auth.models import (
     Page,
     User,
 )
-from app.auth.ports.logins import Found
 
 
 class Users(Protocol):
@@ -27,10 +26,6 @@ class Users(Protocol):
     async def user_by_id(self, user_id: str) -> User | None: ...
 
     async def user_by_email(self, email_key: str) -> User | None: ...
-
-    async def user_to_log_in(self, email_key: str, *, devices: Collection[str]) -> Found | None:
-        """The user with that address, and which of `devices`, hashes of their keys, they logged in with before."""
-        ...
 
     async def find_users(self, query: str = "", *, cursor: str = "", limit: int = 100) -> Page[User]:
         """A page of the users whose address, name or last name begins with `query`, each once.
@@ -61,15 +56,6 @@ class Users(Protocol):
 
     async def set_email_verified(self, user_id: str, *, email_key: str) -> User | None:
         """Marks the address as verified, if it still is `email_key`. None if it is not."""
-        ...
-
-    async def set_password_hash(
-        self, user_id: str, password_hash: str, *, expected: str, changed_at: datetime | None = None
-    ) -> bool:
-        """Replaces the hash if it still is `expected`; whether it did.
-
-        `changed_at` is None where it is another hash of the same password.
-        """
         ...
 
     async def set_rights(

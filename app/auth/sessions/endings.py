@@ -1,133 +1,121 @@
-"""How logins end: by their owner, on one device or on all others, and by whoever holds one of their tokens."""
+"""How logins end: by their owner, on one device or on all others, by an admin, or by a new password."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
 
 from app.auth.audit import Audit
 from app.auth.clock import Clock
 from app.auth.errors import (
-    AuthError,
-    InvalidGrant,
-    KeyRetired,
+    AccountDisabled,
     LoggedOut,
     NotFound,
+    PasswordChanged,
+    SessionEnded,
+    SessionExpired,
     SessionRevoked,
-    TokenNotCurrent,
+    session_ended,
 )
 from app.auth.extending import Signal, SignalKind, Signals
-from app.auth.models import Client, Principal, Session, User
+from app.auth.models import Client, Principal, SessionOfUser
 from app.auth.ports import Store
 from app.auth.sessions.revocations import Revocations
-from app.auth.tokens import AccessTokens, RefreshToken, RefreshTokens
 
 
-class SessionEndings:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Endings:
     """Ends logins. Every method may raise `StoreUnavailable`.
 
     Args:
         store: keeps the sessions.
         clock: tells the time.
-        tokens: verifies access tokens.
-        refresh_tokens: checks refresh tokens.
         revocations: is told what ended.
         signals: tells the team's code.
         audit: is told of everything.
     """
 
-    def __init__(
-        self,
-        *,
-        store: Store,
-        clock: Clock,
-        tokens: AccessTokens,
-        refresh_tokens: RefreshTokens,
-        revocations: Revocations,
-        signals: Signals,
-        audit: Audit,
-    ) -> None:
-        self._store = store
-        self._clock = clock
-        self._tokens = tokens
-        self._refresh_tokens = refresh_tokens
-        self._revocations = revocations
-        self._signals = signals
-        self._audit = audit
+    store: Store
+    clock: Clock
+    revocations: Revocations
+    signals: Signals
+    audit: Audit
 
     async def log_out(self, principal: Principal, client: Client) -> None:
         """Ends the caller's own session."""
-        await self._revoke(principal.session_id, LoggedOut.code)
-        await self._audit.record(
-            "logout", client=client, user_id=principal.user_id, session_id=principal.session_id
-        )
-        await self._tell(principal.user_id, principal.session_id, client)
+        await self.end_one(principal.session_id, LoggedOut.code)
+        await self._tell_of_log_out("logout", principal.user_id, principal.session_id, client)
 
-    async def revoke_token(self, token: str, client: Client) -> None:
-        """Ends the session of a refresh or access token; any other text does nothing (RFC 7009 section 2.2)."""
-        found = await self._session_of(token)
-        if found is None:
-            return
-        user_id, session_id = found
-        if await self._revoke(session_id, LoggedOut.code):
-            await self._audit.record("token_revoked", client=client, user_id=user_id, session_id=session_id)
-            await self._tell(user_id, session_id, client)
+    async def log_out_by_token(self, user_id: str, session_id: str, client: Client) -> None:
+        """Ends the session of a token that somebody has given up (RFC 7009); does nothing if it has ended."""
+        if await self.end_one(session_id, LoggedOut.code):
+            await self._tell_of_log_out("token_revoked", user_id, session_id, client)
 
-    async def _session_of(self, token: str) -> tuple[str, str] | None:
-        """Whose session `token` belongs to, and which."""
-        try:
-            principal = self._tokens.verify(token)
-            return principal.user_id, principal.session_id
-        except KeyRetired:
-            return None  # whoever has stolen the key would end anybody's session
-        except TokenNotCurrent as error:
-            return error.principal.user_id, error.principal.session_id
-        except AuthError:
-            pass
-        try:
-            session, _ = await self._genuine(self._refresh_tokens.decode(token))
-        except InvalidGrant:
-            return None
-        return session.user_id, session.id
-
-    async def _genuine(self, token: RefreshToken) -> tuple[Session, User]:
-        """The session of a token that this deployment derived, and its user. Raises `InvalidGrant`."""
-        found = await self._store.session_with_user(token.session_id)
-        # Genuine first: else anybody who knows a session's id could end it by a forged old token.
-        if found is None or not self._refresh_tokens.is_genuine(token, found[0]):
-            raise InvalidGrant()
-        return found
-
-    async def _tell(self, user_id: str, session_id: str, client: Client) -> None:
-        now = self._clock.now()
-        await self._signals.send(Signal(SignalKind.LOGGED_OUT, user_id, now, client, session_id=session_id))
+    async def _tell_of_log_out(self, event: str, user_id: str, session_id: str, client: Client) -> None:
+        await self.audit.record(event, client=client, user_id=user_id, session_id=session_id)
+        now = self.clock.now()
+        await self.signals.send(Signal(SignalKind.LOGGED_OUT, user_id, now, client, session_id=session_id))
 
     async def end(self, principal: Principal, session_id: str, client: Client) -> None:
         """Ends one of the caller's sessions. Raises `NotFound` if it is not one of theirs, or has ended."""
-        found = await self._store.session_with_user(session_id)
-        if found is None or found[0].user_id != principal.user_id:
+        found = await self.store.session_with_user(session_id)
+        if found is None or found.user.id != principal.user_id:
             raise NotFound()
-        if not await self._revoke(session_id, SessionRevoked.code):
+        if not await self.end_one(session_id, SessionRevoked.code):
             raise NotFound()
-        await self._audit.record(
+        await self.audit.record(
             SessionRevoked.code, client=client, user_id=principal.user_id, session_id=session_id
         )
 
     async def end_others(self, principal: Principal, client: Client) -> int:
         """Ends all of the caller's sessions but this one; how many."""
-        now = self._clock.now()
-        ended = await self._store.revoke_user_sessions(
-            principal.user_id, at=now, reason=SessionRevoked.code, keep=principal.session_id
-        )
-        self._revocations.add_sessions(ended, at=now, reason=SessionRevoked.code)
-        await self._audit.record(
+        ended = await self.end_all(principal.user_id, SessionRevoked.code, keep=principal.session_id)
+        await self.audit.record(
             "other_sessions_revoked", client=client, user_id=principal.user_id, session_id=principal.session_id
         )
+        return ended
+
+    async def end_one(self, session_id: str, reason: str) -> bool:
+        """Ends a session, for a reason that is a code of `errors`; whether it had not ended yet."""
+        now = self.clock.now()
+        did = await self.store.revoke_session(session_id, at=now, reason=reason)
+        self.note([session_id], at=now, reason=reason)
+        return did
+
+    async def end_all(self, user_id: str, reason: str, *, keep: str | None = None) -> int:
+        """Ends all of a user's sessions but `keep`, for a reason that is a code of `errors`; how many."""
+        now = self.clock.now()
+        ended = await self.store.revoke_user_sessions(user_id, at=now, reason=reason, keep=keep)
+        self.note(ended, at=now, reason=reason)
         return len(ended)
 
-    async def of(self, principal: Principal) -> list[Session]:
-        """The caller's live sessions, the latest used first."""
-        return await self._store.sessions_of(principal.user_id, now=self._clock.now())
+    def note(self, session_ids: Iterable[str], *, at: datetime, reason: str) -> None:
+        """Has their access tokens refused from now on: the store has ended these sessions together with something
+        else."""
+        self.revocations.add_sessions(session_ids, at=at, reason=reason)
 
-    async def _revoke(self, session_id: str, reason: str) -> bool:
-        now = self._clock.now()
-        did = await self._store.revoke_session(session_id, at=now, reason=reason)
-        self._revocations.add_sessions([session_id], at=now, reason=reason)
-        return did
+
+async def live_session(store: Store, session_id: str, now: datetime) -> SessionOfUser:
+    """The session and its user.
+
+    Raises:
+        SessionEnded: it does not live at `now`; the kind says why.
+    """
+    found = await store.session_with_user(session_id)
+    if found is None:
+        raise SessionExpired()
+    if not found.is_live(now):
+        raise why_ended(found)
+    return found
+
+
+def why_ended(found: SessionOfUser) -> SessionEnded:
+    """Why a session that does not live any more has ended."""
+    if found.session.revoked_at is not None:
+        return session_ended(found.session.revoked_reason)
+    if not found.user.is_active:
+        return AccountDisabled()
+    if found.session.credentials_version != found.user.credentials_version:
+        return PasswordChanged()
+    return SessionExpired()

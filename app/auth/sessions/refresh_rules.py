@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from app.auth.config import AuthConfig
 from app.auth.errors import InvalidGrant
-from app.auth.models import API_CLIENT, Session, User
+from app.auth.models import API_CLIENT, Session, SessionOfUser
 from app.auth.ports import Rotation
 from app.auth.tokens import RefreshToken, RefreshTokens, narrowed
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
 class RefreshRules:
     """Judges refresh tokens.
 
@@ -19,13 +21,10 @@ class RefreshRules:
         refresh_tokens: knows the genuine ones.
     """
 
-    def __init__(self, config: AuthConfig, refresh_tokens: RefreshTokens) -> None:
-        self._config = config
-        self._refresh_tokens = refresh_tokens
+    config: AuthConfig
+    refresh_tokens: RefreshTokens
 
-    def judge(
-        self, token: RefreshToken, now: datetime, scope: str, session: Session, user: User
-    ) -> Rotation | None:
+    def judge(self, token: RefreshToken, now: datetime, scope: str, found: SessionOfUser) -> Rotation | None:
         """How the session goes on where `token` is its current one; None where it does not, for whatever reason.
 
         Raises:
@@ -33,16 +32,17 @@ class RefreshRules:
                 by a forged old token.
             ScopeInvalid: the session has less than `scope`.
         """
-        if not self._refresh_tokens.is_genuine(token, session):
+        session = found.session
+        if not self.refresh_tokens.is_genuine(token, session):
             raise InvalidGrant()
-        if not self.may_refresh(session, user, now) or token.generation != session.generation:
+        if not self.may_refresh(found, now) or token.generation != session.generation:
             return None
         narrowed(session.scope, scope)
-        return Rotation(session.generation, now, min(now + self._config.idle_lifetime, session.expires_at))
+        return Rotation(session.generation, now, min(now + self.config.idle_lifetime, session.expires_at))
 
-    def may_refresh(self, session: Session, user: User, now: datetime) -> bool:
+    def may_refresh(self, found: SessionOfUser, now: datetime) -> bool:
         """Whether any refresh token of the session may be used."""
-        return user.is_active and session.client_id == API_CLIENT and session.is_live(now)
+        return found.session.client_id == API_CLIENT and found.is_live(now)
 
     def counts(self, token: RefreshToken, session: Session, now: datetime) -> bool:
         """Whether `token` is the session's current one, or the parent of it within the grace."""
@@ -52,4 +52,4 @@ class RefreshRules:
         if generation != session.generation - 1 or session.rotated_at is None:
             return False
         # From the rotation on, so that using the parent again and again does not stretch it.
-        return now - session.rotated_at <= self._config.refresh_grace
+        return now - session.rotated_at <= self.config.refresh_grace

@@ -85,7 +85,7 @@ class AccessTokens:
             "sid": session.id,
             "client_id": session.client_id,
             "auth_time": int(session.auth_time.timestamp()),
-            "amr": ["pwd"],
+            "amr": list(session.amr),
             "roles": list(user.roles),
             "scope": session.scope,
             "rights_version": user.rights_version,

@@ -9,7 +9,7 @@ from datetime import datetime
 from pymongo.errors import DuplicateKeyError
 
 from app.auth.models import Session, User
-from app.auth.ports import Added, Along, Found
+from app.auth.ports import Added, LoginCandidate, LoginRecord
 from app.store.mongo.base import MongoPart
 from app.store.mongo.hits import forget_hits, take_back_hits
 from app.store.mongo.schema import (
@@ -21,6 +21,7 @@ from app.store.mongo.schema import (
     Document,
     document_of,
     record_from,
+    this_version,
 )
 from app.store.values import instant, text
 
@@ -28,7 +29,7 @@ from app.store.values import instant, text
 class MongoLogins(MongoPart):
     """One aggregation before the hash, and a few writes after it."""
 
-    async def user_to_log_in(self, email_key: str, *, devices: Collection[str]) -> Found | None:
+    async def user_to_log_in(self, email_key: str, *, devices: Collection[str]) -> LoginCandidate | None:
         keys = {"key": {"$in": [text(key) for key in devices]}}
         # By the index over both, so that an account with thousands of devices costs no more; and one of any.
         pipeline: list[Document] = [
@@ -40,18 +41,20 @@ class MongoLogins(MongoPart):
         if not found:
             return None
         noted = frozenset(device["key"] for device in found[0]["known"])
-        return Found(record_from(User, found[0]), bool(found[0]["any"]), noted)
+        return LoginCandidate(record_from(User, found[0]), bool(found[0]["any"]), noted)
 
-    async def add_session(
-        self, session: Session, *, password_hash: str, along: Along | None = None
-    ) -> Added | None:
+    async def add_session(self, session: Session, *, record: LoginRecord | None = None) -> Added | None:
         document = {**document_of(session), "is_confirmed": False}
-        user = {"_id": text(session.user_id), "password_hash": text(password_hash), "is_active": True}
+        user = {
+            "_id": text(session.user_id),
+            "credentials_version": this_version(session.credentials_version),
+            "is_active": True,
+        }
 
         async def work() -> Added | None:
             if not await self._begin(document, user):
                 return None
-            return Added() if along is None else await self._write(session, along)
+            return Added() if record is None else await self._write(session, record)
 
         return await self._call(work)
 
@@ -71,13 +74,13 @@ class MongoLogins(MongoPart):
         await self._collection(SESSIONS).delete_one(this)
         return False
 
-    async def _write(self, session: Session, along: Along) -> Added:
+    async def _write(self, session: Session, record: LoginRecord) -> Added:
         """All at once. A crash on the way leaves a session whose tokens nobody was given, and a count too high."""
         user_id, seen_at = text(session.user_id), instant(session.created_at)
-        hits = [*forget_hits(along.wiped), *take_back_hits(along.taken_back)]
+        hits = [*forget_hits(record.wiped), *take_back_hits(record.taken_back)]
         is_new, *_ = await asyncio.gather(
-            self._note_device(user_id, text(along.device_key), seen_at),
-            self._collection(AUDIT_EVENTS).insert_one(document_of(along.event)),
+            self._note_device(user_id, text(record.device_key), seen_at),
+            self._collection(AUDIT_EVENTS).insert_one(document_of(record.event)),
             *([self._collection(HITS).bulk_write(hits, ordered=False)] if hits else []),
         )
         return Added(is_new_device=is_new)

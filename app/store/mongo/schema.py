@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar, get_args
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from app.auth.models import ADMIN, AuditEvent, Instance, Letter, Link, PersonalToken, Session, SigningKey, User
-from app.store.values import KEEP_DEVICES, plain
+from app.store.values import KEEP_DEVICES, number, plain
 
 USERS: Final = "users"
 SESSIONS: Final = "sessions"
@@ -32,6 +32,9 @@ VERSION: Final = 1
 RESTORING: Final = "restore"
 #: One document that a probe writes to, which tells a database that only reads.
 PROBE: Final = "probe"
+
+#: The field of a user's document that holds what has still to be done (see `unfinished`).
+UNFINISHED: Final = "unfinished"
 
 #: How long after its absolute limit a session goes by itself, in seconds, if nobody calls `purge`.
 FORGET_SESSIONS: Final = 30 * 24 * 3600
@@ -60,6 +63,7 @@ INDEXES: Final[Mapping[str, list[IndexModel]]] = {
             partialFilterExpression={"last_name_key": {"$gt": ""}},
         ),
         _index("active_admins", "roles", partialFilterExpression=dict(ACTIVE_ADMIN)),
+        _index("unfinished", f"{UNFINISHED}.at", sparse=True),
     ],
     SESSIONS: [
         _index("of_user", "user_id", "revoked_at", "-last_used_at"),
@@ -109,11 +113,19 @@ def document_of(record: Record) -> Document:
     return {"_id": values.pop("id"), **{name: value for name, value in values.items() if value is not None}}
 
 
+_LISTS: Final = frozenset(
+    field.name for kind in get_args(Record) for field in fields(kind) if str(field.type).startswith("tuple")
+)
 _NAMES: Final = {kind: frozenset(field.name for field in fields(kind)) for kind in get_args(Record)}
 
 
 def record_from(kind: type[RecordT], document: Mapping[str, Any]) -> RecordT:
     """The record in a document. Fields that only a newer Duet knows are passed over."""
     names = _NAMES[kind] & document.keys()
-    values: dict[str, Any] = {name: tuple(document[name]) if name == "roles" else document[name] for name in names}
+    values: dict[str, Any] = {name: tuple(document[name]) if name in _LISTS else document[name] for name in names}
     return kind(**values, id=document["_id"])
+
+
+def this_version(version: int) -> Document:
+    """The condition that a counter of changes has this value: in older documents it is not there, which is 0."""
+    return {"$in": [0, None]} if number(version) == 0 else {"$eq": version}

@@ -7,28 +7,24 @@ from datetime import datetime
 from bson import ObjectId
 from pymongo import DESCENDING
 
-from app.auth.models import Revocation, Session, User
+from app.auth.models import Revocation, Session, SessionOfUser, User
 from app.auth.ports import Judge, Judged, Rotation
-from app.store.mongo.base import MongoPart
-from app.store.mongo.schema import SESSIONS, USERS, Document, record_from
+from app.store.mongo.schema import SESSIONS, Document, record_from
+from app.store.mongo.unfinished import MongoUnfinished
 from app.store.values import instant, number, text
 
 
-class MongoSessions(MongoPart):
+class MongoSessions(MongoUnfinished):
     """Logins that have begun: each change is one conditional write."""
 
-    async def session_with_user(self, session_id: str) -> tuple[Session, User] | None:
+    async def session_with_user(self, session_id: str) -> SessionOfUser | None:
         return await self._call(lambda: self._read(text(session_id)))
 
-    async def _read(self, session_id: str) -> tuple[Session, User] | None:
-        pipeline: list[Document] = [
-            {"$match": {"_id": session_id, "is_confirmed": True}},
-            {"$lookup": {"from": USERS, "localField": "user_id", "foreignField": "_id", "as": "user"}},
-        ]
-        found = await self._collection(SESSIONS).aggregate(pipeline).to_list(None)
-        if not found or not found[0]["user"]:
-            return None
-        return record_from(Session, found[0]), record_from(User, found[0]["user"][0])
+    async def _read(self, session_id: str) -> SessionOfUser | None:
+        found = await self._with_user(SESSIONS, {"_id": session_id, "is_confirmed": True})
+        return (
+            None if found is None else SessionOfUser(record_from(Session, found), record_from(User, found["user"]))
+        )
 
     async def touch_session(self, session_id: str, *, now: datetime, idle_expires_at: datetime) -> bool:
         values = {"last_used_at": instant(now), "idle_expires_at": instant(idle_expires_at)}
@@ -42,8 +38,8 @@ class MongoSessions(MongoPart):
             found = await self._read(text(session_id))
             if found is None:
                 return None
-            rotation = judge(*found)
-            return Judged(*found, rotation is not None and await self._rotate(session_id, rotation))
+            rotation = judge(found)
+            return Judged(found, rotation is not None and await self._rotate(session_id, rotation))
 
         return await self._call(work)
 

@@ -27,6 +27,7 @@ from app.store.mongo.letters import MongoLetters
 from app.store.mongo.links import MongoLinks
 from app.store.mongo.logins import MongoLogins
 from app.store.mongo.migrations import migrate
+from app.store.mongo.passwords import MongoPasswords
 from app.store.mongo.rights import MongoRights
 from app.store.mongo.schema import LOCKS, PROBE, RESTORING, Document
 from app.store.mongo.sessions import MongoSessions
@@ -61,7 +62,7 @@ def diagnose(error: Exception) -> str | None:
 
 class MongoStore(
     MongoUsers, MongoUserSearch, MongoRights, MongoSessions, MongoLinks, MongoLetters, MongoTokens, MongoLogins,
-    MongoHits, MongoAudit, MongoSigningKeys, MongoInstances, MongoUpkeep, MongoWatching,
+    MongoPasswords, MongoHits, MongoAudit, MongoSigningKeys, MongoInstances, MongoUpkeep, MongoWatching,
 ):  # fmt: skip
     """`app.auth.ports.Store` on MongoDB, a replica set or a stand-alone server."""
 
@@ -116,6 +117,8 @@ class MongoStore(
             if not self._is_migrated:
                 await migrate(self._collection)
                 self._is_migrated = True
+            with pymongo.timeout(ANSWER_TIME):
+                await self._finish_all()
         except OperationFailure as error:
             if error.code in REFUSALS:
                 raise StoreUnusable("MongoDB refused the user or password of DATABASE_URL.") from error

@@ -6,13 +6,13 @@ from datetime import datetime
 
 from pymongo import DESCENDING
 
-from app.auth.models import PersonalToken, User
-from app.store.mongo.base import MongoPart
-from app.store.mongo.schema import TOKENS, USERS, Document, document_of, record_from
+from app.auth.models import PersonalToken, TokenOfUser, User
+from app.store.mongo.schema import TOKENS, document_of, record_from
+from app.store.mongo.unfinished import MongoUnfinished
 from app.store.values import instant, number, text
 
 
-class MongoTokens(MongoPart):
+class MongoTokens(MongoUnfinished):
     """Personal access tokens, by the hashes of them."""
 
     async def add_token(self, token: PersonalToken, *, limit: int) -> bool:
@@ -33,15 +33,14 @@ class MongoTokens(MongoPart):
         newest = [("created_at", DESCENDING), ("_id", DESCENDING)]
         return await self._all(PersonalToken, TOKENS, {"user_id": text(user_id)}, newest)
 
-    async def token_with_user(self, token_hash: str) -> tuple[PersonalToken, User] | None:
-        pipeline: list[Document] = [
-            {"$match": {"token_hash": text(token_hash)}},
-            {"$lookup": {"from": USERS, "localField": "user_id", "foreignField": "_id", "as": "user"}},
-        ]
-        found = await self._call(lambda: self._collection(TOKENS).aggregate(pipeline).to_list(None))
-        if not found or not found[0]["user"]:
-            return None
-        return record_from(PersonalToken, found[0]), record_from(User, found[0]["user"][0])
+    async def token_with_user(self, token_hash: str) -> TokenOfUser | None:
+        which = {"token_hash": text(token_hash)}
+        found = await self._call(lambda: self._with_user(TOKENS, which))
+        return (
+            None
+            if found is None
+            else TokenOfUser(record_from(PersonalToken, found), record_from(User, found["user"]))
+        )
 
     async def touch_token(self, token_id: str, *, at: datetime) -> None:
         await self._update(TOKENS, {"_id": text(token_id)}, {"last_used_at": instant(at)})
@@ -50,8 +49,3 @@ class MongoTokens(MongoPart):
         which = {"_id": text(token_id), "user_id": text(user_id)}
         result = await self._call(lambda: self._collection(TOKENS).delete_one(which))
         return bool(result.deleted_count)
-
-    async def remove_tokens(self, user_id: str) -> int:
-        which = {"user_id": text(user_id)}
-        result = await self._call(lambda: self._collection(TOKENS).delete_many(which))
-        return int(result.deleted_count)

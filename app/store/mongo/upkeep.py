@@ -6,8 +6,8 @@ import asyncio
 from datetime import datetime
 from typing import Final
 
-from app.store.mongo.base import MongoPart
 from app.store.mongo.schema import AUDIT_EVENTS, DEVICES, HITS, INSTANCES, LINKS, SESSIONS, TOKENS, Document
+from app.store.mongo.unfinished import MongoUnfinished
 from app.store.values import KEEP_DEVICES, KEEP_INSTANCES, instant
 
 #: Documents that one step of `purge` removes.
@@ -16,10 +16,11 @@ PURGE_BATCH: Final = 500
 PURGE_TIME: Final = 2.0
 
 
-class MongoUpkeep(MongoPart):
+class MongoUpkeep(MongoUnfinished):
     """What is old goes, a batch at a time. Its indexes do the same, later, where nobody calls `purge`."""
 
     async def purge(self, *, now: datetime, sessions_before: datetime, audit_before: datetime) -> int:
+        await self._call(self._finish_all)
         old, over = {"$lt": instant(sessions_before)}, {"expires_at": {"$lt": instant(now)}}
         return await self._purge(
             (SESSIONS, {"$or": [{"revoked_at": old}, {"expires_at": old}, {"idle_expires_at": old}]}),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Final
 
 from pymongo import ReturnDocument
@@ -14,7 +13,7 @@ from app.auth.refusals import EmailTaken
 from app.store.mongo.base import MongoPart
 from app.store.mongo.schema import USERS, Document, document_of, record_from
 from app.store.search import name_keys
-from app.store.values import instant, text
+from app.store.values import text
 
 #: The server's code.
 DUPLICATE_KEY: Final = 11000
@@ -75,15 +74,6 @@ class MongoUsers(MongoPart):
         return await self._changed(
             {"_id": text(user_id), "email_key": text(email_key)}, {"is_email_verified": True}
         )
-
-    async def set_password_hash(
-        self, user_id: str, password_hash: str, *, expected: str, changed_at: datetime | None = None
-    ) -> bool:
-        which = {"_id": text(user_id), "password_hash": text(expected)}
-        values: Document = {"password_hash": text(password_hash)}
-        if changed_at is not None:
-            values["password_changed_at"] = instant(changed_at)
-        return await self._update(USERS, which, values)
 
     async def _changed(self, which: Document, values: Document) -> User | None:
         async def work() -> Document | None:

@@ -11,7 +11,7 @@ from app.store.sqlite.rows import column_list, columns_of, marks, record_from, v
 from app.store.values import text, to_millis
 
 _COLUMNS: Final = columns_of(Letter)
-_ADD: Final = f"INSERT INTO letters ({column_list(_COLUMNS)}) VALUES ({marks(_COLUMNS)})"  # noqa: S608
+ADD_LETTER: Final = f"INSERT INTO letters ({column_list(_COLUMNS)}) VALUES ({marks(_COLUMNS)})"  # noqa: S608
 _CLAIM: Final = (
     "UPDATE letters SET due_at = ?, attempts = attempts + 1"  # noqa: S608
     " WHERE rowid = (SELECT rowid FROM letters WHERE due_at <= ? ORDER BY due_at LIMIT 1)"
@@ -23,7 +23,7 @@ class SqliteLetters(SqlitePart):
     """A queue in the order of `due_at`."""
 
     async def add_letter(self, letter: Letter) -> None:
-        await self._db.write(_ADD, values_of(letter))
+        await self._db.write(ADD_LETTER, values_of(letter))
 
     async def claim_letter(self, *, now: datetime, until: datetime) -> Letter | None:
         rows = await self._db.write(_CLAIM, [to_millis(until), to_millis(now)])

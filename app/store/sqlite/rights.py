@@ -10,7 +10,7 @@ from app.auth.errors import AccountDeleted, LastAdmin
 from app.auth.models import ADMIN, RightsChange, User
 from app.store.sqlite.base import SqlitePart
 from app.store.sqlite.connection import Transaction
-from app.store.sqlite.rows import record_from, roles_column
+from app.store.sqlite.rows import list_column, record_from
 from app.store.sqlite.users import RETURNING_USER
 from app.store.values import from_millis, number, text, to_millis
 
@@ -55,7 +55,7 @@ class SqliteRights(SqlitePart):
     ) -> User | None:
         values = {
             "id": text(user_id),
-            "roles": None if roles is None else roles_column(roles),
+            "roles": None if roles is None else list_column(roles),
             "is_admin": None if roles is None else int(ADMIN in roles),
             "is_active": None if is_active is None else int(is_active),
             "at": to_millis(at),

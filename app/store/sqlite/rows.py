@@ -1,4 +1,4 @@
-"""How auth's dataclasses become rows of SQLite and back: instants as milliseconds, roles as JSON."""
+"""How auth's dataclasses become rows of SQLite and back: instants as milliseconds, lists as JSON."""
 
 from __future__ import annotations
 
@@ -22,6 +22,9 @@ INSTANTS: Final = frozenset(
     field.name for kind in KINDS for field in fields(kind) if "datetime" in str(field.type)
 )
 FLAGS: Final = frozenset(field.name for kind in KINDS for field in fields(kind) if str(field.type) == "bool")
+LISTS: Final = frozenset(
+    field.name for kind in KINDS for field in fields(kind) if str(field.type).startswith("tuple")
+)
 
 
 def columns_of(kind: type[Record]) -> tuple[str, ...]:
@@ -43,9 +46,9 @@ USER_COLUMNS: Final = columns_of(User)
 SESSION_COLUMNS: Final = columns_of(Session)
 
 
-def roles_column(roles: Sequence[str]) -> str:
-    """Roles as their column holds them."""
-    return json.dumps([text(role) for role in roles])
+def list_column(texts: Sequence[str]) -> str:
+    """Texts, such as roles, as their column holds them."""
+    return json.dumps([text(each) for each in texts])
 
 
 def values_of(record: Record) -> list[Value]:
@@ -58,7 +61,7 @@ def _column(value: object) -> Value:
     if isinstance(value, datetime):
         return to_millis(value)
     if isinstance(value, list):
-        return roles_column(value)
+        return list_column(value)
     return value
 
 
@@ -68,10 +71,10 @@ def _field_from(name: str) -> Callable[[Any], Any]:
         return from_millis
     if name in FLAGS:
         return bool
-    return _roles_from if name == "roles" else _as_it_is
+    return _list_from if name in LISTS else _as_it_is
 
 
-def _roles_from(value: str) -> tuple[str, ...]:
+def _list_from(value: str) -> tuple[str, ...]:
     return tuple(json.loads(value))
 
 

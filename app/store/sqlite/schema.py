@@ -202,6 +202,11 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         SIGNING_KEYS,
         INSTANCES,
     ),
+    (
+        "ALTER TABLE users ADD COLUMN credentials_version INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE sessions ADD COLUMN credentials_version INTEGER NOT NULL DEFAULT 0",
+        """ALTER TABLE sessions ADD COLUMN amr TEXT NOT NULL DEFAULT '["pwd"]'""",
+    ),
 )
 
 VERSION: Final = len(MIGRATIONS)

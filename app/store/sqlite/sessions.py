@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from app.auth.models import Revocation, Session, User
+from app.auth.models import Revocation, Session, SessionOfUser, User
 from app.auth.ports import Judge, Judged, Rotation
 from app.store.sqlite.base import SqlitePart
 from app.store.sqlite.connection import Rows, Transaction
@@ -28,7 +28,7 @@ _ROTATE: Final = (
 class SqliteSessions(SqlitePart):
     """Logins that have begun: each change is one conditional statement."""
 
-    async def session_with_user(self, session_id: str) -> tuple[Session, User] | None:
+    async def session_with_user(self, session_id: str) -> SessionOfUser | None:
         return _with_user(await self._db.read(_SESSION_WITH_USER, [text(session_id)]))
 
     async def touch_session(self, session_id: str, *, now: datetime, idle_expires_at: datetime) -> bool:
@@ -47,9 +47,9 @@ class SqliteSessions(SqlitePart):
             found = _with_user(transaction.execute(_SESSION_WITH_USER, [text(session_id)]))
             if found is None:
                 return None
-            rotation = judge(*found)
+            rotation = judge(found)
             is_rotated = rotation is not None and transaction.execute(_ROTATE, _values_of(session_id, rotation))
-            return Judged(*found, bool(is_rotated))
+            return Judged(found, bool(is_rotated))
 
         return await self._db.transact(work)
 
@@ -97,11 +97,11 @@ class SqliteSessions(SqlitePart):
         return [Revocation(row[0], from_millis(row[1]), row[2]) for row in rows]
 
 
-def _with_user(rows: Rows) -> tuple[Session, User] | None:
+def _with_user(rows: Rows) -> SessionOfUser | None:
     if not rows:
         return None
     width = len(SESSION_COLUMNS)
-    return record_from(Session, rows[0][:width]), record_from(User, rows[0][width:])
+    return SessionOfUser(record_from(Session, rows[0][:width]), record_from(User, rows[0][width:]))
 
 
 def _values_of(session_id: str, rotation: Rotation) -> list[Value]:

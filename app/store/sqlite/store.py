@@ -12,6 +12,7 @@ from app.store.sqlite.hits import SqliteHits
 from app.store.sqlite.letters import SqliteLetters
 from app.store.sqlite.links import SqliteLinks
 from app.store.sqlite.logins import SqliteLogins
+from app.store.sqlite.passwords import SqlitePasswords
 from app.store.sqlite.rights import SqliteRights
 from app.store.sqlite.sessions import SqliteSessions
 from app.store.sqlite.tokens import SqliteTokens
@@ -22,7 +23,7 @@ from app.store.sqlite.users import SqliteUsers
 
 class SqliteStore(
     SqliteUsers, SqliteUserSearch, SqliteRights, SqliteSessions, SqliteLinks, SqliteLetters, SqliteTokens,
-    SqliteLogins, SqliteHits, SqliteAudit, SqliteSigningKeys, SqliteInstances, SqliteUpkeep,
+    SqliteLogins, SqlitePasswords, SqliteHits, SqliteAudit, SqliteSigningKeys, SqliteInstances, SqliteUpkeep,
 ):  # fmt: skip
     """`app.auth.ports.Store` on a SQLite file, which other processes of this machine may share."""
 

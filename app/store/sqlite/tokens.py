@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from app.auth.models import PersonalToken, User
+from app.auth.models import PersonalToken, TokenOfUser, User
 from app.store.sqlite.base import SqlitePart
 from app.store.sqlite.rows import USER_COLUMNS, column_list, columns_of, marks, record_from, values_of
 from app.store.values import number, text, to_millis
@@ -34,12 +34,12 @@ class SqliteTokens(SqlitePart):
     async def tokens_of(self, user_id: str) -> list[PersonalToken]:
         return await self._all(PersonalToken, _TOKENS_OF, [text(user_id)])
 
-    async def token_with_user(self, token_hash: str) -> tuple[PersonalToken, User] | None:
+    async def token_with_user(self, token_hash: str) -> TokenOfUser | None:
         rows = await self._db.read(_TOKEN_WITH_USER, [text(token_hash)])
         if not rows:
             return None
         width = len(_COLUMNS)
-        return record_from(PersonalToken, rows[0][:width]), record_from(User, rows[0][width:])
+        return TokenOfUser(record_from(PersonalToken, rows[0][:width]), record_from(User, rows[0][width:]))
 
     async def touch_token(self, token_id: str, *, at: datetime) -> None:
         await self._db.write(
@@ -52,9 +52,4 @@ class SqliteTokens(SqlitePart):
                 "DELETE FROM personal_tokens WHERE id = ? AND user_id = ? RETURNING id",
                 [text(token_id), text(user_id)],
             )
-        )
-
-    async def remove_tokens(self, user_id: str) -> int:
-        return len(
-            await self._db.write("DELETE FROM personal_tokens WHERE user_id = ? RETURNING id", [text(user_id)])
         )

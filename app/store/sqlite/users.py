@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Final
 
 from app.auth.models import ADMIN, User
@@ -13,7 +12,7 @@ from app.store.search import name_keys
 from app.store.sqlite.base import SqlitePart
 from app.store.sqlite.connection import Transaction
 from app.store.sqlite.rows import USER_COLUMNS, Value, column_list, marks, record_from, values_of
-from app.store.values import text, to_millis
+from app.store.values import text
 
 #: With the store's own columns.
 _STORED: Final = (*USER_COLUMNS, "name_key", "last_name_key", "is_admin")
@@ -80,21 +79,6 @@ class SqliteUsers(SqlitePart):
 
     async def set_email_verified(self, user_id: str, *, email_key: str) -> User | None:
         return await self._changed(_SET_VERIFIED, [text(user_id), text(email_key)])
-
-    async def set_password_hash(
-        self, user_id: str, password_hash: str, *, expected: str, changed_at: datetime | None = None
-    ) -> bool:
-        rows = await self._db.write(
-            "UPDATE users SET password_hash = ?, password_changed_at = coalesce(?, password_changed_at)"
-            " WHERE id = ? AND password_hash = ? RETURNING id",
-            [
-                text(password_hash),
-                None if changed_at is None else to_millis(changed_at),
-                text(user_id),
-                text(expected),
-            ],
-        )
-        return bool(rows)
 
     async def _changed(self, sql: str, values: Sequence[Value]) -> User | None:
         rows = await self._db.write(sql, values)

@@ -44,7 +44,7 @@ def _begin(pair: TokenPair) -> Response:
     """Starts a new session: nothing of what was in it before, a planted CSRF token among it, goes on (V7.2.4)."""
     client, previous = current_client(), optional_principal()
     if previous is not None:
-        wait(get_auth().sessions.log_out(previous, client))
+        wait(get_auth().endings.log_out(previous, client))
     session.clear()
     session.permanent = True  # the cookie outlives the window; how long the session lives, the store decides
     session[ACCESS_TOKEN] = pair.access_token
@@ -62,7 +62,7 @@ def logout() -> Answer:
     """Ends the session, here and everywhere it was copied to."""
     principal = optional_principal()
     if principal is not None:
-        wait(get_auth().sessions.log_out(principal, current_client()))
+        wait(get_auth().endings.log_out(principal, current_client()))
     elif isinstance(g.caller.error, TryLater):
         raise g.caller.error  # without the store nothing is ended, so the person must not believe that it is
     forget_session()

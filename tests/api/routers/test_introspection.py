@@ -134,9 +134,9 @@ def test_ended_tokens_are_not_active(shared: Running, sign_in: SignIn) -> None:
 def _expired(shared: Running, client: ApiClient) -> str:
     """An access token of the client's session, whose time is over."""
     sessions = shared.auth.sessions
-    session, user = shared.wait(sessions._store.session_with_user(session_id(client)))
+    session, user = shared.wait(sessions.store.session_with_user(session_id(client)))
     past = replace(session, expires_at=session.created_at - timedelta(seconds=5))
-    token: str = sessions._tokens.issue(user, past)[0]
+    token: str = sessions.tokens.issue(user, past)[0]
     return token
 
 
@@ -144,10 +144,10 @@ def _expired_personal_token(shared: Running, client: ApiClient) -> str:
     """A personal token of the client's, whose time is over."""
     tokens = shared.auth.personal_tokens
     made = personal_token(client)
-    known, user = shared.wait(tokens._store.token_with_user(tokens_hash(made["token"])))
-    shared.wait(tokens._store.remove_token(user.id, known.id))
+    known, user = shared.wait(tokens.store.token_with_user(tokens_hash(made["token"])))
+    shared.wait(tokens.store.remove_token(user.id, known.id))
     past = replace(known, expires_at=known.created_at - timedelta(seconds=1))
-    assert shared.wait(tokens._store.add_token(past, limit=50))
+    assert shared.wait(tokens.store.add_token(past, limit=50))
     return str(made["token"])
 
 
@@ -160,7 +160,7 @@ def test_what_another_process_ended_is_not_active(shared: Running, sign_in: Sign
     """The store is asked, so that there is no second within which it would be told otherwise."""
     revoked, demoted = sign_in(), sign_in(roles=["editor"])
     admin = sign_in(roles=["admin"])
-    store, now = shared.auth.sessions._store, shared.auth.clock.now()
+    store, now = shared.auth.sessions.store, shared.auth.clock.now()
     shared.wait(store.revoke_session(session_id(revoked), at=now, reason="session_revoked"))
     user = shared.wait(store.user_by_id(claims_of(demoted.access_token)["sub"]))
     shared.wait(store.set_rights(user.id, roles=(), at=now))

@@ -135,7 +135,7 @@ def test_making_and_removing_want_a_fresh_login(shared: Running, sign_in: SignIn
     principal = auth.sessions.authenticate(client.access_token)
     user = shared.wait(auth.accounts.get(principal.user_id))
     (session,) = shared.wait(auth.sessions.of(principal))
-    tokens = auth.sessions._tokens
+    tokens = auth.sessions.tokens
     old = tokens.issue(user, replace(session, auth_time=session.auth_time - timedelta(minutes=16)))[0]
     for token in (old, new["token"]):
         listing = plain.get(f"{shared.url}/api/users/me/tokens", headers=bearer(token))

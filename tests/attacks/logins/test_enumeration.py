@@ -195,7 +195,7 @@ def steps_of(duet: Running) -> Iterator[list[str]]:
     A hash is noted with its cost. What runs beside the requests, such as the sending of mails, is left out.
     """
     steps: list[str] = []
-    store, pool = duet.auth.accounts._store, duet.auth.passwords.queue._pool
+    store, pool = duet.auth.accounts.store, duet.auth.passwords.queue._pool
     patched: list[tuple[Any, str]] = []
 
     def note(owner: Any, name: str, describe: Callable[..., str]) -> None:

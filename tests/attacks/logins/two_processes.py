@@ -82,7 +82,7 @@ class TwoProcesses:
 
     async def refresh(self, process: int, pair: TokenPair) -> TokenPair:
         """With the refresh token of a pair."""
-        return await self.houses[process].auth.sessions.refresh(pair.refresh_token or "", API)
+        return await self.houses[process].auth.refreshing.refresh(pair.refresh_token or "", API)
 
     async def browse(self, process: int, pair: TokenPair) -> TokenPair:
         """With the access token of a pair, as the gate does it: renewed where that is called for."""
@@ -99,7 +99,7 @@ class TwoProcesses:
 
     async def log_out(self, process: int, principal: Principal) -> None:
         """By its owner."""
-        await self.houses[process].auth.sessions.log_out(principal, API)
+        await self.houses[process].auth.endings.log_out(principal, API)
 
     async def change_password(self, process: int, principal: Principal, old: int) -> None:
         """From one of the passwords to the other, by its owner, whose own session goes on."""

@@ -92,7 +92,7 @@ def invite_api(duet: Running, email: str, password: str) -> Choice:
 def _reset_token(duet: Running, email: str) -> str:
     """As `forgot` makes it, without waiting for the mail."""
     user = duet.make_user(email, name="")
-    links = duet.auth.credentials._links
+    links = duet.auth.credentials.links
     token: str = links.token(duet.wait(links.make(LinkPurpose.RESET_PASSWORD, user_id=user.id, email=email)))
     return token
 

@@ -84,7 +84,7 @@ def test_s03_no_other_purpose_s_key_makes_a_cookie_a_form_or_a_refresh_token(key
         serializer: Any = keyed.app.state.pages.session_interface.get_signing_serializer(keyed.app.state.pages)
         secret_of_form = values["csrf_token"]
         prefix = forger.client.refresh_token.rpartition(".")[0]
-        found = keyed.wait(keyed.auth.sessions._store.session_with_user(forger.claims["sid"]))
+        found = keyed.wait(keyed.auth.sessions.store.session_with_user(forger.claims["sid"]))
         text = f"{forger.claims['sid']}.1.{found[0].nonce}".encode()
         for purpose in Purpose:
             key = forger.derived(purpose).secret

@@ -83,12 +83,12 @@ async def test_a_disabled_account_is_out_at_once_and_stays_out(each_house: House
     with pytest.raises(AccountDisabled):
         await house.auth.personal_tokens.authenticate(personal)
     with pytest.raises(InvalidGrant):
-        await house.auth.sessions.refresh(pair.refresh_token or "", API)
+        await house.auth.refreshing.refresh(pair.refresh_token or "", API)
     with pytest.raises(InvalidCredentials):
         await house.auth.sessions.log_in(EMAIL, PASSWORD, API)
     await house.auth.administration.set_active(user.id, True, API)
     with pytest.raises(InvalidGrant):
-        await house.auth.sessions.refresh(pair.refresh_token or "", API)
+        await house.auth.refreshing.refresh(pair.refresh_token or "", API)
     await house.auth.sessions.log_in(EMAIL, PASSWORD, API)
     await house.auth.personal_tokens.authenticate(personal)
 

@@ -58,7 +58,7 @@ async def test_a_reset_ends_all_that_the_old_password_opened(each_house: House) 
         with pytest.raises(PasswordChanged):
             house.auth.sessions.authenticate(pair.access_token)
     with pytest.raises(InvalidGrant):
-        await house.auth.sessions.refresh(pairs[0].refresh_token or "", API)
+        await house.auth.refreshing.refresh(pairs[0].refresh_token or "", API)
     with pytest.raises(TokenInvalid):
         await house.auth.personal_tokens.authenticate(personal)
     assert await house.store.tokens_of(user.id) == []
@@ -260,7 +260,7 @@ async def test_a_change_keeps_the_session_that_made_it(each_house: House) -> Non
     token = await reset_token(house)
     await house.auth.credentials.change_password(own.principal, PASSWORD, OTHER_PASSWORD, API)
     house.auth.sessions.authenticate(own.access_token)
-    await house.auth.sessions.refresh(own.refresh_token or "", API)
+    await house.auth.refreshing.refresh(own.refresh_token or "", API)
     with pytest.raises(PasswordChanged):
         house.auth.sessions.authenticate(other.access_token)
     with pytest.raises(LinkInvalid):

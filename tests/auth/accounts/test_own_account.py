@@ -43,7 +43,7 @@ async def test_the_export_has_all_that_the_store_has(each_house: House) -> None:
     user = await house.make_user(name="Ada", roles=["editor"])
     pair = await house.auth.sessions.log_in(EMAIL, PASSWORD, API)
     await house.auth.sessions.log_in(EMAIL, PASSWORD, WEB)
-    await house.auth.sessions.refresh(pair.refresh_token or "", API)
+    await house.auth.refreshing.refresh(pair.refresh_token or "", API)
     for number in range(3):
         await house.auth.personal_tokens.create(pair.principal, f"script {number}", API, read_only=bool(number))
     await house.auth.administration.set_roles(user.id, ["author"], WEB, by=by)

@@ -466,7 +466,7 @@ async def test_a_password_that_the_operator_sets_ends_them(house: House) -> None
 async def test_a_first_login_changes_nothing(each_house: House) -> None:
     """An imported hash is replaced by Duet's own form then: the same password, and the tokens go on."""
     user = await make_user(each_house)
-    await each_house.store.set_password_hash(user.id, user.password_hash + " ", expected=user.password_hash)
+    await each_house.store.upgrade_password_hash(user.id, user.password_hash + " ", credentials_version=0)
     await each_house.auth.earlier_tokens.authenticate(by_flask(each_house, user.id))
 
 

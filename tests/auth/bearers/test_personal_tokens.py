@@ -239,12 +239,12 @@ async def test_sessions_and_tokens_are_apart(house: House) -> None:
     token, text = await make(house, ada)
     script = await house.auth.personal_tokens.authenticate(text)
     with pytest.raises(NotFound):
-        await house.auth.sessions.end(script, script.session_id, API)
+        await house.auth.endings.end(script, script.session_id, API)
     (session,) = await house.auth.sessions.of(script)
     assert session.id == ada.session_id
-    await house.auth.sessions.log_out(script, API)
+    await house.auth.endings.log_out(script, API)
     assert len(await house.auth.sessions.of(ada)) == 1
-    assert await house.auth.sessions.end_others(script, API) == 1
+    assert await house.auth.endings.end_others(script, API) == 1
     again = (await house.auth.sessions.log_in("ada@example.com", PASSWORD, API)).principal
     await house.auth.credentials.change_password(script, PASSWORD, "a wholly other phrase 7", API)
     assert await house.auth.sessions.of(again) == []

@@ -120,7 +120,7 @@ async def test_a_plain_bcrypt_hash_is_upgraded_at_the_login(house: House) -> Non
     user = await house.make_user()
     brought = bcrypt.using(rounds=4).hash(PASSWORD)
     assert brought.startswith("$2b$")
-    assert await house.store.set_password_hash(user.id, brought, expected=user.password_hash)
+    assert await house.store.upgrade_password_hash(user.id, brought, credentials_version=0)
     with pytest.raises(InvalidCredentials):
         await house.auth.sessions.log_in("ada@example.com", OTHER_PASSWORD, API)
     assert (await house.stored(user.id)).password_hash == brought

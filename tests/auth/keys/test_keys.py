@@ -54,13 +54,13 @@ async def test_a_fallback_verifies_and_never_signs(tmp_path: Path) -> None:
     assert second.refresh_token is not None
     async with house_on(url, clock=clock, secrets=[SECRET, OLD]) as between:
         assert between.auth.sessions.authenticate(old.access_token) == old.principal
-        new = await between.auth.sessions.refresh(old.refresh_token, API)
+        new = await between.auth.refreshing.refresh(old.refresh_token, API)
         assert new.refresh_token is not None
     async with house_on(url, clock=clock, secrets=[SECRET]) as after:
         # Dropping a key ends what it signed.
         with pytest.raises(TokenInvalid):
             after.auth.sessions.authenticate(old.access_token)
         with pytest.raises(InvalidGrant):
-            await after.auth.sessions.refresh(second.refresh_token, API)
+            await after.auth.refreshing.refresh(second.refresh_token, API)
         after.auth.sessions.authenticate(new.access_token)
-        await after.auth.sessions.refresh(new.refresh_token, API)
+        await after.auth.refreshing.refresh(new.refresh_token, API)

@@ -424,7 +424,7 @@ async def test_who_stole_a_key_ends_nobody_s_session(sealed_house: House) -> Non
         await house.auth.sessions.revoke_token(pair.access_token, API)
         assert [one.id for one in await house.auth.sessions.of(pair.principal)] == [session.id]
     assert pair.refresh_token is not None
-    again = await house.auth.sessions.refresh(pair.refresh_token, API)
+    again = await house.auth.refreshing.refresh(pair.refresh_token, API)
     await house.auth.sessions.revoke_token(again.access_token, API)
     assert await house.auth.sessions.of(pair.principal) == []
 
@@ -597,7 +597,7 @@ async def test_a_change_of_algorithm_logs_nobody_out(database_url: str, before: 
             house.auth.sessions.authenticate(web.access_token)
         renewed = await house.auth.renewals.renew(stale.value.principal)
         assert api.refresh_token is not None
-        refreshed = await house.auth.sessions.refresh(api.refresh_token, API)
+        refreshed = await house.auth.refreshing.refresh(api.refresh_token, API)
         for pair in (renewed, refreshed):
             house.auth.sessions.authenticate(pair.access_token)
             assert head_of(pair.access_token)["alg"] == after

@@ -332,7 +332,7 @@ async def test_the_owner_s_browser_gets_past_a_blocked_network(limited: House) -
 
 async def test_what_the_owner_s_browser_gets_past_is_all_that_does_not_count(each_limited: House) -> None:
     """Its guesses at a blocked account count for the network, and those from a blocked network for the account."""
-    throttle = each_limited.auth.proving._throttle
+    throttle = each_limited.auth.proving.throttle
 
     async def waits(count: int, email: str, ip: str, own: str | None = None) -> list[int]:
         return [await wait_of(throttle.guess(email, ip=ip, own=own)) for _ in range(count)]
@@ -526,9 +526,9 @@ async def test_refresh_tokens_that_are_no_good_are_limited(limited: House) -> No
     await limited.make_user()
     pair = await limited.auth.sessions.log_in(EMAIL, PASSWORD, API)
     for _ in range(TOKENS.free):
-        assert await wait_of(limited.auth.sessions.refresh("duet_rt_rubbish", API)) == 0
-    assert await wait_of(limited.auth.sessions.refresh("duet_rt_rubbish", API)) == 5
-    await limited.auth.sessions.refresh(pair.refresh_token or "", API)
+        assert await wait_of(limited.auth.refreshing.refresh("duet_rt_rubbish", API)) == 0
+    assert await wait_of(limited.auth.refreshing.refresh("duet_rt_rubbish", API)) == 5
+    await limited.auth.refreshing.refresh(pair.refresh_token or "", API)
     await limited.auth.sessions.log_in(EMAIL, PASSWORD, API)
 
 

@@ -89,7 +89,7 @@ async def test_a_kept_token_dies_with_its_session(desk: Desk) -> None:
     """A copied cookie brings nothing back after a log-out here."""
     stale = desk.stale()
     kept = await desk.auth.renewals.renew(stale)
-    await desk.auth.sessions.log_out(kept.principal, WEB)
+    await desk.auth.endings.log_out(kept.principal, WEB)
     desk.store.calls.clear()
     for _ in range(2):
         with pytest.raises(LoggedOut):
@@ -101,7 +101,7 @@ async def test_a_kept_token_dies_with_a_session_that_ended_elsewhere(desk: Desk,
     """By the poll for as long as tokens may live, and then by the store."""
     stale = desk.stale()
     kept = await desk.auth.renewals.renew(stale)
-    await house.auth.sessions.log_out(kept.principal, WEB)
+    await house.auth.endings.log_out(kept.principal, WEB)
     await desk.auth.revocations.poll()
     with pytest.raises(LoggedOut):
         await desk.auth.renewals.renew(stale)
@@ -166,7 +166,7 @@ async def test_a_log_out_during_the_look_up_wins(desk: Desk) -> None:
     for step in ("session_with_user", "touch_session"):
         pair = await desk.auth.sessions.log_in(desk.user.email, PASSWORD, WEB)
         desk.clock.step(minutes=15)
-        desk.store.after[step] = lambda ended=pair: desk.auth.sessions.log_out(ended.principal, WEB)
+        desk.store.after[step] = lambda ended=pair: desk.auth.endings.log_out(ended.principal, WEB)
         results = await asyncio.gather(
             *[desk.auth.renewals.renew(pair.principal) for _ in range(3)], return_exceptions=True
         )
@@ -192,7 +192,7 @@ async def test_when_the_clock_stepped_back_a_session_is_renewed(desk: Desk) -> N
     renewed = await desk.auth.renewals.renew(kept.principal)
     assert renewed.principal.issued_at == desk.clock.now()
     assert renewed.principal.expires_at - desk.clock.now() == timedelta(minutes=15)
-    await desk.auth.sessions.log_out(renewed.principal, WEB)
+    await desk.auth.endings.log_out(renewed.principal, WEB)
     for _ in range(3):  # until the list has forgotten it
         desk.clock.step(minutes=20)
         await desk.auth.revocations.poll()

@@ -62,7 +62,7 @@ async def test_a_failed_poll_makes_nothing_ready(house: House, tmp_path: Path) -
     """While the store is away a starting process stays unready, and what a running one knows still holds."""
     await house.make_user()
     pair = await house.auth.sessions.log_in(EMAIL, PASSWORD, API)
-    await house.auth.sessions.log_out(pair.principal, API)
+    await house.auth.endings.log_out(pair.principal, API)
     await house.store.close()
     starting = build_auth(config(), secrets=[SECRET], store=house.store, clock=house.clock)
     for auth in (starting, house.auth):
@@ -82,7 +82,7 @@ async def test_what_another_process_ended_is_seen_with_the_next_poll(database_ur
         pairs = [await here.auth.sessions.log_in(user.email, PASSWORD, API) for user in users]
         for pair in pairs:
             there.auth.sessions.authenticate(pair.access_token)
-        await here.auth.sessions.log_out(pairs[0].principal, API)
+        await here.auth.endings.log_out(pairs[0].principal, API)
         await here.auth.administration.set_active(users[1].id, False, API)
         await here.auth.administration.delete(users[2].id, API)
         await here.auth.administration.set_roles(users[3].id, ["admin"], API)
@@ -102,7 +102,7 @@ async def test_a_revocation_that_became_visible_late_is_not_missed(database_url:
         here.clock.step(minutes=2)
         await there.auth.revocations.poll()
         here.clock.step(seconds=-69)  # the other container's clock
-        await here.auth.sessions.log_out(pair.principal, API)
+        await here.auth.endings.log_out(pair.principal, API)
         here.clock.step(seconds=70)
         await there.auth.revocations.poll()
         with pytest.raises(LoggedOut):
@@ -118,7 +118,7 @@ async def test_a_replica_set_tells_what_ended_by_itself(mongo_database_url: str)
         await there.auth.revocations.poll()
         listening = asyncio.create_task(there.auth.revocations.listen())
         ends = (
-            here.auth.sessions.log_out(pairs[0].principal, API),
+            here.auth.endings.log_out(pairs[0].principal, API),
             here.auth.administration.set_active(users[1].id, False, API),
             here.auth.administration.set_roles(users[2].id, ["editor"], API),
         )
@@ -139,7 +139,7 @@ async def test_a_restart_learns_what_was_ended_before_it(house: House) -> None:
     """The first poll reads as far back as an access token can be old."""
     await house.make_user()
     pair = await house.auth.sessions.log_in(EMAIL, PASSWORD, API)
-    await house.auth.sessions.log_out(pair.principal, API)
+    await house.auth.endings.log_out(pair.principal, API)
     house.clock.step(minutes=14, seconds=59)
     async with counting(house) as (restarted, _):
         with pytest.raises(LoggedOut):
@@ -167,7 +167,7 @@ async def test_what_no_token_can_outlive_is_forgotten(house: House) -> None:
     """The list stays small: an entry goes when every token it speaks of has run out, and not before."""
     user = await house.make_user()
     pair = await house.auth.sessions.log_in(EMAIL, PASSWORD, API)
-    await house.auth.sessions.log_out(pair.principal, API)
+    await house.auth.endings.log_out(pair.principal, API)
     await house.auth.administration.set_roles(user.id, [], API)
     revocations = house.auth.revocations
     house.clock.step(minutes=15)
@@ -191,7 +191,7 @@ async def test_a_poll_reads_all_there_is_in_parts(database_url: str, monkeypatch
         for number, pair in enumerate(pairs):
             if number not in (3, 4, 5, 6):  # which are of the same instant as the one before
                 here.clock.step(milliseconds=1)
-            await here.auth.sessions.log_out(pair.principal, API)
+            await here.auth.endings.log_out(pair.principal, API)
             await here.auth.administration.set_roles(pair.principal.user_id, ["editor"], API)
         async with counting(there) as (auth, store):
             assert [store.calls.count(name) for name in ("revoked_since", "rights_changed_since")] == [8, 8]
@@ -206,7 +206,7 @@ async def test_what_is_read_again_takes_no_more_memory(house: House) -> None:
     await house.make_user()
     for _ in range(5):
         pair = await house.auth.sessions.log_in(EMAIL, PASSWORD, API)
-        await house.auth.sessions.log_out(pair.principal, API)
+        await house.auth.endings.log_out(pair.principal, API)
         house.clock.step(milliseconds=10)
     revocations = house.auth.revocations
     for _ in range(30):
@@ -235,7 +235,7 @@ async def test_a_clock_that_was_ahead_takes_no_log_out_back(house: House) -> Non
     """What was forgotten meanwhile is read again: its token has not run out after all."""
     await house.make_user()
     pair = await house.auth.sessions.log_in(EMAIL, PASSWORD, API)
-    await house.auth.sessions.log_out(pair.principal, API)
+    await house.auth.endings.log_out(pair.principal, API)
     for hours in (2, -2):
         house.clock.step(hours=hours)
         await house.auth.revocations.poll()
@@ -251,7 +251,7 @@ async def test_a_token_from_the_future_stays_ended_until_it_has_run_out(house: H
     await house.auth.revocations.poll()
     house.clock.step(hours=-2)
     await house.auth.revocations.poll()
-    await house.auth.sessions.log_out(pairs[0].principal, API)
+    await house.auth.endings.log_out(pairs[0].principal, API)
     await house.auth.administration.set_roles(user.id, ["editor"], API)
     for _ in range(9):
         house.clock.step(minutes=15)

@@ -45,7 +45,7 @@ def rt(pair: TokenPair) -> str:
 
 async def refresh(house: House, pair: TokenPair) -> TokenPair:
     """What the refresh token of `pair` yields."""
-    return await house.auth.sessions.refresh(rt(pair), API)
+    return await house.auth.refreshing.refresh(rt(pair), API)
 
 
 async def is_dead(house: House, *pairs: TokenPair) -> bool:
@@ -180,7 +180,7 @@ async def test_a_forged_token_ends_nothing(house: House) -> None:
     house.clock.step(hours=1)
     for token in forged:
         with pytest.raises(InvalidGrant):
-            await house.auth.sessions.refresh(token, API)
+            await house.auth.refreshing.refresh(token, API)
         await house.auth.sessions.revoke_token(token if token != pair.access_token else "", API)
     assert rt(await refresh(house, pair))
     assert rt(await refresh(house, other))
@@ -193,9 +193,9 @@ async def test_a_browser_s_session_has_no_refresh_token(house: House) -> None:
     assert pair.refresh_token is None
     found = await house.store.session_with_user(pair.principal.session_id)
     assert found is not None
-    derived = house.auth.sessions._refresh_tokens.derive(found[0], 1)
+    derived = house.auth.refreshing.refresh_tokens.derive(found[0], 1)
     with pytest.raises(InvalidGrant):
-        await house.auth.sessions.refresh(derived, API)
+        await house.auth.refreshing.refresh(derived, API)
 
 
 async def test_an_api_session_is_not_renewed_like_a_browser_s(house: House) -> None:
@@ -271,8 +271,8 @@ async def test_what_ended_a_session_is_told(house: House) -> None:
     user = await house.make_user()
     pairs = [await log_in(house) for _ in range(5)]
     sessions = house.auth.sessions
-    await sessions.log_out(pairs[0].principal, API)
-    await sessions.end(pairs[4].principal, pairs[1].principal.session_id, API)
+    await house.auth.endings.log_out(pairs[0].principal, API)
+    await house.auth.endings.end(pairs[4].principal, pairs[1].principal.session_id, API)
     await sessions.revoke_token(rt(pairs[2]), API)
     await house.auth.credentials.change_password(pairs[4].principal, PASSWORD, OTHER_PASSWORD, API)
     await house.auth.administration.set_active(user.id, False, API)
@@ -304,11 +304,11 @@ async def test_only_one_s_own_sessions_can_be_ended(house: House) -> None:
     ada, bob = await log_in(house), await house.auth.sessions.log_in("bob@example.com", PASSWORD, API)
     for session_id in (bob.principal.session_id, "", "nobody", "\0", "\ud800", "x" * 100_000):
         with pytest.raises(NotFound):
-            await house.auth.sessions.end(ada.principal, session_id, API)
+            await house.auth.endings.end(ada.principal, session_id, API)
     assert await is_alive(house, bob)
-    await house.auth.sessions.end(ada.principal, ada.principal.session_id, API)
+    await house.auth.endings.end(ada.principal, ada.principal.session_id, API)
     with pytest.raises(NotFound):
-        await house.auth.sessions.end(ada.principal, ada.principal.session_id, API)
+        await house.auth.endings.end(ada.principal, ada.principal.session_id, API)
 
 
 async def test_ending_the_others_keeps_this_one(house: House) -> None:
@@ -317,7 +317,7 @@ async def test_ending_the_others_keeps_this_one(house: House) -> None:
     await house.make_user("bob@example.com")
     kept, gone = await log_in(house), [await log_in(house), await house.auth.sessions.log_in(EMAIL, PASSWORD, WEB)]
     bob = await house.auth.sessions.log_in("bob@example.com", PASSWORD, API)
-    assert await house.auth.sessions.end_others(kept.principal, API) == 2
+    assert await house.auth.endings.end_others(kept.principal, API) == 2
     for pair in gone:
         with pytest.raises(SessionRevoked):
             house.auth.sessions.authenticate(pair.access_token)
@@ -337,7 +337,7 @@ async def test_confirming_the_password_makes_the_login_fresh(house: House) -> No
     confirmed = await house.auth.sessions.confirm_password(pair.principal, PASSWORD, API)
     assert confirmed.principal.auth_time == house.clock.now()
     assert confirmed.principal.session_id == pair.principal.session_id
-    await house.auth.sessions.log_out(pair.principal, API)
+    await house.auth.endings.log_out(pair.principal, API)
     with pytest.raises(SessionRevoked):
         await house.auth.sessions.confirm_password(pair.principal, PASSWORD, API)
 
@@ -346,7 +346,7 @@ async def test_confirming_the_password_makes_the_login_fresh(house: House) -> No
 
 Ending = Callable[[House, TokenPair], Awaitable[object]]
 ENDINGS: dict[str, Ending] = {
-    "log-out": lambda house, pair: house.auth.sessions.log_out(pair.principal, API),
+    "log-out": lambda house, pair: house.auth.endings.log_out(pair.principal, API),
     "revocation": lambda house, pair: house.auth.sessions.revoke_token(rt(pair), API),
     "disabling": lambda house, pair: house.auth.administration.set_active(pair.principal.user_id, False, API),
     "deletion": lambda house, pair: house.auth.administration.delete(pair.principal.user_id, API),
@@ -422,7 +422,7 @@ async def test_a_refresh_asks_the_store_little(house: House) -> None:
         for _ in range(10):
             auth.sessions.authenticate(pair.access_token)
         assert store.calls == []
-        await auth.sessions.refresh(rt(pair), API)
+        await auth.refreshing.refresh(rt(pair), API)
         assert store.calls == ["judge_session"]
 
 
@@ -432,13 +432,13 @@ async def test_a_refresh_that_is_refused_changes_nothing(each_house: House) -> N
     await house.make_user()
     narrow = await house.auth.sessions.log_in(EMAIL, PASSWORD, API, scope="read")
     with pytest.raises(ScopeInvalid):
-        await house.auth.sessions.refresh(rt(narrow), API, scope="read write")
+        await house.auth.refreshing.refresh(rt(narrow), API, scope="read write")
     browser = (await house.auth.sessions.log_in(EMAIL, PASSWORD, WEB)).principal
     found = await house.store.session_with_user(browser.session_id)
     assert found is not None
-    forged = house.auth.sessions._refresh_tokens.derive(found[0], 1)
+    forged = house.auth.refreshing.refresh_tokens.derive(found[0], 1)
     with pytest.raises(InvalidGrant):
-        await house.auth.sessions.refresh(forged, API)
+        await house.auth.refreshing.refresh(forged, API)
     for session_id in (narrow.principal.session_id, browser.session_id):
         after = await house.store.session_with_user(session_id)
         assert after is not None

@@ -375,7 +375,7 @@ async def test_a_revoked_token_is_refused_though_it_is_remembered(house: House) 
     await house.make_user()
     pair = await house.auth.sessions.log_in("ada@example.com", PASSWORD, API)
     house.auth.sessions.authenticate(pair.access_token)
-    await house.auth.sessions.log_out(pair.principal, API)
+    await house.auth.endings.log_out(pair.principal, API)
     with pytest.raises(NotAuthenticated):
         house.auth.sessions.authenticate(pair.access_token)
 

@@ -1,4 +1,4 @@
-"""`kill -9` while people register, change their passwords and refresh their tokens."""
+"""`kill -9` while people register, change and reset their passwords, and refresh their tokens."""
 
 from __future__ import annotations
 
@@ -9,11 +9,16 @@ from collections import Counter
 from contextlib import closing
 from pathlib import Path
 
+from app.auth.config import AuthConfig
+from app.auth.models import LinkPurpose
+from app.auth.service import build_auth
+from app.store import open_store
 from tests.faults.outcome import Outcome
 from tests.faults.people import PAUSE, Person, crowd
 from tests.faults.site import Site
-from tests.kit.duet import PASSWORD
+from tests.kit.duet import PASSWORD, SECRET
 
+KINDS = ("registrations", "changes", "resets", "refreshes")
 #: How many of each kind are under way at once.
 PEOPLE = 4
 
@@ -24,7 +29,7 @@ class Killing:
     Args:
         site: where it happens.
         kills: how often the process is killed.
-        each: how many registrations, changes and refreshes have to be acknowledged.
+        each: how many of each kind have to be acknowledged.
     """
 
     def __init__(self, site: Site, *, kills: int, each: int) -> None:
@@ -45,6 +50,7 @@ class Killing:
         async with asyncio.TaskGroup() as group:
             group.create_task(crowd(PEOPLE, self.register))
             group.create_task(crowd(PEOPLE, self.change))
+            group.create_task(crowd(PEOPLE, self.reset))
             group.create_task(crowd(PEOPLE, self.refresh))
             group.create_task(self.kill())
         await self.check()
@@ -56,7 +62,7 @@ class Killing:
         for _ in range(self.kills):
             # Not faster than the work goes: each kill is to fall into it.
             goal = self.each * (self.outcome.rounds + random.random()) / self.kills
-            while min(self.done[kind] for kind in ("registrations", "changes", "refreshes")) < goal:
+            while min(self.done[kind] for kind in KINDS) < goal:
                 await asyncio.sleep(0.01)
             await asyncio.sleep(random.random() / 10)
             self.site.kill()
@@ -94,6 +100,62 @@ class Killing:
                     self.outcome.losses.append(f"change: {answer.status_code} {answer.text}")
                 await person.log_in()
 
+    async def reset(self, number: int) -> None:
+        """One password after the other, of one account, each by a link of its own, as a mail has it."""
+        async with (
+            await Person(self.site.url, email=f"resets{number}@example.com").join() as person,
+            ResetLinks(self.site, person) as links,
+        ):
+            count = 0
+            while self.goes_on("resets"):
+                new = f"{PASSWORD} {number} {count} {random.random()}"
+                token = await links.make()
+                answer = await person.call(
+                    "POST", "/api/auth/reset-password", json={"token": token, "password": new}
+                )
+                is_known = answer is not None and answer.status_code == 204
+                if is_known:
+                    self.done["resets"] += 1
+                elif answer is not None and answer.status_code != 503:
+                    self.outcome.losses.append(f"reset: {answer.status_code} {answer.text}")
+                await self.settle_reset(person, new, token, is_known=is_known)
+                count += person.password == new
+                await person.log_in()
+            await self.check_rows(person, count)
+
+    async def settle_reset(self, person: Person, new: str, token: str, *, is_known: bool) -> None:
+        """All of it happened, or nothing: where the new password works, no session of the old one does, and the
+        link is used up."""
+        refreshed = await person.until_answered("GET", "/api/users/me", headers=person.bearer())
+        before = person.password
+        await self.settle(person, new)
+        is_done = person.password == new
+        self.outcome.expect(is_done or not is_known, f"{person.email}: a reset that was acknowledged is lost")
+        self.outcome.expect(
+            (refreshed.status_code == 401) == is_done,
+            f"{person.email}: access {refreshed.status_code}, new {is_done}",
+        )
+        if is_done:
+            form = {"grant_type": "refresh_token", "refresh_token": person.refresh_token}
+            answer = await person.until_answered("POST", "/api/auth/token", data=form)
+            self.outcome.expect(answer.status_code == 400, f"{person.email}: the old session is refreshed")
+            again = {"token": token, "password": before}
+            answer = await person.until_answered("POST", "/api/auth/reset-password", json=again)
+            self.outcome.expect(answer.status_code == 400, f"{person.email}: the link works twice")
+
+    async def check_rows(self, person: Person, count: int) -> None:
+        """The audit log tells of each reset, once."""
+        rows = 0
+        cursor: str | None = ""
+        while cursor is not None:
+            query = {"cursor": cursor, "limit": 100} if cursor else {"limit": 100}
+            answer = await person.until_answered(
+                "GET", "/api/users/me/audit", params=query, headers=person.bearer()
+            )
+            rows += [row["event"] for row in answer.json()["items"]].count("password_reset")
+            cursor = answer.json()["next_cursor"]
+        self.outcome.expect(rows == count, f"{person.email}: {count} resets, {rows} rows")
+
     async def settle(self, person: Person, new: str) -> None:
         """Of the old and the new password one works, and the other one does not."""
         works = []
@@ -130,6 +192,36 @@ class Killing:
                     answer = await person.register()
                 is_whole = answer is not None and answer.status_code in (200, 201)
                 self.outcome.expect(is_whole, f"{email} is half made: {answer}")
+
+
+class ResetLinks:
+    """Makes the links of reset mails, as the process does that sends them.
+
+    Args:
+        site: whose secret and database they are of.
+        person: whom they are for.
+    """
+
+    def __init__(self, site: Site, person: Person) -> None:
+        self._person = person
+        self._store = open_store(site.settings["DATABASE_URL"])
+        self._links = build_auth(
+            AuthConfig(issuer=site.settings["PUBLIC_URL"]), secrets=[SECRET], store=self._store
+        ).links
+
+    async def __aenter__(self) -> ResetLinks:
+        await self._store.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._store.close()
+
+    async def make(self) -> str:
+        """The token of a new link."""
+        user = await self._store.user_by_email(self._person.email)
+        assert user is not None
+        link = await self._links.make(LinkPurpose.RESET_PASSWORD, user_id=user.id, email=user.email)
+        return self._links.token(link)
 
 
 async def killed(site: Site, *, kills: int, each: int) -> Outcome:

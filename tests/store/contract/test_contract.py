@@ -18,6 +18,7 @@ from tests.store.records import (
     add_sessions,
     all_found,
     make_user,
+    new_password,
     opened,
 )
 
@@ -172,29 +173,34 @@ async def test_an_address_is_verified_if_it_still_is_that_one(store: Store) -> N
 
 
 async def test_a_password_hash_is_replaced_only_if_it_is_the_expected_one(store: Store) -> None:
-    """The second of two changes from the same hash is refused."""
+    """The second of two changes from the same credentials is refused."""
     await store.add_user(make_user())
-    assert await store.set_password_hash("u1", "new", expected="hash")
-    assert not await store.set_password_hash("u1", "newer", expected="hash")
-    assert not await store.set_password_hash("u2", "new", expected="hash")
-    assert await store.user_by_id("u1") == make_user(password_hash="new")
+    assert await store.replace_password(new_password("u1", "new", keep="s1"))
+    assert not await store.replace_password(new_password("u1", "newer", keep="s1"))
+    assert not await store.replace_password(new_password("u2", "new", keep="s1"))
+    assert not await store.upgrade_password_hash("u1", "better", credentials_version=0)
+    changed = make_user(password_hash="new", password_changed_at=NOW, credentials_version=1)
+    assert await store.user_by_id("u1") == changed
 
 
 async def test_when_a_password_was_changed_is_noted_where_it_was(store: Store) -> None:
-    """A better hash of the same password, which names no instant, leaves it as it is; a refused change too."""
+    """A better hash of the same password leaves it, and what was proven by it, alone. So does a refused one."""
     await store.add_user(make_user())
-    assert await store.set_password_hash("u1", "new", expected="hash", changed_at=NOW + MS)
-    assert not await store.set_password_hash("u1", "x", expected="hash", changed_at=NOW + 5 * MS)
-    assert await store.set_password_hash("u1", "better", expected="new")
-    assert await store.user_by_id("u1") == make_user(password_hash="better", password_changed_at=NOW + MS)
-    assert await store.set_password_hash("u1", "newer", expected="better", changed_at=NOW)
-    assert await store.user_by_id("u1") == make_user(password_hash="newer", password_changed_at=NOW)
+    assert await store.replace_password(new_password("u1", "new", at=NOW + MS, keep="s1"))
+    assert not await store.replace_password(new_password("u1", "x", at=NOW + 5 * MS, keep="s1"))
+    assert await store.upgrade_password_hash("u1", "better", credentials_version=1)
+    better = make_user(password_hash="better", password_changed_at=NOW + MS, credentials_version=1)
+    assert await store.user_by_id("u1") == better
+    assert await store.replace_password(new_password("u1", "newer", credentials_version=1, keep="s1"))
+    newer = make_user(password_hash="newer", password_changed_at=NOW, credentials_version=2)
+    assert await store.user_by_id("u1") == newer
 
 
 async def test_setting_the_same_hash_again_counts_as_done(store: Store) -> None:
     """A replacement by an equal value was still a replacement."""
     await store.add_user(make_user())
-    assert await store.set_password_hash("u1", "hash", expected="hash")
+    assert await store.upgrade_password_hash("u1", "hash", credentials_version=0)
+    assert await store.replace_password(new_password("u1", "hash"))
 
 
 async def test_rights_are_set_and_counted(store: Store) -> None:

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from app.auth.ports import Along, Store
+from app.auth.ports import LoginRecord, Store
 from tests.store.records import (
     DAY,
     MS,
@@ -78,8 +78,8 @@ async def test_all_of_a_login_is_written(store: Store) -> None:
     for key in ("account", "device", "address", "address", "other"):
         assert await store.hit(make_bucket(key=key, free=5), now=NOW) is None
     event = make_event("e1", user_id="u1", event="login")
-    along = Along(event, "d1", wiped=("account", "device", "nothing"), taken_back=("address", "not there"))
-    added = await store.add_session(make_session("s1"), password_hash="hash", along=along)
+    record = LoginRecord(event, "d1", wiped=("account", "device", "nothing"), taken_back=("address", "not there"))
+    added = await store.add_session(make_session("s1"), record=record)
     assert added is not None
     assert added.is_new_device
     assert (await session_of(store, "s1")).user_id == "u1"
@@ -98,9 +98,9 @@ async def test_nothing_of_a_login_that_came_too_late_is_written(store: Store, wh
     if why == "gone":
         await store.delete_user("u1", at=NOW)
     assert await store.hit(make_bucket(key="account", free=5), now=NOW) is None
-    along = Along(make_event("e1"), "d1", wiped=("account",))
-    password_hash = "another" if why == "password" else "hash"
-    assert await store.add_session(make_session("s1"), password_hash=password_hash, along=along) is None
+    record = LoginRecord(make_event("e1"), "d1", wiped=("account",))
+    version = 1 if why == "password" else 0
+    assert await store.add_session(make_session("s1", credentials_version=version), record=record) is None
     assert await store.session_with_user("s1") is None
     assert (await store.audit_events()).items == []
     if why != "gone":

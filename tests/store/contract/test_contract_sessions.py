@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from app.auth.errors import InvalidGrant
-from app.auth.models import Session, User
+from app.auth.models import SessionOfUser
 from app.auth.ports import Rotation, Store
 from tests.store.records import (
     DAY,
@@ -32,7 +32,7 @@ async def test_a_session_comes_back_as_stored(store: Store) -> None:
         auth_time=NOW - MS, last_used_at=NOW + MS, generation=3, rotated_at=NOW + 2 * MS, client_id="web",
         scope="read",
     )  # fmt: skip
-    assert await store.add_session(session, password_hash="hash")
+    assert await store.add_session(session)
     assert await store.session_with_user("s1") == (session, user)
     assert await store.session_with_user("s2") is None
     assert (await session_of(store)).expires_at.tzinfo is UTC
@@ -42,21 +42,21 @@ async def test_a_session_needs_its_user_as_the_log_in_saw_them(store: Store) -> 
     """Another password hash, a disabled or a missing user: nothing is stored."""
     await store.add_user(make_user("u1"))
     await store.add_user(make_user("off", is_active=False))
-    assert not await store.add_session(make_session("a", "u1"), password_hash="old")
-    assert not await store.add_session(make_session("b", "off"), password_hash="hash")
-    assert not await store.add_session(make_session("c", "nobody"), password_hash="hash")
+    assert not await store.add_session(make_session("a", "u1", credentials_version=1))
+    assert not await store.add_session(make_session("b", "off"))
+    assert not await store.add_session(make_session("c", "nobody"))
     await store.add_user(make_user("nobody"))
     for session_id in ("a", "b", "c"):
         assert await store.session_with_user(session_id) is None
     # The refused ids are free again.
-    assert await store.add_session(make_session("a", "u1"), password_hash="hash")
+    assert await store.add_session(make_session("a", "u1"))
 
 
 async def test_a_session_id_used_twice_is_a_mistake(store: Store) -> None:
     """A repeated id is a ValueError, and the first session stays as it is."""
     await add_sessions(store, "s1")
     with pytest.raises(ValueError):
-        await store.add_session(make_session("s1", nonce="other"), password_hash="hash")
+        await store.add_session(make_session("s1", nonce="other"))
     assert await session_of(store) == make_session("s1")
 
 
@@ -162,7 +162,7 @@ async def test_sessions_are_listed_by_last_use(store: Store) -> None:
     """The latest used comes first; only live ones of that user are there."""
     await store.add_user(make_user())
     for session_id, used in (("old", NOW - MS), ("new", NOW + MS), ("mid", NOW)):
-        await store.add_session(make_session(session_id, last_used_at=used), password_hash="hash")
+        await store.add_session(make_session(session_id, last_used_at=used))
     assert [session.id for session in await store.sessions_of("u1", now=NOW)] == ["new", "mid", "old"]
     await store.touch_session("old", now=NOW + MINUTE, idle_expires_at=NOW + DAY)
     assert [session.id for session in await store.sessions_of("u1", now=NOW)] == ["old", "new", "mid"]
@@ -171,16 +171,16 @@ async def test_sessions_are_listed_by_last_use(store: Store) -> None:
 async def test_a_judged_session_is_rotated(store: Store) -> None:
     """The judge sees the session and its user as they are, and its word is done in the same step."""
     await add_sessions(store, "s1")
-    seen: list[tuple[Session, User]] = []
+    seen: list[SessionOfUser] = []
 
-    def judge(session: Session, user: User) -> Rotation:
-        seen.append((session, user))
-        return Rotation(session.generation, NOW + MS, NOW + 2 * DAY)
+    def judge(found: SessionOfUser) -> Rotation:
+        seen.append(found)
+        return Rotation(found.session.generation, NOW + MS, NOW + 2 * DAY)
 
     judged = await store.judge_session("s1", judge)
     assert judged is not None
     assert judged.is_rotated
-    assert seen == [(judged.session, judged.user)] == [(make_session("s1"), make_user("u1"))]
+    assert seen == [judged.found] == [(make_session("s1"), make_user("u1"))]
     after = await session_of(store, "s1")
     assert (after.generation, after.rotated_at, after.idle_expires_at) == (2, NOW + MS, NOW + 2 * DAY)
 
@@ -189,10 +189,10 @@ async def test_a_session_that_is_judged_to_stay_stays(store: Store) -> None:
     """Whatever the judge's reason; and where the judge raises, too."""
     await add_sessions(store, "s1")
 
-    def fail(session: Session, user: User) -> Rotation:
+    def fail(found: SessionOfUser) -> Rotation:
         raise InvalidGrant
 
-    judged = await store.judge_session("s1", lambda session, user: None)
+    judged = await store.judge_session("s1", lambda found: None)
     assert judged is not None
     assert not judged.is_rotated
     with pytest.raises(InvalidGrant):
@@ -206,7 +206,7 @@ async def test_no_judge_rotates_what_ended_or_went_on(store: Store) -> None:
     await add_sessions(store, "s1", "s2")
     await store.revoke_session("s1", at=NOW, reason="logged_out")
 
-    def go_on(generation: int, session: Session, user: User) -> Rotation:
+    def go_on(generation: int, found: SessionOfUser) -> Rotation:
         return Rotation(generation, NOW, NOW + DAY)
 
     for session_id, generation in (("s1", 1), ("s2", 2)):
@@ -220,7 +220,7 @@ async def test_of_many_judges_one_is_obeyed(store: Store) -> None:
     """Those who come at once see what they see, and one of them rotates."""
     await add_sessions(store, "s1")
     every = await asyncio.gather(
-        *(store.judge_session("s1", lambda session, user: Rotation(1, NOW, NOW + DAY)) for _ in range(20))
+        *(store.judge_session("s1", lambda found: Rotation(1, NOW, NOW + DAY)) for _ in range(20))
     )
     assert [judged.is_rotated for judged in every if judged].count(True) == 1
     assert (await session_of(store, "s1")).generation == 2

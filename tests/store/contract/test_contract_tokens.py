@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from app.auth.ports import Store
-from tests.store.records import DAY, MS, NOW, make_token, make_user
+from tests.store.records import DAY, MS, NOW, make_token, make_user, new_password
 
 # tokens
 
@@ -67,15 +67,16 @@ async def test_a_tokens_last_use_is_noted(store: Store) -> None:
 
 
 async def test_a_token_is_removed_by_its_user_alone(store: Store) -> None:
-    """Somebody else's id removes nothing; all of a user's can go at once."""
+    """Somebody else's id removes nothing; all of a user's go at once with a new password."""
     for number in range(3):
         await store.add_token(make_token(f"t{number}"), limit=5)
     await store.add_token(make_token("other", "u2"), limit=5)
     assert not await store.remove_token("u2", "t0")
     assert await store.remove_token("u1", "t0")
     assert not await store.remove_token("u1", "t0")
-    assert await store.remove_tokens("u1") == 2
-    assert await store.remove_tokens("u1") == 0
+    await store.add_user(make_user())
+    assert await store.replace_password(new_password())
+    assert await store.tokens_of("u1") == []
     assert await store.tokens_of("u2") == [make_token("other", "u2")]
 
 

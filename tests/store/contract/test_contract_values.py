@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from app.auth.ports import Rotation, Store
+from app.auth.ports import MailedLink, Rotation, Store
 from tests.store.records import (
     NOW,
     add_sessions,
@@ -15,6 +15,7 @@ from tests.store.records import (
     make_instance,
     make_session,
     make_user,
+    new_password,
     session_of,
 )
 
@@ -51,7 +52,7 @@ async def assert_kept_as_it_is(store: Store, value: str) -> None:
     roles = await store.set_rights(value, at=NOW, roles=[value])
     assert roles is not None
     assert roles.roles == (value,)
-    assert await store.add_session(make_session(value, value, nonce=value), password_hash="hash")
+    assert await store.add_session(make_session(value, value, nonce=value))
     assert (await session_of(store, value)).nonce == value
 
 
@@ -76,17 +77,20 @@ async def assert_refused_everywhere(store: Store, value: object) -> None:
         lambda: store.find_users(cursor=wrong),
         lambda: store.set_name(wrong, "x"),
         lambda: store.set_name("u1", wrong),
-        lambda: store.set_password_hash("u1", "x", expected=wrong),
+        lambda: store.upgrade_password_hash("u1", wrong, credentials_version=0),
+        lambda: store.replace_password(new_password(wrong)),
+        lambda: store.replace_password(new_password("u1", wrong)),
+        lambda: store.replace_password(new_password(link=MailedLink(wrong, "x"))),
         lambda: store.set_rights("u1", at=NOW, roles=[wrong]),
         lambda: store.delete_user(wrong, at=NOW),
-        lambda: store.add_session(make_session("s2"), password_hash=wrong),
+        lambda: store.add_session(make_session("s2", credentials_version=cast(int, "0"))),
         lambda: store.session_with_user(wrong),
         lambda: store.touch_session(wrong, now=NOW, idle_expires_at=NOW),
         lambda: store.revoke_session(wrong, at=NOW, reason="x"),
         lambda: store.revoke_user_sessions(wrong, at=NOW, reason="x"),
         lambda: store.sessions_of(wrong, now=NOW),
         lambda: store.rotate_session("s1", Rotation(cast(int, value if value != 1 else "1"), NOW, NOW)),
-        lambda: store.judge_session(wrong, lambda session, user: None),
+        lambda: store.judge_session(wrong, lambda found: None),
         lambda: store.set_sealed(wrong, "x", expected="x"),
         lambda: store.set_sealed("k1", wrong, expected="x"),
         lambda: store.set_sealed("k1", "x", expected=wrong),
@@ -115,7 +119,7 @@ async def test_a_naive_instant_is_a_mistake(store: Store) -> None:
         lambda: store.add_user(make_user(created_at=naive)),
         lambda: store.revoked_since(naive),
         lambda: store.set_auth_time("s1", now=naive),
-        lambda: store.set_password_hash("u1", "x", expected="hash", changed_at=naive),
+        lambda: store.replace_password(new_password(at=naive)),
         lambda: store.retire_signing_key("k1", at=naive),
         lambda: store.announce(make_instance("i1", seen_at=naive)),
     ):

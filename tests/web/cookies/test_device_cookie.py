@@ -100,7 +100,7 @@ def test_a_planted_id_is_not_adopted(shared: Running, visit: Visit, email: str) 
     user = shared.wait(shared.auth.accounts.find(email))
     for known, id_ in ((True, ids(browser)[0]), (False, PLANTED[0])):
         client = Client("web", devices=(id_,))
-        store = shared.auth.accounts._store
+        store = shared.auth.accounts.store
         found = shared.wait(store.user_to_log_in(user.email_key, devices=keys_of(client)))
         assert (known_browser(client, found) is not None) == known
 

@@ -84,7 +84,7 @@ def test_while_the_store_is_away_nobody_can_tell(tmp_path: Path) -> None:
         duet.make_user()
         browser.log_in()
         age(duet, browser)
-        duet.wait(duet.auth.sessions._store.close())
+        duet.wait(duet.auth.sessions.store.close())
         answer, page = browser.get("/session"), browser.get("/account")
     assert (answer.status_code, "Set-Cookie" in answer.headers) == (503, False)
     assert (page.status_code, mark(page.text), "Log in" in page.text) == (503, None, False)
@@ -96,7 +96,7 @@ def test_the_menu_needs_no_store(tmp_path: Path) -> None:
         user = duet.make_user(roles=["admin"])
         browser.log_in()
         browser.get("/")
-        duet.wait(duet.auth.sessions._store.close())
+        duet.wait(duet.auth.sessions.store.close())
         page = browser.get("/admin/users")
     assert (page.status_code, mark(page.text)) == (503, user.id)
     assert ">Admin</a>" in page.text

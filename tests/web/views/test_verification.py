@@ -50,7 +50,7 @@ def test_a_new_link_is_asked_for_in_one_way(shared: Running, visit: Visit, email
     """An address that waits, a confirmed one and one that nobody has are answered alike (security.md, item 23)."""
     shared.make_user(f"done-{email}")
     done = shared.wait(shared.auth.accounts.find(f"done-{email}"))
-    shared.wait(shared.auth.sessions._store.set_email_verified(done.id, email_key=done.email_key))
+    shared.wait(shared.auth.sessions.store.set_email_verified(done.id, email_key=done.email_key))
     seen = []
     for address in (email, f"done-{email}", f"nobody-{email}"):
         browser = visit()

@@ -25,14 +25,14 @@ def index() -> Answer:
 @blueprint.post("/<session_id>/end")
 def end(session_id: str) -> Answer:
     """Ends one session; this one too, if it is named, which is a log-out."""
-    sessions = get_auth().sessions
+    endings = get_auth().endings
     if session_id == current_principal.session_id:
-        wait(sessions.log_out(current_principal, current_client()))
+        wait(endings.log_out(current_principal, current_client()))
         forget_session()
         flash("You are logged out.", "success")
         return see_other(url_for("auth.login"))
     try:
-        wait(sessions.end(current_principal, session_id, current_client()))
+        wait(endings.end(current_principal, session_id, current_client()))
     except NotFound:
         flash("That session has ended already.", "info")
     else:
@@ -43,6 +43,6 @@ def end(session_id: str) -> Answer:
 @blueprint.post("/end-others")
 def end_others() -> Answer:
     """Ends all sessions but this one."""
-    wait(get_auth().sessions.end_others(current_principal, current_client()))
+    wait(get_auth().endings.end_others(current_principal, current_client()))
     flash("All other sessions were ended.", "success")
     return see_other(url_for("sessions.index"))

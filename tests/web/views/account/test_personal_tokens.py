@@ -66,7 +66,7 @@ def test_the_expiry_is_the_one_that_was_chosen(shared: Running, visit: Visit, em
     """Of four, to the day."""
     make(visit(email), expires_in_days=str(days))
     user = shared.wait(shared.auth.accounts.find(email))
-    [token] = shared.wait(shared.auth.sessions._store.tokens_of(user.id))
+    [token] = shared.wait(shared.auth.sessions.store.tokens_of(user.id))
     assert (token.expires_at - token.created_at).days == days
     assert abs((datetime.now(UTC) - token.created_at).total_seconds()) < 60
 

@@ -33,7 +33,7 @@ def invited(shared: Running) -> Iterator[str]:
     """An address that nobody has yet. Afterwards no invite is open."""
     yield f"new{next(_numbers)}@example.com"
     for link in open_invites(shared):
-        shared.wait(shared.auth.invitations._store.take_link(link.id, now=shared.auth.clock.now()))
+        shared.wait(shared.auth.invitations.store.take_link(link.id, now=shared.auth.clock.now()))
 
 
 def open_invites(shared: Running) -> list[Link]:

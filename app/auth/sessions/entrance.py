@@ -1,0 +1,116 @@
+"""The one way into a session, whatever was proven: nothing else stores one, and the import contracts hold that."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, replace
+
+from app.auth.audit import Audit
+from app.auth.clock import Clock
+from app.auth.config import AuthConfig
+from app.auth.errors import SessionRevoked
+from app.auth.extending import Signal, SignalKind, Signals
+from app.auth.factors import Proven, ProvenLogin, Proving
+from app.auth.letters import Letters
+from app.auth.limits import arrival
+from app.auth.models import Client, LetterKind, Principal, Session, SessionOfUser, TokenPair, User
+from app.auth.ports import LoginRecord, Store
+from app.auth.sessions.endings import live_session
+from app.auth.sessions.issuing import Issuing
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Entrance:
+    """Lets in who has proven who they are. Every method may raise `StoreUnavailable`.
+
+    Args:
+        config: the lifetimes.
+        store: keeps the sessions.
+        clock: tells the time.
+        issuing: issues the tokens.
+        proving: knows how a login is refused.
+        letters: has mails sent.
+        signals: tells the team's code.
+        audit: is told of everything.
+    """
+
+    config: AuthConfig
+    store: Store
+    clock: Clock
+    issuing: Issuing
+    proving: Proving
+    letters: Letters
+    signals: Signals
+    audit: Audit
+
+    async def proceed(self, proven: ProvenLogin, client: Client, *, scope: str) -> TokenPair:
+        """Begins a session.
+
+        Args:
+            proven: who it is, by what, and when.
+            client: where from. A browser's (`WEB_CLIENT`) gets no refresh token.
+            scope: what its tokens are allowed.
+
+        Raises:
+            InvalidCredentials: what was proven does not count any more: the password was changed, or the account
+                disabled, while it was looked at.
+        """
+        user, session = proven.user, self._new_session(proven, client, scope)
+        event = self.audit.event("login", client=client, user_id=user.id, session_id=session.id)
+        device_key, new_id = arrival(client, proven.candidate)
+        record = LoginRecord(event, device_key, proven.guess.wiped, proven.guess.taken_back)
+        added = await self.store.add_session(session, record=record)
+        if added is None:
+            await self.audit.record("login_failed", client=client, user_id=user.id, detail="account_changed")
+            raise self.proving.invalid_credentials()
+        self.audit.tell(event)
+        if added.is_new_device and proven.candidate.has_devices:
+            await self._write_of_news(user, session)
+        await self.signals.send(
+            Signal(SignalKind.LOGGED_IN, user.id, session.created_at, client, user=user, session_id=session.id)
+        )
+        return replace(await self.issuing.pair(SessionOfUser(session, user)), device=new_id)
+
+    async def proceed_within(self, proven: Proven, principal: Principal, client: Client) -> TokenPair:
+        """Goes on within the caller's session, in which they have just proven again who they are.
+
+        Raises:
+            SessionEnded: the session ended meanwhile.
+        """
+        if not await self.store.set_auth_time(principal.session_id, now=proven.at):
+            raise SessionRevoked()
+        found = await live_session(self.store, principal.session_id, self.clock.now())
+        await self.audit.record(
+            "reauthenticated", client=client, user_id=found.user.id, session_id=found.session.id
+        )
+        return await self.issuing.pair(found, generation=found.session.generation)
+
+    def _new_session(self, proven: Proven, client: Client, scope: str) -> Session:
+        now = self.clock.now()
+        last = now + self.config.absolute_lifetime
+        return Session(
+            id=secrets.token_urlsafe(16),
+            user_id=proven.user.id,
+            client_id=client.id,
+            created_at=now,
+            auth_time=proven.at,
+            last_used_at=now,
+            idle_expires_at=min(now + self.config.idle_lifetime, last),
+            expires_at=last,
+            nonce=secrets.token_urlsafe(12),
+            ip=client.ip,
+            user_agent=client.user_agent,
+            scope=scope,
+            amr=proven.amr,
+            credentials_version=proven.user.credentials_version,
+        )
+
+    async def _write_of_news(self, user: User, session: Session) -> None:
+        await self.letters.post(
+            LetterKind.NEW_DEVICE,
+            user.email,
+            user_id=user.id,
+            user_agent=session.user_agent,
+            ip=session.ip,
+            at=session.created_at.isoformat(timespec="seconds"),
+        )

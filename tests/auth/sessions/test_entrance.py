@@ -1,0 +1,89 @@
+"""There is one way into a session, and whoever takes it has proven who they are."""
+
+from __future__ import annotations
+
+import ast
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+import app
+from app.auth.errors import InvalidCredentials
+from app.auth.factors import ProvenLogin
+from app.auth.models import SCOPE
+from tests.auth.house import API, OTHER_PASSWORD, House
+from tests.kit.duet import PASSWORD
+
+EMAIL = "ada@example.com"
+
+
+def callers(name: str) -> set[str]:
+    """The modules of `app/`, the stores aside, that call a method of that name."""
+    root = Path(app.__file__).parent
+    found = set()
+    for source in root.rglob("*.py"):
+        tree = ast.parse(source.read_text())
+        calls = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
+        if any(isinstance(called, ast.Attribute) and called.attr == name for called in calls):
+            found.add(str(source.relative_to(root)))
+    return found
+
+
+def test_nothing_else_stores_a_session() -> None:
+    """And nothing else has them made: what logs somebody in says what was proven, and by what."""
+    assert callers("add_session") == {"auth/sessions/entrance.py"}
+    assert callers("proceed") == {"auth/sessions/sessions.py"}
+
+
+async def proven(house: House) -> ProvenLogin:
+    """The proof of a password."""
+    return await house.auth.proving.by_password(EMAIL, PASSWORD, API)
+
+
+async def test_a_session_says_what_was_proven_by_what_and_when(each_house: House) -> None:
+    """In the store, and in every access token of its."""
+    house = each_house
+    user = await house.make_user()
+    proof = await proven(house)
+    assert (proof.user, proof.amr, proof.at) == (user, ("pwd",), house.clock.now())
+    house.clock.step(minutes=1)
+    pair = await house.auth.sessions.entrance.proceed(proof, API, scope=SCOPE)
+    found = await house.store.session_with_user(pair.principal.session_id)
+    assert found is not None
+    assert (found.session.amr, found.session.auth_time) == (("pwd",), proof.at)
+    assert found.session.created_at == proof.at + timedelta(minutes=1)
+    assert (pair.principal.amr, pair.principal.auth_time) == (("pwd",), proof.at)
+
+
+async def test_another_proof_is_told_as_what_it_is(house: House) -> None:
+    """Whatever proved it: the token says so, and goes on saying so after a refresh."""
+    await house.make_user()
+    proof = await proven(house)
+    other = ProvenLogin(proof.user, ("otp", "pwd", "mfa"), proof.at, proof.candidate, proof.guess)
+    pair = await house.auth.sessions.entrance.proceed(other, API, scope=SCOPE)
+    assert pair.refresh_token is not None
+    later = await house.auth.refreshing.refresh(pair.refresh_token, API)
+    assert pair.principal.amr == later.principal.amr == ("otp", "pwd", "mfa")
+
+
+@pytest.mark.parametrize("by", ["owner", "operator", "reset"])
+async def test_a_proof_is_worth_nothing_after_a_new_password(each_house: House, by: str) -> None:
+    """However it came about: who had proven the old one meanwhile begins no session."""
+    house = each_house
+    user = await house.make_user()
+    pair = await house.auth.sessions.log_in(EMAIL, PASSWORD, API)
+    proof = await proven(house)
+    credentials = house.auth.credentials
+    if by == "owner":
+        await credentials.change_password(pair.principal, PASSWORD, OTHER_PASSWORD, API)
+    elif by == "operator":
+        await credentials.set_password(user.id, OTHER_PASSWORD, API)
+    else:
+        await credentials.forgot(EMAIL, API)
+        [mail] = await house.mails()
+        await credentials.reset(mail.link.rpartition("/")[2], OTHER_PASSWORD, API)
+    with pytest.raises(InvalidCredentials):
+        await house.auth.sessions.entrance.proceed(proof, API, scope=SCOPE)
+    left = [session.id for session in await house.store.sessions_of(user.id, now=house.clock.now())]
+    assert left == ([pair.principal.session_id] if by == "owner" else [])
