@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import inspect
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI
@@ -67,6 +67,8 @@ class Guard(BaseRoute):
     methods: set[str]
     #: What every path of the route begins with.
     beginning: str
+    #: The template without the names of its parameters: two routes that have the same answer the same addresses.
+    pattern: str
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """As any route's, but quick to say no: each request asks one route after the other."""
@@ -88,6 +90,10 @@ class _GuardedRoute(Guard):
         if scope["method"] in self.methods:
             self.admit(scope)
         await super().handle(scope, receive, send)
+
+
+class OwnRoute(_GuardedRoute, APIRoute):  # type: ignore[misc]  # Starlette knows routes without methods
+    """A path operation of Duet's own routers: made once, with its router, and copied into every app by `adopt`."""
 
 
 class _GuardedWebSocketRoute(Guard, APIWebSocketRoute):
@@ -123,27 +129,38 @@ def include(api: FastAPI, router: APIRouter, *, prefix: str, clock: Clock) -> li
             a path operation nor a WebSocket route, so that no policy would cover it.
     """
     _refuse_what_is_not_copied(router)
+    return [
+        _cover(api, _add(api, context, prefix), context.endpoint, path=f"{prefix}{context.path}", clock=clock)
+        for context in iter_route_contexts(router.routes)
+    ]
+
+
+def adopt(api: FastAPI, router: APIRouter, *, prefix: str, clock: Clock) -> list[Rule]:
+    """The same for a router of Duet's own, each of whose routes is an `OwnRoute`.
+
+    To make a route takes FastAPI a thousand times as long as to copy one. The copies have policy and clock to
+    themselves; what they share is never changed.
+    """
     rules = []
-    for context in iter_route_contexts(router.routes):
-        route = _add(api, context, prefix)
-        route.template = f"{prefix}{context.path}"
-        route.beginning = route.template.partition("{")[0]
-        route.clock = clock
-        methods = tuple(sorted(route.methods))
-        name = f"{'/'.join(methods)} {route.template}"
-        endpoint = context.endpoint
-        route.policy = policy_of(endpoint, name=name)
-        _refuse_duplicates(api, route, name)
-        rules.append(Rule("api", route.template, methods, _name_of(endpoint), route.policy))
+    for route in router.routes:
+        assert isinstance(route, OwnRoute)
+        own = copy.copy(route)
+        api.router.routes.append(own)
+        rules.append(_cover(api, own, own.endpoint, path=f"{prefix}{own.path}", clock=clock))
     return rules
 
 
-def adopt(api: FastAPI, routes: Iterable[Guard], *, clock: Clock) -> None:
-    """Adds guarded routes of another app to `api`. Both share all but the clock; none of it is ever changed."""
-    for route in routes:
-        own = copy.copy(route)
-        own.clock = clock
-        api.router.routes.append(own)
+def _cover(api: FastAPI, route: Guard, endpoint: Any, *, path: str, clock: Clock) -> Rule:
+    """Puts the policy of `endpoint` before `route`, which `api` has already; its row of the table."""
+    route.template = path
+    route.beginning = path.partition("{")[0]
+    route.pattern = re.sub(r"\{[^{}:]+", "{", path)
+    route.clock = clock
+    methods = tuple(sorted(route.methods))
+    name = f"{'/'.join(methods)} {path}"
+    route.policy = policy_of(endpoint, name=name)
+    _refuse_duplicates(api, route, name)
+    return Rule("api", path, methods, _name_of(endpoint), route.policy)
 
 
 def _add(api: FastAPI, context: RouteContext, prefix: str) -> Guard:
@@ -202,14 +219,8 @@ def _has_lifespan(context: Any) -> bool:
 
 def _refuse_duplicates(api: FastAPI, route: Guard, name: str) -> None:
     others = [other for other in api.router.routes if isinstance(other, Guard) and other is not route]
-    pattern = _pattern(route.template)
-    if any(_pattern(other.template) == pattern and other.methods & route.methods for other in others):
+    if any(other.pattern == route.pattern and other.methods & route.methods for other in others):
         raise PolicyError(f"{name}: two endpoints answer it")
-
-
-def _pattern(template: str) -> str:
-    """The template without the names of its parameters: `/{a}` and `/{b}` are the same address."""
-    return re.sub(r"\{[^{}:]+", "{", template)
 
 
 def _name_of(endpoint: Any) -> str:

@@ -7,12 +7,13 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Query, status
 
 from app.api.deps import CurrentAuth, CurrentClient, CurrentPrincipal
+from app.api.guard import OwnRoute
 from app.api.schemas.admin import InviteOut, NewInvite, OpenInvite, RightsChange, UserPage, UserQuery
 from app.api.schemas.common import Accepted, Id, Problem, SessionOut, UserOut
 from app.auth.models import ADMIN
 from app.auth.policy import FRESH, require
 
-router = APIRouter(prefix="/admin", tags=["admin"])
+router = APIRouter(prefix="/admin", tags=["admin"], route_class=OwnRoute)
 
 _UNKNOWN: Final[dict[int | str, dict[str, Any]]] = {404: {"model": Problem, "description": "Nobody has this id"}}
 _LAST_ADMIN: Final[dict[int | str, dict[str, Any]]] = {

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
 
 from app.api.deps import CurrentAuth, CurrentPrincipal
+from app.api.guard import OwnRoute
 from app.api.schemas.admin import AuditFilter, AuditQuery, EventPage, OwnEventPage, PageQuery
 from app.auth import audit_csv
 from app.auth.errors import NotFound
@@ -16,7 +17,7 @@ from app.auth.models import ADMIN, AuditEvent, Page
 from app.auth.policy import require
 from app.auth.service import Auth
 
-router = APIRouter(tags=["audit"])
+router = APIRouter(tags=["audit"], route_class=OwnRoute)
 
 #: Rows that are read, and held in memory, at once.
 _BATCH: Final = 500

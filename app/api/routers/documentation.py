@@ -10,9 +10,10 @@ from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, HTMLResponse, Response
 from starlette.exceptions import HTTPException
 
+from app.api.guard import OwnRoute
 from app.auth.policy import public
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, route_class=OwnRoute)
 
 _PACKAGE: Final = Path(flask_swagger_ui.__file__).parent / "dist"
 _ASSETS: Final = {

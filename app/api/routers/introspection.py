@@ -9,11 +9,12 @@ from fastapi.responses import JSONResponse
 
 from app.api.deps import CurrentAuth, CurrentPrincipal
 from app.api.forms import NOT_EMPTY, TEXT, UNAVAILABLE, described, read_form, required
+from app.api.guard import OwnRoute
 from app.api.schemas.common import OAuthError
 from app.api.schemas.tokens import Introspected
 from app.auth.policy import require
 
-router = APIRouter(prefix="/auth", tags=["tokens"])
+router = APIRouter(prefix="/auth", tags=["tokens"], route_class=OwnRoute)
 
 _ERRORS: Final[dict[int | str, dict[str, Any]]] = {
     400: {"model": OAuthError, "description": "`invalid_request`"},

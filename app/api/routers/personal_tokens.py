@@ -5,11 +5,12 @@ from __future__ import annotations
 from fastapi import APIRouter, Response, status
 
 from app.api.deps import CurrentAuth, CurrentClient, CurrentPrincipal
+from app.api.guard import OwnRoute
 from app.api.schemas.common import Id, Problem
 from app.api.schemas.tokens import MadeToken, NewToken, TokenOut
 from app.auth.policy import FRESH, require
 
-router = APIRouter(prefix="/users/me/tokens", tags=["personal access tokens"])
+router = APIRouter(prefix="/users/me/tokens", tags=["personal access tokens"], route_class=OwnRoute)
 
 
 @router.get("")

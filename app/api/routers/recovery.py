@@ -11,10 +11,11 @@ from typing import Any, Final
 from fastapi import APIRouter, status
 
 from app.api.deps import CurrentAuth, CurrentClient
+from app.api.guard import OwnRoute
 from app.api.schemas.common import Accepted, Address, LinkUse, OAuthError, PasswordReset
 from app.auth.policy import public
 
-router = APIRouter(prefix="/auth", tags=["recovery"])
+router = APIRouter(prefix="/auth", tags=["recovery"], route_class=OwnRoute)
 
 _LATER: Final[dict[int | str, dict[str, Any]]] = {
     429: {"model": OAuthError, "description": "`slow_down`: see `Retry-After`"},

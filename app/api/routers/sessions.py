@@ -5,9 +5,10 @@ from __future__ import annotations
 from fastapi import APIRouter, status
 
 from app.api.deps import CurrentAuth, CurrentClient, CurrentPrincipal
+from app.api.guard import OwnRoute
 from app.api.schemas.common import Id, Problem, SessionOut
 
-router = APIRouter(prefix="/users/me/sessions", tags=["sessions"])
+router = APIRouter(prefix="/users/me/sessions", tags=["sessions"], route_class=OwnRoute)
 
 
 @router.get("")

@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 
 from app.api.deps import CurrentAuth, CurrentClient
 from app.api.forms import NOT_EMPTY, TEXT, UNAVAILABLE, FormRefused, described, read_form, required
+from app.api.guard import OwnRoute
 from app.api.schemas.common import OAuthError, TokenAnswer
 from app.auth.models import Client, TokenPair
 from app.auth.policy import public
@@ -18,7 +19,7 @@ from app.auth.service import Auth
 #: What the token endpoint takes (RFC 6749 sections 4.3 and 6).
 GRANT_TYPES: Final = ("password", "refresh_token")
 
-router = APIRouter(prefix="/auth", tags=["tokens"])
+router = APIRouter(prefix="/auth", tags=["tokens"], route_class=OwnRoute)
 
 _TOKEN_FORM: Final = described(
     ["grant_type"],

@@ -9,6 +9,7 @@ from fastapi import APIRouter, status
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from app.api.deps import CurrentAuth, CurrentClient, CurrentPrincipal
+from app.api.guard import OwnRoute
 from app.api.schemas.common import (
     Accepted,
     Deletion,
@@ -25,7 +26,7 @@ from app.auth.refusals import InputRefused
 
 T = TypeVar("T")
 
-router = APIRouter(prefix="/users", tags=["users"])
+router = APIRouter(prefix="/users", tags=["users"], route_class=OwnRoute)
 
 _LATER: Final[dict[int | str, dict[str, Any]]] = {
     429: {"model": Problem, "description": "Too many tries: see `Retry-After`"},
