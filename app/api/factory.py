@@ -21,7 +21,7 @@ from app.api.routers import (
     users,
 )
 from app.auth.clock import Clock
-from app.auth.policy import PUBLIC, PolicyError, Rule
+from app.auth.policy import PUBLIC, Covered, PolicyError, Rule
 from app.extension import Claims, Extension
 
 PREFIX: Final = "/api"
@@ -45,7 +45,7 @@ _OWN: Final[tuple[APIRouter, ...]] = (
 )
 
 
-def create_api(*, version: str, clock: Clock, extensions: Sequence[Extension]) -> tuple[FastAPI, list[Rule]]:
+def create_api(*, version: str, clock: Clock, extensions: Sequence[Extension]) -> Covered[FastAPI]:
     """The API and its rows of the policy's table.
 
     Raises:
@@ -60,7 +60,7 @@ def create_api(*, version: str, clock: Clock, extensions: Sequence[Extension]) -
             _claim(claims, router.prefix, extension.name)
             rules += include(api, router, prefix=PREFIX, clock=clock)
     api.rules = rules
-    return api, rules
+    return Covered(api, tuple(rules))
 
 
 def _claim(claims: Claims, prefix: str, name: str) -> None:

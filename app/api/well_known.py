@@ -16,7 +16,7 @@ from app.api.routers.tokens import GRANT_TYPES
 from app.auth.config import AuthConfig
 from app.auth.errors import StoreUnavailable
 from app.auth.models import SCOPE
-from app.auth.policy import PUBLIC, Rule
+from app.auth.policy import Covered, Rule
 from app.auth.service import Auth
 
 METADATA: Final = "/.well-known/oauth-authorization-server"
@@ -27,7 +27,7 @@ METADATA_AGE: Final = 300
 JWKS_AGE: Final = 10
 
 
-def create_well_known(auth: Auth) -> tuple[list[Route], list[Rule]]:
+def create_well_known(auth: Auth) -> Covered[list[Route]]:
     """The two routes, open to everybody, and their rows of the policy's table."""
     known = metadata(auth.config)
 
@@ -44,8 +44,7 @@ def create_well_known(auth: Auth) -> tuple[list[Route], list[Rule]]:
             return JSONResponse(body, 503, {"Retry-After": str(error.retry_after)})
 
     routes = [Route(METADATA, authorization_server), Route(JWKS, jwks)]
-    rules = [Rule("root", route.path, ("GET", "HEAD"), f"well_known.{route.name}", PUBLIC) for route in routes]
-    return routes, rules
+    return Covered(routes, tuple(Rule.of_root(route.path, f"well_known.{route.name}") for route in routes))
 
 
 def metadata(config: AuthConfig) -> dict[str, Any]:

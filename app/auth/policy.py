@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from app.auth.errors import AuthError, LoginStale, RoleMissing, ScopeMissing, TokenMissing
 from app.auth.models import ADMIN, LEGACY_CLIENT, TOKEN_CLIENT, Principal
@@ -31,6 +31,7 @@ _NOT_BY_TOKEN: Final = {
 }
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
+Part = TypeVar("Part")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +143,19 @@ class Rule:
     methods: tuple[str, ...]
     endpoint: str
     policy: Policy
+
+    @classmethod
+    def of_root(cls, path: str, endpoint: str) -> Rule:
+        """The row of a route that the root serves by itself: everybody may read it."""
+        return cls("root", path, ("GET", "HEAD"), endpoint, PUBLIC)
+
+
+@dataclass(frozen=True, slots=True)
+class Covered(Generic[Part]):
+    """A part of the site, and its rows of the table: who makes the one tells the other."""
+
+    part: Part
+    rules: tuple[Rule, ...]
 
 
 class PolicyError(Exception):

@@ -7,12 +7,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from app.auth.errors import StoreUnavailable
-from app.auth.policy import PUBLIC, Rule
+from app.auth.policy import Covered, Rule
 from app.auth.ports import Store
 from app.auth.service import Auth
 
 
-def create_health(store: Store, auth: Auth) -> tuple[list[Route], list[Rule]]:
+def create_health(store: Store, auth: Auth) -> Covered[list[Route]]:
     """The two routes, open to everybody, and their rows of the policy's table."""
 
     async def healthz(request: Request) -> Response:
@@ -35,5 +35,4 @@ def create_health(store: Store, auth: Auth) -> tuple[list[Route], list[Rule]]:
         return JSONResponse({"status": "ok"})
 
     routes = [Route("/healthz", healthz), Route("/readyz", readyz)]
-    rules = [Rule("root", route.path, ("GET", "HEAD"), f"health.{route.name}", PUBLIC) for route in routes]
-    return routes, rules
+    return Covered(routes, tuple(Rule.of_root(route.path, f"health.{route.name}") for route in routes))

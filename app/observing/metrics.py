@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from app.auth.policy import PUBLIC, Rule
+from app.auth.policy import Covered, Rule
 from app.auth.service import Auth
 from app.observing.requests import Requests
 from app.store.figures import StoreFigures
@@ -152,7 +152,7 @@ def _counter(name: str, text: str, label: str, counts: Mapping[str, int]) -> Cou
 
 def create_metrics(
     auth: Auth, store: StoreFigures, requests: Requests, pools: Callable[[], Pools], *, version: str
-) -> tuple[list[Route], list[Rule]]:
+) -> Covered[list[Route]]:
     """The route, open to everybody, and its row of the policy's table.
 
     The registry is this app's own: several in one process, as in tests, do not mix.
@@ -165,6 +165,5 @@ def create_metrics(
         """What was counted until now, in Prometheus' text format."""
         return Response(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE})
 
-    routes = [Route("/metrics", metrics)]
-    rules = [Rule("root", route.path, ("GET", "HEAD"), f"metrics.{route.name}", PUBLIC) for route in routes]
-    return routes, rules
+    route = Route("/metrics", metrics)
+    return Covered([route], (Rule.of_root(route.path, f"metrics.{route.name}"),))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -25,27 +24,42 @@ PATIENCE: Final = 2.0
 log = structlog.get_logger(__name__)
 
 
-def create_tracing(app: ASGIApp, endpoint: str, *, version: str) -> tuple[ASGIApp, Callable[[], None]]:
-    """The app with a span around each request, and what sends the last spans when the process ends.
-
-    Without an endpoint that is the app as it is; without the extra, too, and then the log says so.
+class Tracing:
+    """The spans of one app.
 
     Args:
-        app: what answers, within the edge.
-        endpoint: where a collector takes OTLP over HTTP, such as http://collector:4318.
+        provider: makes them and sends them; None where nobody asks for them.
+    """
+
+    def __init__(self, provider: TracerProvider | None) -> None:
+        self._provider = provider
+
+    def around(self, app: ASGIApp) -> ASGIApp:
+        """The app with a span around each request; just the app where there are none."""
+        return app if self._provider is None else _Traced(app, self._provider)
+
+    def end(self) -> None:
+        """Sends the last spans. It blocks, for as long as the collector may take."""
+        if self._provider is not None:
+            self._provider.shutdown()
+
+
+def create_tracing(endpoint: str, *, version: str) -> Tracing:
+    """What makes spans and sends them.
+
+    Without an endpoint there are none; without the extra, too, and then the log says so.
+
+    Args:
+        endpoint: where a collector takes OTLP over HTTP, such as http://collector:4318; empty for none.
         version: Duet's.
     """
     if not endpoint:
-        return app, _nothing
+        return Tracing(None)
     try:
-        provider = _provider(endpoint, version)
+        return Tracing(_provider(endpoint, version))
     except ImportError:
         log.error("tracing_unavailable", reason="OTEL_EXPORTER_OTLP_ENDPOINT is set: pip install 'duet[otel]'")
-        return app, _nothing
-    return _Traced(app, provider), provider.shutdown
-
-
-def _nothing() -> None: ...
+        return Tracing(None)
 
 
 def _provider(endpoint: str, version: str) -> TracerProvider:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar, cast
+from typing import Final, TypeVar, cast
 
-from flask import current_app, g, request
+from flask import Flask, current_app, g, request
 from werkzeug.local import LocalProxy
 
 from app.auth.errors import AccountDeleted, NotFound, TokenMissing, TryLater
 from app.auth.models import WEB_CLIENT, Client, Principal, User
-from app.auth.policy import Caller
+from app.auth.policy import Caller, Rule
 from app.auth.service import Auth
 from app.bridge import Crossing
 from app.web.cookies import read_devices
 
 T = TypeVar("T")
+
+_TABLE: Final = "duet.table"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,16 @@ def duet() -> Duet:
 def get_auth() -> Auth:
     """The one auth object of this process."""
     return duet().auth
+
+
+def hand_table(app: Flask, rules: Sequence[Rule]) -> None:
+    """Gives the pages the policy's table of both halves, which is complete only after they are made."""
+    app.extensions[_TABLE] = rules
+
+
+def get_table() -> Sequence[Rule]:
+    """The policy's table: every endpoint of both halves, and who may call it."""
+    return cast("Sequence[Rule]", current_app.extensions[_TABLE])
 
 
 def wait(awaitable: Awaitable[T]) -> T:

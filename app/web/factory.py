@@ -12,7 +12,7 @@ from starlette.types import Scope
 from werkzeug.exceptions import HTTPException
 
 from app.auth.keys import Purpose
-from app.auth.policy import Rule
+from app.auth.policy import Covered
 from app.auth.service import Auth
 from app.bridge import Crossing, is_marked_slow
 from app.extension import Extension
@@ -46,6 +46,7 @@ _VIEWS: Final = (
     personal_tokens,
     own_data,
     presence,
+    admin,
 )
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
@@ -68,9 +69,8 @@ def create_pages(
     cookie: SessionCookie,
     settings: Settings,
     extensions: Sequence[Extension],
-    rules: list[Rule],
-) -> Flask:
-    """The pages. Adds their rows to `rules`, the table that the admin page shows.
+) -> Covered[Flask]:
+    """The pages and their rows of the policy's table. Whoever has all of its rows calls `hand_table`.
 
     Raises:
         PolicyError: a page can't be protected, or what an extension brings is taken.
@@ -81,18 +81,21 @@ def create_pages(
     app.config.update(_config(auth, cookie, settings))
     CSRFProtect(app)
     errors.add_handlers(app)
+    app.after_request(_never_cached)
+    _prepare_templates(app, extensions)
+    for view in _VIEWS:
+        app.register_blueprint(view.blueprint)
+    register_blueprints(app, extensions)
+    return Covered(app, tuple(guard(app)))
+
+
+def _prepare_templates(app: Flask, extensions: Sequence[Extension]) -> None:
+    """Gives templates what all of them may use."""
     version_assets(app)
     app.jinja_env.filters.update(
         moment=words.moment, day=words.day, ago=words.ago, device=device, event_words=event_words
     )
     app.context_processor(_context(extensions))
-    app.after_request(_never_cached)
-    for view in _VIEWS:
-        app.register_blueprint(view.blueprint)
-    app.register_blueprint(admin.create_blueprint(rules))
-    register_blueprints(app, extensions)
-    rules += guard(app)
-    return app
 
 
 def _config(auth: Auth, cookie: SessionCookie, settings: Settings) -> dict[str, Any]:

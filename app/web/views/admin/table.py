@@ -2,43 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from flask import Blueprint, render_template, url_for
 from werkzeug.wrappers import Response
 
 from app.auth.models import ADMIN
-from app.auth.policy import Rule, require
+from app.auth.policy import require
+from app.web.context import get_table
 from app.web.redirects import see_other
 from app.web.views.admin import audit as admin_audit
 from app.web.views.admin import invites as admin_invites
 from app.web.views.admin import users as admin_users
 
+blueprint = Blueprint("admin", __name__, url_prefix="/admin")
+# Their addresses are written out, without a prefix of their own: `/users` is not theirs, but the team's.
+for part in (admin_users.blueprint, admin_invites.blueprint, admin_audit.blueprint):
+    blueprint.register_blueprint(part)
 
-def create_blueprint(rules: Sequence[Rule]) -> Blueprint:
-    """The admin pages over the policy's table, which is complete when the first request comes."""
-    blueprint = Blueprint("admin", __name__, url_prefix="/admin")
 
-    @blueprint.get("")
-    @require(role=ADMIN)
-    def index() -> Response:
-        """Where admins begin."""
-        return see_other(url_for("admin.users.index"))
+@blueprint.get("")
+@require(role=ADMIN)
+def index() -> Response:
+    """Where admins begin."""
+    return see_other(url_for("admin.users.index"))
 
-    @blueprint.get("/routes")
-    @require(role=ADMIN)
-    def routes() -> str:
-        """Who may call what, across both frameworks."""
-        in_order = sorted(rules, key=lambda rule: (rule.path, rule.methods))
-        return render_template("admin/routes.html", rules=in_order)
 
-    @blueprint.context_processor
-    def add_roles() -> dict[str, Any]:
-        """The roles that some page or call asks for: what is worth to be given."""
-        return {"known_roles": sorted({rule.policy.role for rule in rules if rule.policy.role} | {ADMIN})}
+@blueprint.get("/routes")
+@require(role=ADMIN)
+def routes() -> str:
+    """Who may call what, across both frameworks."""
+    in_order = sorted(get_table(), key=lambda rule: (rule.path, rule.methods))
+    return render_template("admin/routes.html", rules=in_order)
 
-    # Their addresses are written out, without a prefix of their own: `/users` is not theirs, but the team's.
-    for part in (admin_users.blueprint, admin_invites.blueprint, admin_audit.blueprint):
-        blueprint.register_blueprint(part)
-    return blueprint
+
+@blueprint.context_processor
+def add_roles() -> dict[str, Any]:
+    """The roles that some page or call asks for: what is worth to be given."""
+    return {"known_roles": sorted({rule.policy.role for rule in get_table() if rule.policy.role} | {ADMIN})}

@@ -1,0 +1,31 @@
+"""The layers around the root, from the inside out: the shortcut to the API, the gate, spans, and the edge."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from app.assembly.parts import Site
+from app.assembly.shortcut import Shortcut
+from app.edge import Edge
+from app.gate import Gate
+
+
+def create_layers(site: Site, root: FastAPI) -> ASGIApp:
+    """`root`, behind all that a request passes first. Its handlers of errors have to be there already."""
+    settings, halves = site.core.settings, site.halves
+    gate = Gate(
+        Shortcut(root, site.root.api),
+        auth=site.core.auth,
+        read_session=halves.cookie.access_token,
+        read_script_session=halves.scripts.access_token,
+        open_prefixes=site.root.open_prefixes,
+    )
+    return Edge(
+        site.tracing.around(gate),
+        max_body_bytes=settings.max_body_bytes,
+        refuse=halves.refuse,
+        trusted_proxies=settings.trusted_proxies,
+        https=settings.is_https,
+        observe=site.core.requests.observe,
+    )

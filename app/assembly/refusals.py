@@ -1,0 +1,50 @@
+"""Draws what neither half sees, and the root or a layer around it refuses."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+from flask import Flask
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.types import Scope
+
+from app.api.errors import leave_to_the_edge
+from app.api.factory import PREFIX
+from app.api.problems import oauth_error, problem
+from app.edge import Refuse
+from app.web.errors import draw_error
+
+
+def refuse_by(pages: Flask) -> Refuse:
+    """Draws what is refused before a half is reached, as that half would: JSON under `/api`, a page elsewhere."""
+
+    def refuse(scope: Scope, status: int, detail: str) -> tuple[list[tuple[bytes, bytes]], bytes]:
+        path = scope.get("path", "")
+        answer: Response
+        if path.startswith("/api/auth/"):
+            answer = oauth_error(status, "temporarily_unavailable" if status == 503 else "invalid_request", detail)
+        elif path == PREFIX or path.startswith(f"{PREFIX}/"):
+            answer = problem(status, detail)
+        else:
+            request_id = scope.get("duet.request_id", "")
+            answer = HTMLResponse(draw_error(pages.jinja_env, status, request_id=request_id), status)
+        return answer.raw_headers, bytes(answer.body)
+
+    return refuse
+
+
+def draw_errors(root: FastAPI, refuse: Refuse) -> None:
+    """What the root itself refuses, a static file that is not there say, looks like the pages beside it."""
+
+    async def draw(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        headers, body = refuse(request.scope, error.status_code, error.detail)
+        answer = Response(body, error.status_code, media_type="text/html")
+        answer.raw_headers = headers
+        if error.status_code == 405:
+            answer.headers["Allow"] = "GET, HEAD"  # all that the root serves by itself
+        return answer
+
+    root.add_exception_handler(HTTPException, draw)
+    root.add_exception_handler(Exception, leave_to_the_edge)

@@ -1,0 +1,33 @@
+"""A shorter way to the API: most calls go there, and the root's own layers have nothing to do for them."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+from starlette.routing import Mount
+from starlette.types import Receive, Scope, Send
+
+
+class Shortcut:
+    """Leads calls of the API straight to where the root's router would, past the root's own layers.
+
+    These have nothing to do for it, and cost a tenth of a small request: the API draws its errors itself, and what
+    it does not draw is the edge's.
+
+    Args:
+        root: the root app, whose layers lie around the rest.
+        api: the API's mount, one of the root's routes.
+    """
+
+    def __init__(self, root: FastAPI, api: Mount) -> None:
+        self._root = root.build_middleware_stack()
+        self._router = root.router
+        self._api = api
+        self._prefix = f"{api.path}/"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan" or not scope["path"].startswith(self._prefix):
+            await self._root(scope, receive, send)
+            return
+        _, child_scope = self._api.matches(scope)
+        scope.update(child_scope, router=self._router)  # for `url_for`, of routes that the root knows
+        await self._api.handle(scope, receive, send)
