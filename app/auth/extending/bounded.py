@@ -9,43 +9,50 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-# Tasks that were given up on and have not ended yet: the loop itself keeps none of them alive.
-_given_up: set[asyncio.Future[Any]] = set()
 
+class Bounds:
+    """Runs coroutines, each for a limited time.
 
-async def bounded(function: Callable[..., Awaitable[T]], *args: Any, seconds: float) -> T:
-    """What `function(*args)` returns.
-
-    It runs in a task of its own: so one that swallows its cancellation is left behind after `seconds`, and one
-    that is cancelled from within does not look like its caller's cancellation, which passes.
-
-    Raises:
-        TimeoutError: it took longer than `seconds`; it is cancelled.
-        Exception: whatever it raised; a `RuntimeError` if it was cancelled from within.
+    Args:
+        seconds: how long one may take.
     """
-    task = asyncio.ensure_future(function(*args))
-    try:
-        await asyncio.wait([task], timeout=seconds)
-    finally:
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        # Tasks that were given up on and have not ended yet: the loop itself keeps none of them alive.
+        self._given_up: set[asyncio.Future[Any]] = set()
+
+    async def run(self, function: Callable[..., Awaitable[T]], *args: Any) -> T:
+        """What `function(*args)` returns.
+
+        It runs in a task of its own: so one that swallows its cancellation is left behind when its time is over,
+        and one that is cancelled from within does not look like its caller's cancellation, which passes.
+
+        Raises:
+            TimeoutError: it took longer than it may; it is cancelled.
+            Exception: whatever it raised; a `RuntimeError` if it was cancelled from within.
+        """
+        task = asyncio.ensure_future(function(*args))
+        try:
+            await asyncio.wait([task], timeout=self._seconds)
+        finally:
+            if not task.done():
+                self._give_up(task)
         if not task.done():
-            _give_up(task)
-    if not task.done():
-        raise TimeoutError(f"not done after {seconds:g} s")
-    if task.cancelled():
-        raise RuntimeError("cancelled from within")
-    return task.result()
+            raise TimeoutError(f"not done after {self._seconds:g} s")
+        if task.cancelled():
+            raise RuntimeError("cancelled from within")
+        return task.result()
 
+    def _give_up(self, task: asyncio.Future[Any]) -> None:
+        self._given_up.add(task)
+        task.add_done_callback(self._forget)
+        task.cancel()
 
-def _give_up(task: asyncio.Future[Any]) -> None:
-    _given_up.add(task)
-    task.add_done_callback(_forget)
-    task.cancel()
-
-
-def _forget(task: asyncio.Future[Any]) -> None:
-    _given_up.discard(task)
-    if not task.cancelled():
-        task.exception()  # looked at, or asyncio complains that nobody did
+    def _forget(self, task: asyncio.Future[Any]) -> None:
+        self._given_up.discard(task)
+        if not task.cancelled():
+            task.exception()  # looked at, or asyncio complains that nobody did
 
 
 def is_async(function: Any) -> bool:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 import structlog
 
 from app.auth.clock import Clock
-from app.auth.extending.bounded import bounded, is_async, place_of
+from app.auth.extending.bounded import Bounds, is_async, place_of
 from app.auth.memory import keep
 from app.auth.models import User
 from app.auth.policy import PolicyError
@@ -72,6 +73,14 @@ class FrozenClaims(Mapping[str, Any]):
         return f"{type(self).__name__}({', '.join(self._texts)})"
 
 
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Where a claim comes from."""
+
+    owner: str
+    function: ClaimFunction
+
+
 class ExtraClaims:
     """Asks the extensions for their claims. What they say is never more than an addition: Duet's own claims win.
 
@@ -80,8 +89,8 @@ class ExtraClaims:
     """
 
     def __init__(self, *, seconds: float = FUNCTION_SECONDS) -> None:
-        self._seconds = seconds
-        self._functions: dict[str, tuple[str, ClaimFunction]] = {}
+        self._bounds = Bounds(seconds)
+        self._sources: dict[str, _Source] = {}
 
     def add(self, name: str, function: ClaimFunction, *, owner: str) -> None:
         """Puts what `function` returns for a user into their access tokens, as `name`.
@@ -98,35 +107,46 @@ class ExtraClaims:
             raise PolicyError(f"extension {owner}: a claim's name is 1 to {MAX_NAME_LENGTH} printable characters")
         if is_reserved(name):
             raise PolicyError(f"extension {owner}: the claim '{name}' is reserved")
-        if name in self._functions:
-            raise PolicyError(f"extension {owner}: the claim '{name}' is {self._functions[name][0]}'s already")
+        if name in self._sources:
+            raise PolicyError(f"extension {owner}: the claim '{name}' is {self._sources[name].owner}'s already")
         if not is_async(function):
             raise PolicyError(f"extension {owner}: the function of its claim '{name}' must be async")
-        self._functions[name] = (owner, function)
+        self._sources[name] = _Source(owner, function)
 
     async def of(self, user: User) -> dict[str, Any]:
         """The claims of `user`, as plain JSON. Never fails: what can't be had is logged and left out."""
-        if not self._functions:
+        if not self._sources:
             return {}
         # All at once: a login waits for the slowest and not for the sum.
-        found = await asyncio.gather(*(self._ask(name, user) for name in self._functions))
-        claims = {name: json.loads(text) for name, text in zip(self._functions, found, strict=True) if text}
+        found = await asyncio.gather(*(self._ask(name, user) for name in self._sources))
+        claims = {name: json.loads(text) for name, text in zip(self._sources, found, strict=True) if text}
         size = len(json.dumps(claims, separators=(",", ":")))  # ASCII, as in the token
         if size > MAX_BYTES:
-            owners = ",".join(sorted({owner for owner, _ in self._functions.values()}))
+            owners = ",".join(sorted({source.owner for source in self._sources.values()}))
             log.error("claims_too_large", owner=owners, bytes=size, most=MAX_BYTES)
             return {}
         return claims
 
     async def _ask(self, name: str, user: User) -> str:
         """The claim as JSON; empty if it can't be had."""
-        owner, function = self._functions[name]
+        source = self._sources[name]
         try:
-            return _to_json(await bounded(function, user, seconds=self._seconds))
+            return _to_json(await self._bounds.run(source.function, user))
         except Exception as error:
             # Its type and place and no more: a message could hold an address or a name.
-            log.error("claim_failed", owner=owner, claim=name, error=type(error).__name__, place=place_of(error))
+            log.error(
+                "claim_failed", owner=source.owner, claim=name, error=type(error).__name__, place=place_of(error)
+            )
             return ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What the extensions said of a user, and when, and of which rights."""
+
+    at: datetime
+    rights_version: int
+    claims: FrozenClaims
 
 
 class KeptClaims:
@@ -140,16 +160,16 @@ class KeptClaims:
     def __init__(self, extra_claims: ExtraClaims, clock: Clock) -> None:
         self._extra_claims = extra_claims
         self._clock = clock
-        self._kept: dict[str, tuple[datetime, int, FrozenClaims]] = {}
+        self._kept: dict[str, _Kept] = {}
 
     async def of(self, user: User) -> FrozenClaims:
         """The claims of `user`. They are asked for at once where the user's rights have changed. Never fails."""
         now = self._clock.now()
         kept = self._kept.get(user.id)
-        if kept is not None and kept[1] == user.rights_version and abs(now - kept[0]) < KEEP:
-            return kept[2]
+        if kept is not None and kept.rights_version == user.rights_version and abs(now - kept.at) < KEEP:
+            return kept.claims
         claims = FrozenClaims(await self._extra_claims.of(user))
-        keep(self._kept, user.id, (now, user.rights_version, claims))
+        keep(self._kept, user.id, _Kept(now, user.rights_version, claims))
         return claims
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 import structlog
 
-from app.auth.extending.bounded import bounded, is_async, place_of
+from app.auth.extending.bounded import Bounds, is_async, place_of
 from app.auth.models import Client, User
 from app.auth.policy import PolicyError
 
@@ -57,7 +57,7 @@ class Signals:
     """
 
     def __init__(self, *, seconds: float = HANDLER_SECONDS) -> None:
-        self._seconds = seconds
+        self._bounds = Bounds(seconds)
         self._handlers: dict[SignalKind, list[tuple[str, Handler]]] = {kind: [] for kind in SignalKind}
 
     def connect(self, kind: SignalKind | str, handler: Handler, *, owner: str) -> None:
@@ -83,7 +83,7 @@ class Signals:
         logged, without whom it was about."""
         for owner, handler in self._handlers[signal.kind]:
             try:
-                await bounded(handler, signal, seconds=self._seconds)
+                await self._bounds.run(handler, signal)
             except Exception as error:
                 # Its type and place and no more: a message could hold an address or a name.
                 log.error(
