@@ -16,8 +16,8 @@ import structlog
 from app.auth.clock import Clock
 from app.auth.config import AuthConfig
 from app.auth.deployment.differences import other_address, other_time, refusal
-from app.auth.deployment.process import process_host
-from app.auth.deployment.sightings import ANNOUNCED_HERE, Sighting, Sightings
+from app.auth.deployment.process import process_host, process_life
+from app.auth.deployment.sightings import Sighting, Sightings, instance_id
 from app.auth.errors import StoreUnavailable
 from app.auth.keys import KeyRing
 from app.auth.models import Instance
@@ -75,7 +75,7 @@ class Neighbours:
         self._clock = clock
         self._beat = beat
         self._me = Instance(
-            id=secrets.token_urlsafe(16),
+            id=instance_id(process_life(), secrets.token_urlsafe(16)),
             started_at=now,
             seen_at=now,
             host=process_host(),
@@ -86,6 +86,7 @@ class Neighbours:
             secrets=" ".join(keys.fingerprints()),
         )
         self._sightings = Sightings(self._me, patience=beat * BEATS_MISSED)
+        self._is_announced = False
         self._said: float | None = None
         self._told: set[tuple[str, str]] = set()
         self._agrees = False
@@ -119,8 +120,8 @@ class Neighbours:
     async def leave(self) -> None:
         """Withdraws this process. A store that is away tells the others by the beats that are missing."""
         self._agrees = False
-        if self._me.id in ANNOUNCED_HERE:
-            ANNOUNCED_HERE.discard(self._me.id)
+        if self._is_announced:
+            self._is_announced = False
             with suppress(StoreUnavailable):
                 await self._store.withdraw(self._me.id)
 
@@ -165,7 +166,7 @@ class Neighbours:
         self._tell(await self._look())
 
     async def _announce(self) -> None:
-        ANNOUNCED_HERE.add(self._me.id)
+        self._is_announced = True
         begun = time.monotonic()
         # To its end, also when this process is told to stop: else it might be written after the withdrawal.
         with anyio.CancelScope(shield=True):

@@ -21,6 +21,18 @@ def process_host() -> str:
         return socket.gethostname()
 
 
+def process_life() -> str:
+    """The same for all that this process announces, and another one for an earlier process that had its id.
+
+    When it began, in ticks since the machine did; '-' where the system does not tell.
+    """
+    try:
+        stat = Path("/proc/self/stat").read_text()
+    except OSError:
+        return "-"
+    return stat.rpartition(")")[2].split()[19]  # proc(5): the name, which may hold anything, is the second of all
+
+
 def is_gone(pid: int) -> bool:
     """Whether there certainly is no process `pid` here. One that took over the id passes for it."""
     if sys.platform == "win32" or pid <= 0:  # there, signal 0 is Ctrl+C; below 1, many processes are meant

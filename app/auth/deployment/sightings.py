@@ -6,13 +6,19 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final
 
 from app.auth.deployment.process import is_gone
 from app.auth.models import Instance
 
-#: The ids of those that this very process announced. Others that have its process id are of an earlier life.
-ANNOUNCED_HERE: Final[set[str]] = set()
+
+def instance_id(life: str, name: str) -> str:
+    """The id of a record: which life of its process announced it, and a name that is its own."""
+    return f"{life}.{name}"
+
+
+def _life(instance: Instance) -> str:
+    """Of the process that announced it."""
+    return instance.id.partition(".")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,4 +89,5 @@ class Sightings:
         """Whether it is gone for certain: it was of this machine, which has no such process any more."""
         if other.host != self._me.host:
             return False
-        return other.id not in ANNOUNCED_HERE if other.pid == self._me.pid else is_gone(other.pid)
+        # A container's process is number 1 again and again.
+        return _life(other) != _life(self._me) if other.pid == self._me.pid else is_gone(other.pid)

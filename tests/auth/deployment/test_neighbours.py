@@ -18,7 +18,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from app.auth.deployment import Neighbours, SettingsDiffer
-from app.auth.deployment.process import is_gone, process_host
+from app.auth.deployment.process import is_gone, process_host, process_life
 from app.auth.keys import KeyRing, Purpose
 from app.auth.models import Instance
 from app.auth.ports import Store
@@ -174,6 +174,17 @@ async def test_an_earlier_life_hinders_nobody(store: Store, clock: FakeClock) ->
     """A container's process is number 1 again and again: what it did not announce itself is over."""
     await store.announce(elsewhere(clock, host=process_host(), pid=os.getpid()))
     await process(store, clock, NEW).join()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems do not tell when a process began")
+def test_each_process_has_a_life_of_its_own() -> None:
+    """It stays the same as long as the process lives, and another process has another one."""
+    code = "from app.auth.deployment.process import process_life; print(process_life())"
+    another = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    ).stdout.strip()
+    assert process_life() == process_life() != another
+    assert another.isdigit()
 
 
 async def test_the_same_number_elsewhere_is_another_process(store: Store, clock: FakeClock) -> None:
