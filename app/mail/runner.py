@@ -34,8 +34,9 @@ log = structlog.get_logger(__name__)
 class Post(Protocol):
     """Where letters come from: `app.auth.letters`."""
 
-    #: Called whenever this process has posted a letter.
-    wake: Callable[[], None]
+    def wake_by(self, wake: Callable[[], None]) -> None:
+        """Has `wake` called whenever this process has posted a letter."""
+        ...
 
     async def resolve(self, letter: Letter) -> Message | None:
         """What to send, with its link; None if it need not be sent any more."""
@@ -85,7 +86,7 @@ class MailRunner:
     async def run(self) -> None:
         """Sends until cancelled."""
         woken = asyncio.Event()
-        self._post.wake = woken.set
+        self._post.wake_by(woken.set)
         slots = anyio.Semaphore(IN_FLIGHT)
         async with anyio.create_task_group() as tasks:
             while True:

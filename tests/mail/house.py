@@ -41,6 +41,10 @@ class PostOffice:
     def __init__(self) -> None:
         self.wake: Callable[[], None] = lambda: None
 
+    def wake_by(self, wake: Callable[[], None]) -> None:
+        """Calls it for each letter that is written here."""
+        self.wake = wake
+
     async def resolve(self, letter: Letter) -> Message | None:
         """What auth would say of it. `poison` raises, and who is `nobody` gets none."""
         if letter.user_id == "poison":

@@ -45,8 +45,15 @@ class Letters:
         self._clock = clock
         self._links = links
         self._throttle = throttle
-        #: Called after each new letter, by whoever sends them.
-        self.wake: Callable[[], None] = _nobody
+        self._wake: Callable[[], None] = _nobody
+
+    def wake_by(self, wake: Callable[[], None]) -> None:
+        """Has `wake` called after each new letter, so that whoever sends them does not wait for the next look."""
+        self._wake = wake
+
+    def wake(self) -> None:
+        """Tells whoever sends them that there is a new one."""
+        self._wake()
 
     async def post(self, kind: LetterKind, to: str, *, user_id: str = "", **params: str) -> None:
         """Has a mail sent, soon and at least once. Takes what `draft` takes, and leaves out what it leaves out."""

@@ -174,7 +174,7 @@ async def test_a_new_password_stops_a_change_of_address_in_the_mail_queue(house:
 async def test_a_new_letter_wakes_whoever_sends(house: House) -> None:
     """At once, and after it is in the store."""
     woken: list[int] = []
-    house.auth.letters.wake = lambda: woken.append(1)
+    house.auth.letters.wake_by(lambda: woken.append(1))
     await house.auth.letters.post(LetterKind.NEW_DEVICE, EMAIL)
     assert woken == [1]
 
