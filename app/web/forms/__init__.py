@@ -1,5 +1,6 @@
 """Forms, and the pages that show them again with what is amiss."""
 
+from app.web.forms.form import Form, show_at
 from app.web.forms.forms import (
     AddressForm,
     ChangeEmailForm,
@@ -11,8 +12,6 @@ from app.web.forms.forms import (
     ProfileForm,
     RegisterForm,
     TokenForm,
-    show,
-    show_at,
 )
 from app.web.forms.pages import Answer, form_page, shown_on
 
@@ -21,6 +20,7 @@ __all__ = [
     "Answer",
     "ChangeEmailForm",
     "ChangePasswordForm",
+    "Form",
     "LoginForm",
     "NewPasswordForm",
     "PasswordForm",
@@ -29,7 +29,6 @@ __all__ = [
     "RegisterForm",
     "TokenForm",
     "form_page",
-    "show",
     "show_at",
     "shown_on",
 ]

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask_wtf import FlaskForm
-from wtforms import BooleanField, Field, PasswordField, SelectField, StringField
+from wtforms import BooleanField, PasswordField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, Length
 
-from app.auth.errors import AuthError
+from app.web.forms.form import Form
 
 
 def _needed(message: str) -> list[Any]:
@@ -28,18 +27,18 @@ def _own_password() -> PasswordField:
     return PasswordField("Password", validators=_needed("Please enter your password."))
 
 
-class PlainForm(FlaskForm):  # type: ignore[misc]
+class PlainForm(Form):
     """A button: nothing but the CSRF token."""
 
 
-class LoginForm(FlaskForm):  # type: ignore[misc]
+class LoginForm(Form):
     """E-mail and password."""
 
     email = _email()
     password = _own_password()
 
 
-class RegisterForm(FlaskForm):  # type: ignore[misc]
+class RegisterForm(Form):
     """A new account."""
 
     email = _email()
@@ -47,26 +46,26 @@ class RegisterForm(FlaskForm):  # type: ignore[misc]
     password = PasswordField("Password", validators=_needed("Please choose a password."))
 
 
-class AddressForm(FlaskForm):  # type: ignore[misc]
+class AddressForm(Form):
     """To whom a mail shall go."""
 
     email = _email()
 
 
-class ChangeEmailForm(FlaskForm):  # type: ignore[misc]
+class ChangeEmailForm(Form):
     """A new address, and the password."""
 
     email = StringField("New e-mail", validators=_needed("Please enter your new e-mail address."))
     password = _own_password()
 
 
-class PasswordForm(FlaskForm):  # type: ignore[misc]
+class PasswordForm(Form):
     """The password again, before a sensitive act."""
 
     password = _own_password()
 
 
-class NewPasswordForm(FlaskForm):  # type: ignore[misc]
+class NewPasswordForm(Form):
     """A new password for whoever forgot the old one."""
 
     new_password = PasswordField("New password", validators=_needed("Please choose a new password."))
@@ -78,13 +77,13 @@ class ChangePasswordForm(NewPasswordForm):
     current_password = PasswordField("Current password", validators=_needed("Please enter your current password."))
 
 
-class ProfileForm(FlaskForm):  # type: ignore[misc]
+class ProfileForm(Form):
     """What a person may change of themselves without more ado."""
 
     name = _name()
 
 
-class TokenForm(FlaskForm):  # type: ignore[misc]
+class TokenForm(Form):
     """A new personal access token."""
 
     name = StringField("Name", validators=_needed("Please give the token a name."))
@@ -100,18 +99,3 @@ class TokenForm(FlaskForm):  # type: ignore[misc]
         coerce=int,
     )
     read_only = BooleanField("Read only")
-
-
-def show(form: FlaskForm, error: AuthError) -> None:
-    """Shows a refusal of auth at the field that it is about, or at the top of the form."""
-    name = getattr(error, "field", "")
-    for field in (name, f"new_{name}"):
-        if field in form:
-            show_at(form[field], error.message)
-            return
-    form.form_errors = [*form.form_errors, error.message]
-
-
-def show_at(field: Field, message: str) -> None:
-    """Shows `message` at `field`."""
-    field.errors = [*field.errors, message]

@@ -4,46 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any
 
 from flask import render_template
-from flask_wtf import FlaskForm
 from werkzeug.wrappers import Response
+from wtforms import Field
 
-from app.auth.errors import AuthError, InvalidCredentials, LastAdmin, TooManyRequests, WrongPassword
+from app.auth.errors import InvalidCredentials, LastAdmin, TooManyRequests, WrongPassword
 from app.auth.refusals import InputRefused
-from app.web.forms.forms import show, show_at
-
-#: What stands above a refusal that no other spelling would mend.
-_HEADINGS: Final = {LastAdmin: "That is not possible now", TooManyRequests: "Please wait a moment"}
+from app.web.forms.form import Form, show_at
 
 #: What a view may return.
 Answer = Response | str | tuple[str, int] | tuple[str, int, dict[str, str]]
 
 
 @contextmanager
-def shown_on(form: FlaskForm) -> Iterator[None]:
-    """Shows on `form` what auth refuses within the block, which is left then; the view goes on behind it."""
+def shown_on(form: Form, *, at: Field | None = None) -> Iterator[None]:
+    """Shows on `form` what auth refuses within the block, which is left then; the view goes on behind it.
+
+    Args:
+        form: whose fields the refusals name.
+        at: the field at which to show what names none. Without it that is shown at the top.
+    """
     try:
         yield
     except WrongPassword as error:
         show_at(form["current_password" if "current_password" in form else "password"], error.message)
     except (InputRefused, InvalidCredentials, LastAdmin, TooManyRequests) as error:
-        show(form, error)
-        form.refusal = error
-        if type(error) in _HEADINGS:
-            form.summary_heading = _HEADINGS[type(error)]
+        form.refuse(error, at=at)
 
 
-def form_page(template: str, form: FlaskForm, *, failed: int = 422, **values: Any) -> Answer:
-    """The page with the form: 200 if it is new, else `failed`, or what the refusal asks for.
+def form_page(template: str, form: Form, *, failed: int = 422, **values: Any) -> Answer:
+    """The page with the form: 200 if it is new, else `failed`, or what the refusal of the whole form asks for.
 
     What was typed is there again, passwords aside: WTForms never renders those.
     """
-    refusal: AuthError | None = getattr(form, "refusal", None)
     status, headers = failed if form.is_submitted() else 200, {}
-    if isinstance(refusal, TooManyRequests):
-        status, headers = 429, {"Retry-After": str(refusal.retry_after)}
-    elif isinstance(refusal, LastAdmin):
+    if isinstance(form.refusal, TooManyRequests):
+        status, headers = 429, {"Retry-After": str(form.refusal.retry_after)}
+    elif isinstance(form.refusal, LastAdmin):
         status = 409
     return render_template(template, form=form, **values), status, headers

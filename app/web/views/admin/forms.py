@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
-from flask_wtf import FlaskForm
 from wtforms import IntegerField, StringField
 from wtforms.validators import InputRequired, Length
+
+from app.web.forms import Form
 
 _TOO_LONG = "That is too long."
 _A_NUMBER = "Please enter a number of days."
@@ -27,13 +28,13 @@ class _DaysField(IntegerField):  # type: ignore[misc]
             raise ValueError(_A_NUMBER) from None
 
 
-class RolesForm(FlaskForm):  # type: ignore[misc]
+class RolesForm(Form):
     """The roles of an account."""
 
     roles = StringField("Roles", validators=[Length(max=1000, message=_TOO_LONG)])
 
 
-class InviteForm(FlaskForm):  # type: ignore[misc]
+class InviteForm(Form):
     """Who is invited, as what, and for how long."""
 
     email = StringField("E-mail", validators=[Length(max=4096, message=_TOO_LONG)])
@@ -41,5 +42,5 @@ class InviteForm(FlaskForm):  # type: ignore[misc]
     expires_in_days = _DaysField("Days", default=7, validators=[InputRequired(_A_NUMBER)])
 
 
-class ActForm(FlaskForm):  # type: ignore[misc]
+class ActForm(Form):
     """Nothing but a button."""

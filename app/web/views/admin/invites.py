@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Blueprint, flash, render_template, url_for
-from werkzeug.wrappers import Response
 
 from app.auth.errors import NotFound
 from app.auth.models import ADMIN, Link
 from app.auth.policy import FRESH, require
-from app.auth.refusals import InputRefused
 from app.web.context import current_client, current_principal, get_auth, wait
-from app.web.forms import show
+from app.web.forms import Answer, form_page, shown_on
 from app.web.redirects import see_other
 from app.web.views.admin.forms import InviteForm, role_names
-
-Answer = Response | str | tuple[str, int]
 
 blueprint = Blueprint("invites", __name__)
 
@@ -31,23 +29,19 @@ def index() -> Answer:
 def make() -> Answer:
     """Makes an invite. Its link stands in this one answer, and in no cookie on the way to another page."""
     form = InviteForm()
-    if not form.validate_on_submit():
-        return _page(form), 422
-    invitations = get_auth().invitations
-    try:
-        made = wait(
-            invitations.invite(
-                current_principal,
-                current_client(),
-                email=(form.email.data or "").strip() or None,
-                roles=role_names(form.roles.data),
-                expires_in_days=form.expires_in_days.data,
+    if form.validate_on_submit():
+        with shown_on(form):
+            made = wait(
+                get_auth().invitations.invite(
+                    current_principal,
+                    current_client(),
+                    email=(form.email.data or "").strip() or None,
+                    roles=role_names(form.roles.data),
+                    expires_in_days=form.expires_in_days.data,
+                )
             )
-        )
-    except InputRefused as error:
-        show(form, error)
-        return _page(form), 422
-    return _page(InviteForm(formdata=None), made=made)
+            return render_template("admin/invites.html", form=InviteForm(formdata=None), **_values(made))
+    return _page(form)
 
 
 @blueprint.post("/invites/<link_id>/withdraw")
@@ -63,13 +57,16 @@ def withdraw(link_id: str) -> Answer:
     return see_other(url_for("admin.invites.index"))
 
 
-def _page(form: InviteForm, *, made: Link | None = None) -> str:
+def _page(form: InviteForm) -> Answer:
+    return form_page("admin/invites.html", form, **_values())
+
+
+def _values(made: Link | None = None) -> dict[str, Any]:
+    """What the page shows beside its form: the open invites, and the one that was just made."""
     auth = get_auth()
-    return render_template(
-        "admin/invites.html",
-        form=form,
-        is_open=auth.config.registration != "closed",
-        invites=wait(auth.invitations.open()),
-        made=made,
-        url=auth.invitations.url(made) if made else "",
-    )
+    return {
+        "is_open": auth.config.registration != "closed",
+        "invites": wait(auth.invitations.open()),
+        "made": made,
+        "url": auth.invitations.url(made) if made else "",
+    }

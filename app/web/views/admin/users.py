@@ -10,14 +10,11 @@ from werkzeug.wrappers import Response
 from app.auth.errors import LastAdmin
 from app.auth.models import ADMIN, User
 from app.auth.policy import FRESH, require
-from app.auth.refusals import RolesInvalid
 from app.web.context import current_client, current_principal, get_auth, wait
 from app.web.cookies import forget_session
-from app.web.forms import show_at
+from app.web.forms import Answer, form_page, shown_on
 from app.web.redirects import see_other
 from app.web.views.admin.forms import ActForm, RolesForm, role_names
-
-Answer = Response | str | tuple[str, int]
 
 #: Accounts on one page of the list.
 PAGE_SIZE: Final = 50
@@ -49,15 +46,12 @@ def set_roles(user_id: str) -> Answer:
     """Gives the account these roles and no others."""
     form, auth = RolesForm(), get_auth()
     if form.validate_on_submit():
-        roles = role_names(form.roles.data)
-        try:
+        with shown_on(form, at=form.roles):
+            roles = role_names(form.roles.data)
             wait(auth.administration.set_roles(user_id, roles, current_client(), by=current_principal))
-        except (RolesInvalid, LastAdmin) as error:
-            show_at(form.roles, error.message)
-        else:
             flash("The roles were saved. They count at once.", "success")
             return _back_to(user_id)
-    return _page(wait(auth.accounts.get(user_id)), form), 422
+    return _page(wait(auth.accounts.get(user_id)), form)
 
 
 @blueprint.post("/users/<user_id>/disable")
@@ -123,9 +117,9 @@ def delete(user_id: str) -> Answer:
     return see_other(url_for("admin.users.index"))
 
 
-def _page(user: User, form: RolesForm) -> str:
+def _page(user: User, form: RolesForm) -> Answer:
     sessions = wait(get_auth().administration.sessions_of(user.id))
-    return render_template("admin/user.html", user=user, form=form, sessions=sessions)
+    return form_page("admin/user.html", form, user=user, sessions=sessions)
 
 
 def _back_to(user_id: str) -> Response:
