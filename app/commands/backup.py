@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -25,7 +26,7 @@ from app.foundation import auth_config, open_configured_store
 from app.settings import Settings, SettingsError
 from app.store.breaker import StoreUnusable
 from app.store.dumps import open_dump
-from app.store.records import Device, Dump, Kept
+from app.store.records import NAMES, Device, Dump, Kept
 
 #: What comes back in any case. All else lets somebody in, or may have been ended after the back-up was made.
 _HARMLESS: Final = (User, Device, AuditEvent)
@@ -61,7 +62,6 @@ def restore(file: Path, replace: bool, move: bool, other_secret: bool) -> None:
     All sessions, personal tokens, links and signing keys end: what ended after FILE was written stays ended.
     """
     settings = settings_of()
-    counts: Counter[str] = Counter()
     with _refusals():
         contents = check_backup(file, KeyRing(settings.secrets()))
         if not contents.is_ours and not other_secret:
@@ -71,20 +71,28 @@ def restore(file: Path, replace: bool, move: bool, other_secret: bool) -> None:
         with _opened(settings, must_be_stopped=True) as dump:
             if not replace and not dump.is_cut_off() and not dump.is_empty():
                 raise BackupRefused("there are accounts in the database already: see --replace")
-            dump.replace(_restored(read_backup(file), contents, counts, is_moved=move))
-    click.echo(f"{_told(counts)} restored, as of {contents.made_at:%Y-%m-%d %H:%M:%S} UTC")
+            restored = _Counted(one for one in read_backup(file) if move or isinstance(one, _HARMLESS))
+            dump.replace(chain(restored, _afterwards(contents, is_moved=move)))
+    click.echo(f"{_told(restored.counts)} restored, as of {contents.made_at:%Y-%m-%d %H:%M:%S} UTC")
     if not move:
         click.echo("all sessions, personal tokens, links and signing keys have ended")
 
 
-def _restored(
-    records: Iterable[Kept], contents: Contents, counts: Counter[str], *, is_moved: bool
-) -> Iterator[Kept]:
-    """What is to be kept from now on; counted as it goes by."""
-    for record in records:
-        if is_moved or isinstance(record, _HARMLESS):
-            counts[type(record).__name__] += 1
+class _Counted:
+    """Records on their way, and how many of each kind have gone by."""
+
+    def __init__(self, records: Iterable[Kept]) -> None:
+        self._records = records
+        self.counts: Counter[str] = Counter()
+
+    def __iter__(self) -> Iterator[Kept]:
+        for record in self._records:
+            self.counts[NAMES[type(record)]] += 1
             yield record
+
+
+def _afterwards(contents: Contents, *, is_moved: bool) -> Iterator[Kept]:
+    """What is kept beside the file's records: a note of the restore and, unless it was a move, the end of all."""
     # Tokens tell to the second when they were issued: those of this one have to end, and none may be issued in it.
     now = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
     time.sleep((now - datetime.now(UTC)).total_seconds())
@@ -96,7 +104,7 @@ def _restored(
 
 
 def _told(counts: Counter[str]) -> str:
-    users = counts["user"] or counts["User"]
+    users = counts[NAMES[User]]
     return f"{users:,} {'account' if users == 1 else 'accounts'} and {counts.total() - users:,} other records"
 
 

@@ -55,21 +55,12 @@ def write_backup(path: Path, records: Iterable[Kept], keys: KeyRing) -> Contents
         BackupRefused: the file can't be written.
     """
     made_at = datetime.now(UTC)
-    counts: Counter[str] = Counter()
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with open(descriptor, "wb") as file:
             with gzip.GzipFile("", "wb", fileobj=file, compresslevel=6) as packed:
-                lines = _Lines(packed)
-                lines.write({"duet_backup": FORMAT, "made_at": made_at.isoformat(timespec="seconds")})
-                for record in records:
-                    name = NAMES[type(record)]
-                    lines.write({name: to_plain(record)})
-                    counts[name] += 1
-                digest = lines.digest.hexdigest()
-                seal = _seal(keys.keys(Purpose.BACKUP)[0].secret, lines.count, digest)
-                lines.write({"lines": lines.count, "sha256": digest, "mac": seal})
+                counts = _write_lines(packed, made_at, records, keys.keys(Purpose.BACKUP)[0].secret)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
@@ -79,6 +70,20 @@ def write_backup(path: Path, records: Iterable[Kept], keys: KeyRing) -> Contents
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
     return Contents(made_at, counts, is_ours=True)
+
+
+def _write_lines(packed: gzip.GzipFile, made_at: datetime, records: Iterable[Kept], key: bytes) -> Counter[str]:
+    """Writes the head, a line for each record, and the seal; how many records of each kind there are."""
+    counts: Counter[str] = Counter()
+    lines = _Lines(packed)
+    lines.write({"duet_backup": FORMAT, "made_at": made_at.isoformat(timespec="seconds")})
+    for record in records:
+        name = NAMES[type(record)]
+        lines.write({name: to_plain(record)})
+        counts[name] += 1
+    digest = lines.digest.hexdigest()
+    lines.write({"lines": lines.count, "sha256": digest, "mac": _seal(key, lines.count, digest)})
+    return counts
 
 
 def check_backup(path: Path, keys: KeyRing) -> Contents:
@@ -100,8 +105,7 @@ def check_backup(path: Path, keys: KeyRing) -> Contents:
             last = document
             continue
         else:
-            name, _ = _record(path, document)
-            counts[name] += 1
+            counts[NAMES[type(_record(path, document))]] += 1
         digest.update(line)
         count += 1
     if made_at is None or last is None:
@@ -118,7 +122,7 @@ def read_backup(path: Path) -> Iterator[Kept]:
     for line in _read(path):
         document = _parse(path, line)
         if not {"duet_backup", "sha256"} & document.keys():
-            yield _record(path, document)[1]
+            yield _record(path, document)
 
 
 class _Lines:
@@ -171,12 +175,12 @@ def _made_at(path: Path, head: dict[str, Any]) -> datetime:
         raise BackupRefused(f"{path} is damaged") from error
 
 
-def _record(path: Path, document: dict[str, Any]) -> tuple[str, Kept]:
+def _record(path: Path, document: dict[str, Any]) -> Kept:
     [(name, values), *more] = document.items()
     if name not in KINDS or more or not isinstance(values, dict):
         raise BackupRefused(f"{path} holds what this Duet does not know: please upgrade")
     try:
-        return name, from_plain(KINDS[name], values)
+        return from_plain(KINDS[name], values)
     except (TypeError, ValueError, OverflowError) as error:
         raise BackupRefused(f"{path} holds a {name} that this Duet does not know: please upgrade") from error
 

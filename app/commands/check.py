@@ -17,10 +17,12 @@ from app.auth.deployment import Neighbours, Survey
 from app.auth.errors import StoreUnavailable
 from app.auth.keys import KeyRing
 from app.auth.policy import PolicyError
+from app.foundation import auth_config, open_configured_store
 from app.mail.errors import MailError
 from app.mail.outbox import is_writable
 from app.mail.server import parse_smtp_url
 from app.mail.setup import build_smtp
+from app.main import create_app
 from app.settings import Settings, SettingsError
 from app.store.inspection import inspect_schema
 from app.store.records import Schema
@@ -108,8 +110,6 @@ def _data_dir(settings: Settings) -> Finding:
 
 async def _database(settings: Settings) -> tuple[Finding, Survey | None]:
     """Whether it answers, and who else serves it."""
-    from app.foundation import auth_config, open_configured_store
-
     kind = "SQLite" if settings.is_sqlite else "MongoDB"
     try:
         schema = inspect_schema(settings.database)
@@ -204,8 +204,6 @@ def _cookies(settings: Settings) -> Finding:
 
 
 def _extensions(settings: Settings) -> Iterator[Finding]:
-    from app.main import create_app
-
     try:
         app = create_app(settings)
     except (SettingsError, PolicyError) as error:

@@ -33,6 +33,7 @@ for command in (user, keys, backup, restore):
 def serve(host: str, port: int) -> None:
     """Serves pages and API."""
     settings = settings_of(host=host, port=port)
+    # Not above: the web frameworks take twice as long to load as all that the commands for users and keys need.
     from app.serving.server import PortTaken, run
 
     try:
@@ -46,7 +47,7 @@ def serve(host: str, port: int) -> None:
 @main.command()
 def check() -> None:
     """Tells what is wrong with settings, secrets, database, mail."""
-    from app.commands.check import run_checks
+    from app.commands.check import run_checks  # not above: it makes the whole app, to see whether it can be made
 
     findings = run_checks(load_settings)
     for finding in findings:

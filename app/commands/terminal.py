@@ -13,6 +13,7 @@ from app.auth.errors import AuthError, NotFound
 from app.auth.models import Client
 from app.auth.policy import PolicyError
 from app.auth.service import Auth
+from app.foundation import open_auth
 from app.observing import log
 from app.settings import Settings, SettingsError
 from app.settings import settings as config
@@ -25,8 +26,6 @@ TERMINAL: Final = Client("cli")
 
 def with_auth(act: Callable[[Auth], Awaitable[T]], *, missing: str = "there is no such account") -> T:
     """Runs `act` over the store that the settings name; a refusal becomes one line and exit code 1."""
-    from app.foundation import open_auth
-
     settings = settings_of()
     # What is done here stands in the audit log all the same; at a terminal its line is noise.
     log.configure(style=settings.log_format, level="warning")
