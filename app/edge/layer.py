@@ -133,7 +133,7 @@ class Edge:
             headers, aside = sift(scope["headers"])
             scope["headers"] = headers
             check_host(headers)
-            scope[REQUEST_ID] = self._proxies.apply(scope, headers, aside) or scope[REQUEST_ID]
+            scope[REQUEST_ID] = self._proxies.apply(scope, aside) or scope[REQUEST_ID]
             if (check_framing(headers) or 0) > self._max_body_bytes:
                 return Malformed(413, TOO_LARGE)
         except Malformed as fault:

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 
 from starlette.types import Scope
 
-from app.edge.headers import Header
 from app.edge.wellformed import is_host
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -59,15 +58,14 @@ class TrustedProxies:
     def _trusts(self, address: _Address) -> bool:
         return any(address in network for network in self._networks)
 
-    def apply(self, scope: Scope, headers: list[Header], aside: Mapping[bytes, list[bytes]]) -> str | None:
-        """Write into `scope` and `headers` what a trusted proxy says of client, scheme and host.
+    def apply(self, scope: Scope, aside: Mapping[bytes, list[bytes]]) -> str | None:
+        """Write into `scope` what a trusted proxy says of client, scheme and host.
 
         From any other peer `aside` is without effect: anybody can send these headers. Malformed values are
         ignored.
 
         Args:
-            scope: the request's scope; `client` and `scheme` are changed in it.
-            headers: the headers for the app; the host is replaced in them.
+            scope: the request's scope; `client`, `scheme` and the host among `headers` are changed in it.
             aside: the values of the headers that only a trusted proxy may set, by name.
 
         Returns:
@@ -89,7 +87,7 @@ class TrustedProxies:
             scope["scheme"] = f"{plain}s" if secure else plain
         host = _last(aside, b"x-forwarded-host")
         if is_host(host):
-            headers[:] = [(name, host if name == b"host" else value) for name, value in headers]
+            scope["headers"] = [(name, host if name == b"host" else value) for name, value in scope["headers"]]
         request_id = _last(aside, b"x-request-id")
         return request_id.decode("ascii") if _REQUEST_ID.fullmatch(request_id) else None
 
