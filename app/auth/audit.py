@@ -6,7 +6,6 @@ import secrets
 import time
 from collections import Counter
 from contextlib import suppress
-from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
@@ -14,16 +13,12 @@ import structlog
 
 from app.auth.clock import Clock
 from app.auth.errors import AuthError, StoreUnavailable
-from app.auth.models import AuditEvent, Bucket, Client, Page, Principal
+from app.auth.models import AuditEvent, Bucket, Client, Limit, Page, Principal
 from app.auth.ports import Store
 
 #: Rows about what one person was refused: whoever asks again all day long must not fill the disk.
-REFUSALS: Final = Bucket(
-    "",
-    free=50,
-    first_wait=timedelta(minutes=1),
-    longest_wait=timedelta(minutes=10),
-    window=timedelta(hours=1),
+REFUSALS: Final = Limit(
+    free=50, first_wait=timedelta(minutes=1), longest_wait=timedelta(minutes=10), window=timedelta(hours=1)
 )
 
 log = structlog.get_logger(__name__)
@@ -114,7 +109,7 @@ class Audit:
 
     async def refused(self, principal: Principal, error: AuthError, client: Client) -> None:
         """Writes that somebody who is signed in tried what their rights do not allow; of a flood some of it."""
-        bucket = replace(REFUSALS, key=f"refused:{principal.user_id}")
+        bucket = Bucket(f"refused:{principal.user_id}", REFUSALS)
         with suppress(StoreUnavailable):
             if await self._store.hit(bucket, now=self._clock.now()) is not None:
                 return

@@ -262,13 +262,15 @@ class TooBusy(TryLater):
 
 
 class TooManyRequests(TryLater):
-    """A limit was reached: of guesses, registrations or mails (OWASP ASVS V6.3.1)."""
+    """A limit was reached: of guesses, registrations or mails (OWASP ASVS V6.3.1).
+
+    `is_news` says whether the audit log is to tell of it: of one and the same lockout it does so once in a while.
+    """
 
     code = "too_many_requests"
-    #: Whether the audit log is to tell of it.
-    is_news = False
 
-    def __init__(self, retry_after: int) -> None:
+    def __init__(self, retry_after: int, *, is_news: bool = False) -> None:
+        self.is_news = is_news
         super().__init__(f"There were too many tries. Please wait {spoken(retry_after)}.", retry_after=retry_after)
 
 

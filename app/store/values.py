@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from app.auth.models import Bucket
+from app.auth.models import Limit
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND: Final = timedelta(milliseconds=1)
@@ -64,19 +64,19 @@ def plain(value: object) -> str | bool | int | datetime | list[str] | None:
     raise TypeError(f"a {type(value).__name__} can't be stored")
 
 
-def bucket_limits(bucket: Bucket) -> dict[str, int]:
-    """The numbers of a bucket, in milliseconds, and how often its first wait is doubled before it is the longest.
+def limit_numbers(limit: Limit) -> dict[str, int]:
+    """The numbers of a limit, in milliseconds, and how often its first wait is doubled before it is the longest.
 
     With that no power of two grows beyond what a database counts with.
     """
-    first, longest = bucket.first_wait // MILLISECOND, bucket.longest_wait // MILLISECOND
+    first, longest = limit.first_wait // MILLISECOND, limit.longest_wait // MILLISECOND
     doublings = 0
     while 0 < first << doublings < longest:
         doublings += 1
     return {
-        "free": number(bucket.free),
+        "free": number(limit.free),
         "first": first,
         "longest": longest,
-        "window": bucket.window // MILLISECOND,
+        "window": limit.window // MILLISECOND,
         "doublings": doublings,
     }

@@ -11,7 +11,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from app.auth.errors import StoreUnavailable
-from app.auth.models import AuditEvent, Bucket, Instance, Letter, Link, PersonalToken, Session, SigningKey, User
+from app.auth.models import (
+    AuditEvent,
+    Bucket,
+    Instance,
+    Letter,
+    Limit,
+    Link,
+    PersonalToken,
+    Session,
+    SigningKey,
+    User,
+)
 from app.auth.ports import LoginRecord, NewPassword, Store
 from app.store import open_store
 
@@ -122,7 +133,7 @@ def make_bucket(key: str = "bucket", **given: Any) -> Bucket:
         "longest_wait": timedelta(minutes=5),
         "window": DAY,
     }
-    return Bucket(key, **{**values, **given})
+    return Bucket(key, Limit(**{**values, **given}))
 
 
 async def all_found(store: Store, query: str = "", *, limit: int = 100) -> list[str]:

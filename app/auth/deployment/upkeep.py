@@ -10,7 +10,7 @@ import structlog
 
 from app.auth.clock import Clock
 from app.auth.errors import StoreUnavailable
-from app.auth.models import Bucket
+from app.auth.models import Bucket, Limit
 from app.auth.ports import Store
 
 #: Longer than any access token lives, so that a revocation is never forgotten before what it revoked has expired.
@@ -18,7 +18,7 @@ KEEP_SESSIONS: Final = timedelta(days=7)
 PAUSE_SECONDS: Final = 3600
 _LEASE: Final = timedelta(minutes=55)
 #: Whose turn it is: of several processes the first one does it, until its time is over.
-TURN: Final = Bucket("upkeep", free=1, first_wait=_LEASE, longest_wait=_LEASE, window=timedelta(days=1))
+TURN: Final = Bucket("upkeep", Limit(free=1, first_wait=_LEASE, longest_wait=_LEASE, window=timedelta(days=1)))
 
 log = structlog.get_logger(__name__)
 

@@ -10,7 +10,7 @@ from app.auth.models.callers import Client, Principal
 from app.auth.models.instances import Instance
 from app.auth.models.keys import SigningKey
 from app.auth.models.letters import Letter, LetterKind, Link, LinkPurpose
-from app.auth.models.limits import Bucket
+from app.auth.models.limits import Bucket, Limit
 from app.auth.models.page import Item, Page
 from app.auth.models.sessions import (
     ALL_SESSIONS,
@@ -42,6 +42,7 @@ __all__ = [
     "Item",
     "Letter",
     "LetterKind",
+    "Limit",
     "Link",
     "LinkPurpose",
     "Page",

@@ -7,14 +7,21 @@ from datetime import timedelta
 
 
 @dataclass(frozen=True, slots=True)
-class Bucket:
-    """What is limited, and how: `free` hits, then each further one waits twice as long as the one before.
+class Limit:
+    """How often something may happen: `free` times, then each further time waits twice as long as the one before.
 
-    The first wait is `first_wait`, the longest `longest_wait`. All is forgotten `window` after the first hit.
+    The first wait is `first_wait`, the longest `longest_wait`. All is forgotten `window` after the first time.
     """
 
-    key: str
     free: int
     first_wait: timedelta
     longest_wait: timedelta
     window: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A counter that the store keeps by its key, and the limit that holds for it."""
+
+    key: str
+    limit: Limit

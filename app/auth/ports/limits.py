@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from app.auth.models import (
-    Bucket,
-)
+from app.auth.models import Bucket
 from app.auth.ports.logins import Blocked
 
 
@@ -18,9 +16,9 @@ class Hits(Protocol):
     async def hit(self, bucket: Bucket, *, now: datetime) -> datetime | None:
         """Counts one hit and returns None; or counts nothing and returns until when `bucket` is blocked.
 
-        After `free` hits each further one blocks the next for twice as long as before: the hit number `free`
-        blocks for `first_wait`, the next for twice that, up to `longest_wait`. `window` after its first hit a
-        bucket begins anew.
+        After the `free` hits of its limit each further one blocks the next for twice as long as before: the hit
+        number `free` blocks for `first_wait`, the next for twice that, up to `longest_wait`. `window` after its
+        first hit a bucket begins anew.
         """
         ...
 

@@ -13,7 +13,7 @@ from app.auth.models import Bucket
 from app.auth.ports import Blocked
 from app.store.mongo.base import MongoPart
 from app.store.mongo.schema import HITS, Document
-from app.store.values import EPOCH, bucket_limits, instant, text
+from app.store.values import EPOCH, instant, limit_numbers, text
 
 #: A change of one document each: the driver repeats those after a lost answer, and none of many (`retryWrites`).
 HitsChanges: TypeAlias = list[UpdateOne | DeleteOne]
@@ -77,7 +77,7 @@ def forget_hits(keys: Collection[str]) -> HitsChanges:
 
 def _change(bucket: Bucket, now: datetime) -> list[Document]:
     """The update: the expressions of a stage see the document as the stage before left it."""
-    limits = bucket_limits(bucket)
+    limits = limit_numbers(bucket.limit)
     # A bucket begins anew when its window is over, and when all its hits were taken back: or is new.
     first = {"$or": [{"$lte": ["$expires_at", now]}, {"$lte": ["$count", 0]}]}
     doublings = {"$min": [{"$subtract": ["$count", limits["free"]]}, limits["doublings"]]}

@@ -11,7 +11,7 @@ from app.auth.ports import Blocked
 from app.store.sqlite.base import SqlitePart
 from app.store.sqlite.connection import Transaction
 from app.store.sqlite.rows import marks
-from app.store.values import bucket_limits, from_millis, text, to_millis
+from app.store.values import from_millis, limit_numbers, text, to_millis
 
 # A bucket begins anew when its window is over, and when all its hits were taken back.
 _FIRST: Final = "(hits.expires_at <= :now OR hits.count = 0)"
@@ -73,7 +73,7 @@ class _IsBlocked(Exception):
 
 
 def _hit(transaction: Transaction, bucket: Bucket, now: datetime) -> datetime | None:
-    values = {"key": text(bucket.key), "now": to_millis(now), **bucket_limits(bucket)}
+    values = {"key": text(bucket.key), "now": to_millis(now), **limit_numbers(bucket.limit)}
     if transaction.execute(_HIT, values):
         return None
     [[until]] = transaction.execute("SELECT blocked_until FROM hits WHERE key = ?", [values["key"]])
