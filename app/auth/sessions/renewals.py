@@ -6,6 +6,7 @@ import asyncio
 from contextlib import suppress
 
 from app.auth.errors import AuthError, TokenNotCurrent
+from app.auth.memory import keep
 from app.auth.models import Principal, TokenPair
 from app.auth.sessions.revocations import Revocations
 from app.auth.sessions.sessions import Sessions
@@ -65,6 +66,4 @@ class Renewals:
         if task.cancelled() or task.exception() is not None:
             self._kept.pop(session_id, None)
             return
-        if len(self._kept) >= self._size:
-            del self._kept[next(iter(self._kept))]
-        self._kept[session_id] = task.result()
+        keep(self._kept, session_id, task.result(), most=self._size)

@@ -10,6 +10,7 @@ from app.auth.clock import LAST_SECOND, LEEWAY, Clock
 from app.auth.errors import KeyRetired, TokenExpired, TokenFromFuture, TokenInvalid
 from app.auth.extending import FrozenClaims, is_reserved
 from app.auth.keys import TokenKeys
+from app.auth.memory import keep
 from app.auth.models import Principal, Session, User
 from app.auth.tokens import jws
 from app.auth.tokens.ids import Ids
@@ -106,9 +107,7 @@ class AccessTokens:
         known = self._cache.get(token)
         if known is None:
             known = self._decode(token)
-            if len(self._cache) >= self._cache_size:
-                del self._cache[next(iter(self._cache))]
-            self._cache[token] = known
+            keep(self._cache, token, known, most=self._cache_size)
         principal, kid = known
         key = self._keys.find(kid)
         if key is None:  # forgotten meanwhile: long after all that it signed
