@@ -75,8 +75,7 @@ async def _call_users(store: Store) -> None:
 async def _call_sessions(store: Store) -> None:
     await store.session_with_user("s1")
     await store.touch_session("s1", now=NOW, idle_expires_at=NOW + DAY)
-    await store.rotate_session("s1", Rotation(1, NOW, NOW + DAY))
-    await store.judge_session("s1", lambda found: Rotation(2, NOW, NOW + DAY))
+    await store.judge_session("s1", lambda found: Rotation(1, NOW, NOW + DAY))
     await store.set_auth_time("s1", now=NOW)
     await store.sessions_of("u1", now=NOW)
     await store.revoke_session("s1", at=NOW, reason="x")

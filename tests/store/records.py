@@ -23,7 +23,7 @@ from app.auth.models import (
     SigningKey,
     User,
 )
-from app.auth.ports import LoginRecord, NewPassword, Store
+from app.auth.ports import LoginRecord, NewPassword, Rotation, Store
 from app.store import open_store
 
 #: An instant whose milliseconds are not zero: a store that keeps seconds only is found out.
@@ -176,6 +176,12 @@ async def session_of(store: Store, session_id: str = "s1") -> Session:
     found = await store.session_with_user(session_id)
     assert found is not None
     return found[0]
+
+
+async def rotate(store: Store, session_id: str, rotation: Rotation) -> bool:
+    """Rotates the session, whatever state it is in, if the store lets it; whether it did."""
+    judged = await store.judge_session(session_id, lambda session, user: rotation)
+    return judged is not None and judged.is_rotated
 
 
 async def until_back(call: Callable[[], Awaitable[object]], within: float = 10) -> float:

@@ -21,7 +21,18 @@ from app.store import open_store
 from app.store.mongo.schema import INSTANCES, SIGNING_KEYS, document_of
 from app.store.mongo.store import MongoStore
 from tests.store.everything import call_everything
-from tests.store.records import DAY, MS, NOW, add_sessions, all_found, make_session, make_user, opened, session_of
+from tests.store.records import (
+    DAY,
+    MS,
+    NOW,
+    add_sessions,
+    all_found,
+    make_session,
+    make_user,
+    opened,
+    rotate,
+    session_of,
+)
 
 
 @pytest.fixture
@@ -174,7 +185,7 @@ async def test_an_unconfirmed_session_does_not_exist(store: Store, database: Dat
     assert await store.session_with_user("s1") is None
     assert await store.sessions_of("u1", now=NOW) == []
     assert not await store.touch_session("s1", now=NOW, idle_expires_at=NOW + DAY)
-    assert not await store.rotate_session("s1", Rotation(1, NOW, NOW + DAY))
+    assert not await rotate(store, "s1", Rotation(1, NOW, NOW + DAY))
     assert await store.purge(now=NOW, sessions_before=NOW + 2 * DAY, audit_before=NOW) == 1
 
 

@@ -18,6 +18,7 @@ from tests.store.records import (
     make_user,
     new_password,
     opened,
+    rotate,
     session_of,
 )
 
@@ -46,7 +47,7 @@ async def test_fifty_rotations_of_a_generation_give_one_successor(database_url: 
         for generation in (1, 2, 3):
             done = await asyncio.gather(
                 *(
-                    store.rotate_session("s1", Rotation(generation, NOW, NOW + DAY))
+                    rotate(store, "s1", Rotation(generation, NOW, NOW + DAY))
                     for _ in range(25)
                     for store in (one, other)
                 )
@@ -191,13 +192,13 @@ async def test_a_rotation_racing_a_revocation_does_not_bring_a_session_back(stor
     await add_sessions(store, *ids)
     for session_id in ids:
         await asyncio.gather(
-            store.rotate_session(session_id, Rotation(1, NOW, NOW + DAY)),
+            rotate(store, session_id, Rotation(1, NOW, NOW + DAY)),
             store.revoke_session(session_id, at=NOW, reason="logged_out"),
             store.touch_session(session_id, now=NOW, idle_expires_at=NOW + DAY),
         )
         session = await session_of(store, session_id)
         assert session.revoked_at == NOW
-        again = store.rotate_session(session_id, Rotation(session.generation, NOW, NOW + DAY))
+        again = rotate(store, session_id, Rotation(session.generation, NOW, NOW + DAY))
         assert not await again
 
 

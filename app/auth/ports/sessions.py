@@ -11,7 +11,7 @@ from app.auth.models import (
     Session,
     SessionOfUser,
 )
-from app.auth.ports.rotation import Judge, Judged, Rotation
+from app.auth.ports.rotation import Judge, Judged
 
 
 class Sessions(Protocol):
@@ -25,13 +25,11 @@ class Sessions(Protocol):
         """If the session is live at `now`: sets `last_used_at` and `idle_expires_at`. Whether it was."""
         ...
 
-    async def rotate_session(self, session_id: str, rotation: Rotation) -> bool:
-        """One compare-and-swap: if the session is live and at that generation, counts it up by one and sets
-        `rotated_at`, `last_used_at` and `idle_expires_at`. Whether it did."""
-        ...
-
     async def judge_session(self, session_id: str, judge: Judge) -> Judged | None:
         """In one step: reads the session in whatever state, with its user, and does what `judge` says of them.
+
+        A rotation is a compare-and-swap: if the session is live and at that generation, it counts it up by one and
+        sets `rotated_at`, `last_used_at` and `idle_expires_at`; else nothing changes.
 
         None if either is gone. Raises what `judge` raises, and then nothing has changed.
         """

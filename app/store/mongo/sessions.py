@@ -30,9 +30,6 @@ class MongoSessions(MongoUnfinished):
         values = {"last_used_at": instant(now), "idle_expires_at": instant(idle_expires_at)}
         return await self._update(SESSIONS, {"_id": text(session_id), **_live(now)}, values)
 
-    async def rotate_session(self, session_id: str, rotation: Rotation) -> bool:
-        return await self._call(lambda: self._rotate(text(session_id), rotation))
-
     async def judge_session(self, session_id: str, judge: Judge) -> Judged | None:
         async def work() -> Judged | None:
             found = await self._read(text(session_id))

@@ -39,9 +39,6 @@ class SqliteSessions(SqlitePart):
         )
         return bool(rows)
 
-    async def rotate_session(self, session_id: str, rotation: Rotation) -> bool:
-        return bool(await self._db.write(_ROTATE, _values_of(session_id, rotation)))
-
     async def judge_session(self, session_id: str, judge: Judge) -> Judged | None:
         def work(transaction: Transaction) -> Judged | None:
             found = _with_user(transaction.execute(_SESSION_WITH_USER, [text(session_id)]))

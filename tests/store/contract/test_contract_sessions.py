@@ -20,6 +20,7 @@ from tests.store.records import (
     add_sessions,
     make_session,
     make_user,
+    rotate,
     session_of,
 )
 
@@ -71,7 +72,7 @@ async def test_touching_pushes_the_idle_limit(store: Store) -> None:
 async def test_rotating_counts_the_generation_up(store: Store) -> None:
     """Generation, rotation time, last use and idle limit move together; nothing else does."""
     await add_sessions(store, "s1")
-    assert await store.rotate_session("s1", Rotation(1, NOW + MS, NOW + 2 * DAY))
+    assert await rotate(store, "s1", Rotation(1, NOW + MS, NOW + 2 * DAY))
     later = NOW + MS
     assert await session_of(store) == make_session(
         generation=2, rotated_at=later, last_used_at=later, idle_expires_at=NOW + 2 * DAY
@@ -83,9 +84,9 @@ async def test_rotating_from_another_generation_does_nothing(store: Store, gener
     """Only the current generation can be rotated."""
     await add_sessions(store, "s1", generation=2)
     before = await session_of(store)
-    assert not await store.rotate_session("s1", Rotation(generation, NOW, NOW + 2 * DAY))
+    assert not await rotate(store, "s1", Rotation(generation, NOW, NOW + 2 * DAY))
     assert await session_of(store) == before
-    assert not await store.rotate_session("s2", Rotation(2, NOW, NOW + 2 * DAY))
+    assert not await rotate(store, "s2", Rotation(2, NOW, NOW + 2 * DAY))
 
 
 async def test_the_time_of_authentication_is_set(store: Store) -> None:
@@ -104,12 +105,12 @@ async def test_a_session_is_dead_from_the_millisecond_of_its_limit(store: Store,
     await add_sessions(store, "s1", "s2", "s3", "s4", **given)
     before, far = end - MS, end if limit == "idle_expires_at" else NOW + DAY
     assert await store.touch_session("s1", now=before, idle_expires_at=far)
-    assert await store.rotate_session("s2", Rotation(1, before, far))
+    assert await rotate(store, "s2", Rotation(1, before, far))
     assert await store.set_auth_time("s3", now=before)
     assert len(await store.sessions_of("u1", now=before)) == 4
     kept = await session_of(store, "s4")
     assert not await store.touch_session("s4", now=end, idle_expires_at=end + DAY)
-    assert not await store.rotate_session("s4", Rotation(1, end, end + DAY))
+    assert not await rotate(store, "s4", Rotation(1, end, end + DAY))
     assert not await store.set_auth_time("s4", now=end)
     assert await store.sessions_of("u1", now=end) == []
     assert await session_of(store, "s4") == kept
@@ -122,7 +123,7 @@ async def test_a_revoked_session_stays_dead(store: Store) -> None:
     revoked = make_session(revoked_at=NOW + MS, revoked_reason="logged_out")
     assert not await store.revoke_session("s1", at=NOW + 2 * MS, reason="refresh_reused")
     assert not await store.touch_session("s1", now=NOW, idle_expires_at=NOW + DAY)
-    assert not await store.rotate_session("s1", Rotation(1, NOW, NOW + DAY))
+    assert not await rotate(store, "s1", Rotation(1, NOW, NOW + DAY))
     assert not await store.set_auth_time("s1", now=NOW)
     assert await store.revoke_user_sessions("u1", at=NOW + 2 * MS, reason="password_changed") == []
     assert await session_of(store) == revoked

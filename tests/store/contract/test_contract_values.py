@@ -16,6 +16,7 @@ from tests.store.records import (
     make_session,
     make_user,
     new_password,
+    rotate,
     session_of,
 )
 
@@ -89,8 +90,8 @@ async def assert_refused_everywhere(store: Store, value: object) -> None:
         lambda: store.revoke_session(wrong, at=NOW, reason="x"),
         lambda: store.revoke_user_sessions(wrong, at=NOW, reason="x"),
         lambda: store.sessions_of(wrong, now=NOW),
-        lambda: store.rotate_session("s1", Rotation(cast(int, value if value != 1 else "1"), NOW, NOW)),
         lambda: store.judge_session(wrong, lambda found: None),
+        lambda: rotate(store, "s1", Rotation(cast(int, value if value != 1 else "1"), NOW, NOW)),
         lambda: store.set_sealed(wrong, "x", expected="x"),
         lambda: store.set_sealed("k1", wrong, expected="x"),
         lambda: store.set_sealed("k1", "x", expected=wrong),
