@@ -9,8 +9,10 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.auth.errors import AuthError, TokenInvalid, TokenMissing, TokenNotCurrent
-from app.auth.policy import CALLER, Caller
+from app.auth.policy import Caller
 from app.auth.service import Auth
+from app.paths import is_api
+from app.scope import CALLER
 
 #: Reads the access token out of Flask's session cookie; None where there is no session.
 SessionReader = Callable[[Scope], str | None]
@@ -54,7 +56,7 @@ class Gate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan":
             path = scope["path"]
-            if path == "/api" or path.startswith("/api/"):
+            if is_api(path):
                 values = [value for name, value in scope["headers"] if name == b"authorization"]
                 if values:
                     scope[CALLER] = await self._identify_bearer(values)

@@ -20,7 +20,6 @@ from app.assembly import (
 )
 from app.auth.policy import PolicyError
 from app.auth.service import build_auth
-from app.edge import ROUTE
 from app.extension import Extension, load_extensions
 from app.foundation import auth_config, open_configured_store
 from app.observing.requests import Requests
@@ -63,7 +62,7 @@ def _create_core(settings: Settings, extensions: Sequence[Extension]) -> Core:
     auth = build_auth(auth_config(settings), secrets=settings.secrets(), store=store)
     for extension in extensions:
         extension.connect(auth)
-    return Core(VERSION, settings, extensions, store, auth, Requests(ROUTE))
+    return Core(VERSION, settings, extensions, store, auth, Requests())
 
 
 def _create_root(site: Site) -> FastAPI:

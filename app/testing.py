@@ -44,7 +44,8 @@ from flask.testing import FlaskClient
 
 from app.auth.errors import InvalidCredentials, NotFound
 from app.auth.models import WEB_CLIENT, Client, TokenPair
-from app.auth.policy import CALLER, Caller
+from app.auth.policy import Caller
+from app.scope import CALLER
 from app.settings import Settings, make
 from app.web.context import Duet
 from app.web.cookies import ACCESS_TOKEN

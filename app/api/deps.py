@@ -13,8 +13,8 @@ from starlette.requests import HTTPConnection
 
 from app.auth.errors import TokenMissing
 from app.auth.models import API_CLIENT, Client, Principal
-from app.auth.policy import PRINCIPAL
 from app.auth.service import Auth
+from app.scope import PRINCIPAL
 
 
 async def optional_principal(connection: HTTPConnection) -> Principal | None:

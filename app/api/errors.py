@@ -31,8 +31,10 @@ from app.auth.errors import (
     TooManyRequests,
     TryLater,
 )
-from app.auth.policy import CALLER, WRITE, Caller
+from app.auth.policy import WRITE, Caller
 from app.auth.refusals import EmailTaken, InputRefused
+from app.paths import speaks_oauth
+from app.scope import CALLER
 
 # Kinds of error, from the special to the general. What is not here is a 403.
 _STATUS: Final[tuple[tuple[type[AuthError], int], ...]] = (
@@ -79,11 +81,6 @@ def status_of(error: AuthError) -> int:
     return next((status for kind, status in _STATUS if isinstance(error, kind)), 403)
 
 
-def _speaks_oauth(request: Request) -> bool:
-    path: str = request.scope["path"]
-    return path.startswith("/api/auth/")
-
-
 async def _auth_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, AuthError)
     caller: Caller = request.scope[CALLER]
@@ -91,7 +88,7 @@ async def _auth_error(request: Request, error: Exception) -> Response:
     principal = caller.principal
     if principal is not None and isinstance(error, RoleMissing | ScopeMissing):
         await request.state.auth.audit.refused(principal, error, await get_client(request))
-    if _speaks_oauth(request):
+    if speaks_oauth(request.scope["path"]):
         # There, whatever is wrong with the input is a 400 (RFC 6749 section 5.2).
         status = 400 if isinstance(error, InputRefused) else status
         return oauth_error(status, _oauth_code(error), error.message, headers=headers)
@@ -141,7 +138,7 @@ async def _invalid_input(request: Request, error: Exception) -> Response:
     """Says where the input is wrong, never what it was: people type passwords into the wrong field."""
     assert isinstance(error, RequestValidationError)
     errors = [_without_input(item) for item in error.errors()]
-    if _speaks_oauth(request):
+    if speaks_oauth(request.scope["path"]):
         where = ", ".join(item["pointer"][1:] for item in errors if item["pointer"])
         description = f"Missing or malformed: {where}." if where else "The request is malformed."
         return oauth_error(400, "invalid_request", description)
@@ -168,7 +165,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
     headers: Headers | None = error.headers
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         headers = {**(headers or {}), "Allow": _allowed(request)}
-    if _speaks_oauth(request):
+    if speaks_oauth(request.scope["path"]):
         return oauth_error(error.status_code, "invalid_request", detail, headers=headers)
     return problem(error.status_code, detail, headers=headers)
 

@@ -23,8 +23,8 @@ from app.api.routers import (
 from app.auth.clock import Clock
 from app.auth.policy import PUBLIC, Covered, PolicyError, Rule
 from app.extension import Claims, Extension
+from app.paths import API
 
-PREFIX: Final = "/api"
 _PROBLEM_JSON: Final = {"schema": {"$ref": "#/components/schemas/Problem"}}
 _PROBLEM: Final = {"application/problem+json": _PROBLEM_JSON}
 _OAUTH: Final = {"application/json": {"schema": {"$ref": "#/components/schemas/OAuthError"}}}
@@ -53,12 +53,12 @@ def create_api(*, version: str, clock: Clock, extensions: Sequence[Extension]) -
     """
     api = _Api(version=version)
     errors.add_handlers(api)
-    claims = Claims(PREFIX, ("auth", "users", "admin", "docs", "openapi.json"))
-    rules = [rule for router in _OWN for rule in adopt(api, router, prefix=PREFIX, clock=clock)]
+    claims = Claims(API, ("auth", "users", "admin", "docs", "openapi.json"))
+    rules = [rule for router in _OWN for rule in adopt(api, router, prefix=API, clock=clock)]
     for extension in extensions:
         for router in extension.routers:
             _claim(claims, router.prefix, extension.name)
-            rules += include(api, router, prefix=PREFIX, clock=clock)
+            rules += include(api, router, prefix=API, clock=clock)
     api.rules = rules
     return Covered(api, tuple(rules))
 
@@ -68,7 +68,7 @@ def _claim(claims: Claims, prefix: str, name: str) -> None:
         raise PolicyError(f"extension {name}: its router needs a prefix, such as /{name}")
     if "{" in prefix.split("/")[1]:
         # The first route that matches answers, so it would also answer for others' routes.
-        raise PolicyError(f"extension {name}: the prefix {PREFIX}{prefix} must begin with a fixed word")
+        raise PolicyError(f"extension {name}: the prefix {API}{prefix} must begin with a fixed word")
     claims.claim(prefix, name)
 
 
@@ -82,7 +82,7 @@ class _Api(FastAPI):
             title="Duet",
             version=version,
             description="One login for these routes and for the pages. Authorize with your address and password.",
-            servers=[{"url": PREFIX}],
+            servers=[{"url": API}],
             openapi_url=None,
             docs_url=None,
             redoc_url=None,
@@ -93,7 +93,7 @@ class _Api(FastAPI):
         """The description, with the way in for everything that the policy does not open."""
         if self.openapi_schema is None:
             schema = super().openapi()
-            token_url = f"{PREFIX}/auth/token"
+            token_url = f"{API}/auth/token"
             flow = {"tokenUrl": token_url, "refreshUrl": token_url, "scopes": _SCOPES}
             schema.setdefault("components", {})["securitySchemes"] = {
                 "login": {"type": "oauth2", "flows": {"password": flow}},
@@ -111,7 +111,7 @@ class _Api(FastAPI):
 
 def _describe(schema: dict[str, Any], rule: Rule) -> None:
     """Adds to each operation of `rule` what its policy asks for and answers."""
-    path, policy = rule.path.removeprefix(PREFIX), rule.policy
+    path, policy = rule.path.removeprefix(API), rule.policy
     content = _OAUTH if path.startswith("/auth/") else _PROBLEM
     for method in rule.methods:
         operation = schema["paths"].get(path, {}).get(method.lower())

@@ -22,11 +22,8 @@ from starlette.websockets import WebSocket
 
 from app.auth.clock import Clock
 from app.auth.errors import AuthError
-from app.auth.policy import CALLER, PRINCIPAL, Policy, PolicyError, Rule, decide, policy_of
-
-#: Where the template of the chosen route lies, for the access log.
-ROUTE: Final = "duet.route"
-_SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+from app.auth.policy import Policy, PolicyError, Rule, decide, policy_of
+from app.scope import CALLER, PRINCIPAL, ROUTE, SAFE_METHODS
 
 # What makes up an operation of FastAPI's, apart from its path and endpoint.
 _OPERATION: Final = (
@@ -80,7 +77,7 @@ class Guard(BaseRoute):
         """Leaves the caller's `Principal` in the scope. Raises the `AuthError` that refuses them."""
         scope[ROUTE] = self.template
         # A WebSocket has no method. What will be sent over it nobody knows yet, so it counts as a write.
-        writes = scope.get("method") not in _SAFE_METHODS
+        writes = scope.get("method") not in SAFE_METHODS
         scope[PRINCIPAL] = decide(self.policy, scope[CALLER], self.clock.now(), writes=writes)
 
 

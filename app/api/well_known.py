@@ -11,16 +11,16 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from app.api.factory import PREFIX
 from app.api.routers.tokens import GRANT_TYPES
 from app.auth.config import AuthConfig
 from app.auth.errors import StoreUnavailable
 from app.auth.models import SCOPE
 from app.auth.policy import Covered, Rule
 from app.auth.service import Auth
+from app.paths import API, WELL_KNOWN
 
-METADATA: Final = "/.well-known/oauth-authorization-server"
-JWKS: Final = "/.well-known/jwks.json"
+METADATA: Final = f"{WELL_KNOWN}/oauth-authorization-server"
+JWKS: Final = f"{WELL_KNOWN}/jwks.json"
 #: Seconds. Nothing in it changes but by a restart.
 METADATA_AGE: Final = 300
 #: Seconds. Far less than the time for which a key is published before it signs.
@@ -57,20 +57,20 @@ def metadata(config: AuthConfig) -> dict[str, Any]:
     issuer = config.issuer
     return {
         "issuer": issuer,
-        "token_endpoint": f"{issuer}{PREFIX}/auth/token",
+        "token_endpoint": f"{issuer}{API}/auth/token",
         "token_endpoint_auth_methods_supported": ["none"],
         "grant_types_supported": list(GRANT_TYPES),
         "response_types_supported": [],
         "scopes_supported": SCOPE.split(),
-        "revocation_endpoint": f"{issuer}{PREFIX}/auth/revoke",
+        "revocation_endpoint": f"{issuer}{API}/auth/revoke",
         "revocation_endpoint_auth_methods_supported": ["none"],
-        "introspection_endpoint": f"{issuer}{PREFIX}/auth/introspect",
+        "introspection_endpoint": f"{issuer}{API}/auth/introspect",
         # From the registry of access token types: the caller shows a token of their own.
         "introspection_endpoint_auth_methods_supported": ["Bearer"],
         "jwks_uri": f"{issuer}{JWKS}",
         # Ours: RFC 8414 has no name for it, and whoever verifies has to pin it.
         "access_token_signing_alg_values_supported": [config.algorithm],
-        "service_documentation": f"{issuer}{PREFIX}/docs",
+        "service_documentation": f"{issuer}{API}/docs",
     }
 
 

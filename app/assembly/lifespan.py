@@ -11,13 +11,13 @@ from typing import Any, TypeAlias
 import anyio
 from fastapi import FastAPI
 
-from app.api.factory import PREFIX
 from app.api.guard import check_covered
 from app.assembly.parts import Core, Site
 from app.auth.deployment import SettingsDiffer, run_upkeep
 from app.auth.errors import StoreUnavailable
 from app.mail.runner import MailRunner
 from app.mail.setup import build_mail
+from app.paths import API
 from app.settings import SettingsError
 from app.store.breaker import StoreUnusable
 from app.web.guard import check_sealed
@@ -67,7 +67,7 @@ def create_lifespan(site: Site) -> Lifespan:
 def _check_nothing_was_added(root: FastAPI, site: Site) -> None:
     """Raises `PolicyError` if anything is served that has no row in the policy's table."""
     check_covered(root.router, site.root.routes, where="")
-    check_covered(site.halves.api.part.router, [], where=PREFIX)
+    check_covered(site.halves.api.part.router, [], where=API)
     check_sealed(site.halves.pages.part, site.halves.pages.rules)
 
 

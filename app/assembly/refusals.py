@@ -10,9 +10,10 @@ from starlette.responses import HTMLResponse, Response
 from starlette.types import Scope
 
 from app.api.errors import leave_to_the_edge
-from app.api.factory import PREFIX
 from app.api.problems import oauth_error, problem
 from app.edge import Refuse
+from app.paths import is_api, speaks_oauth
+from app.scope import REQUEST_ID
 from app.web.errors import draw_error
 
 
@@ -22,12 +23,12 @@ def refuse_by(pages: Flask) -> Refuse:
     def refuse(scope: Scope, status: int, detail: str) -> tuple[list[tuple[bytes, bytes]], bytes]:
         path = scope.get("path", "")
         answer: Response
-        if path.startswith("/api/auth/"):
+        if speaks_oauth(path):
             answer = oauth_error(status, "temporarily_unavailable" if status == 503 else "invalid_request", detail)
-        elif path == PREFIX or path.startswith(f"{PREFIX}/"):
+        elif is_api(path):
             answer = problem(status, detail)
         else:
-            request_id = scope.get("duet.request_id", "")
+            request_id = scope.get(REQUEST_ID, "")
             answer = HTMLResponse(draw_error(pages.jinja_env, status, request_id=request_id), status)
         return answer.raw_headers, bytes(answer.body)
 

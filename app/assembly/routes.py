@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from starlette.routing import Mount, Route
 
-from app.api.factory import PREFIX
 from app.api.well_known import create_well_known
 from app.assembly.parts import Core, Halves, RootRoutes
 from app.auth.policy import Rule
 from app.observing.health import create_health
 from app.observing.metrics import create_metrics
+from app.paths import API
 from app.web.static_files import static_mounts
 
 
@@ -17,12 +17,12 @@ def create_routes(core: Core, halves: Halves) -> RootRoutes:
     """The routes of the root, in their order: the pages come last, because they answer for every path."""
     statics = static_mounts(halves.pages.part)
     own, rules = _own_routes(core, halves)
-    api = Mount(PREFIX, halves.api.part)
+    api = Mount(API, halves.api.part)
     return RootRoutes(
         routes=(
             *own,
             # `/api` itself as well, which a mount does not match; the API says 404 to it, as JSON.
-            Route(PREFIX, halves.api.part),
+            Route(API, halves.api.part),
             api,
             *statics,
             Mount("/", halves.bridge),

@@ -15,10 +15,6 @@ from typing import Any, Final, Generic, TypeVar
 from app.auth.errors import AuthError, LoginStale, RoleMissing, ScopeMissing, TokenMissing
 from app.auth.models import ADMIN, LEGACY_CLIENT, TOKEN_CLIENT, Principal
 
-#: Where the gate leaves the `Caller` in the ASGI scope.
-CALLER: Final = "duet.caller"
-#: Where the policy leaves the `Principal` of a request that it let in; None for an anonymous one.
-PRINCIPAL: Final = "duet.principal"
 #: How recent the password's last proof must be for a sensitive act.
 FRESH: Final = timedelta(minutes=15)
 #: What a token's scope must hold for anything but reading.

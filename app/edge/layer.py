@@ -22,21 +22,13 @@ from app.edge.wellformed import (
     sift,
     tidy_target,
 )
+from app.scope import REPEATED_COOKIES, REQUEST_ID, ROUTE
 
 #: Draws a refusal as the half that the scope's path belongs to would: `(scope, status, detail)` to the
 #: answer's headers and body. `detail` is a sentence for people.
 Refuse = Callable[[Scope, int, str], tuple[list[Header], bytes]]
 #: Is told of an answer: its scope, its status (None if there was none) and how many seconds it took.
 Observe = Callable[[Scope, int | None, float], None]
-
-#: Where a request's id lies in the scope.
-REQUEST_ID = "duet.request_id"
-#: Where the halves leave the template of the route that they chose, for the log: never the path itself,
-#: in which the tokens of mailed links travel.
-ROUTE = "duet.route"
-#: Where the names lie that several cookies had. The first of each is passed on; what guards a login should not
-#: believe even that one.
-REPEATED_COOKIES = "duet.repeated_cookies"
 
 _log = structlog.stdlib.get_logger("duet.edge")
 
@@ -48,7 +40,7 @@ class Edge:
     """Refuses what is not well-formed, for both halves, and makes every answer safe.
 
     It hands on a copy of the scope; the layers inside must share that one, not copy it again, if the
-    route that they leave in `scope["duet.route"]` is to be logged.
+    route that they leave in `scope[ROUTE]` is to be logged.
 
     Args:
         app: what lies inside.

@@ -10,6 +10,7 @@ from app.auth.errors import StoreUnavailable
 from app.auth.policy import Covered, Rule
 from app.auth.ports import Store
 from app.auth.service import Auth
+from app.paths import HEALTHZ, READYZ
 
 
 def create_health(store: Store, auth: Auth) -> Covered[list[Route]]:
@@ -34,5 +35,5 @@ def create_health(store: Store, auth: Auth) -> Covered[list[Route]]:
             return JSONResponse({"status": "unavailable", "reason": "starting"}, 503, {"Retry-After": "1"})
         return JSONResponse({"status": "ok"})
 
-    routes = [Route("/healthz", healthz), Route("/readyz", readyz)]
+    routes = [Route(HEALTHZ, healthz), Route(READYZ, readyz)]
     return Covered(routes, tuple(Rule.of_root(route.path, f"health.{route.name}") for route in routes))

@@ -22,6 +22,7 @@ from starlette.routing import Route
 from app.auth.policy import Covered, Rule
 from app.auth.service import Auth
 from app.observing.requests import Requests
+from app.paths import METRICS
 from app.store.figures import StoreFigures
 
 #: The states of each pool of threads.
@@ -165,5 +166,5 @@ def create_metrics(
         """What was counted until now, in Prometheus' text format."""
         return Response(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE})
 
-    route = Route("/metrics", metrics)
+    route = Route(METRICS, metrics)
     return Covered([route], (Rule.of_root(route.path, f"metrics.{route.name}"),))

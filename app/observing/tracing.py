@@ -9,7 +9,7 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars
 
-from app.edge import REQUEST_ID, ROUTE
+from app.scope import REQUEST_ID, ROUTE
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider

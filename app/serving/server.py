@@ -24,6 +24,7 @@ from app.auth.accounts import Registration
 from app.auth.errors import StoreUnavailable
 from app.auth.policy import PolicyError
 from app.main import create_app
+from app.paths import API
 from app.serving.protocol import DuetProtocol
 from app.settings import Settings, SettingsError
 
@@ -219,6 +220,6 @@ def _greet(settings: Settings, host: str, port: int) -> None:
     kept = settings.data_dir.resolve() if settings.is_sqlite else settings.database.split("@")[-1].split("?")[0]
     url = settings.public_url
     click.echo(f"Duet      {url}", err=True)
-    click.echo(f"API docs  {url}/api/docs", err=True)
+    click.echo(f"API docs  {url}{API}/docs", err=True)
     click.echo(f"Data      {kept}", err=True)
     click.echo(f"Listening on {host}, port {port}. Stop with Ctrl+C.", err=True)

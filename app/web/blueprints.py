@@ -9,10 +9,10 @@ from flask import Flask
 
 from app.auth.policy import PolicyError
 from app.extension import Claims, Extension
+from app.paths import RESERVED
 from app.web.static_files import static_paths
 
-#: What the root app serves beside the pages; a page there would never be reached.
-_RESERVED: Final = ("/api/", "/static/", "/healthz/", "/readyz/", "/metrics/", "/.well-known/")
+_RESERVED: Final = tuple(f"{path}/" for path in RESERVED)
 
 
 def register_blueprints(app: Flask, extensions: Sequence[Extension]) -> None:

@@ -11,14 +11,12 @@ from flask import Flask, g, request, session
 from werkzeug.exceptions import HTTPException
 
 from app.auth.errors import TokenMissing
-from app.auth.policy import CALLER, PUBLIC, Caller, Policy, PolicyError, Rule, decide, policy_of
+from app.auth.policy import PUBLIC, Caller, Policy, PolicyError, Rule, decide, policy_of
+from app.scope import CALLER, ROUTE, SAFE_METHODS
 from app.web.context import duet, get_auth
 from app.web.cookies import ACCESS_TOKEN, own_origins
 from app.web.errors import ForeignOrigin
 
-#: Where the template of the chosen route lies, for the access log.
-ROUTE: Final = "duet.route"
-_SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _METHODS: Final = ("get", "head", "post", "put", "patch", "delete", "options")
 
 
@@ -114,7 +112,7 @@ def _admit(policies: Mapping[str, Policy]) -> None:
     if request.url_rule is None or isinstance(request.routing_exception, HTTPException):
         return  # a 404 or 405 for everyone
     scope[ROUTE] = request.url_rule.rule
-    writes = request.method not in _SAFE_METHODS
+    writes = request.method not in SAFE_METHODS
     if writes:
         _refuse_foreign_origin()
     # A missing row can't happen after the start; if it does, nobody enters.

@@ -180,7 +180,7 @@ async def session_of(store: Store, session_id: str = "s1") -> Session:
 
 async def rotate(store: Store, session_id: str, rotation: Rotation) -> bool:
     """Rotates the session, whatever state it is in, if the store lets it; whether it did."""
-    judged = await store.judge_session(session_id, lambda session, user: rotation)
+    judged = await store.judge_session(session_id, lambda found: rotation)
     return judged is not None and judged.is_rotated
 
 

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from app.api.guard import OwnRoute
 from app.auth.policy import public
+from app.paths import API, STATIC
 
 router = APIRouter(include_in_schema=False, route_class=OwnRoute)
 
@@ -21,21 +22,22 @@ _ASSETS: Final = {
     "swagger-ui-bundle.js": _PACKAGE / "swagger-ui-bundle.js",
     "start.js": Path(__file__).parent.parent / "static" / "swagger-start.js",
 }
-_PAGE: Final = """<!doctype html>
+_DESCRIPTION: Final = f"{API}/openapi.json"
+_PAGE: Final = f"""<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>API · Duet</title>
-<link rel="icon" href="/static/duet.svg" type="image/svg+xml">
-<link rel="stylesheet" href="/api/docs/swagger-ui.css">
+<link rel="icon" href="{STATIC}/duet.svg" type="image/svg+xml">
+<link rel="stylesheet" href="{API}/docs/swagger-ui.css">
 </head>
 <body>
 <nav class="swagger-ui"><p class="wrapper link"><a class="nostyle" href="/">← Back to the site</a></p></nav>
 <main id="swagger"></main>
-<noscript>This page needs JavaScript. The description: <a href="/api/openapi.json">/api/openapi.json</a></noscript>
-<script src="/api/docs/swagger-ui-bundle.js"></script>
-<script src="/api/docs/start.js"></script>
+<noscript>This page needs JavaScript. The description: <a href="{_DESCRIPTION}">{_DESCRIPTION}</a></noscript>
+<script src="{API}/docs/swagger-ui-bundle.js"></script>
+<script src="{API}/docs/start.js"></script>
 </body>
 </html>
 """

@@ -19,12 +19,10 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 from starlette.types import Scope
 
 from app.auth.keys import Key
+from app.scope import REPEATED_COOKIES, WEB_SESSION
 
 #: Where the access token lies in Flask's session.
 ACCESS_TOKEN: Final = "access_token"  # noqa: S105 - the key's name
-_READ: Final = "duet.web_session"
-#: Where the edge leaves the names of cookies that came more than once, of which it passes on the first.
-_REPEATED: Final = "duet.repeated_cookies"
 #: Stands for a cookie that is there and does not count. Never written to: sessions are copies.
 _BROKEN: Final[dict[str, Any]] = {}
 
@@ -64,11 +62,11 @@ class SessionCookie:
 
     def read(self, scope: Scope) -> dict[str, Any]:
         """The session's values; empty where there is no cookie, or none that counts."""
-        values: dict[str, Any] | None = scope.get(_READ)
+        values: dict[str, Any] | None = scope.get(WEB_SESSION)
         if values is None:
             # Of two, one may have been planted by another host on the domain: neither is believed.
-            is_repeated = self.name.encode() in scope.get(_REPEATED, ())
-            values = scope[_READ] = _BROKEN if is_repeated else self._load(self._find(scope))
+            is_repeated = self.name.encode() in scope.get(REPEATED_COOKIES, ())
+            values = scope[WEB_SESSION] = _BROKEN if is_repeated else self._load(self._find(scope))
         return values
 
     def _find(self, scope: Scope) -> list[bytes]:
