@@ -24,8 +24,9 @@ from app.commands.backup_file import BackupRefused, Contents, check_backup, read
 from app.commands.terminal import settings_of, stop
 from app.foundation import auth_config, open_configured_store
 from app.settings import Settings, SettingsError
+from app.store import open_dump
 from app.store.breaker import StoreUnusable
-from app.store.dumps import open_dump
+from app.store.drivers import sqlite_path
 from app.store.records import NAMES, Device, Dump, Kept
 
 #: What comes back in any case. All else lets somebody in, or may have been ended after the back-up was made.
@@ -40,7 +41,7 @@ def backup(file: Path) -> None:
     FILE holds password hashes: keep it as safe as the database. It lacks SECRET_KEY, which a restore needs.
     """
     settings = settings_of()
-    if settings.is_sqlite and not Path(settings.database.removeprefix("sqlite:///")).is_file():
+    if settings.is_sqlite and not sqlite_path(settings.database).is_file():
         stop("there is no database to back up; see DATA_DIR and DATABASE_URL", code=1)
     with _refusals(), _opened(settings, must_be_stopped=False) as dump:
         contents = write_backup(file, dump.read(), KeyRing(settings.secrets()))
@@ -120,7 +121,10 @@ def _refusals() -> Iterator[None]:
 @contextmanager
 def _opened(settings: Settings, *, must_be_stopped: bool) -> Iterator[Dump]:
     """The database, brought up to date. `BackupRefused` if there is none, or it is served and must not be."""
-    dump = open_dump(settings.database)
+    try:
+        dump = open_dump(settings.database)
+    except ValueError as error:
+        raise BackupRefused(f"DATABASE_URL: {error}") from error
     try:
         if not dump.is_cut_off():  # else no server has touched it since
             asyncio.run(_prepare(settings, must_be_stopped=must_be_stopped))

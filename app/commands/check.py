@@ -24,7 +24,7 @@ from app.mail.server import parse_smtp_url
 from app.mail.setup import build_smtp
 from app.main import create_app
 from app.settings import Settings, SettingsError
-from app.store.inspection import inspect_schema
+from app.store import inspect_schema
 from app.store.records import Schema
 
 #: No clock of today shows an earlier day.

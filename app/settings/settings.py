@@ -27,6 +27,7 @@ from app.mail.server import parse_smtp_url
 from app.settings.cores import usable_cores
 from app.settings.earlier_key import check_earlier_key, parse_day
 from app.settings.secret_key import SettingsError, check_secret, kept_secret
+from app.store.drivers import DRIVERS, scheme_of, sqlite_url
 
 #: Each may be given as `NAME_FILE` instead, the path of a file that holds it.
 SECRET_SETTINGS: Final = ("secret_key", "secret_key_fallbacks", "database_url", "smtp_url", "legacy_jwt_key")
@@ -91,7 +92,7 @@ def _check_address(address: str) -> str:
 
 def _check_database_url(url: SecretStr) -> SecretStr:
     scheme, _, rest = url.get_secret_value().partition("://")
-    if scheme not in ("sqlite", "mongodb", "mongodb+srv") or not rest.strip("/"):
+    if scheme not in DRIVERS or not rest.strip("/"):
         raise ValueError("is not of the form sqlite:///path, mongodb://… or mongodb+srv://…")
     return url
 
@@ -190,12 +191,12 @@ class Settings(BaseSettings):
     @property
     def database(self) -> str:
         """The database's URL, with any password it has: not to be shown."""
-        return self.database_url.get_secret_value() or f"sqlite:///{self.data_dir / 'duet.db'}"
+        return self.database_url.get_secret_value() or sqlite_url(self.data_dir / "duet.db")
 
     @property
     def is_sqlite(self) -> bool:
         """Whether the embedded database is used."""
-        return self.database.startswith("sqlite")
+        return scheme_of(self.database) == "sqlite"
 
     @property
     def keeps_files(self) -> bool:

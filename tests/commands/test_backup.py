@@ -16,7 +16,7 @@ import pytest
 from app.auth.keys import KeyRing
 from app.auth.models import AuditEvent, User
 from app.commands.backup_file import BackupRefused, check_backup, read_backup, write_backup
-from app.store.dumps import open_dump
+from app.store import open_dump
 from app.store.records import Kept, to_plain
 from tests.deploy.process import duet as run_duet
 from tests.kit.cookies import give_cookie

@@ -1,0 +1,133 @@
+"""The one table of databases: for each scheme of a URL, what opens it, dumps it and looks at it.
+
+No driver is imported before its database is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+from app.auth.errors import StoreUnavailable
+from app.auth.ports import Store
+from app.store.figures import StoreFigures
+from app.store.records import Dump, Schema
+
+#: What the URL of a SQLite file begins with; the path follows, so that an absolute one makes four slashes.
+SQLITE: Final = "sqlite:///"
+
+
+class MeasuredStore(Store, Protocol):
+    """A store that tells how it does."""
+
+    @property
+    def figures(self) -> StoreFigures:
+        """Of its calls."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """What one kind of database is worked with. Each function takes the URL, and imports the driver.
+
+    Args:
+        open_store: makes the store, not opened yet.
+        open_dump: makes what reads and writes everything at once.
+        inspect: looks at the schema without changing it.
+    """
+
+    open_store: Callable[[str], MeasuredStore]
+    open_dump: Callable[[str], Dump]
+    inspect: Callable[[str], Schema]
+
+
+def open_store(database_url: str) -> MeasuredStore:
+    """The store that `database_url` names, not opened yet. Raises ValueError, which never quotes the URL.
+
+    `sqlite:///relative/path.db`, `sqlite:////absolute/path.db`, `mongodb://…` or `mongodb+srv://…`.
+    """
+    return _driver(database_url).open_store(database_url)
+
+
+def open_dump(database_url: str) -> Dump:
+    """All that a database keeps, as records; it has to be brought up to date before. Raises ValueError."""
+    return _driver(database_url).open_dump(database_url)
+
+
+def inspect_schema(database_url: str) -> Schema:
+    """What a database's schema is. Raises `StoreUnavailable`, whose text says what an operator can do."""
+    try:
+        driver = _driver(database_url)
+    except ValueError as error:
+        raise StoreUnavailable() from error
+    return driver.inspect(database_url)
+
+
+def sqlite_url(path: Path) -> str:
+    """The URL of the SQLite file at `path`."""
+    return f"{SQLITE}{path}"
+
+
+def sqlite_path(database_url: str) -> Path:
+    """Where the SQLite file of a URL lies."""
+    return Path(database_url.removeprefix(SQLITE))
+
+
+def _driver(database_url: str) -> Driver:
+    driver = DRIVERS.get(scheme_of(database_url))
+    if driver is None or (driver is _SQLITE and not database_url.startswith(SQLITE)):
+        raise ValueError("a database URL starts with sqlite:///, mongodb:// or mongodb+srv://")
+    return driver
+
+
+def scheme_of(database_url: str) -> str:
+    """The URL's scheme; empty where it has none."""
+    scheme, separator, _ = database_url.partition("://")
+    return scheme if separator else ""
+
+
+def _sqlite_store(url: str) -> MeasuredStore:
+    path = url.removeprefix(SQLITE)
+    if path in ("", ":memory:") or path.endswith("/"):
+        raise ValueError("a sqlite URL must name a file, as in sqlite:///data/duet.db")
+    from app.store.sqlite.store import SqliteStore
+
+    return SqliteStore(Path(path))
+
+
+def _sqlite_dump(url: str) -> Dump:
+    from app.store.sqlite.dump import SqliteDump
+
+    return SqliteDump(sqlite_path(url))
+
+
+def _sqlite_schema(url: str) -> Schema:
+    from app.store.sqlite.inspection import inspect_file
+
+    return inspect_file(sqlite_path(url))
+
+
+def _mongo_store(url: str) -> MeasuredStore:
+    from app.store.mongo.store import MongoStore
+
+    return MongoStore(url)
+
+
+def _mongo_dump(url: str) -> Dump:
+    from app.store.mongo.dump import MongoDump
+
+    return MongoDump(url)
+
+
+def _mongo_schema(url: str) -> Schema:
+    from app.store.mongo.inspection import inspect_database
+
+    return inspect_database(url)
+
+
+_SQLITE: Final = Driver(_sqlite_store, _sqlite_dump, _sqlite_schema)
+_MONGO: Final = Driver(_mongo_store, _mongo_dump, _mongo_schema)
+#: By the schemes of their URLs.
+DRIVERS: Final[Mapping[str, Driver]] = {"sqlite": _SQLITE, "mongodb": _MONGO, "mongodb+srv": _MONGO}
