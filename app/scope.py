@@ -19,5 +19,8 @@ ROUTE: Final = "duet.route"
 #: The `Principal` of a request that the policy let in; None for an anonymous one.
 PRINCIPAL: Final = "duet.principal"
 
+#: Where a page's WSGI environ holds the scope; the bridge's.
+IN_ENVIRON: Final = "asgi.scope"
+
 #: The methods of requests that change nothing (RFC 9110 section 9.2.1), of those that are answered at all.
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})

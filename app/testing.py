@@ -45,7 +45,7 @@ from flask.testing import FlaskClient
 from app.auth.errors import InvalidCredentials, NotFound
 from app.auth.models import WEB_CLIENT, Client, TokenPair
 from app.auth.policy import Caller
-from app.scope import CALLER
+from app.scope import CALLER, IN_ENVIRON
 from app.settings import Settings, make
 from app.web.context import Duet
 from app.web.cookies import ACCESS_TOKEN
@@ -122,7 +122,7 @@ def login_as(
     pair: TokenPair = duet.crossing.wait(_log_in(duet, email, roles=roles, name=name, password=password))
     if isinstance(client, FlaskClient):
         environ: dict[str, Any] = client.environ_base
-        environ["asgi.scope"] = {CALLER: Caller(pair.principal)}
+        environ[IN_ENVIRON] = {CALLER: Caller(pair.principal)}
         return client
     client.headers["Authorization"] = f"Bearer {pair.access_token}"
     _set_session(client, pages, pair.access_token)

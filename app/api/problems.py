@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from fastapi.responses import JSONResponse
 
 Headers = Mapping[str, str]
+
+#: The media type of a problem detail.
+PROBLEM_JSON: Final = "application/problem+json"
 
 
 def problem(
@@ -31,7 +34,7 @@ def problem(
         body["code"] = code
     if errors:
         body["errors"] = list(errors)
-    return JSONResponse(body, status, headers, media_type="application/problem+json")
+    return JSONResponse(body, status, headers, media_type=PROBLEM_JSON)
 
 
 def quotable(text: str) -> str:

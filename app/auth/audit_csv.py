@@ -10,6 +10,9 @@ from typing import Final
 
 from app.auth.models import AuditEvent
 
+#: What the file is called, and what it is: with a first line of names (RFC 4180 section 3).
+FILE_NAME: Final = "duet-audit.csv"
+MEDIA_TYPE: Final = "text/csv; charset=utf-8; header=present"
 #: The columns, in their order.
 COLUMNS: Final = ("at", "event", "user_id", "actor_id", "session_id", "ip", "user_agent", "detail")
 #: What a spreadsheet takes for a formula or for the start of another cell, full-width forms among it. A user agent

@@ -9,6 +9,8 @@ from urllib.parse import quote
 from a2wsgi.wsgi import build_environ
 from starlette.types import Receive, Scope
 
+from app.scope import IN_ENVIRON
+
 #: A larger body waits for its view in a temporary file, not in memory.
 SPOOL_BYTES = 1024 * 1024
 
@@ -55,7 +57,7 @@ def make_environ(scope: Scope, body: IO[bytes], size: int) -> dict[str, Any]:
     plain = scope if query.isascii() else {**scope, "query_string": quote(query, safe="%&=+/?;").encode()}
     environ: dict[str, Any] = build_environ(plain, body)  # type: ignore[arg-type,assignment]
     # Flask's side looks in here for what the gate found; it must be the scope that all layers share.
-    environ["asgi.scope"] = scope
+    environ[IN_ENVIRON] = scope
     # a2wsgi lets a variable of the process's environment win.
     environ["SCRIPT_NAME"] = scope.get("root_path", "").encode("utf-8").decode("latin-1")
     environ["wsgi.errors"] = sys.stderr

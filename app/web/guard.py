@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException
 
 from app.auth.errors import TokenMissing
 from app.auth.policy import PUBLIC, Caller, Policy, PolicyError, Rule, decide, policy_of
-from app.scope import CALLER, ROUTE, SAFE_METHODS
+from app.scope import CALLER, IN_ENVIRON, ROUTE, SAFE_METHODS
 from app.web.context import duet, get_auth
 from app.web.cookies import ACCESS_TOKEN, own_origins
 from app.web.errors import ForeignOrigin
@@ -104,7 +104,7 @@ def guard(app: Flask) -> list[Rule]:
 
 def _admit(policies: Mapping[str, Policy]) -> None:
     """Judges the request. Raises the `AuthError` that refuses it."""
-    scope: dict[str, Any] = request.environ.get("asgi.scope", {})
+    scope: dict[str, Any] = request.environ.get(IN_ENVIRON, {})
     caller: Caller = scope.get(CALLER) or Caller(error=TokenMissing())
     if caller.renewed is not None:
         session[ACCESS_TOKEN] = caller.renewed

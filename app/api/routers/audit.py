@@ -51,8 +51,8 @@ async def download_events(query: Annotated[AuditFilter, Query()], auth: CurrentA
     first = await _events(auth, query)
     return StreamingResponse(
         _lines(auth, query, first),
-        media_type="text/csv; charset=utf-8; header=present",
-        headers={"Content-Disposition": 'attachment; filename="duet-audit.csv"'},
+        media_type=audit_csv.MEDIA_TYPE,
+        headers={"Content-Disposition": f'attachment; filename="{audit_csv.FILE_NAME}"'},
     )
 
 

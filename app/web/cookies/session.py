@@ -19,7 +19,7 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 from starlette.types import Scope
 
 from app.auth.keys import Key
-from app.scope import REPEATED_COOKIES, WEB_SESSION
+from app.scope import IN_ENVIRON, REPEATED_COOKIES, WEB_SESSION
 
 #: Where the access token lies in Flask's session.
 ACCESS_TOKEN: Final = "access_token"  # noqa: S105 - the key's name
@@ -108,7 +108,7 @@ class SessionInterface(SecureCookieSessionInterface):
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession:
         """The session that the gate has read already, or of a request that came without one."""
-        scope = request.environ.get("asgi.scope")
+        scope = request.environ.get(IN_ENVIRON)
         if scope is None or "headers" not in scope:  # Flask's test client calls the app without any server
             header = request.environ.get("HTTP_COOKIE", "").encode("latin-1")
             scope = {"headers": [(b"cookie", header)]}

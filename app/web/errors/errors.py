@@ -28,7 +28,7 @@ from app.auth.errors import (
     TryLater,
 )
 from app.auth.refusals import InputRefused
-from app.scope import REQUEST_ID
+from app.scope import IN_ENVIRON, REQUEST_ID
 from app.web.context import current_client, drawn_for, duet, get_auth, optional_principal, wait
 from app.web.cookies import ACCESS_TOKEN, own_origins
 from app.web.errors.texts import ERROR_TEXTS, LINK_TEXTS, REGISTRATION_CLOSED, ErrorText
@@ -147,7 +147,7 @@ def error_page(
     It writes no cookie, because a missing image is such a page too: it takes no messages, and has a button to log
     out only where there is a CSRF token already. It asks nothing of the store, which may be what failed.
     """
-    request_id = request.environ.get("asgi.scope", {}).get(REQUEST_ID, "")
+    request_id = request.environ.get(IN_ENVIRON, {}).get(REQUEST_ID, "")
     words = _words(status, explanation, text, retry_after, request_id)
     try:
         # Where nobody can tell who this is, because the store is away, a menu for nobody would be a lie.

@@ -55,8 +55,8 @@ def download() -> Response:
     first = wait(_events(get_auth(), user, event, limit=_BATCH))
     return Response(
         stream_with_context(_pieces(user, event, first)),
-        content_type="text/csv; charset=utf-8; header=present",
-        headers={"Content-Disposition": 'attachment; filename="duet-audit.csv"'},
+        content_type=audit_csv.MEDIA_TYPE,
+        headers={"Content-Disposition": f'attachment; filename="{audit_csv.FILE_NAME}"'},
     )
 
 
