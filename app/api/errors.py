@@ -31,7 +31,8 @@ from app.auth.errors import (
     TooManyRequests,
     TryLater,
 )
-from app.auth.policy import WRITE, Caller
+from app.auth.models import WRITE
+from app.auth.policy import Caller
 from app.auth.refusals import EmailTaken, InputRefused
 from app.paths import speaks_oauth
 from app.scope import CALLER

@@ -9,6 +9,7 @@ from fastapi import APIRouter, FastAPI
 
 from app.api import errors
 from app.api.guard import adopt, include
+from app.api.problems import PROBLEM_JSON
 from app.api.routers import (
     admin,
     audit,
@@ -21,16 +22,17 @@ from app.api.routers import (
     users,
 )
 from app.auth.clock import Clock
+from app.auth.models import READ, WRITE
 from app.auth.policy import PUBLIC, Covered, PolicyError, Rule
 from app.extension import Claims, Extension
 from app.paths import API
 
 _PROBLEM_JSON: Final = {"schema": {"$ref": "#/components/schemas/Problem"}}
-_PROBLEM: Final = {"application/problem+json": _PROBLEM_JSON}
+_PROBLEM: Final = {PROBLEM_JSON: _PROBLEM_JSON}
 _OAUTH: Final = {"application/json": {"schema": {"$ref": "#/components/schemas/OAuthError"}}}
 _SCOPES: Final = {
-    "read": "To read what you may read.",
-    "write": "To change what you may change; it reads as well.",
+    READ: "To read what you may read.",
+    WRITE: "To change what you may change; it reads as well.",
 }
 _OWN: Final[tuple[APIRouter, ...]] = (
     tokens.router,

@@ -1,4 +1,4 @@
-"""What time it is, as auth sees it, and how long a while is, as people say it."""
+"""What time it is, as auth sees it, and how people say instants and durations."""
 
 from __future__ import annotations
 
@@ -57,9 +57,26 @@ class SystemClock:
         return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
+#: Written out, as in running text.
+_SMALL_NUMBERS: Final = dict(enumerate(("two", "three", "four", "five", "six", "seven", "eight", "nine"), start=2))
+
+
 def spoken(seconds: int) -> str:
     """How a person would say it: '40 seconds', '3 minutes'. Rounded up: earlier would be refused again."""
     if seconds <= 90:
         return "1 second" if seconds == 1 else f"{seconds} seconds"
     minutes = -(-seconds // 60)
     return f"{minutes} minutes" if minutes <= 90 else f"{-(-minutes // 60)} hours"
+
+
+def lasting(duration: timedelta) -> str:
+    """How long something counts, as a sentence says it: '30 minutes', '24 hours', 'three days'."""
+    days, rest = divmod(duration, timedelta(days=1))
+    if days > 1 and not rest:
+        return f"{_SMALL_NUMBERS.get(days, days)} days"
+    return spoken(int(duration.total_seconds()))
+
+
+def to_the_second(instant: datetime) -> str:
+    """'2026-11-24 20:15:07 UTC', for operators."""
+    return f"{instant:%Y-%m-%d %H:%M:%S} UTC"

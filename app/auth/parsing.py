@@ -9,13 +9,10 @@ from typing import Final
 
 from email_validator import validate_email
 
+from app.auth.models import MAX_EMAIL_LENGTH, MAX_NAME_LENGTH, MAX_ROLE_LENGTH, MAX_ROLES
 from app.auth.refusals import EmailInvalid, NameInvalid, RolesInvalid
 
-MAX_NAME_LENGTH: Final = 100
-#: In characters, as typed: more than any address has (RFC 5321 section 4.5.3.1).
-MAX_EMAIL_LENGTH: Final = 320
-MAX_ROLES: Final = 20
-_ROLE: Final = re.compile(r"[a-z][a-z0-9_-]{0,31}", re.ASCII)
+_ROLE: Final = re.compile(rf"[a-z][a-z0-9_-]{{0,{MAX_ROLE_LENGTH - 1}}}", re.ASCII)
 
 
 def parse_email(text: str) -> tuple[str, str]:

@@ -13,12 +13,10 @@ from functools import partial
 from typing import Any, Final, Generic, TypeVar
 
 from app.auth.errors import AuthError, LoginStale, RoleMissing, ScopeMissing, TokenMissing
-from app.auth.models import ADMIN, LEGACY_CLIENT, TOKEN_CLIENT, Principal
+from app.auth.models import ADMIN, LEGACY_CLIENT, TOKEN_CLIENT, WRITE, Principal
 
 #: How recent the password's last proof must be for a sensitive act.
 FRESH: Final = timedelta(minutes=15)
-#: What a token's scope must hold for anything but reading.
-WRITE: Final = "write"
 _MARK: Final = "__duet_policy__"
 #: What to say where a login would do, and this kind of token never will.
 _NOT_BY_TOKEN: Final = {

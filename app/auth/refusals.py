@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from app.auth.errors import AuthError
+from app.auth.models import MAX_NAME_LENGTH, MAX_ROLE_LENGTH, MAX_ROLES
 
 
 class InputRefused(AuthError):
@@ -44,7 +45,7 @@ class NameInvalid(InputRefused):
 
     code = "name_invalid"
     field = "name"
-    message = "A name has at most 100 characters and no line breaks."
+    message = f"A name has at most {MAX_NAME_LENGTH} characters and no line breaks."
 
 
 class RolesInvalid(InputRefused):
@@ -52,7 +53,10 @@ class RolesInvalid(InputRefused):
 
     code = "roles_invalid"
     field = "roles"
-    message = "A role is a lower-case word of at most 32 letters, digits, '-' and '_', and there are 20 at most."
+    message = (
+        f"A role is a lower-case word of at most {MAX_ROLE_LENGTH} letters, digits, '-' and '_', "
+        f"and there are {MAX_ROLES} at most."
+    )
 
 
 class CursorInvalid(InputRefused):

@@ -15,7 +15,7 @@ from typing import Final
 
 import click
 
-from app.auth.clock import SystemClock
+from app.auth.clock import SystemClock, to_the_second
 from app.auth.deployment import Neighbours
 from app.auth.errors import StoreUnavailable
 from app.auth.keys import KeyRing
@@ -74,7 +74,7 @@ def restore(file: Path, replace: bool, move: bool, other_secret: bool) -> None:
                 raise BackupRefused("there are accounts in the database already: see --replace")
             restored = _Counted(one for one in read_backup(file) if move or isinstance(one, _HARMLESS))
             dump.replace(chain(restored, _afterwards(contents, is_moved=move)))
-    click.echo(f"{_told(restored.counts)} restored, as of {contents.made_at:%Y-%m-%d %H:%M:%S} UTC")
+    click.echo(f"{_told(restored.counts)} restored, as of {to_the_second(contents.made_at)}")
     if not move:
         click.echo("all sessions, personal tokens, links and signing keys have ended")
 
@@ -97,7 +97,7 @@ def _afterwards(contents: Contents, *, is_moved: bool) -> Iterator[Kept]:
     # Tokens tell to the second when they were issued: those of this one have to end, and none may be issued in it.
     now = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
     time.sleep((now - datetime.now(UTC)).total_seconds())
-    yield AuditEvent(uuid.uuid4().hex, now, "restored", detail=f"{contents.made_at:%Y-%m-%d %H:%M:%S} UTC")
+    yield AuditEvent(uuid.uuid4().hex, now, "restored", detail=to_the_second(contents.made_at))
     if not is_moved:
         yield Session(
             ALL_SESSIONS, "", "cli", now, now, now, now, now, revoked_at=now, revoked_reason="session_revoked"

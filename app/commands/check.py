@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 from urllib.parse import urlsplit
 
-from app.auth.clock import SystemClock
+from app.auth.clock import SystemClock, to_the_second
 from app.auth.deployment import Neighbours, Survey
 from app.auth.errors import StoreUnavailable
 from app.auth.keys import KeyRing
@@ -173,7 +173,7 @@ def _clock(survey: Survey | None) -> Iterator[Finding]:
     elif survey is not None and survey.clocks:
         yield from (Finding("clock", False, line) for line in survey.clocks)
     else:
-        yield Finding("clock", True, f"{now:%Y-%m-%d %H:%M:%S} UTC")
+        yield Finding("clock", True, to_the_second(now))
 
 
 def _proxy(settings: Settings) -> Finding:

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, TypeVar
 import click
 
 from app.auth.accounts import BadLine, Tally, records
-from app.auth.models import User
+from app.auth.models import ADMIN, User
 from app.auth.service import Auth
 from app.commands.terminal import TERMINAL, with_auth
 
@@ -35,7 +35,7 @@ def _password_option(command: Callable[..., Any]) -> Callable[..., Any]:
 def create_user(email: str, admin: bool, name: str, password_stdin: bool) -> None:
     """Makes an account."""
     password = _ask_password(password_stdin)
-    roles = ("admin",) if admin else ()
+    roles = (ADMIN,) if admin else ()
 
     async def create(auth: Auth) -> User:
         # Who runs the site vouches for the address: else nobody could log in where addresses have to be verified.

@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from app.auth.models import LetterKind
+from app.auth.clock import lasting
+from app.auth.models import LIFETIMES, LetterKind
 from app.user_agents import device
 
 PRODUCT: Final = "Duet"
@@ -43,7 +44,10 @@ class Templates:
         )
         self._environment.filters.update(moment=moment, device=device)
         self._environment.globals.update(
-            product=PRODUCT, site=urlsplit(public_url).netloc, public_url=public_url.rstrip("/")
+            product=PRODUCT,
+            site=urlsplit(public_url).netloc,
+            public_url=public_url.rstrip("/"),
+            lasting={purpose: lasting(lifetime) for purpose, lifetime in LIFETIMES.items()},
         )
 
     def render(self, kind: LetterKind, link: str, params: Mapping[str, str]) -> Words:

@@ -21,7 +21,9 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.auth.accounts import Registration
+from app.auth.clock import lasting
 from app.auth.errors import StoreUnavailable
+from app.auth.models import LIFETIMES, LinkPurpose
 from app.auth.policy import PolicyError
 from app.main import create_app
 from app.paths import API
@@ -174,7 +176,8 @@ async def _invite_first_admin(registration: Registration) -> None:
             await asyncio.sleep(1)
     if url is not None:
         # To the terminal and not to the log: whoever has it is the first admin.
-        click.echo(f"Set up    {url}  makes the first admin, once, within 24 hours")
+        life = lasting(LIFETIMES[LinkPurpose.SETUP])
+        click.echo(f"Set up    {url}  makes the first admin, once, within {life}")
 
 
 def _cut_off() -> None:

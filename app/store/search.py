@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
-from app.auth.models import Page, User
+from app.auth.models import MAX_EMAIL_LENGTH, Page, User
 from app.auth.refusals import CursorInvalid
 from app.store.cursors import read_cursor, write_cursor
 from app.store.values import number, text
 
-#: Only so many characters of a query and of a name count.
-LONGEST: Final = 320
+#: Only so many characters of a query and of a name count: as many as a whole address has.
+LONGEST: Final = MAX_EMAIL_LENGTH
 _HIGHEST: Final = 0x10FFFF
 _SURROGATES: Final = range(0xD800, 0xE000)
 

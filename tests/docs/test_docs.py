@@ -16,6 +16,8 @@ from urllib.parse import unquote
 
 import pytest
 
+from app.auth.clock import lasting
+from app.auth.models import LIFETIMES, MAX_NAME_LENGTH, LinkPurpose
 from app.auth.policy import Rule
 from app.main import create_app
 from app.settings import Settings
@@ -26,6 +28,8 @@ _FOLDERS = ("docs", "examples", "benchmarks", "deploy")
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(path for folder in _FOLDERS for path in (ROOT / folder).rglob("*.md"))])
 README = ROOT / "README.md"
 SECURITY = ROOT / "docs/security.md"
+SETUP_LASTS = lasting(LIFETIMES[LinkPurpose.SETUP])
+RESET_LASTS = lasting(LIFETIMES[LinkPurpose.RESET_PASSWORD])
 
 
 def name_of(path: Path) -> str:
@@ -70,6 +74,24 @@ def test_documented_numbers_are_the_defaults(name: str) -> None:
     """A number in the column of defaults is the one that counts."""
     default = Settings.model_fields[name.lower()].default
     assert float(documented_defaults()[name]) == float(default)
+
+
+@pytest.mark.parametrize(
+    ("document", "phrase"),
+    [
+        ("README.md", f"makes the first admin, once, within {SETUP_LASTS}"),
+        ("docs/api.md", f"makes the first admin, once, within {SETUP_LASTS}"),
+        ("docs/api.md", f"The link counts for {RESET_LASTS}."),
+        (
+            "docs/security.md",
+            f"A reset link is single-use, lives {RESET_LASTS},",
+        ),
+        ("docs/import.md", f"| `name` | | up to {MAX_NAME_LENGTH} characters |"),
+    ],
+)
+def test_documented_limits_are_those_of_the_code(document: str, phrase: str) -> None:
+    """How long a link counts, and how long a name may be."""
+    assert phrase in (ROOT / document).read_text()
 
 
 # links

@@ -9,8 +9,7 @@ from pydantic import BaseModel, Field, StrictBool, StrictInt, model_validator
 from pydantic_core import PydanticCustomError
 
 from app.api.schemas.common import Email, Input, UserOut
-from app.auth.accounts import MAX_DAYS
-from app.auth.models import AuditEvent, Link, Page, Principal, User
+from app.auth.models import DEFAULT_INVITE_DAYS, MAX_INVITE_DAYS, AuditEvent, Link, Page, Principal, User
 
 #: Rows on a page.
 MOST: Final = 200
@@ -79,7 +78,9 @@ class NewInvite(Input):
     )
     roles: Roles = Field(default_factory=list)
     expires_in_days: StrictInt = Field(
-        7, description=f"1 to {MAX_DAYS}.", json_schema_extra={"minimum": 1, "maximum": MAX_DAYS}
+        DEFAULT_INVITE_DAYS,
+        description=f"1 to {MAX_INVITE_DAYS}.",
+        json_schema_extra={"minimum": 1, "maximum": MAX_INVITE_DAYS},
     )
 
 

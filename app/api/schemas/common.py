@@ -8,19 +8,35 @@ from typing import Annotated
 from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.auth.models import Principal, Session, User
+from app.auth.models import MAX_EMAIL_LENGTH, MAX_NAME_LENGTH, MAX_PASSWORD_LENGTH, Principal, Session, User
 
 # Lengths that no request may exceed; what is acceptable within them, auth decides.
 Email = Annotated[
     str,
-    Field(min_length=1, max_length=320, examples=["ada@example.com"], json_schema_extra={"format": "idn-email"}),
+    Field(
+        min_length=1,
+        max_length=MAX_EMAIL_LENGTH,
+        examples=["ada@example.com"],
+        json_schema_extra={"format": "idn-email"},
+    ),
 ]
 # What ids look like. Only described: one that is no id is nobody's, a 404 as any other.
 Id = Annotated[str, Path(json_schema_extra={"pattern": "^[A-Za-z0-9_-]{1,64}$"})]
 # Longer than a name or a password may be, so that auth says why in its own words; far shorter than a body may be.
 # What is acceptable in the end is what the description says.
-Name = Annotated[str, Field(max_length=400, examples=["Ada Lovelace"], json_schema_extra={"maxLength": 100})]
-Password = Annotated[str, Field(max_length=4096, json_schema_extra={"format": "password", "maxLength": 1024})]
+Name = Annotated[
+    str,
+    Field(
+        max_length=4 * MAX_NAME_LENGTH, examples=["Ada Lovelace"], json_schema_extra={"maxLength": MAX_NAME_LENGTH}
+    ),
+]
+Password = Annotated[
+    str,
+    Field(
+        max_length=4 * MAX_PASSWORD_LENGTH,
+        json_schema_extra={"format": "password", "maxLength": MAX_PASSWORD_LENGTH},
+    ),
+]
 
 
 # What a mailed link ends with; longer than any, so that a wrong one is told from a malformed request.

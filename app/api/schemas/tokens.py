@@ -7,8 +7,7 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt
 
 from app.api.schemas.common import Input, Name
-from app.auth.bearers import DEFAULT_DAYS, MAX_DAYS
-from app.auth.models import PersonalToken
+from app.auth.models import DEFAULT_TOKEN_DAYS, MAX_TOKEN_DAYS, SCOPE, PersonalToken
 
 
 class NewToken(Input):
@@ -16,7 +15,9 @@ class NewToken(Input):
 
     name: Name = Field(examples=["nightly report"], json_schema_extra={"minLength": 1})
     expires_in_days: StrictInt = Field(
-        DEFAULT_DAYS, description=f"1 to {MAX_DAYS}.", json_schema_extra={"minimum": 1, "maximum": MAX_DAYS}
+        DEFAULT_TOKEN_DAYS,
+        description=f"1 to {MAX_TOKEN_DAYS}.",
+        json_schema_extra={"minimum": 1, "maximum": MAX_TOKEN_DAYS},
     )
     read_only: StrictBool = Field(False, description="Refused for everything but GET, HEAD and OPTIONS.")
 
@@ -57,7 +58,7 @@ class Introspected(BaseModel):
 
     active: bool = Field(description="Where it is false, nothing else is there.")
     token_type: str = Field("", description="`Bearer`, or `N_A` for a refresh token.", examples=["Bearer"])
-    scope: str = Field("", examples=["read write"])
+    scope: str = Field("", examples=[SCOPE])
     client_id: str = Field("", examples=["api"])
     username: str = Field("", description="The owner's address.", examples=["ada@example.com"])
     sub: str = Field("", description="The owner's id.")

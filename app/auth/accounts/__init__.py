@@ -6,12 +6,11 @@ from app.auth.accounts.administration import Administration
 from app.auth.accounts.credentials import Credentials
 from app.auth.accounts.import_lines import BadLine, records
 from app.auth.accounts.importing import Importing, Tally
-from app.auth.accounts.invitations import MAX_DAYS, Invitations
+from app.auth.accounts.invitations import Invitations
 from app.auth.accounts.own_account import OwnAccount
 from app.auth.accounts.registration import Registration
 
 __all__ = [
-    "MAX_DAYS",
     "Accounts",
     "Addresses",
     "Administration",

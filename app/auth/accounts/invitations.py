@@ -5,19 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
 
 from app.auth.audit import Audit
 from app.auth.clock import Clock
 from app.auth.config import AuthConfig
 from app.auth.errors import NotFound, RegistrationClosed
 from app.auth.letters import Letters, Links
-from app.auth.models import Client, LetterKind, Link, LinkPurpose, Principal
+from app.auth.models import (
+    DEFAULT_INVITE_DAYS,
+    MAX_INVITE_DAYS,
+    Client,
+    LetterKind,
+    Link,
+    LinkPurpose,
+    Principal,
+)
 from app.auth.parsing import parse_email, parse_roles
 from app.auth.ports import Store
 from app.auth.refusals import EmailTaken, InputRefused
-
-MAX_DAYS: Final = 90
 
 
 class InviteLifetimeInvalid(InputRefused):
@@ -25,7 +30,7 @@ class InviteLifetimeInvalid(InputRefused):
 
     code = "invite_lifetime_invalid"
     field = "expires_in_days"
-    message = "An invite lives for 1 to 90 days."
+    message = f"An invite lives for 1 to {MAX_INVITE_DAYS} days."
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -55,7 +60,7 @@ class Invitations:
         *,
         email: str | None = None,
         roles: Sequence[str] = (),
-        expires_in_days: int = 7,
+        expires_in_days: int = DEFAULT_INVITE_DAYS,
     ) -> Link:
         """A new invite, for one account.
 
@@ -64,7 +69,7 @@ class Invitations:
             client: where the request comes from.
             email: whom it is for, who gets it by mail; None for whoever is handed the link.
             roles: what the account will have.
-            expires_in_days: 1 to 90.
+            expires_in_days: 1 to `MAX_INVITE_DAYS`.
 
         Raises:
             RegistrationClosed: REGISTRATION=closed.
@@ -73,7 +78,7 @@ class Invitations:
         """
         if self.config.registration == "closed":
             raise RegistrationClosed("Registration is closed, for the invited too: see REGISTRATION.")
-        if not 1 <= expires_in_days <= MAX_DAYS:
+        if not 1 <= expires_in_days <= MAX_INVITE_DAYS:
             raise InviteLifetimeInvalid()
         parsed = parse_roles(roles)
         address = ""

@@ -4,11 +4,9 @@ from app.auth.bearers.earlier import EarlierTokens
 from app.auth.bearers.earlier_keys import is_hmac, verifying_key
 from app.auth.bearers.introspection import Introspection
 from app.auth.bearers.kinds import Bearers
-from app.auth.bearers.personal import DEFAULT_DAYS, MAX_DAYS, PersonalTokens
+from app.auth.bearers.personal import PersonalTokens
 
 __all__ = [
-    "DEFAULT_DAYS",
-    "MAX_DAYS",
     "Bearers",
     "EarlierTokens",
     "Introspection",

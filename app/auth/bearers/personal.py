@@ -16,20 +16,29 @@ from app.auth.clock import BEGINNING, Clock
 from app.auth.errors import AccountDisabled, NotAuthenticated, NotFound, SessionRevoked, TokenExpired, TokenInvalid
 from app.auth.extending import KeptClaims
 from app.auth.memory import keep
-from app.auth.models import TOKEN_CLIENT, Client, PersonalToken, Principal, TokenOfUser
+from app.auth.models import (
+    DEFAULT_TOKEN_DAYS,
+    MAX_NAME_LENGTH,
+    MAX_TOKEN_DAYS,
+    MAX_TOKENS,
+    READ,
+    SCOPE,
+    TOKEN_CLIENT,
+    Client,
+    PersonalToken,
+    Principal,
+    TokenOfUser,
+)
 from app.auth.parsing import parse_name
 from app.auth.ports import Store
 from app.auth.refusals import InputRefused, NameInvalid
 
 #: What a personal access token begins with: the gate knows it by that, and so do scanners for leaked secrets.
 PREFIX: Final = "duet_pat_"
-MAX_TOKENS: Final = 50
-DEFAULT_DAYS: Final = 90
-MAX_DAYS: Final = 365
 #: `last_used_at` is written no more often than this.
 TOUCH_EVERY: Final = timedelta(minutes=1)
 # The whole text, before the store is asked. 43 characters of base64url hold 32 bytes.
-_FORM: Final = re.compile(r"duet_pat_[A-Za-z0-9_-]{43}", re.ASCII)
+_FORM: Final = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{43}}", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -58,7 +67,7 @@ class PersonalTokens:
         name: str,
         client: Client,
         *,
-        expires_in_days: int = DEFAULT_DAYS,
+        expires_in_days: int = DEFAULT_TOKEN_DAYS,
         read_only: bool = False,
     ) -> tuple[PersonalToken, str]:
         """A new token of the caller's, and its text, which is nowhere else and never shown again.
@@ -153,7 +162,7 @@ class PersonalTokens:
             session_id=_session_id(known),
             client_id=TOKEN_CLIENT,
             roles=frozenset(user.roles),
-            scope="read" if known.read_only else "read write",
+            scope=READ if known.read_only else SCOPE,
             auth_time=BEGINNING,  # before every login: it proves no password, so it is never fresh
             amr=("pat",),
             rights_version=user.rights_version,
@@ -194,7 +203,7 @@ def _hash(text: str) -> str:
 
 
 def _parse_name(text: str) -> str:
-    if len(text) > 4 * 100:  # before it is normalised, which takes long for long texts
+    if len(text) > 4 * MAX_NAME_LENGTH:  # before it is normalised, which takes long for long texts
         raise TokenNameInvalid()
     try:
         name = parse_name(text)
@@ -206,7 +215,7 @@ def _parse_name(text: str) -> str:
 
 
 def _lifetime(days: int) -> timedelta:
-    if not 1 <= days <= MAX_DAYS:
+    if not 1 <= days <= MAX_TOKEN_DAYS:
         raise TokenLifetimeInvalid()
     return timedelta(days=days)
 
@@ -216,7 +225,7 @@ class TokenNameInvalid(InputRefused):
 
     code = "token_name_invalid"
     field = "name"
-    message = "A token has a name of 1 to 100 characters, without line breaks."
+    message = f"A token has a name of 1 to {MAX_NAME_LENGTH} characters, without line breaks."
 
 
 class TokenLifetimeInvalid(InputRefused):
@@ -224,7 +233,7 @@ class TokenLifetimeInvalid(InputRefused):
 
     code = "token_lifetime_invalid"
     field = "expires_in_days"
-    message = "A token lives for 1 to 365 days."
+    message = f"A token lives for 1 to {MAX_TOKEN_DAYS} days."
 
 
 class TooManyTokens(InputRefused):
@@ -232,7 +241,7 @@ class TooManyTokens(InputRefused):
 
     code = "too_many_tokens"
     field = "name"
-    message = "An account has at most 50 tokens. Remove one that you no longer need."
+    message = f"An account has at most {MAX_TOKENS} tokens. Remove one that you no longer need."
 
 
 class PersonalTokenExpired(NotAuthenticated):

@@ -13,9 +13,9 @@ from passlib.context import CryptContext
 from app.auth.factors.hash_queue import HashQueue
 from app.auth.factors.quality import check_quality
 from app.auth.limits import Asker
+from app.auth.models import MAX_PASSWORD_LENGTH
 from app.auth.refusals import PasswordUnacceptable
 
-MAX_LENGTH: Final = 1024
 #: Who asks on no account's behalf, from nowhere.
 NOBODY: Final = Asker()
 
@@ -45,8 +45,8 @@ class Passwords:
 
     def check(self, password: str, *, field: str = "password") -> None:
         """Raises `PasswordUnacceptable`, with the reason, if `password` may not be chosen. Hashes nothing."""
-        if len(password) > MAX_LENGTH:
-            raise PasswordUnacceptable(f"A password has at most {MAX_LENGTH:,} characters.", field=field)
+        if len(password) > MAX_PASSWORD_LENGTH:
+            raise PasswordUnacceptable(f"A password has at most {MAX_PASSWORD_LENGTH:,} characters.", field=field)
         if any("\ud800" <= char <= "\udfff" for char in password):
             # Half of a pair, from a terminal or a script: it has no bytes to hash.
             raise PasswordUnacceptable("A password is made of whole characters.", field=field)
@@ -91,7 +91,7 @@ class Passwords:
 
         None for the hash of an unknown user costs as much as a known one's (OWASP ASVS V6.3.8). Raises `TooBusy`.
         """
-        if len(password) > MAX_LENGTH:
+        if len(password) > MAX_PASSWORD_LENGTH:
             return False, None
         verify = partial(self._verify, _normal_form(password), password_hash or self._unknown)
         matches, better = await self.queue.run(partial(_tolerant, verify), asker)

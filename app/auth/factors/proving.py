@@ -11,8 +11,8 @@ from app.auth.config import AuthConfig
 from app.auth.errors import InvalidCredentials, NotFound, TooBusy, TooManyRequests, WrongPassword
 from app.auth.factors.passwords import Passwords
 from app.auth.limits import Asker, Guess, Throttle, keys_of, known_browser
-from app.auth.models import LEGACY_CLIENT, TOKEN_CLIENT, Client, Principal, User
-from app.auth.parsing import MAX_EMAIL_LENGTH, parse_email
+from app.auth.models import LEGACY_CLIENT, MAX_EMAIL_LENGTH, TOKEN_CLIENT, Client, Principal, User
+from app.auth.parsing import parse_email
 from app.auth.ports import LoginCandidate, Store
 from app.auth.refusals import EmailInvalid
 

@@ -17,6 +17,8 @@ from typing import Any, Final
 from zxcvbn.matching import omnimatch
 from zxcvbn.scoring import most_guessable_match_sequence
 
+from app.auth.models import MAX_PASSWORD_LENGTH
+
 #: What is found within this many guesses is refused, as a power of ten: a word list with its variations, not every
 #: combination. Two unrelated words have a little more, three words 10^10 and up.
 MIN_GUESSES: Final = 8.0
@@ -72,10 +74,10 @@ def check_quality(password: str, *, context: Sequence[str] = ()) -> str | None:
     Takes milliseconds, forty at the worst: work for a thread, not for the event loop.
 
     Args:
-        password: of 1,024 characters at most; of a longer one only those count.
+        password: of a longer one than may be chosen, only the beginning counts.
         context: what is known of the person: the address and the name.
     """
-    text = _fold(password[:1024])
+    text = _fold(password[:MAX_PASSWORD_LENGTH])
     needed = min(MIN_GUESSES, MIN_GUESSES_PER_CHARACTER * len(text))
     rest = re.sub("|".join(map(_spellings, _personal_words([*context, _PRODUCT]))), "", text)
     reason = _weakness(text, needed)

@@ -10,7 +10,7 @@ import anyio
 import structlog
 
 from app.auth.audit import Audit
-from app.auth.clock import LEEWAY, Clock
+from app.auth.clock import LEEWAY, Clock, to_the_second
 from app.auth.config import AuthConfig
 from app.auth.errors import AuthError, StoreUnavailable
 from app.auth.keys.book import KeyEntry, SigningBook
@@ -216,7 +216,7 @@ class Signing(SigningBook):
         at, successor = self._clock.now(), None
         row = next(row for row in self._rows if row.id == kid)
         if row.retired_at is not None:
-            raise KeyRefused(f"it is retired already, as of {row.retired_at:%Y-%m-%d %H:%M:%S} UTC")
+            raise KeyRefused(f"it is retired already, as of {to_the_second(row.retired_at)}")
         if self._may_sign(kid, at):
             successor = await self._rotate(MIN_LEAD, instead_of=kid)
             assert successor.signs_from is not None

@@ -6,24 +6,16 @@ import hmac
 import re
 import secrets
 from base64 import urlsafe_b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
 from app.auth.clock import Clock
 from app.auth.errors import LinkInvalid
 from app.auth.keys import Key, mac
-from app.auth.models import Link, LinkPurpose
+from app.auth.models import LIFETIMES, Link, LinkPurpose
 from app.auth.ports import Store
 
-#: How long each kind counts. An invite's life is chosen by who invites.
-LIFETIMES: Final[Mapping[LinkPurpose, timedelta]] = {
-    LinkPurpose.VERIFY_EMAIL: timedelta(days=3),
-    LinkPurpose.CHANGE_EMAIL: timedelta(hours=24),
-    LinkPurpose.RESET_PASSWORD: timedelta(minutes=30),
-    LinkPurpose.INVITE: timedelta(days=7),
-    LinkPurpose.SETUP: timedelta(hours=24),
-}
 #: The page that a link opens, where it is not called like the purpose.
 _PAGES: Final = {LinkPurpose.CHANGE_EMAIL: "verify-email"}
 _FORM: Final = re.compile(r"([A-Za-z0-9_-]{22})\.([A-Za-z0-9_-]{43})", re.ASCII)

@@ -4,37 +4,68 @@ Instants are aware datetimes in UTC, whole milliseconds (`clock.SystemClock` giv
 that is the finest that every store keeps.
 """
 
-from app.auth.models.accounts import ADMIN, User
+from app.auth.models.accounts import (
+    ADMIN,
+    MAX_EMAIL_LENGTH,
+    MAX_NAME_LENGTH,
+    MAX_PASSWORD_LENGTH,
+    MAX_ROLE_LENGTH,
+    MAX_ROLES,
+    User,
+)
 from app.auth.models.audit import AuditEvent
 from app.auth.models.callers import Client, Principal
 from app.auth.models.instances import Instance
 from app.auth.models.keys import SigningKey
-from app.auth.models.letters import Letter, LetterKind, Link, LinkPurpose
+from app.auth.models.letters import (
+    DEFAULT_INVITE_DAYS,
+    LIFETIMES,
+    MAX_INVITE_DAYS,
+    Letter,
+    LetterKind,
+    Link,
+    LinkPurpose,
+)
 from app.auth.models.limits import Bucket, Limit
 from app.auth.models.page import Item, Page
 from app.auth.models.sessions import (
     ALL_SESSIONS,
     API_CLIENT,
     LEGACY_CLIENT,
+    READ,
     SCOPE,
     TOKEN_CLIENT,
     WEB_CLIENT,
+    WRITE,
     Revocation,
     RightsChange,
     Session,
     SessionOfUser,
     TokenPair,
 )
-from app.auth.models.tokens import PersonalToken, TokenOfUser
+from app.auth.models.tokens import DEFAULT_TOKEN_DAYS, MAX_TOKEN_DAYS, MAX_TOKENS, PersonalToken, TokenOfUser
 
 __all__ = [
     "ADMIN",
     "ALL_SESSIONS",
     "API_CLIENT",
+    "DEFAULT_INVITE_DAYS",
+    "DEFAULT_TOKEN_DAYS",
     "LEGACY_CLIENT",
+    "LIFETIMES",
+    "MAX_EMAIL_LENGTH",
+    "MAX_INVITE_DAYS",
+    "MAX_NAME_LENGTH",
+    "MAX_PASSWORD_LENGTH",
+    "MAX_ROLES",
+    "MAX_ROLE_LENGTH",
+    "MAX_TOKENS",
+    "MAX_TOKEN_DAYS",
+    "READ",
     "SCOPE",
     "TOKEN_CLIENT",
     "WEB_CLIENT",
+    "WRITE",
     "AuditEvent",
     "Bucket",
     "Client",

@@ -8,9 +8,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 #: The role that the administration asks for. A team may invent any others.
 ADMIN = "admin"
+
+# What fits into an account, in characters. Messages, descriptions and forms take the figures from here.
+#: As typed: more than any address has (RFC 5321 section 4.5.3.1).
+MAX_EMAIL_LENGTH: Final = 320
+#: Of a person, and of what they name.
+MAX_NAME_LENGTH: Final = 100
+MAX_PASSWORD_LENGTH: Final = 1024
+MAX_ROLE_LENGTH: Final = 32
+MAX_ROLES: Final = 20
 
 
 @dataclass(frozen=True, slots=True)

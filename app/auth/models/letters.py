@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
 
 
 class LinkPurpose(StrEnum):
@@ -16,6 +18,18 @@ class LinkPurpose(StrEnum):
     RESET_PASSWORD = "reset-password"  # noqa: S105 - a name, not a secret
     INVITE = "invite"
     SETUP = "setup"
+
+
+#: How long each kind of link counts. Whoever invites may choose another life for an invite.
+LIFETIMES: Final[Mapping[LinkPurpose, timedelta]] = {
+    LinkPurpose.VERIFY_EMAIL: timedelta(days=3),
+    LinkPurpose.CHANGE_EMAIL: timedelta(hours=24),
+    LinkPurpose.RESET_PASSWORD: timedelta(minutes=30),
+    LinkPurpose.INVITE: timedelta(days=7),
+    LinkPurpose.SETUP: timedelta(hours=24),
+}
+DEFAULT_INVITE_DAYS: Final = LIFETIMES[LinkPurpose.INVITE].days
+MAX_INVITE_DAYS: Final = 90
 
 
 @dataclass(frozen=True, slots=True)

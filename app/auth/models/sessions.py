@@ -9,8 +9,11 @@ from typing import NamedTuple
 from app.auth.models.accounts import User
 from app.auth.models.callers import Principal
 
+# The words of a scope: to read what its user may read, and to change what they may change.
+READ = "read"
+WRITE = "write"
 #: What an access token may do where nobody asked for less: everything its user may.
-SCOPE = "read write"
+SCOPE = f"{READ} {WRITE}"
 
 
 @dataclass(frozen=True, slots=True)

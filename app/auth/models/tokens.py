@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from app.auth.models.accounts import User
+
+#: How many an account may have.
+MAX_TOKENS: Final = 50
+#: How long one lives where nobody says, and at the most.
+DEFAULT_TOKEN_DAYS: Final = 90
+MAX_TOKEN_DAYS: Final = 365
 
 
 @dataclass(frozen=True, slots=True)

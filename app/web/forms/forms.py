@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from wtforms import BooleanField, PasswordField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, Length
 
+from app.auth.models import DEFAULT_TOKEN_DAYS, MAX_NAME_LENGTH, MAX_PASSWORD_LENGTH, MAX_TOKEN_DAYS
 from app.web.forms.form import Form
+
+# A form takes more than may be in it, so that auth says why not in its own words; far less than a body may be.
+TOO_LONG: Final = "That is too long."
 
 
 def _needed(message: str) -> list[Any]:
-    return [DataRequired(message), Length(max=4096, message="That is too long.")]
+    return [DataRequired(message), Length(max=4 * MAX_PASSWORD_LENGTH, message=TOO_LONG)]
 
 
 def _email(label: str = "E-mail") -> StringField:
@@ -20,7 +24,7 @@ def _email(label: str = "E-mail") -> StringField:
 
 
 def _name() -> StringField:
-    return StringField("Name", validators=[Length(max=400, message="That is too long.")])
+    return StringField("Name", validators=[Length(max=4 * MAX_NAME_LENGTH, message=TOO_LONG)])
 
 
 def _own_password() -> PasswordField:
@@ -92,10 +96,10 @@ class TokenForm(Form):
         choices=[
             SelectChoice(7, "7 days"),
             SelectChoice(30, "30 days"),
-            SelectChoice(90, "90 days"),
-            SelectChoice(365, "1 year"),
+            SelectChoice(DEFAULT_TOKEN_DAYS, f"{DEFAULT_TOKEN_DAYS} days"),
+            SelectChoice(MAX_TOKEN_DAYS, "1 year"),
         ],
-        default=90,
+        default=DEFAULT_TOKEN_DAYS,
         coerce=int,
     )
     read_only = BooleanField("Read only")

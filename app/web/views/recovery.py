@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from flask import Blueprint, flash, url_for
 
+from app.auth.clock import lasting
+from app.auth.models import LIFETIMES, LinkPurpose
 from app.auth.policy import public
 from app.bridge import slow
 from app.web.context import current_client, get_auth, wait
@@ -24,7 +26,7 @@ def forgot() -> Answer:
             wait(get_auth().credentials.forgot(form.email.data, current_client()))
             flash(
                 "If there is an account with this address, a link to choose a new password is on its way. "
-                "It works for 30 minutes.",
+                f"It works for {lasting(LIFETIMES[LinkPurpose.RESET_PASSWORD])}.",
                 "info",
             )
             return see_other(url_for("auth.login"))

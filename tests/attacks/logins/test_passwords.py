@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from app.auth.factors.passwords import MAX_LENGTH
+from app.auth.models import MAX_PASSWORD_LENGTH
 from tests.attacks.conftest import Visit, new_address
 from tests.attacks.logins.ways import WAYS, Way, logs_in, post, register_api, register_page, try_api, try_page
 from tests.kit.duet import Running
@@ -20,7 +20,7 @@ every_way = pytest.mark.parametrize("choose", WAYS, ids=lambda way: way.__name__
 LONGEST = (
     "un café crème où ça coûte 🦭 " + "seven sober walruses hum and then some " * 25 + "0123456789 end ab"[:20]
 )
-LONGEST = LONGEST.ljust(MAX_LENGTH - 2, "z") + "éa"
+LONGEST = LONGEST.ljust(MAX_PASSWORD_LENGTH - 2, "z") + "éa"
 
 
 @every_way
@@ -46,7 +46,7 @@ def test_s22_what_is_too_weak_is_refused_with_the_reason(house: Running, choose:
 @every_way
 def test_s22_nothing_is_cut_off_and_unicode_has_one_spelling(house: Running, choose: Way) -> None:
     """All of 1,024 characters count on both halves, whichever way a keyboard sends its accents."""
-    assert len(LONGEST) == MAX_LENGTH
+    assert len(LONGEST) == MAX_PASSWORD_LENGTH
     email = new_address()
     assert choose(house, email, unicodedata.normalize("NFC", LONGEST)).is_taken
     assert logs_in(house, email, LONGEST)
@@ -113,14 +113,14 @@ def test_s22_too_much_is_refused_before_anything_is_hashed(house: Running, email
     """Up to a megabyte at each door costs no hash, whether or not somebody has the address."""
     with hashes(house) as given:
         for address in (email, new_address()):
-            for size in (MAX_LENGTH + 1, 5000, 900_000):
+            for size in (MAX_PASSWORD_LENGTH + 1, 5000, 900_000):
                 password = "x" * size
                 assert try_api(house, address, password).status_code in (400, 413)
                 assert try_page(house, address, password).status_code in (401, 422)
                 body = {"email": address, "password": password}
                 assert post(house, "/api/users", json=body).status_code == 422
         assert given == []
-        try_api(house, email, "x" * MAX_LENGTH)
+        try_api(house, email, "x" * MAX_PASSWORD_LENGTH)
         assert len(given) == 1
 
 
@@ -138,6 +138,6 @@ def test_s22_pasting_is_allowed(visit: Visit, email: str) -> None:
             assert not re.search(r'\son\w+=|readonly|autocomplete="off"', field), field
             assert re.search(r'autocomplete="(current|new)-password"', field), field
             most = re.search(r'maxlength="(\d+)"', field)
-            assert most is None or int(most[1]) > MAX_LENGTH, field
+            assert most is None or int(most[1]) > MAX_PASSWORD_LENGTH, field
         for script in re.findall(r'<script[^>]*src="([^"]+)"', page.text):
             assert not re.search(r"paste|clipboard", browser.get(script).text, re.IGNORECASE), script

@@ -22,8 +22,8 @@ from app.auth.errors import (
     WrongPassword,
 )
 from app.auth.limits.throttle import GUESSES
-from app.auth.models import User
-from app.auth.parsing import MAX_NAME_LENGTH, parse_email, parse_name
+from app.auth.models import MAX_NAME_LENGTH, User
+from app.auth.parsing import parse_email, parse_name
 from app.auth.refusals import EmailInvalid, EmailTaken, NameInvalid, PasswordUnacceptable
 from tests.auth.house import API, OTHER_PASSWORD, WEB, House, counting, house_on
 from tests.kit.duet import PASSWORD

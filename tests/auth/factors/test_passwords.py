@@ -11,7 +11,7 @@ from passlib.hash import bcrypt
 
 from app.auth.errors import InvalidCredentials
 from app.auth.factors import Passwords
-from app.auth.factors.passwords import MAX_LENGTH
+from app.auth.models import MAX_PASSWORD_LENGTH
 from app.auth.refusals import PasswordUnacceptable
 from tests.auth.house import API, OTHER_PASSWORD, House
 from tests.kit.duet import PASSWORD
@@ -63,7 +63,7 @@ async def test_nul_is_a_character_like_any_other(passwords: Passwords) -> None:
 @pytest.mark.parametrize("char", ["x", "é", "\U0001f600", "\U0001d160"], ids=ascii)
 async def test_1024_characters_are_taken_and_none_is_cut(passwords: Passwords, char: str) -> None:
     """Whatever they weigh in bytes, those that grow in their normal form too."""
-    password = PASSWORD + char * (MAX_LENGTH - len(PASSWORD) - 1) + "a"
+    password = PASSWORD + char * (MAX_PASSWORD_LENGTH - len(PASSWORD) - 1) + "a"
     stored = await passwords.hash(password)
     assert (await passwords.verify(password, stored))[0]
     assert not (await passwords.verify(password[:-1] + "b", stored))[0]
@@ -71,12 +71,12 @@ async def test_1024_characters_are_taken_and_none_is_cut(passwords: Passwords, c
 
 async def test_more_than_1024_characters_cost_no_hash(passwords: Passwords) -> None:
     """They are refused before anything is computed, for known and unknown users alike."""
-    stored = await passwords.hash(PASSWORD.ljust(MAX_LENGTH, "x"))
+    stored = await passwords.hash(PASSWORD.ljust(MAX_PASSWORD_LENGTH, "x"))
     counted = Counted(passwords)
     with pytest.raises(PasswordUnacceptable, match="at most"):
-        await passwords.hash("x" * (MAX_LENGTH + 1))
-    assert await passwords.verify("x" * (MAX_LENGTH + 1), stored) == (False, None)
-    assert await passwords.verify("x" * (MAX_LENGTH + 1), None) == (False, None)
+        await passwords.hash("x" * (MAX_PASSWORD_LENGTH + 1))
+    assert await passwords.verify("x" * (MAX_PASSWORD_LENGTH + 1), stored) == (False, None)
+    assert await passwords.verify("x" * (MAX_PASSWORD_LENGTH + 1), None) == (False, None)
     assert counted.count == 0
 
 
@@ -86,7 +86,7 @@ async def test_a_long_password_at_the_login_costs_no_hash(house: House) -> None:
     counted = Counted(house.auth.passwords)
     for email in ("ada@example.com", "nobody@example.com"):
         with pytest.raises(InvalidCredentials):
-            await house.auth.sessions.log_in(email, "x" * (MAX_LENGTH + 1), API)
+            await house.auth.sessions.log_in(email, "x" * (MAX_PASSWORD_LENGTH + 1), API)
     assert counted.count == 0
 
 

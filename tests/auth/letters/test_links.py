@@ -18,8 +18,7 @@ import pytest
 from app.auth.errors import LinkInvalid
 from app.auth.keys import KeyRing, Purpose
 from app.auth.letters import Links
-from app.auth.letters.links import LIFETIMES
-from app.auth.models import Link, LinkPurpose
+from app.auth.models import LIFETIMES, Link, LinkPurpose
 from tests.auth.house import ISSUER, FakeClock, House, house_on
 from tests.kit.duet import SECRET
 

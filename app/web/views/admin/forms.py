@@ -7,9 +7,10 @@ import re
 from wtforms import IntegerField, StringField
 from wtforms.validators import InputRequired, Length
 
+from app.auth.models import DEFAULT_INVITE_DAYS
 from app.web.forms import Form
+from app.web.forms.forms import TOO_LONG
 
-_TOO_LONG = "That is too long."
 _A_NUMBER = "Please enter a number of days."
 
 
@@ -31,15 +32,15 @@ class _DaysField(IntegerField):  # type: ignore[misc]
 class RolesForm(Form):
     """The roles of an account."""
 
-    roles = StringField("Roles", validators=[Length(max=1000, message=_TOO_LONG)])
+    roles = StringField("Roles", validators=[Length(max=1000, message=TOO_LONG)])
 
 
 class InviteForm(Form):
     """Who is invited, as what, and for how long."""
 
-    email = StringField("E-mail", validators=[Length(max=4096, message=_TOO_LONG)])
-    roles = StringField("Roles", validators=[Length(max=1000, message=_TOO_LONG)])
-    expires_in_days = _DaysField("Days", default=7, validators=[InputRequired(_A_NUMBER)])
+    email = StringField("E-mail", validators=[Length(max=4096, message=TOO_LONG)])
+    roles = StringField("Roles", validators=[Length(max=1000, message=TOO_LONG)])
+    expires_in_days = _DaysField("Days", default=DEFAULT_INVITE_DAYS, validators=[InputRequired(_A_NUMBER)])
 
 
 class ActForm(Form):

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, flash, render_template, url_for
 
 from app.auth.errors import NotFound
-from app.auth.models import ADMIN, Link
+from app.auth.models import ADMIN, MAX_INVITE_DAYS, Link
 from app.auth.policy import FRESH, require
 from app.web.context import current_client, current_principal, get_auth, wait
 from app.web.forms import Answer, form_page, shown_on
@@ -65,6 +65,7 @@ def _values(made: Link | None = None) -> dict[str, Any]:
     """What the page shows beside its form: the open invites, and the one that was just made."""
     auth = get_auth()
     return {
+        "max_days": MAX_INVITE_DAYS,
         "is_open": auth.config.registration != "closed",
         "invites": wait(auth.invitations.open()),
         "made": made,
