@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 from typing import Any, Final
 
 from flask import Flask, Response
@@ -20,7 +19,7 @@ from app.settings import Settings
 from app.user_agents import device
 from app.web.blueprints import register_blueprints
 from app.web.context import Duet, drawn_for, person
-from app.web.cookies import PageScripts, SessionCookie, SessionInterface
+from app.web.cookies import LONGEST_COOKIE_LIFE, PageScripts, SessionCookie, SessionInterface
 from app.web.errors import errors
 from app.web.guard import guard
 from app.web.static_files import version_assets
@@ -109,7 +108,7 @@ def _config(auth: Auth, cookie: SessionCookie, settings: Settings) -> dict[str, 
         "SESSION_COOKIE_SAMESITE": "Lax",
         # Written when it changed, and no more: a late answer can't bring back what a log-out took away.
         "SESSION_REFRESH_EACH_REQUEST": False,
-        "PERMANENT_SESSION_LIFETIME": min(auth.config.absolute_lifetime, timedelta(days=400)),
+        "PERMANENT_SESSION_LIFETIME": min(auth.config.absolute_lifetime, LONGEST_COOKIE_LIFE),
         "WTF_CSRF_SECRET_KEY": list(reversed(csrf_keys)),  # itsdangerous signs with the last
         # As long as the session that it is bound to: an open form is not lost over lunch.
         "WTF_CSRF_TIME_LIMIT": None,

@@ -1,12 +1,13 @@
 """What browsers keep for the pages, and what a request has to prove beside it."""
 
-from app.web.cookies.devices import read_devices, write_devices
+from app.web.cookies.devices import LONGEST_COOKIE_LIFE, read_devices, write_devices
 from app.web.cookies.origins import own_origins
 from app.web.cookies.page_scripts import PageScripts
 from app.web.cookies.session import ACCESS_TOKEN, SessionCookie, SessionInterface, forget_session
 
 __all__ = [
     "ACCESS_TOKEN",
+    "LONGEST_COOKIE_LIFE",
     "PageScripts",
     "SessionCookie",
     "SessionInterface",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Final
 
 from flask import Request
@@ -16,7 +17,7 @@ from werkzeug.wrappers import Response
 #: Of a browser that several people use, the last five.
 MAX_DEVICES: Final = 5
 #: As long as browsers keep any cookie.
-_MAX_AGE: Final = 400 * 24 * 3600
+LONGEST_COOKIE_LIFE: Final = timedelta(days=400)
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{22}")
 
 
@@ -34,11 +35,11 @@ def read_devices(request: Request, *, is_https: bool) -> tuple[str, ...]:
 
 
 def write_devices(response: Response, devices: Sequence[str], *, is_https: bool) -> None:
-    """Sets the cookie for another 400 days."""
+    """Sets the cookie for as long again as browsers keep any."""
     response.set_cookie(
         cookie_name(is_https=is_https),
         ".".join(devices[:MAX_DEVICES]),
-        max_age=_MAX_AGE,
+        max_age=LONGEST_COOKIE_LIFE,
         path="/",
         secure=is_https,
         httponly=True,
