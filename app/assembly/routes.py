@@ -37,7 +37,9 @@ def _own_routes(core: Core, halves: Halves) -> tuple[list[Route], tuple[Rule, ..
     """What belongs to neither half, open to everybody."""
     parts = (
         create_health(core.store, core.auth),
-        create_metrics(core.auth, core.store.figures, core.requests, halves.bridge.figures, version=core.version),
+        create_metrics(
+            core.auth, core.store.measurements, core.requests, halves.bridge.counts, version=core.version
+        ),
         create_well_known(core.auth),
     )
     return [route for one in parts for route in one.part], tuple(rule for one in parts for rule in one.rules)

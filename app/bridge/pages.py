@@ -50,9 +50,9 @@ class PagesApp:
         self._is_slow = is_slow
         self._refuse = refuse
 
-    def figures(self) -> dict[str, dict[str, int]]:
+    def counts(self) -> dict[str, dict[str, int]]:
         """Of both pools."""
-        return {"pages": self._quick.figures(), "slow-pages": self._slow.figures()}
+        return {"pages": self._quick.counts(), "slow-pages": self._slow.counts()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":

@@ -48,7 +48,7 @@ class Pool:
         self._queued = 0
         self._aside = 0
 
-    def figures(self) -> dict[str, int]:
+    def counts(self) -> dict[str, int]:
         """How many requests have a place, wait for one, or only wait for their clients; and the places."""
         running = len(self._running) - self._aside
         return {"running": running, "waiting": self._queued, "aside": self._aside, "places": self._places}

@@ -23,7 +23,7 @@ from app.auth.policy import Covered, Rule
 from app.auth.service import Auth
 from app.observing.requests import Requests
 from app.paths import METRICS
-from app.store.figures import StoreFigures
+from app.store.measurements import StoreMeasurements
 
 #: The states of each pool of threads.
 Pools: TypeAlias = Mapping[str, Mapping[str, int]]
@@ -43,7 +43,7 @@ class _Figures(Collector):
     """
 
     def __init__(
-        self, auth: Auth, store: StoreFigures, requests: Requests, pools: Callable[[], Pools], version: str
+        self, auth: Auth, store: StoreMeasurements, requests: Requests, pools: Callable[[], Pools], version: str
     ) -> None:
         self._auth = auth
         self._store = store
@@ -132,15 +132,15 @@ class _Figures(Collector):
         yield family
 
     def _calls(self) -> Iterator[Metric]:
-        figures = self._store
+        measured = self._store
         seconds = HistogramMetricFamily("duet_store_seconds", "How long calls of the database took.")
-        seconds.add_metric([], figures.seconds.buckets(), figures.seconds.total)
+        seconds.add_metric([], measured.seconds.buckets(), measured.seconds.total)
         yield seconds
         yield CounterMetricFamily(
-            "duet_store_errors", "Calls that the database did not answer.", value=figures.errors
+            "duet_store_errors", "Calls that the database did not answer.", value=measured.errors
         )
         yield GaugeMetricFamily(
-            "duet_store_away", "Whether the database is known not to answer.", value=int(figures.is_away)
+            "duet_store_away", "Whether the database is known not to answer.", value=int(measured.is_away)
         )
 
 
@@ -152,7 +152,7 @@ def _counter(name: str, text: str, label: str, counts: Mapping[str, int]) -> Cou
 
 
 def create_metrics(
-    auth: Auth, store: StoreFigures, requests: Requests, pools: Callable[[], Pools], *, version: str
+    auth: Auth, store: StoreMeasurements, requests: Requests, pools: Callable[[], Pools], *, version: str
 ) -> Covered[list[Route]]:
     """The route, open to everybody, and its row of the policy's table.
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from app.paths import is_api
 from app.scope import ROUTE
-from app.store.figures import Distribution
+from app.store.measurements import Distribution
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "WEBSOCKET"})
 

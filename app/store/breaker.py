@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 import structlog
 
 from app.auth.errors import StoreUnavailable
-from app.store.figures import StoreFigures
+from app.store.measurements import StoreMeasurements
 
 T = TypeVar("T")
 
@@ -60,7 +60,7 @@ class Breaker:
         self._diagnose = diagnose
         self._patience = patience
         self._probe_pause = probe_pause
-        self.figures = StoreFigures()
+        self.measurements = StoreMeasurements()
         self._opened = False
         self._away: str | None = None
         self._opening = asyncio.Lock()
@@ -97,10 +97,10 @@ class Breaker:
         try:
             return await self._call(work, slots)
         except StoreUnavailable:
-            self.figures.errors += 1
+            self.measurements.errors += 1
             raise
         finally:
-            self.figures.seconds.add(time.monotonic() - started)
+            self.measurements.seconds.add(time.monotonic() - started)
 
     async def _call(self, work: Callable[[], Coroutine[Any, Any, T]], slots: asyncio.Semaphore) -> T:
         self._check()
@@ -162,7 +162,7 @@ class Breaker:
         if not self._opened or self._away is not None:
             return
         self._away = reason
-        self.figures.is_away = True
+        self.measurements.is_away = True
         log.error("store_away", store=self._store, reason=reason)
         if self._prober is None or self._prober.done():
             self._prober = asyncio.create_task(self._probe())
@@ -186,5 +186,5 @@ class Breaker:
                 raise
             if self._away is not None:
                 self._away = None
-                self.figures.is_away = False
+                self.measurements.is_away = False
                 log.info("store_back", store=self._store)

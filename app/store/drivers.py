@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 from app.auth.errors import StoreUnavailable
 from app.auth.ports import Store
-from app.store.figures import StoreFigures
+from app.store.measurements import StoreMeasurements
 from app.store.records import Dump, Schema
 
 #: What the URL of a SQLite file begins with; the path follows, so that an absolute one makes four slashes.
@@ -23,7 +23,7 @@ class MeasuredStore(Store, Protocol):
     """A store that tells how it does."""
 
     @property
-    def figures(self) -> StoreFigures:
+    def measurements(self) -> StoreMeasurements:
         """Of its calls."""
         ...
 

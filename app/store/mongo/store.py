@@ -19,7 +19,7 @@ from pymongo.errors import ConfigurationError, DuplicateKeyError, InvalidOperati
 from pymongo.uri_parser import parse_uri
 
 from app.store.breaker import Breaker, StoreUnusable
-from app.store.figures import StoreFigures
+from app.store.measurements import StoreMeasurements
 from app.store.mongo.audit import MongoAudit
 from app.store.mongo.deployment import MongoInstances, MongoSigningKeys
 from app.store.mongo.hits import MongoHits
@@ -84,9 +84,9 @@ class MongoStore(
         )
 
     @property
-    def figures(self) -> StoreFigures:
+    def measurements(self) -> StoreMeasurements:
         """Of its calls."""
-        return self._breaker.figures
+        return self._breaker.measurements
 
     async def open(self) -> None:
         await self._breaker.open()

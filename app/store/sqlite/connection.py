@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 import aiosqlite
 
 from app.store.breaker import Breaker, StoreUnusable
-from app.store.figures import StoreFigures
+from app.store.measurements import StoreMeasurements
 from app.store.sqlite.migrations import migrate
 from app.store.sqlite.schema import VERSION
 
@@ -76,9 +76,9 @@ class Connections:
         self._breaker = Breaker("sqlite", prepare=self._prepare, driver_errors=(sqlite3.Error,), diagnose=diagnose)
 
     @property
-    def figures(self) -> StoreFigures:
+    def measurements(self) -> StoreMeasurements:
         """Of all calls."""
-        return self._breaker.figures
+        return self._breaker.measurements
 
     async def open(self) -> None:
         """Connects and migrates; raises `StoreUnusable` where the operator has to act."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from app.auth.models import Revocation, RightsChange
-from app.store.figures import StoreFigures
+from app.store.measurements import StoreMeasurements
 from app.store.sqlite.audit import SqliteAudit
 from app.store.sqlite.deployment import SqliteInstances, SqliteSigningKeys
 from app.store.sqlite.hits import SqliteHits
@@ -28,9 +28,9 @@ class SqliteStore(
     """`app.auth.ports.Store` on a SQLite file, which other processes of this machine may share."""
 
     @property
-    def figures(self) -> StoreFigures:
+    def measurements(self) -> StoreMeasurements:
         """Of its calls."""
-        return self._db.figures
+        return self._db.measurements
 
     async def open(self) -> None:
         await self._db.open()

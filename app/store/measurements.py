@@ -33,7 +33,7 @@ class Distribution:
         return found
 
 
-class StoreFigures:
+class StoreMeasurements:
     """The calls of a store.
 
     Attributes:
