@@ -15,7 +15,7 @@ from email_validator import validate_email
 from app.auth.letters import Message
 from app.auth.models import Letter
 from app.mail.errors import Refused
-from app.mail.words import PRODUCT, Templates
+from app.mail.rendering import PRODUCT, Templates
 
 #: The longest line, in octets without its end, that a server has to take (RFC 5321 section 4.5.3.1.6).
 MAX_LINE: Final = 998
@@ -34,16 +34,16 @@ class Composer:
         It goes to an address alone, with no name in front: anything may have been typed there. Its `Message-ID` is
         the same at every attempt, so that a receiver may drop a double.
         """
-        words = self._templates.render(message.kind, message.link, message.params)
+        rendered = self._templates.render(message.kind, message.link, message.params)
         mail = EmailMessage(policy=SMTP)  # refuses line breaks in headers
         mail["From"] = self._sender
         mail["To"] = recipient(message.to)
-        mail["Subject"] = words.subject
+        mail["Subject"] = rendered.subject
         mail["Date"] = letter.created_at
         mail["Message-ID"] = f"<{letter.id}@{self._sender.domain}>"
         mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office reply is to answer it
-        mail.set_content(words.text, cte=_encoding(words.text))
-        mail.add_alternative(words.html, subtype="html", cte=_encoding(words.html))
+        mail.set_content(rendered.text, cte=_encoding(rendered.text))
+        mail.add_alternative(rendered.html, subtype="html", cte=_encoding(rendered.html))
         return mail
 
 

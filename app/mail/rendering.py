@@ -1,4 +1,4 @@
-"""What a mail says: the templates, and how they word instants and devices."""
+"""What a mail says: its templates rendered, and how they word instants and devices."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WIDTH: Final = 72
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class RenderedMail:
     """A mail's subject, and its body twice."""
 
     subject: str
@@ -50,14 +50,14 @@ class Templates:
             lasting={purpose: lasting(lifetime) for purpose, lifetime in LIFETIMES.items()},
         )
 
-    def render(self, kind: LetterKind, link: str, params: Mapping[str, str]) -> Words:
+    def render(self, kind: LetterKind, link: str, params: Mapping[str, str]) -> RenderedMail:
         """The words of a mail of that kind. Raises a `jinja2.TemplateError` where a value is missing."""
         values = {name: one_line(value) for name, value in params.items()}
         values["link"] = link
         text = self._environment.get_template(f"{kind}.txt")
         subject = "".join(text.blocks["subject"](text.new_context(values)))
         html = self._environment.get_template(f"{kind}.html").render(values, subject=one_line(subject))
-        return Words(one_line(subject), wrapped(text.render(values)), html)
+        return RenderedMail(one_line(subject), wrapped(text.render(values)), html)
 
 
 def wrapped(text: str) -> str:
