@@ -20,6 +20,7 @@ from app.user_agents import device
 from app.web.blueprints import register_blueprints
 from app.web.context import Duet, drawn_for, person
 from app.web.cookies import LONGEST_COOKIE_LIFE, PageScripts, SessionCookie, SessionInterface
+from app.web.display import event_label, filters
 from app.web.errors import errors
 from app.web.guard import guard
 from app.web.static_files import version_assets
@@ -30,8 +31,6 @@ from app.web.views.account import profile as account
 from app.web.views.account import sessions
 from app.web.views.account import tokens as personal_tokens
 from app.web.views.admin import table as admin
-from app.web.words import event_words
-from app.web.words import filters as words
 
 PRODUCT: Final = "Duet"
 _VIEWS: Final = (
@@ -92,7 +91,7 @@ def _prepare_templates(app: Flask, extensions: Sequence[Extension]) -> None:
     """Gives templates what all of them may use."""
     version_assets(app)
     app.jinja_env.filters.update(
-        moment=words.moment, day=words.day, ago=words.ago, device=device, event_words=event_words
+        moment=filters.moment, day=filters.day, ago=filters.ago, device=device, event_label=event_label
     )
     app.context_processor(_context(extensions))
 

@@ -15,7 +15,7 @@ from app.auth.policy import require
 from app.auth.service import Auth
 from app.bridge import slow
 from app.web.context import get_auth, wait
-from app.web.words import EVENTS
+from app.web.display import EVENTS
 
 #: Events on one page of the list.
 PAGE_SIZE: Final = 50

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.web.words.filters import ago
+from app.web.display.filters import ago
 from tests.kit.cookies import read_cookie, session_id_of
 from tests.kit.duet import ApiClient, Running, messages
 from tests.web.conftest import Visit

@@ -17,7 +17,7 @@ import pytest
 import app.auth
 from app.auth import audit_csv, errors, refusals
 from app.auth.models import ADMIN, Client, User
-from app.web.words import EVENTS
+from app.web.display import EVENTS
 from tests.kit.duet import Browser, Running
 from tests.web.conftest import Visit
 

@@ -46,6 +46,6 @@ EVENTS: Final[Mapping[str, str]] = MappingProxyType(
 )
 
 
-def event_words(event: str) -> str:
+def event_label(event: str) -> str:
     """'Logged in' for `login`; an event without words is called by its code."""
     return EVENTS.get(event) or event.replace("_", " ").capitalize()
