@@ -262,6 +262,16 @@ def test_a_restore_that_is_cut_off(filled: tuple[str, Path]) -> None:
     assert "U1@Example.org" in done(file.parent, database_url, "user", "list")
 
 
+def test_a_restore_to_no_database_is_refused(filled: tuple[str, Path]) -> None:
+    """An address with a slash too few is said to be none in one line, as every other command says it."""
+    _, file = filled
+    result = command(file.parent, "sqlite://duet.db", "restore", str(file))
+    assert result.returncode == 1
+    assert result.stderr == (
+        "duet: DATABASE_URL: a database URL starts with sqlite:///, mongodb:// or mongodb+srv://\n"
+    )
+
+
 def test_there_has_to_be_something_to_back_up(tmp_path: Path) -> None:
     """In a wrong folder no empty database is made, and no back-up of it."""
     result = run_duet(tmp_path, "backup", "duet.bak")
