@@ -137,7 +137,7 @@ class Proving:
 
     async def _guess(self, email_key: str, client: Client, *, own: str | None, user_id: str) -> Guess:
         try:
-            return await self.throttle.guess(email_key, ip=client.ip, own=own)
+            return await self.throttle.guess(email_key, ip=client.ip, recognised_as=own)
         except TooManyRequests as error:
             if error.is_news:
                 await self.audit.record("login_blocked", client=client, user_id=user_id)

@@ -88,24 +88,25 @@ class Throttle:
         self._clock = clock
         self._is_on = is_on
 
-    async def guess(self, email_key: str, *, ip: str, own: str | None) -> Guess:
+    async def guess(self, email_key: str, *, ip: str, recognised_as: str | None) -> Guess:
         """Lets a guess at an account's password through.
 
         Args:
             email_key: the account's address in its normal form; whether there is such an account does not matter.
             ip: where the guess comes from.
-            own: which of the owner's devices or sessions this is; None for a stranger. The owner's has a few tries
-                of its own while strangers keep the account, or an address that they share with it, blocked.
+            recognised_as: which of the owner's devices or sessions this is; None for a stranger. It has a few
+                tries of its own while strangers keep the account, or an address that they share with it, blocked.
 
         Raises:
-            TooManyRequests: the guess was not let through; the error says whether the audit log is to
-                tell of the lockout.
+            TooManyRequests: the guess was not let through; `is_news` says whether the audit log is to tell of it.
         """
         if not self._is_on:
             return Guess(self._store)
         account = Bucket(_key("account", email_key), GUESSES)
         shared = [Bucket(_key("address", network(ip)), ADDRESS_GUESSES), account] if ip else [account]
-        own_buckets = [Bucket(_key("own", f"{email_key} {own}"), OWN_GUESSES)] if own is not None else []
+        own_buckets = []
+        if recognised_as is not None:
+            own_buckets.append(Bucket(_key("own", f"{email_key} {recognised_as}"), OWN_GUESSES))
         passed = [bucket for bucket in own_buckets if await self._fits(bucket)]
         counted = await self._count_shared(shared, may_pass=bool(passed))
         return Guess(

@@ -335,7 +335,7 @@ async def test_what_the_owner_s_browser_gets_past_is_all_that_does_not_count(eac
     throttle = each_limited.auth.proving.throttle
 
     async def waits(count: int, email: str, ip: str, own: str | None = None) -> list[int]:
-        return [await wait_of(throttle.guess(email, ip=ip, own=own)) for _ in range(count)]
+        return [await wait_of(throttle.guess(email, ip=ip, recognised_as=own)) for _ in range(count)]
 
     assert await waits(GUESSES.free, EMAIL, "") == [0] * GUESSES.free
     assert await waits(3, EMAIL, API.ip, own="browser") == [0] * 3
