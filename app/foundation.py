@@ -23,6 +23,7 @@ async def open_auth(settings: Settings) -> AsyncIterator[Auth]:
         SettingsError: DATABASE_URL or EXTENSIONS is malformed.
         PolicyError: an extension waits for something that there is not.
         StoreUnavailable: the store does not answer.
+        PackageUnfit: a package has lost a name that Duet needs.
     """
     store = open_configured_store(settings)
     auth = build_auth(auth_config(settings), secrets=settings.secrets(), store=store)

@@ -8,6 +8,7 @@ from typing import Final
 
 from fastapi import FastAPI
 
+from app.api.fastapi_names import set_outermost
 from app.assembly import (
     Core,
     Site,
@@ -44,6 +45,7 @@ def create_app(settings: Settings | None = None, *, extensions: Sequence[Extensi
     Raises:
         SettingsError: a setting is malformed, weak or missing.
         PolicyError: a page or route can't be protected; the message names it.
+        PackageUnfit: a package has lost a name that Duet needs.
     """
     core = _create_core(settings or load(), extensions)
     halves = create_halves(core)
@@ -75,7 +77,7 @@ def _create_root(site: Site) -> FastAPI:
     root.state.auth, root.state.rules = site.core.auth, site.table
     draw_errors(root, site.halves.refuse)
     # Set here and not added as middleware: nothing may come to lie outside the edge and the gate.
-    root.middleware_stack = create_layers(site, root)
+    set_outermost(root, create_layers(site, root))
     return root
 
 

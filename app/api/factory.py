@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI
 
-from app.api import errors
+from app.api import errors, fastapi_names, swagger_ui_names
 from app.api.guard import adopt, include
 from app.api.problems import PROBLEM_JSON
 from app.api.routers import (
@@ -52,7 +52,10 @@ def create_api(*, version: str, clock: Clock, extensions: Sequence[Extension]) -
 
     Raises:
         PolicyError: a route can't be protected, or an extension's prefix is taken.
+        PackageUnfit: FastAPI or Swagger UI has lost a name that this needs.
     """
+    fastapi_names.check()
+    swagger_ui_names.check()
     api = _Api(version=version)
     errors.add_handlers(api)
     claims = Claims(API, ("auth", "users", "admin", "docs", "openapi.json"))

@@ -8,51 +8,30 @@ start is what is served, and a route that somebody adds to a router later is ser
 from __future__ import annotations
 
 import copy
-import inspect
 import re
-from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import JSONResponse
-from fastapi.routing import APIRoute, APIWebSocketRoute, RouteContext, iter_route_contexts
+from fastapi.routing import APIRoute, APIWebSocketRoute
 from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
+from app.api.fastapi_names import (
+    RouteContext,
+    add_operation,
+    has_beginning,
+    iter_route_contexts,
+    last_routes,
+    make_websocket_route,
+    with_included,
+)
 from app.auth.clock import Clock
 from app.auth.errors import AuthError
 from app.auth.policy import Policy, PolicyError, Rule, decide, policy_of
 from app.scope import CALLER, PRINCIPAL, ROUTE, SAFE_METHODS
-
-# What makes up an operation of FastAPI's, apart from its path and endpoint.
-_OPERATION: Final = (
-    "callbacks",
-    "dependencies",
-    "deprecated",
-    "description",
-    "generate_unique_id_function",
-    "include_in_schema",
-    "max_body_size",
-    "methods",
-    "name",
-    "openapi_extra",
-    "operation_id",
-    "response_class",
-    "response_description",
-    "response_model",
-    "response_model_by_alias",
-    "response_model_exclude",
-    "response_model_exclude_defaults",
-    "response_model_exclude_none",
-    "response_model_exclude_unset",
-    "response_model_include",
-    "responses",
-    "status_code",
-    "strict_content_type",
-    "summary",
-    "tags",
-)
 
 
 class Guard(BaseRoute):
@@ -170,14 +149,10 @@ def _add(api: FastAPI, context: RouteContext, prefix: str) -> Guard:
             "such as @router.get and @router.websocket."
         )
     if isinstance(original, APIWebSocketRoute):
-        route = _GuardedWebSocketRoute(
-            path, endpoint, name=context.name, dependencies=context.dependencies, dependency_overrides_provider=api
-        )
+        route = make_websocket_route(_GuardedWebSocketRoute, context, api)
         api.router.routes.append(route)
         return route
-    operation: dict[str, Any] = {name: getattr(context, name) for name in _OPERATION}
-    api.router.add_api_route(path, endpoint, route_class_override=_guarded(type(original)), **operation)
-    added = api.router.routes[-1]
+    added = add_operation(api.router, context, _guarded(type(original)))
     assert isinstance(added, Guard)
     return added
 
@@ -188,30 +163,12 @@ def _guarded(route_class: type[APIRoute]) -> type[APIRoute]:
 
 
 def _refuse_what_is_not_copied(router: APIRouter) -> None:
-    for one in _with_included(router):
+    for one in with_included(router):
         name = f"router {one.prefix or router.prefix or '/'}"
-        if one.on_startup or one.on_shutdown or _has_lifespan(one.lifespan_context):
+        if has_beginning(one):
             raise PolicyError(f"{name}: its startup handlers or lifespan would not run: use Extension.lifespan")
-        if getattr(one, "_low_priority_routes", None):
+        if last_routes(one):
             raise PolicyError(f"{name}: its frontend can't be protected: use a Flask blueprint")
-
-
-def _with_included(router: APIRouter) -> Iterator[APIRouter]:
-    yield router
-    for route in router.routes:
-        inner = getattr(route, "original_router", None)  # FastAPI's stand-in for an included router
-        if isinstance(inner, APIRouter):
-            yield from _with_included(inner)
-
-
-def _has_lifespan(context: Any) -> bool:
-    """Whether somebody gave a router a lifespan; FastAPI makes one for each, and merges those of the included."""
-    inner = inspect.unwrap(context)
-    if type(inner).__name__ == "_DefaultLifespan":
-        return False
-    if getattr(inner, "__qualname__", "").startswith("_merge_lifespan_context."):
-        return any(_has_lifespan(cell.cell_contents) for cell in inner.__closure__)
-    return True
 
 
 def _refuse_duplicates(api: FastAPI, route: Guard, name: str) -> None:
@@ -227,7 +184,7 @@ def _name_of(endpoint: Any) -> str:
 
 def check_covered(router: APIRouter, known: Sequence[BaseRoute], *, where: str) -> None:
     """Raises `PolicyError`, naming it, if `router` serves something beside `known` and guarded routes."""
-    for route in (*router.routes, *getattr(router, "_low_priority_routes", ())):
+    for route in (*router.routes, *last_routes(router)):
         if not isinstance(route, Guard) and not any(route is one for one in known):
             inner = next(iter_route_contexts([route]), None)
             path = (inner and inner.path) or f" {type(route).__name__}"

@@ -6,6 +6,8 @@ from fastapi import FastAPI
 from starlette.routing import Mount
 from starlette.types import Receive, Scope, Send
 
+from app.api.fastapi_names import layers_of
+
 
 class Shortcut:
     """Leads calls of the API straight to where the root's router would, past the root's own layers.
@@ -19,7 +21,7 @@ class Shortcut:
     """
 
     def __init__(self, root: FastAPI, api: Mount) -> None:
-        self._root = root.build_middleware_stack()
+        self._root = layers_of(root)
         self._router = root.router
         self._api = api
         self._prefix = f"{api.path}/"

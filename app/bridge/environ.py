@@ -6,9 +6,9 @@ import tempfile
 from typing import IO, Any
 from urllib.parse import quote
 
-from a2wsgi.wsgi import build_environ
 from starlette.types import Receive, Scope
 
+from app.bridge.a2wsgi_names import build_environ
 from app.scope import IN_ENVIRON
 
 #: A larger body waits for its view in a temporary file, not in memory.

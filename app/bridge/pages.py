@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from starlette.types import Receive, Scope, Send
 
+from app.bridge.a2wsgi_names import NAMES
 from app.bridge.environ import make_environ, read_body
 from app.bridge.exchange import Exchange, WSGIApp
 from app.bridge.pool import ClientGone, Pool, PoolFull
@@ -31,6 +32,9 @@ class PagesApp:
         refuse: draws the 503 of a full pool.
         max_queued: how many quick requests may wait for a thread; one more is a 503 at once.
         max_slow_queued: how many slow ones.
+
+    Raises:
+        PackageUnfit: a2wsgi has lost a name that this needs.
     """
 
     def __init__(
@@ -44,6 +48,7 @@ class PagesApp:
         max_queued: int,
         max_slow_queued: int,
     ) -> None:
+        NAMES.check()
         self._wsgi_app = wsgi_app
         self._quick = Pool("pages", threads=threads, max_queued=max_queued)
         self._slow = Pool("slow-pages", threads=slow_threads, max_queued=max_slow_queued)

@@ -23,6 +23,7 @@ from app.mail.outbox import is_writable
 from app.mail.server import parse_smtp_url
 from app.mail.setup import build_smtp
 from app.main import create_app
+from app.serving.uvicorn_names import NAMES
 from app.settings import Settings, SettingsError
 from app.store import inspect_schema
 from app.store.records import Schema
@@ -82,7 +83,11 @@ def _secrets(count: int, survey: Survey | None) -> Iterator[Finding]:
 
 
 def _packages() -> Finding:
-    """libpass and passlib own the same folder: with both, the one installed last wins, in parts."""
+    """libpass and passlib own the same folder: with both, the one installed last wins, in parts.
+
+    Raises `PackageUnfit` where uvicorn has lost a name. The other packages are asked by what is built of them.
+    """
+    NAMES.check()
     try:
         version("passlib")
     except PackageNotFoundError:

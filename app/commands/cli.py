@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Any
 
 import click
 
@@ -12,10 +13,21 @@ from app.commands.backup import backup, restore
 from app.commands.keys import keys
 from app.commands.terminal import load_settings, settings_of, stop
 from app.commands.users import user
+from app.packages import PackageUnfit
 from app.settings import SettingsError
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Commands(click.Group):
+    """Tells in one line that a package does not fit, whichever command needs it."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except PackageUnfit as error:
+            stop(str(error))
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="duet", prog_name="duet")
 def main() -> None:
     """One container, one process, one login for FastAPI and Flask."""

@@ -7,11 +7,9 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import cast
 
-from uvicorn._types import ASGI3Application
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
-
 from app.edge.headers import with_security_headers
 from app.serving.transport import PoliteTransport
+from app.serving.uvicorn_names import STATUS_LINE, RequestResponseCycle, UvicornProtocol
 
 _ABSOLUTE = re.compile(rb"[a-z][a-z0-9+.-]*://([^/?#]*)", re.IGNORECASE)
 
@@ -24,7 +22,7 @@ class _Phase(enum.Enum):
     BODY = "a request's body"
 
 
-class DuetProtocol(HttpToolsProtocol):
+class DuetProtocol(UvicornProtocol):
     """For uvicorn's `http=`. A deployment or test that needs other limits subclasses it.
 
     Attributes:
@@ -182,7 +180,7 @@ class DuetProtocol(HttpToolsProtocol):
         self._set_deadline(None)
         super().handle_websocket_upgrade()
 
-    def _unsupported_upgrade_warning(self) -> None:
+    def pass_over_upgrade(self) -> None:
         # RFC 9110 §7.8: an upgrade may be ignored. What follows on the connection may be in either
         # language, and is not parsed.
         self._deaf = True
@@ -225,12 +223,11 @@ class DuetProtocol(HttpToolsProtocol):
         lines = [b"%b: %b\r\n" % header for header in dressed]
         return b"".join([STATUS_LINE[status], *lines, b"\r\n", content])
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+    def begin(self, cycle: RequestResponseCycle) -> None:
         self._running = cycle
         cycle.keep_alive = cycle.keep_alive and not self.is_ending
         self._polite.begin_answer()
         cycle.transport = cast(asyncio.Transport, self._polite)
-        super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:
         if self._hung_up:

@@ -28,6 +28,7 @@ from app.auth.policy import PolicyError
 from app.main import create_app
 from app.paths import API
 from app.serving.protocol import DuetProtocol
+from app.serving.uvicorn_names import NAMES, forget_signals
 from app.settings import Settings, SettingsError
 
 #: How long a proxy has, after a SIGTERM, to see at /healthz that this process ends, in seconds. It still serves.
@@ -50,8 +51,10 @@ def run(settings: Settings, *, host: str, port: int) -> None:
     Raises:
         SettingsError, PolicyError: what `create_app` raises, or the start of the app or of an extension.
         PortTaken: somebody else listens there.
+        PackageUnfit: a package has lost a name that Duet needs.
         SystemExit: the start failed for another reason, which the log tells.
     """
+    NAMES.check()
     duet = create_app(settings)
     app = _Startup(duet)
     protocol: type[DuetProtocol] = type("Protocol", (DuetProtocol,), {"https": settings.is_https})
@@ -157,7 +160,7 @@ class _Server(uvicorn.Server):
             self._invitation.cancel()
         await self._leave()
         await super().shutdown(sockets)
-        self._captured_signals.clear()
+        forget_signals(self)
 
     async def _leave(self) -> None:
         """Goes on serving until nobody asks any more, because a proxy has noticed, or the time is over."""

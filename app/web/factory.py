@@ -17,6 +17,7 @@ from app.bridge import Crossing, is_marked_slow
 from app.extension import Extension
 from app.settings import Settings
 from app.user_agents import device
+from app.web import flask_names, flask_wtf_names
 from app.web.blueprints import register_blueprints
 from app.web.context import Duet, drawn_for, person
 from app.web.cookies import LONGEST_COOKIE_LIFE, PageScripts, SessionCookie, SessionInterface
@@ -72,7 +73,10 @@ def create_pages(
 
     Raises:
         PolicyError: a page can't be protected, or what an extension brings is taken.
+        PackageUnfit: Flask or Flask-WTF has lost a name that this needs.
     """
+    flask_names.NAMES.check()
+    flask_wtf_names.check()
     app = Flask(__name__)
     app.extensions["duet"] = Duet(auth=auth, crossing=crossing, public_url=settings.public_url)
     app.session_interface = SessionInterface(cookie)
@@ -108,7 +112,7 @@ def _config(auth: Auth, cookie: SessionCookie, settings: Settings) -> dict[str, 
         # Written when it changed, and no more: a late answer can't bring back what a log-out took away.
         "SESSION_REFRESH_EACH_REQUEST": False,
         "PERMANENT_SESSION_LIFETIME": min(auth.config.absolute_lifetime, LONGEST_COOKIE_LIFE),
-        "WTF_CSRF_SECRET_KEY": list(reversed(csrf_keys)),  # itsdangerous signs with the last
+        "WTF_CSRF_SECRET_KEY": flask_wtf_names.secrets_of(csrf_keys),
         # As long as the session that it is bound to: an open form is not lost over lunch.
         "WTF_CSRF_TIME_LIMIT": None,
         # The guard has compared the Origin already; behind a proxy the Referer's host may be another.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from flask import Flask, g, request, session
@@ -16,6 +16,7 @@ from app.scope import CALLER, IN_ENVIRON, ROUTE, SAFE_METHODS
 from app.web.context import duet, get_auth
 from app.web.cookies import ACCESS_TOKEN, own_origins
 from app.web.errors import ForeignOrigin
+from app.web.flask_names import hooks_of, put_first
 
 _METHODS: Final = ("get", "head", "post", "put", "patch", "delete", "options")
 
@@ -63,13 +64,10 @@ def _nothing() -> None: ...
 
 
 def _refuse_async_hooks(app: Flask) -> None:
-    for kind in (app.before_request_funcs, app.after_request_funcs, app.teardown_request_funcs):
-        hooks: Mapping[Any, Sequence[Callable[..., Any]]] = kind
-        for owner, functions in hooks.items():
-            for function in functions:
-                if inspect.iscoroutinefunction(inspect.unwrap(function)):
-                    name = getattr(function, "__qualname__", repr(function))
-                    raise PolicyError(f"pages: {name}, a hook of {owner or 'every page'}, can't be async")
+    for owner, function in hooks_of(app):
+        if inspect.iscoroutinefunction(inspect.unwrap(function)):
+            name = getattr(function, "__qualname__", repr(function))
+            raise PolicyError(f"pages: {name}, a hook of {owner or 'every page'}, can't be async")
 
 
 def _pattern(path: str) -> str:
@@ -98,7 +96,7 @@ def guard(app: Flask) -> list[Rule]:
     """Puts the policy before every view of `app`, whose views are all registered; the rows of the table."""
     policies, rules = build_table(app)
     # First of all, before what extensions do before a request.
-    app.before_request_funcs.setdefault(None, []).insert(0, lambda: _admit(policies))
+    put_first(app, lambda: _admit(policies))
     return rules
 
 

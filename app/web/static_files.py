@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from flask import Flask
-from flask.sansio.scaffold import Scaffold
 from starlette.responses import Response
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
@@ -42,7 +41,7 @@ def static_mounts(app: Flask) -> list[Mount]:
     mounts = []
     for endpoint, path in static_paths(app).items():
         owner_name = endpoint.rpartition(".")[0]
-        owner: Scaffold = app.blueprints[owner_name] if owner_name else app
+        owner = app.blueprints[owner_name] if owner_name else app
         mounts.append(Mount(path, _VersionedFiles(directory=owner.static_folder), name=endpoint))
     return mounts
 

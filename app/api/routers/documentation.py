@@ -5,23 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
-import flask_swagger_ui
 from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, HTMLResponse, Response
 from starlette.exceptions import HTTPException
 
 from app.api.guard import OwnRoute
+from app.api.swagger_ui_names import FILES
 from app.auth.policy import public
 from app.paths import API, STATIC
 
 router = APIRouter(include_in_schema=False, route_class=OwnRoute)
 
-_PACKAGE: Final = Path(flask_swagger_ui.__file__).parent / "dist"
-_ASSETS: Final = {
-    "swagger-ui.css": _PACKAGE / "swagger-ui.css",
-    "swagger-ui-bundle.js": _PACKAGE / "swagger-ui-bundle.js",
-    "start.js": Path(__file__).parent.parent / "static" / "swagger-start.js",
-}
+_ASSETS: Final = {**FILES, "start.js": Path(__file__).parent.parent / "static" / "swagger-start.js"}
 _DESCRIPTION: Final = f"{API}/openapi.json"
 _PAGE: Final = f"""<!doctype html>
 <html lang="en">

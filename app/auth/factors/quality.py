@@ -1,4 +1,4 @@
-"""What makes a password easy to guess, and the reason in plain words. The only importer of `zxcvbn`.
+"""What makes a password easy to guess, and the reason in plain words.
 
 No composition rules (NIST SP 800-63B-4 section 3.1.1.2): a few unrelated words are as good as any signs. Refused
 is what is tried first: common and breached passwords, rows of keys, repetitions, the person's name and address.
@@ -11,12 +11,9 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
-# Not `zxcvbn.zxcvbn`: that keeps the words of its caller in a global, where those of another thread would count.
-from zxcvbn.matching import omnimatch
-from zxcvbn.scoring import most_guessable_match_sequence
-
+from app.auth.factors.zxcvbn_names import fewest_guesses, omnimatch
 from app.auth.models import MAX_PASSWORD_LENGTH
 
 #: What is found within this many guesses is refused, as a power of ten: a word list with its variations, not every
@@ -103,7 +100,7 @@ def _reason(text: str, needed: float) -> str | None:
     # Signs for letters in one reading, a row of keys in the other.
     readings = [text] if combinations <= MAX_COMBINATIONS else [text.translate(_MEANT), text.translate(_UNSHIFTED)]
     for reading in readings:
-        found: dict[str, Any] = most_guessable_match_sequence(reading, omnimatch(reading), _exclude_additive=True)
+        found = fewest_guesses(reading, omnimatch(reading))
         if found["guesses_log10"] < needed:
             characters: Counter[str] = Counter()
             for match in found["sequence"]:

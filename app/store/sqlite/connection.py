@@ -7,6 +7,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -14,6 +15,7 @@ import aiosqlite
 
 from app.store.breaker import Breaker, StoreUnusable
 from app.store.measurements import StoreMeasurements
+from app.store.sqlite.aiosqlite_names import NAMES, end_with_process, run
 from app.store.sqlite.migrations import migrate
 from app.store.sqlite.schema import VERSION
 
@@ -65,9 +67,13 @@ class Connections:
 
     A statement by itself is atomic in SQLite, and so are several that are one transaction. Either is one step of
     the connection's thread, in a task that no caller's cancellation reaches (see `breaker`).
+
+    Raises:
+        PackageUnfit: aiosqlite has lost a name that this needs.
     """
 
     def __init__(self, path: Path) -> None:
+        NAMES.check()
         self.path = path.absolute()
         self._writer: aiosqlite.Connection | None = None
         self._reader: aiosqlite.Connection | None = None
@@ -139,7 +145,7 @@ class Connections:
             f"{self.path.as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=LOCK_PATIENCE
         )
         # A process that ends without `close`, say in a traceback, must end: SQLite undoes what is half done.
-        connection._thread.daemon = True
+        end_with_process(connection)
         await connection
         try:
             await _use_wal(connection, self.path)
@@ -189,11 +195,10 @@ async def _transact(connection: aiosqlite.Connection | None, work: Callable[[Tra
     if connection is None:
         raise sqlite3.OperationalError("not connected")
     # One step for the thread: each way there and back costs more than a statement that finds its rows in memory.
-    result: T = await connection._execute(_whole, connection._conn, work)  # type: ignore[no-untyped-call]
-    return result
+    return await run(connection, partial(_whole, work))
 
 
-def _whole(connection: sqlite3.Connection, work: Callable[[Transaction], T]) -> T:
+def _whole(work: Callable[[Transaction], T], connection: sqlite3.Connection) -> T:
     try:
         connection.execute("BEGIN IMMEDIATE")
         result = work(Transaction(connection))

@@ -10,19 +10,17 @@ import hmac
 from collections.abc import Sequence
 from typing import Any, Final
 
-from itsdangerous import BadData, URLSafeTimedSerializer
+from itsdangerous import BadData
 from starlette.types import Scope
 
 from app.auth.errors import AuthError
 from app.auth.keys import Key
 from app.web.cookies.origins import own_origins
 from app.web.cookies.session import SessionCookie
+from app.web.flask_wtf_names import CSRF_FIELD, csrf_reader
 
 #: Either may hold the page's CSRF token: the names that Flask-WTF takes.
 CSRF_HEADERS: Final = (b"x-csrftoken", b"x-csrf-token")
-#: Where Flask-WTF keeps the session's own half of the token, and the salt that it signs with.
-_CSRF_FIELD: Final = "csrf_token"
-_CSRF_SALT: Final = "wtf-csrf-token"
 _READS: Final = frozenset({"GET", "HEAD"})
 _WRITES: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
@@ -49,7 +47,7 @@ class PageScripts:
         self._cookie = cookie
         self._public_url = public_url
         # As Flask-WTF signs them; here it is verified on the event loop, where there is no Flask.
-        self._csrf = URLSafeTimedSerializer([key.secret for key in reversed(csrf_keys)], salt=_CSRF_SALT)
+        self._csrf = csrf_reader([key.secret for key in csrf_keys])
 
     def access_token(self, scope: Scope) -> str | None:
         """The access token in the session, if a page of this site may have sent this read, or has sent this write.
@@ -89,7 +87,7 @@ class PageScripts:
 
     def _is_of_session(self, token: str, session: dict[str, Any]) -> bool:
         """Whether `token` was given to a page of this very session."""
-        secret = session.get(_CSRF_FIELD)
+        secret = session.get(CSRF_FIELD)
         if not isinstance(secret, str) or not secret:
             return False
         try:

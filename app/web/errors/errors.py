@@ -32,6 +32,7 @@ from app.scope import IN_ENVIRON, REQUEST_ID
 from app.web.context import current_client, drawn_for, duet, get_auth, optional_principal, wait
 from app.web.cookies import ACCESS_TOKEN, own_origins
 from app.web.errors.texts import ERROR_TEXTS, LINK_TEXTS, REGISTRATION_CLOSED, ErrorText
+from app.web.flask_wtf_names import CSRF_FIELD
 from app.web.redirects import form_target, requested_target, see_other
 
 SESSION_OVER = "Session expired or invalid. Please log in again."
@@ -154,7 +155,7 @@ def error_page(
         layout = "_skeleton.html" if drawn_for() is None else "base.html"
         href = url_for(text.endpoint) if text else "/"
         html = render_template(
-            "error.html", layout=layout, can_log_out="csrf_token" in session, action_href=href, **words
+            "error.html", layout=layout, can_log_out=CSRF_FIELD in session, action_href=href, **words
         )
     except Exception:  # what an extension adds to every page may be the very thing that fails
         log.exception("error_page_without_menu", status=status)
@@ -190,5 +191,8 @@ def _words(
 
 
 def _plain(status: int) -> ErrorText:
-    phrase = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "That did not work"
-    return ErrorText(phrase, "The request could not be answered.", "Go back and try another way.")
+    try:
+        title = HTTPStatus(status).phrase
+    except ValueError:  # a view may answer with a status that nobody has registered
+        title = "That did not work"
+    return ErrorText(title, "The request could not be answered.", "Go back and try another way.")

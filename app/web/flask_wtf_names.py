@@ -1,0 +1,49 @@
+"""The names that Duet takes out of Flask-WTF's inside, and why.
+
+The CSRF token of a page is Flask-WTF's. Scripts of the page show it to the API, where there is no Flask and so no
+Flask-WTF to verify it: there its signature is checked by the same means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from flask import Flask, session
+from flask_wtf.csrf import generate_csrf
+from itsdangerous import BadData, URLSafeTimedSerializer
+
+from app.packages import PrivateNames
+
+NAMES: Final = PrivateNames("flask-wtf")
+
+#: Where Flask-WTF keeps the session's own half of the token.
+CSRF_FIELD: Final = "csrf_token"
+_SALT: Final = "wtf-csrf-token"
+
+
+def secrets_of(keys: Sequence[bytes]) -> list[bytes]:
+    """`keys`, of which the first signs and all verify, as Flask-WTF takes them; it documents one key alone."""
+    return list(reversed(keys))  # itsdangerous signs with the last
+
+
+def csrf_reader(keys: Sequence[bytes]) -> URLSafeTimedSerializer:
+    """What reads the token that Flask-WTF signs with the first of `keys`, or has signed with another one."""
+    return URLSafeTimedSerializer(secrets_of(keys), salt=_SALT)
+
+
+def check() -> None:
+    """Makes a token as a page does, and reads it as the API does. Raises `PackageUnfit` where that fails."""
+    keys = [b"of today", b"of yesterday"]
+    app = Flask(__name__, static_folder=None)
+    app.config.update(SECRET_KEY=keys[0], WTF_CSRF_SECRET_KEY=secrets_of(keys))
+    with app.test_request_context():
+        token, own_half = generate_csrf(), session.get(CSRF_FIELD)
+    if own_half is None:
+        raise NAMES.gone("generate_csrf", f"{CSRF_FIELD} in the session")
+    try:
+        read = csrf_reader(keys[:1]).loads(token)
+    except BadData:
+        read = None
+    if read != own_half:
+        raise NAMES.gone("generate_csrf", f"signature by the salt {_SALT}")

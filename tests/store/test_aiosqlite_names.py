@@ -1,0 +1,26 @@
+"""aiosqlite without a name of its inside."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from app.main import create_app
+from app.store import open_store
+from app.store.sqlite.aiosqlite_names import NAMES
+from tests.kit.duet import make_settings
+from tests.kit.packages import assert_refused, missing_at, places, take_away
+
+
+@places(NAMES)
+def test_no_app_is_made_without_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, place: str) -> None:
+    """Where aiosqlite has lost a name no app is made on SQLite."""
+    take_away(monkeypatch, place)
+    assert_refused("aiosqlite", missing_at(place), lambda: create_app(make_settings(tmp_path)))
+
+
+def test_mongodb_does_not_ask_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that has nothing to do with SQLite is opened all the same."""
+    take_away(monkeypatch, NAMES.places[0])
+    assert open_store("mongodb://127.0.0.1/duet").figures.errors == 0
