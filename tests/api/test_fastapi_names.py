@@ -14,7 +14,7 @@ from fastapi.routing import RouteContext
 from app.api.fastapi_names import NAMES, OPERATION
 from app.main import create_app
 from tests.kit.duet import make_settings
-from tests.kit.packages import assert_refused, missing_at, places, take_away
+from tests.packages.taking import assert_refused, missing_at, places, take_away
 
 each_part = pytest.mark.parametrize("name", OPERATION)
 

@@ -9,7 +9,7 @@ import pytest
 from app.api.swagger_ui_names import FILES
 from app.main import create_app
 from tests.kit.duet import make_settings
-from tests.kit.packages import assert_refused
+from tests.packages.taking import assert_refused
 
 
 @pytest.mark.parametrize("name", FILES)

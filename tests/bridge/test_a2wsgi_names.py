@@ -9,7 +9,7 @@ import pytest
 from app.bridge.a2wsgi_names import NAMES
 from app.main import create_app
 from tests.kit.duet import make_settings
-from tests.kit.packages import assert_refused, missing_at, places, take_away
+from tests.packages.taking import assert_refused, missing_at, places, take_away
 
 
 @places(NAMES)

@@ -11,7 +11,7 @@ import pytest
 from app.serving.server import run
 from app.serving.uvicorn_names import NAMES
 from tests.kit.duet import make_settings
-from tests.kit.packages import assert_refused, missing_at, places, take_away
+from tests.packages.taking import assert_refused, missing_at, places, take_away
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from app.main import create_app
 from app.store import open_store
 from app.store.sqlite.aiosqlite_names import NAMES
 from tests.kit.duet import make_settings
-from tests.kit.packages import assert_refused, missing_at, places, take_away
+from tests.packages.taking import assert_refused, missing_at, places, take_away
 
 
 @places(NAMES)
@@ -23,4 +23,4 @@ def test_no_app_is_made_without_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 def test_mongodb_does_not_ask_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """A store that has nothing to do with SQLite is opened all the same."""
     take_away(monkeypatch, NAMES.places[0])
-    assert open_store("mongodb://127.0.0.1/duet").figures.errors == 0
+    assert open_store("mongodb://127.0.0.1/duet").measurements.errors == 0

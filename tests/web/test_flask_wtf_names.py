@@ -11,7 +11,7 @@ from itsdangerous import URLSafeTimedSerializer
 
 from app.main import create_app
 from tests.kit.duet import make_settings
-from tests.kit.packages import assert_refused
+from tests.packages.taking import assert_refused
 
 
 def test_no_app_is_made_where_tokens_are_signed_in_another_way(

@@ -6,7 +6,7 @@ import pytest
 
 from app.auth.factors.passwords import Passwords
 from app.auth.factors.zxcvbn_names import NAMES
-from tests.kit.packages import assert_refused, missing_at, places, take_away
+from tests.packages.taking import assert_refused, missing_at, places, take_away
 
 
 @places(NAMES)

@@ -12,8 +12,8 @@ import pytest
 
 from app.packages import PackageUnfit, PrivateNames
 from tests.deploy.process import environment
-from tests.kit.packages import assert_refused
 from tests.kit.programs import ROOT
+from tests.packages.taking import assert_refused
 
 MODULES = sorted((ROOT / "app").rglob("*.py"))
 _DUET = "from app.commands.cli import main; main(prog_name='duet')"
