@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
+from typing import Final
 
 from app.auth.config import AuthConfig, EarlierConfig
+from app.auth.factors import ZXCVBN_PLACES
+from app.auth.ports import Store
 from app.auth.service import Auth, build_auth
 from app.extension import load_extensions
+from app.packages import PrivateNames
 from app.settings import Settings, SettingsError
 from app.store import MeasuredStore, open_store
+
+#: Auth itself imports no other part of Duet, so what it needs of a package is looked for here.
+_ZXCVBN: Final = PrivateNames("zxcvbn", *ZXCVBN_PLACES)
 
 
 @asynccontextmanager
@@ -26,7 +33,7 @@ async def open_auth(settings: Settings) -> AsyncIterator[Auth]:
         PackageUnfit: a package has lost a name that Duet needs.
     """
     store = open_configured_store(settings)
-    auth = build_auth(auth_config(settings), secrets=settings.secrets(), store=store)
+    auth = build_configured_auth(settings, store)
     async with AsyncExitStack() as stack:
         stack.callback(auth.passwords.close)
         stack.push_async_callback(store.close)
@@ -49,6 +56,12 @@ def open_configured_store(settings: Settings) -> MeasuredStore:
         return open_store(settings.database)
     except ValueError as error:
         raise SettingsError(f"DATABASE_URL: {error}") from None
+
+
+def build_configured_auth(settings: Settings, store: Store) -> Auth:
+    """Auth over `store`, as `settings` say. Raises `PackageUnfit` where zxcvbn has lost a name that it needs."""
+    _ZXCVBN.check()
+    return build_auth(auth_config(settings), secrets=settings.secrets(), store=store)
 
 
 def auth_config(settings: Settings) -> AuthConfig:

@@ -20,9 +20,8 @@ from app.assembly import (
     draw_errors,
 )
 from app.auth.policy import PolicyError
-from app.auth.service import build_auth
 from app.extension import Extension, load_extensions
-from app.foundation import auth_config, open_configured_store
+from app.foundation import build_configured_auth, open_configured_store
 from app.observing.requests import Requests
 from app.observing.tracing import create_tracing
 from app.settings import Settings, load
@@ -61,7 +60,7 @@ def _create_core(settings: Settings, extensions: Sequence[Extension]) -> Core:
     extensions = (*extensions, *load_extensions(settings.extensions, settings))
     _refuse_duplicates(extensions)
     store = open_configured_store(settings)
-    auth = build_auth(auth_config(settings), secrets=settings.secrets(), store=store)
+    auth = build_configured_auth(settings, store)
     for extension in extensions:
         extension.connect(auth)
     return Core(VERSION, settings, extensions, store, auth, Requests())

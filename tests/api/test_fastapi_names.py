@@ -64,6 +64,6 @@ def test_a_lifespan_has_to_show_itself(monkeypatch: pytest.MonkeyPatch, tmp_path
 
 def test_the_parts_of_an_operation_are_those_that_were_read() -> None:
     """FastAPI takes no part of an operation that nobody has looked at."""
-    # `form_limits`, which came with FastAPI 0.165, is not copied: forms of the API are read by hand.
+    # `form_limits`, which came with FastAPI 0.165, is not copied: what tells of a route does not know it.
     known = {*OPERATION, "self", "path", "endpoint", "route_class_override", "form_limits"}
     assert set(inspect.signature(APIRouter.add_api_route).parameters) == known

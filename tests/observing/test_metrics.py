@@ -185,7 +185,7 @@ def test_the_database_and_the_threads_are_seen(duet: Running, browser: Browser) 
     assert found["duet_pool_requests", (("pool", "pages"), ("state", "places"))] == duet.settings.web_threads
     assert found["duet_pool_requests", (("pool", "slow-pages"), ("state", "running"))] == 0
     assert found["process_open_fds", ()] > 0
-    duet.wait(duet.app.state.auth.accounts._store.close())
+    duet.wait(duet.app.state.auth.accounts.store.close())
     with ApiClient(duet.url) as client:
         assert client.log_in().status_code == 503
     assert figures(duet.url)["duet_store_errors_total", ()] >= 1

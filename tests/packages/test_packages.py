@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -181,6 +182,7 @@ def test_each_of_them_has_an_upper_bound() -> None:
     for path in MODULES:
         if path.stem.endswith("_names"):
             module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-            names: PrivateNames = __import__(module, fromlist=["NAMES"]).NAMES
+            found = import_module(module)
+            names: PrivateNames = getattr(found, "NAMES", None) or PrivateNames("zxcvbn", *found.PLACES)
             assert isinstance(names.gone("it", "name"), PackageUnfit)
             assert ",<" in str(names.gone("it", "name")), module

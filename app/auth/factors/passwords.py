@@ -12,7 +12,6 @@ from passlib.context import CryptContext
 
 from app.auth.factors.hash_queue import HashQueue
 from app.auth.factors.quality import check_quality
-from app.auth.factors.zxcvbn_names import NAMES
 from app.auth.limits import Asker
 from app.auth.models import MAX_PASSWORD_LENGTH
 from app.auth.refusals import PasswordUnacceptable
@@ -34,13 +33,9 @@ class Passwords:
 
     Attributes:
         queue: where hashes wait for a thread.
-
-    Raises:
-        PackageUnfit: zxcvbn has lost a name that this needs.
     """
 
     def __init__(self, *, rounds: int, threads: int, min_length: int) -> None:
-        NAMES.check()
         self._context = CryptContext(
             schemes=["bcrypt_sha256", "bcrypt"], deprecated=["bcrypt"], default="bcrypt_sha256"
         ).using(bcrypt_sha256__rounds=rounds, bcrypt__rounds=rounds)

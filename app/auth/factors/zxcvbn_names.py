@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from app.packages import PrivateNames
-
-NAMES: Final = PrivateNames(
-    "zxcvbn",
+#: As `app.packages` looks for them, at the start.
+PLACES: Final = (
     # The documented `zxcvbn.zxcvbn` keeps its caller's words in a global, where they would count for another
     # thread. These two are what it is made of: the first finds words, rows and repetitions, the second the
     # sequence of them that takes the fewest guesses.
@@ -21,7 +19,7 @@ try:
     from zxcvbn.matching import omnimatch
     from zxcvbn.scoring import most_guessable_match_sequence
 except ImportError:
-    # Every command imports this, the help too. What needs the names calls `NAMES.check` first, which tells it.
+    # Every command imports this, the help too. Before anything calls them the start has told what is gone.
     omnimatch = most_guessable_match_sequence = None
 
 
@@ -36,4 +34,4 @@ def fewest_guesses(text: str, matches: Any) -> dict[str, Any]:
     return found
 
 
-__all__ = ["NAMES", "fewest_guesses", "omnimatch"]
+__all__ = ["PLACES", "fewest_guesses", "omnimatch"]

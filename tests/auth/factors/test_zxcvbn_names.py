@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from app.auth.factors.passwords import Passwords
-from app.auth.factors.zxcvbn_names import NAMES
-from tests.packages.taking import assert_refused, missing_at, places, take_away
+from app.auth.factors import ZXCVBN_PLACES
+from app.foundation import build_configured_auth, open_configured_store
+from tests.kit.duet import make_settings
+from tests.packages.taking import assert_refused, missing_at, take_away
 
 
-@places(NAMES)
-def test_no_password_is_judged_without_it(monkeypatch: pytest.MonkeyPatch, place: str) -> None:
-    """What judges passwords is not built where zxcvbn has lost a name, so that nothing starts."""
+@pytest.mark.parametrize("place", ZXCVBN_PLACES)
+def test_no_password_is_judged_without_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, place: str) -> None:
+    """Auth is not built where zxcvbn has lost a name, so that nothing starts."""
     take_away(monkeypatch, place)
-    assert_refused("zxcvbn", missing_at(place), lambda: Passwords(rounds=4, threads=1, min_length=15))
+    settings = make_settings(tmp_path)
+    store = open_configured_store(settings)
+    assert_refused("zxcvbn", missing_at(place), lambda: build_configured_auth(settings, store))

@@ -13,6 +13,7 @@ from itsdangerous import URLSafeTimedSerializer
 
 from app.auth.keys import Purpose
 from app.auth.models import Client, Principal
+from app.auth.sessions import Sessions
 from tests.api.answers import plain, problem
 from tests.api.test_page_scripts import ME, RENAMED, token_on
 from tests.kit.cookies import age, forget_renewals, give_cookie, make_cookie, make_stale, read_cookie
@@ -233,30 +234,28 @@ def test_no_answer_opens_the_api_to_other_origins(visit: Visit, shared: Running,
     assert browser.get(ME).headers["Cross-Origin-Resource-Policy"] == "same-origin"
 
 
-def test_writes_at_once_share_one_renewal(shared: Running, visit: Visit, email: str) -> None:
+def test_writes_at_once_share_one_renewal(
+    shared: Running, visit: Visit, email: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A write is renewed for as a read is, and an unproven one makes nobody ask the store."""
     browser = visit(email)
     proof = proof_of(browser)
     age(shared, browser)
     asked: list[Principal] = []
-    sessions: Any = shared.auth.sessions
-    renew = sessions.renew
+    renew = Sessions.renew
 
-    def counted(principal: Principal) -> object:
+    def counted(sessions: Sessions, principal: Principal) -> object:
         asked.append(principal)
-        return renew(principal)
+        return renew(sessions, principal)
 
-    sessions.renew = counted
-    try:
-        for headers in ({}, SAME_ORIGIN, {**proof, "Origin": "null"}, {**proof, "Sec-Fetch-Site": "same-site"}):
-            assert browser.patch(ME, json=RENAMED, headers=headers).status_code in (401, 403)
-        assert browser.get(ME, headers={"Sec-Fetch-Site": "same-site"}).status_code == 401
-        assert asked == []
-        for number in range(3):
-            assert browser.patch(ME, json={"name": f"Grace {number}"}, headers=proof).status_code == 200
-        assert len(asked) == 1
-    finally:
-        del sessions.renew
+    monkeypatch.setattr(Sessions, "renew", counted)
+    for headers in ({}, SAME_ORIGIN, {**proof, "Origin": "null"}, {**proof, "Sec-Fetch-Site": "same-site"}):
+        assert browser.patch(ME, json=RENAMED, headers=headers).status_code in (401, 403)
+    assert browser.get(ME, headers={"Sec-Fetch-Site": "same-site"}).status_code == 401
+    assert asked == []
+    for number in range(3):
+        assert browser.patch(ME, json={"name": f"Grace {number}"}, headers=proof).status_code == 200
+    assert len(asked) == 1
 
 
 PROXIED: Final = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "duet.example:443"}

@@ -33,11 +33,11 @@ class Counted:
 @pytest.fixture
 def counted(shared: Running) -> Iterator[Counted]:
     """The store of the shared Duet's sessions, which counts."""
-    sessions: Any = shared.auth.sessions
-    store = sessions._store
-    sessions._store = Counted(store)
-    yield sessions._store
-    sessions._store = store
+    sessions = shared.auth.sessions
+    store, counting = sessions.store, Counted(sessions.store)
+    object.__setattr__(sessions, "store", counting)
+    yield counting
+    object.__setattr__(sessions, "store", store)
 
 
 def test_a_burst_is_renewed_once(shared: Running, visit: Visit, email: str, counted: Counted) -> None:
