@@ -12,11 +12,10 @@ from app.auth.ports.limits import Hits
 from app.auth.ports.logins import Added, Blocked, LoginCandidate, LoginRecord, Logins
 from app.auth.ports.passwords import MailedLink, NewPassword, PasswordHashes, Replaced
 from app.auth.ports.rotation import Judge, Judged, Rotation
-from app.auth.ports.sessions import Sessions
+from app.auth.ports.sessions import Sessions, Watching
 from app.auth.ports.store import Store
 from app.auth.ports.tokens import Tokens
 from app.auth.ports.users import Users
-from app.auth.ports.watching import Watching
 
 __all__ = [
     "Added",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Protocol
 
@@ -59,4 +60,16 @@ class Sessions(Protocol):
 
     async def rights_changed_since(self, at: datetime, *, limit: int = 1000) -> list[RightsChange]:
         """Users with `rights_changed_at` at or after `at`, the earliest first."""
+        ...
+
+
+class Watching(Protocol):
+    """A store that can be listened to."""
+
+    def endings(self) -> AsyncIterator[Revocation | RightsChange]:
+        """Whatever ends a session or changes rights from now on, whichever process did it, by whatever clock.
+
+        It ends at once where the database can't tell: a poll has to do there. Raises `StoreUnavailable` when the
+        database is gone; what happens until it is called again is not told.
+        """
         ...

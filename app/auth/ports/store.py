@@ -16,10 +16,9 @@ from app.auth.ports.letters import Letters, Links
 from app.auth.ports.limits import Hits
 from app.auth.ports.logins import Logins
 from app.auth.ports.passwords import PasswordHashes
-from app.auth.ports.sessions import Sessions
+from app.auth.ports.sessions import Sessions, Watching
 from app.auth.ports.tokens import Tokens
 from app.auth.ports.users import Users
-from app.auth.ports.watching import Watching
 
 
 class Store(
