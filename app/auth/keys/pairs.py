@@ -48,6 +48,7 @@ PublicKey: TypeAlias = Ed25519PublicKey | EllipticCurvePublicKey | RSAPublicKey
 PrivateKey: TypeAlias = Ed25519PrivateKey | EllipticCurvePrivateKey | RSAPrivateKey
 
 _RSA_BITS: Final = 2048
+_RSA_EXPONENT: Final = 65537
 _NONCE_BYTES: Final = 12
 # What RFC 7638 section 3.2 and RFC 8037 section 2 hash of each kind of key, in this order.
 _NAMED_BY: Final = {"OKP": ("crv", "kty", "x"), "EC": ("crv", "kty", "x", "y"), "RSA": ("e", "kty", "n")}
@@ -70,7 +71,7 @@ def make_pair(algorithm: str) -> KeyPair:
     elif algorithm == P256:
         private = generate_private_key(SECP256R1())
     elif algorithm == RSA:
-        private = generate_rsa_key(65537, _RSA_BITS)
+        private = generate_rsa_key(_RSA_EXPONENT, _RSA_BITS)
     else:
         raise ValueError(f"there are no key pairs for {algorithm}")
     public = private.public_key()
@@ -94,7 +95,7 @@ def load_public(jwk: Any, kid: str, algorithm: str) -> PublicKey:
         elif kind == ("EC", "P-256", P256):
             key = EllipticCurvePublicNumbers(_number(jwk["x"]), _number(jwk["y"]), SECP256R1()).public_key()
         elif kind == ("RSA", None, RSA):
-            key = RSAPublicNumbers(_number(jwk["e"]), _number(jwk["n"])).public_key()
+            key = _rsa_key(_number(jwk["e"]), _number(jwk["n"]))
         else:
             raise ValueError("a key of another kind")
         if jwk != _jwk(key, kid, algorithm) or thumbprint(jwk) != kid:
@@ -102,6 +103,13 @@ def load_public(jwk: Any, kid: str, algorithm: str) -> PublicKey:
     except (KeyError, TypeError, AttributeError, UnsupportedAlgorithm) as error:
         raise ValueError("not a key in the form of a JWK") from error
     return key
+
+
+def _rsa_key(e: int, n: int) -> RSAPublicKey:
+    # With an exponent of 1, for one, everybody can sign.
+    if e != _RSA_EXPONENT or n.bit_length() < _RSA_BITS:
+        raise ValueError("weaker than the RSA keys that are made here")
+    return RSAPublicNumbers(e, n).public_key()
 
 
 class Safe:

@@ -7,9 +7,11 @@ from typing import Any
 
 import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
 from app.auth.keys import KeyRing, Purpose
 from app.auth.keys.pairs import Safe, load_public, make_pair, thumbprint
+from tests.auth.jws import b64
 from tests.kit.duet import SECRET
 
 ALGORITHMS = ["EdDSA", "ES256", "RS256"]
@@ -151,3 +153,13 @@ def test_a_stored_public_half_is_read_strictly(algorithm: str) -> None:
         if another != algorithm:
             with pytest.raises(ValueError):
                 load_public({**jwk, "alg": another}, pair.kid, another)
+
+
+@pytest.mark.parametrize(("bits", "exponent"), [(1024, 65537), (2047, 65537), (2048, 3)])
+def test_a_weaker_rsa_key_than_duet_makes_is_not_read(bits: int, exponent: int) -> None:
+    """Although it is written as Duet would write it, under the name that follows from it."""
+    numbers = generate_private_key(exponent, bits).public_key().public_numbers()
+    n, e = (b64(number.to_bytes((number.bit_length() + 7) // 8, "big")) for number in (numbers.n, numbers.e))
+    jwk = {"kty": "RSA", "n": n, "e": e, "use": "sig", "alg": "RS256"}
+    with pytest.raises(ValueError, match="weaker"):
+        load_public({**jwk, "kid": thumbprint(jwk)}, thumbprint(jwk), "RS256")
