@@ -21,18 +21,8 @@ SignatureKey: TypeAlias = Any
 # The whole text, before anything is decoded: PyJWT takes a trailing '=' and so a second spelling of one token.
 _COMPACT: Final = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)", re.ASCII)
 
-# The signature is PyJWT's to check. The claims are the caller's: PyJWT's defaults take a missing `exp`, a string
-# `exp`, a missing `sub` and a list of audiences, and it asks a clock of its own.
-_SIGNATURE_ONLY: Final[Any] = {
-    "verify_signature": True,
-    "verify_exp": False,
-    "verify_nbf": False,
-    "verify_iat": False,
-    "verify_aud": False,
-    "verify_iss": False,
-    "verify_sub": False,
-    "verify_jti": False,
-}
+# The signature is PyJWT's to check, and no more: the claims are the caller's, and no clock is asked here.
+_SIGNATURES: Final = jwt.PyJWS()
 
 
 def header_of(token: str) -> dict[str, Any]:
@@ -41,13 +31,7 @@ def header_of(token: str) -> dict[str, Any]:
     Raises:
         TokenInvalid: the text is not, as a whole, the one spelling of a compact JWS whose header is an object.
     """
-    try:
-        header = json.loads(_decoded(_segments(token)[0]))
-    except (ValueError, RecursionError) as error:
-        raise TokenInvalid() from error
-    if not isinstance(header, dict):
-        raise TokenInvalid()
-    return header
+    return _object(_decoded(_segments(token)[0]))
 
 
 def verified(token: str, key: SignatureKey, algorithm: str) -> dict[str, Any]:
@@ -57,18 +41,29 @@ def verified(token: str, key: SignatureKey, algorithm: str) -> dict[str, Any]:
     Raises:
         TokenInvalid: for whatever reason.
     """
-    _segments(token)
+    header_of(token)  # PyJWT takes more for one: several spellings, and other encodings of JSON
     try:
-        claims: dict[str, Any] = jwt.decode(token, key, algorithms=[algorithm], options=_SIGNATURE_ONLY)
+        payload: bytes = _SIGNATURES.decode(token, key, algorithms=[algorithm])
     except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
         # Beside its own errors PyJWT lets out what lone surrogates, deep nesting and odd types raise below it.
         raise TokenInvalid() from error
-    return claims
+    return _object(payload)
 
 
 def signed(claims: Mapping[str, Any], key: SignatureKey, algorithm: str, header: Mapping[str, str]) -> str:
     """The compact form of `claims`, signed; `header` is what it says beside `alg`."""
     return jwt.encode(dict(claims), key, algorithm, headers=dict(header))
+
+
+def _object(data: bytes) -> dict[str, Any]:
+    """The JSON object that `data` is, in UTF-8 (RFC 7519 section 7.2). Raises `TokenInvalid` if it is none."""
+    try:
+        value = json.loads(data.decode())  # of bytes, `json` guesses the encoding: UTF-16 would do
+    except (ValueError, RecursionError) as error:
+        raise TokenInvalid() from error
+    if not isinstance(value, dict):
+        raise TokenInvalid()
+    return value
 
 
 def _segments(token: str) -> tuple[str, str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from tests.auth.jws import b64, dumps, signed
 SECRET = b"a secret of thirty-two bytes, no less"
 PAIR = make_pair("EdDSA").private
 HEADER = {"typ": "at+jwt", "kid": "one"}
+UTF_16 = json.dumps({**HEADER, "alg": "HS256"}).encode("utf-16")
 
 
 def test_what_was_signed_is_verified() -> None:
@@ -37,14 +39,18 @@ def test_only_the_algorithm_that_is_asked_for_counts(algorithm: str) -> None:
             jws.verified(other, key, "HS256")
 
 
-@pytest.mark.parametrize("claims", [b"", b"null", b"[]", b"1", b'"x"', b"{", b"\xff", b"[" * 2000])
+@pytest.mark.parametrize(
+    "claims", [b"", b"null", b"[]", b"1", b'"x"', b"{", b"\xff", b"[" * 2000, "{}".encode("utf-16")]
+)
 def test_claims_are_an_object(claims: bytes) -> None:
     """Anything else is refused, though signed."""
     with pytest.raises(TokenInvalid):
         jws.verified(signed({**HEADER, "alg": "HS256"}, claims, SECRET), SECRET, "HS256")
 
 
-@pytest.mark.parametrize("header", [b"", b"null", b"[]", b"1", b"{", b"\xff", b"[" * 2000, b'{"a":' * 2000])
+@pytest.mark.parametrize(
+    "header", [b"", b"null", b"[]", b"1", b"{", b"\xff", b"[" * 2000, b'{"a":' * 2000, UTF_16]
+)
 def test_a_header_is_an_object(header: bytes) -> None:
     """Anything else is refused before a key is looked for."""
     token = signed(header, {}, SECRET)
