@@ -6,7 +6,6 @@ import contextlib
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from app.auth.config import AuthConfig
@@ -21,7 +20,6 @@ ISSUER = "https://duet.example.com"
 API = Client(API_CLIENT, ip="192.0.2.7", user_agent="tests/1.0")
 WEB = Client(WEB_CLIENT, ip="192.0.2.8", user_agent="Mozilla/5.0")
 OTHER_PASSWORD = "staple horse correct"
-VECTORS = Path(__file__).parents[2].parent / "shared" / "data"
 
 
 class FakeClock:

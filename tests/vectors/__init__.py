@@ -1,0 +1,1 @@
+"""Signatures and keys of our own making, each with the verdict that it deserves."""
