@@ -108,7 +108,7 @@ def ada(shared: Running) -> Iterator[ApiClient]:
 
 @pytest.mark.parametrize(("turn", "field"), list(enumerate(FIELDS)))
 def test_no_field_breaks_the_api(ada: ApiClient, turn: int, field: str) -> None:
-    """Each of 550 strings, in every other call and field by turns: an answer of this API's, JSON or nothing."""
+    """Each of 700 strings, in every other call and field by turns: an answer of this API's, JSON or nothing."""
     sender = Sender(str(ada.base_url))
     own = {"Authorization": f"Bearer {ada.access_token}"}
     for number, text in enumerate(naughty_strings(turn=turn)):

@@ -72,7 +72,7 @@ def visitor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Visitor]:
 
 @pytest.mark.parametrize(("turn", "field"), list(enumerate(FIELDS)))
 def test_no_field_breaks_a_page(visitor: Visitor, turn: int, field: str) -> None:
-    """Each of 550 strings, in every other form and field by turns, with a CSRF token: a page or a redirect."""
+    """Each of 700 strings, in every other form and field by turns, with a CSRF token: a page or a redirect."""
     for number, text in enumerate(naughty_strings(turn=turn)):
         requests = FIELDS[field](text)
         for path, fields in requests[number % 2 :: 2] or requests:
