@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.vectors import (
+from tests.vectors.cases import Kind
+from tests.vectors.kinds import (
     algorithms,
     curves,
     earlier,
@@ -18,9 +19,8 @@ from tests.vectors import (
     pss,
     rsa_paddings,
 )
-from tests.vectors.cases import Kind
-from tests.vectors.earlier import EarlierKind
-from tests.vectors.keysets import KeyKind
+from tests.vectors.kinds.earlier import EarlierKind
+from tests.vectors.kinds.keysets import KeyKind
 
 #: Signatures.
 KINDS: Final[tuple[Kind, ...]] = (

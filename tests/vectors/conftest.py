@@ -6,7 +6,7 @@ import pytest
 
 from tests.vectors.cases import Case, cases_of
 from tests.vectors.collection import KEY_KINDS, KINDS
-from tests.vectors.keysets import KeyCase, key_cases_of
+from tests.vectors.kinds.keysets import KeyCase, key_cases_of
 
 
 @pytest.fixture(scope="package", params=KINDS, ids=lambda kind: kind.__name__)

@@ -24,9 +24,9 @@ from app.settings.earlier_key import check_earlier_key
 from tests.auth.house import FakeClock, House, house_on
 from tests.kit.duet import SECRET
 from tests.vectors.cases import ISSUER, NOW, Case
-from tests.vectors.earlier import EarlierKey
-from tests.vectors.keys import OURS, Signer, our_signers
-from tests.vectors.keysets import KeyCase
+from tests.vectors.kinds.earlier import EarlierKey
+from tests.vectors.kinds.keys import OURS, Signer, our_signers
+from tests.vectors.kinds.keysets import KeyCase
 
 # How joserfc says no: beside its own errors it lets out those of what lies below it.
 _NO = (JoseError, ValueError, TypeError, KeyError, AttributeError, RecursionError)

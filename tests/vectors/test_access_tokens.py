@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from tests.vectors.algorithms import confusions, faces
 from tests.vectors.cases import Case, cases_of
 from tests.vectors.judges import (
     claims_in,
@@ -12,7 +11,8 @@ from tests.vectors.judges import (
     secret_key,
     token_key,
 )
-from tests.vectors.keys import our_signers
+from tests.vectors.kinds.algorithms import confusions, faces
+from tests.vectors.kinds.keys import our_signers
 
 HMACS = ("HS256", "HS384", "HS512")
 #: PyJWT warns of shorter secrets. HMAC fills them up with zeros itself (RFC 2104 section 2).

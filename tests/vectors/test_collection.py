@@ -7,9 +7,9 @@ from pathlib import Path
 
 from tests.vectors.cases import cases_of
 from tests.vectors.collection import EARLIER_KINDS, KEY_KINDS, KINDS
-from tests.vectors.earlier import earlier_cases_of
-from tests.vectors.key_numbers import for_everybody
-from tests.vectors.keysets import key_cases_of
+from tests.vectors.kinds.earlier import earlier_cases_of
+from tests.vectors.kinds.key_numbers import for_everybody
+from tests.vectors.kinds.keysets import key_cases_of
 
 SIGNATURES = [case for kind in KINDS for case in cases_of(kind)]
 README = Path(__file__).with_name("README.md").read_text()

@@ -5,17 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.vectors.collection import EARLIER_KINDS, KEY_KINDS
-from tests.vectors.earlier import earlier_cases_of
 from tests.vectors.judges import (
     believed_in_store,
     passes_with_earlier_key,
     passes_with_keys,
     reads_earlier_key,
 )
-from tests.vectors.key_numbers import for_everybody
-from tests.vectors.keys import signer
-from tests.vectors.keysets import KeyCase, key_cases_of, sets
-from tests.vectors.weak import guessable_rsa, is_guessable
+from tests.vectors.kinds.earlier import earlier_cases_of
+from tests.vectors.kinds.key_numbers import for_everybody
+from tests.vectors.kinds.keys import signer
+from tests.vectors.kinds.keysets import KeyCase, key_cases_of, sets
+from tests.vectors.kinds.weak import guessable_rsa, is_guessable
 
 
 def test_a_token_counts_where_its_key_is_one(key_cases: tuple[KeyCase, ...]) -> None:

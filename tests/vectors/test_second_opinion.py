@@ -12,9 +12,9 @@ import pytest
 from tests.vectors.cases import Case
 from tests.vectors.collection import KEY_KINDS, KINDS
 from tests.vectors.judges import second_opinion, second_opinion_on_keys
-from tests.vectors.key_numbers import for_everybody
-from tests.vectors.keys import OTHERS, OURS
-from tests.vectors.keysets import PAIRS, KeyCase, key_cases_of
+from tests.vectors.kinds.key_numbers import for_everybody
+from tests.vectors.kinds.keys import OTHERS, OURS
+from tests.vectors.kinds.keysets import PAIRS, KeyCase, key_cases_of
 
 # joserfc would rather have Ed25519 than EdDSA, and longer keys. It says so, and goes on.
 pytestmark = [

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.vectors import encodings, forms
 from tests.vectors.cases import Case, Kind, cases_of
 from tests.vectors.judges import claims_in, is_well_formed, passes_as_signed
+from tests.vectors.kinds import encodings, forms
 
 #: In which nothing but the form is wrong.
 FORMS = [

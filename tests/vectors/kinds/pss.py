@@ -13,8 +13,8 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.vectors.cases import Case, claims, header, signed, unsigned, with_signature
-from tests.vectors.keys import HASHES, seed, signer
-from tests.vectors.rsa_paddings import SIZE, power
+from tests.vectors.kinds.keys import HASHES, seed, signer
+from tests.vectors.kinds.rsa_paddings import SIZE, power
 
 _TRAILER: Final = b"\xbc"
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from tests.vectors.cases import Case, claims, dumps, good, header, token, unsigned, with_signature
-from tests.vectors.keys import b64, secret_of, signer
+from tests.vectors.kinds.keys import b64, secret_of, signer
 
 # From the shortest that is allowed to what is longer than a block of SHA-256, and is hashed first (RFC 2104).
 _SIZES: Final = (32, 33, 47, 48, 63, 64, 65, 128, 129, 1024)
