@@ -2,60 +2,103 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
-from tests.kit.services import Mongod, drop_database, empty_database
+from tests.kit.services import connected, drop_database, empty_database, shared_mongod
 
 # No test asks the world's certificate authorities for anything, and httpx would read all of them for each client.
 os.environ.pop("SSL_CERT_FILE", None)
 os.environ["SSL_CERT_DIR"] = str(Path(__file__).parent)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Imports and tests live to the end: whoever looks for garbage need not look at them, neither then nor later."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 @pytest.fixture(scope="session")
 def mongod_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Where a MongoDB answers: `TEST_MONGODB_URL`, or a replica set of one that we start."""
-    given = os.environ.get("TEST_MONGODB_URL")
-    if given:
+    """Where a MongoDB answers: `TEST_MONGODB_URL`, or a replica set of one that the whole run shares."""
+    if given := os.environ.get("TEST_MONGODB_URL"):
         yield given
         return
-    mongod = Mongod(tmp_path_factory.mktemp("mongod"), replica_set=True)
-    mongod.start()
-    try:
-        yield mongod.url
-    finally:
-        mongod.stop()
+    own = tmp_path_factory.getbasetemp()  # of a worker, below that of the run
+    with shared_mongod(own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) as url:
+        yield url
+
+
+class Databases:
+    """Databases on one server: a new one, or one that a test has used and that is empty again, its indexes aside.
+
+    Args:
+        server: its URL.
+    """
+
+    def __init__(self, server: str) -> None:
+        self._server = server
+        self._client = connected(server)
+        self._free: list[str] = []
+
+    def new(self) -> str:
+        """The URL of one that nobody has used."""
+        return urlunsplit(urlsplit(self._server)._replace(path=f"/duet-test-{uuid.uuid4().hex}"))
+
+    def get(self) -> str:
+        """The URL of one that is empty."""
+        return self._free.pop() if self._free else self.new()
+
+    def give_back(self, url: str) -> None:
+        """Empties it, for the next who wants one."""
+        empty_database(self._client, url)
+        self._free.append(url)
+
+    def close(self) -> None:
+        """Lets go of the server."""
+        self._client.close()
 
 
 @pytest.fixture(scope="session")
-def emptied_databases() -> list[str]:
-    """The URLs of databases that a test has used, and that are empty again, their indexes aside."""
-    return []
+def databases(mongod_url: str) -> Iterator[Databases]:
+    """Those on the run's MongoDB."""
+    ours = Databases(mongod_url)
+    yield ours
+    ours.close()
 
 
 @pytest.fixture
-def mongo_database_url(
-    request: pytest.FixtureRequest, mongod_url: str, emptied_databases: list[str]
-) -> Iterator[str]:
+def mongo_database_url(databases: Databases) -> Iterator[str]:
     """The URL of an empty database that no other test sees meanwhile.
 
-    Making the indexes takes longer than most tests, so databases are used again; but not by the stores' own tests,
-    which change indexes and more.
+    Making the indexes takes longer than most tests, so it is used again. A test that changes them, or puts in what
+    no Duet of today does, asks for a new one.
     """
-    is_shared = bool(os.environ.get("TEST_MONGODB_URL"))
-    is_fresh = is_shared or request.node.nodeid.startswith("tests/store/")
-    if emptied_databases and not is_fresh:
-        url = emptied_databases.pop()
-    else:
-        url = urlunsplit(urlsplit(mongod_url)._replace(path=f"/duet-test-{uuid.uuid4().hex}"))
-    yield url
-    if is_shared:  # our own is thrown away as a whole
+    if os.environ.get("TEST_MONGODB_URL"):
+        url = databases.new()
+        yield url
         drop_database(url)
-    elif not is_fresh:
-        empty_database(url)
-        emptied_databases.append(url)
+    else:
+        url = databases.get()
+        yield url
+        databases.give_back(url)
+
+
+@pytest.fixture
+def new_mongo_database_url(databases: Databases) -> Iterator[str]:
+    """The URL of a database that nobody has used, and that nobody will."""
+    url = databases.new()
+    yield url
+    if os.environ.get("TEST_MONGODB_URL"):  # our own server is thrown away as a whole
+        drop_database(url)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import importlib.util
 import os
 import random
@@ -12,9 +13,10 @@ import socket
 import stat
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from pymongo import MongoClient
@@ -95,6 +97,8 @@ class Mongod:
         self.folder.mkdir(exist_ok=True)
         command = [*self._before, self._binary, "--dbpath", str(self.folder), "--port", str(self.port)]
         command += ["--bind_ip", self.host, "--nounixsocket", "--wiredTigerCacheSizeGB", "0.25"]
+        # No checkpoints, which would write thousands of files of databases that no test will look at again.
+        command += ["--syncdelay", "0", "--oplogSize", "64"]
         # Tests set their own time, which to the TTL monitor may be long ago.
         command += ["--setParameter", "ttlMonitorEnabled=false"]
         command += ["--setParameter", "diagnosticDataCollectionEnabled=false"]
@@ -110,7 +114,7 @@ class Mongod:
     def _wait(self) -> None:
         deadline = time.monotonic() + 30
         # Directly, since a replica set that is not initiated yet has no member to choose.
-        with _client(self.url, directConnection=True) as client:
+        with connected(self.url, directConnection=True) as client:
             while not self._is_ready(client):
                 if self._running().poll() is not None or time.monotonic() > deadline:
                     raise RuntimeError(f"mongod did not start:\n{(self.folder / 'log').read_text()[-4000:]}")
@@ -151,19 +155,54 @@ class Mongod:
             self._process = None
 
 
+@contextlib.contextmanager
+def shared_mongod(folder: Path) -> Iterator[str]:
+    """The URL of a replica set of one that all processes of the run share.
+
+    The first to ask starts it, and ends it when nobody uses it any more.
+
+    Args:
+        folder: the run's, the same for all.
+    """
+    note = folder / "mongod.url"
+    with (folder / "mongod.turn").open("wb") as turn, (folder / "mongod.users").open("wb") as users:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        # Who uses it holds this lock, which the system takes from whoever is killed.
+        fcntl.flock(users, fcntl.LOCK_SH)
+        ours = None
+        if not note.exists():
+            ours = Mongod(folder / "mongod", replica_set=True)
+            ours.start()
+            note.write_text(ours.url)
+        url = note.read_text()
+        fcntl.flock(turn, fcntl.LOCK_UN)
+        try:
+            yield url
+        finally:
+            if ours is not None:
+                fcntl.flock(users, fcntl.LOCK_EX)
+                note.unlink()
+                ours.stop()
+                shutil.rmtree(ours.folder)
+
+
 def drop_database(url: str) -> None:
     """Removes the database that a URL names, with all that is in it."""
-    with _client(url) as client:
+    with connected(url) as client:
         client.drop_database(client.get_default_database().name)
 
 
-def empty_database(url: str) -> None:
-    """Removes what is in the database that a URL names; its collections and indexes stay."""
-    with _client(url) as client:
-        database = client.get_default_database()
-        for name in database.list_collection_names():
-            database[name].delete_many({})
+def empty_database(client: MongoClient[dict[str, Any]], url: str) -> None:
+    """Removes what is in the database that a URL names; its collections and indexes stay.
+
+    Args:
+        client: connected to its server. To make one costs more than this does.
+    """
+    database = client[urlsplit(url).path.lstrip("/")]
+    for name in database.list_collection_names():
+        database[name].delete_many({})
 
 
-def _client(url: str, **options: Any) -> MongoClient[dict[str, Any]]:
+def connected(url: str, **options: Any) -> MongoClient[dict[str, Any]]:
+    """A client of the server at a URL; whoever asks for it closes it."""
     return MongoClient(url, serverSelectionTimeoutMS=2000, **options)

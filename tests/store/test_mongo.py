@@ -36,9 +36,9 @@ from tests.store.records import (
 
 
 @pytest.fixture
-def database_url(mongo_database_url: str) -> str:
+def database_url(new_mongo_database_url: str) -> str:
     """An empty database on the shared server."""
-    return mongo_database_url
+    return new_mongo_database_url
 
 
 @pytest.fixture

@@ -150,12 +150,12 @@ def fill_as_before(database: Database[Any]) -> None:
     )
 
 
-async def test_documents_of_an_older_duet_are_filled_up(mongo_database_url: str) -> None:
+async def test_documents_of_an_older_duet_are_filled_up(new_mongo_database_url: str) -> None:
     """Users get what the search goes by; stale indexes are gone; several may open it at once."""
-    with MongoClient[Any](mongo_database_url) as client:
+    with MongoClient[Any](new_mongo_database_url) as client:
         database = client.get_default_database()
         fill_as_before(database)
-        several = [open_store(mongo_database_url) for _ in range(4)]
+        several = [open_store(new_mongo_database_url) for _ in range(4)]
         await asyncio.gather(*(store.open() for store in several))
         await assert_all_is_there(several[0])
         for store in several:
@@ -165,19 +165,19 @@ async def test_documents_of_an_older_duet_are_filled_up(mongo_database_url: str)
 
 
 async def test_many_documents_are_filled_up_in_batches(
-    mongo_database_url: str, monkeypatch: pytest.MonkeyPatch
+    new_mongo_database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By two processes at the same time, while somebody renames a user."""
     monkeypatch.setattr("app.store.mongo.migrations.BATCH", 7)
-    with MongoClient[Any](mongo_database_url) as client:
+    with MongoClient[Any](new_mongo_database_url) as client:
         users = client.get_default_database()["users"]
         users.insert_many([document_of(make_user(f"u{number}", name="Ada B")) for number in range(100)])
 
         async def open_and_rename(number: int) -> None:
-            async with opened(mongo_database_url) as store:
+            async with opened(new_mongo_database_url) as store:
                 await store.set_name(f"u{number}", "Grace Hopper")
 
         await asyncio.gather(open_and_rename(1), open_and_rename(99))
-        async with opened(mongo_database_url) as store:
+        async with opened(new_mongo_database_url) as store:
             assert len(await all_found(store, "ada")) == 98
             assert await all_found(store, "hopper") == ["u1", "u99"]
