@@ -20,9 +20,9 @@ from typing import Final
 #: Linux: `PR_SET_CHILD_SUBREAPER` of prctl(2), and `SI_KERNEL` of sigaction(2), the sender of a terminal's Ctrl+C.
 CHILD_SUBREAPER: Final = 36
 SI_KERNEL: Final = 0x80
-#: How long the command may take to end once it is told to, and what is left over then, in seconds. A second signal
-#: ends the first wait.
-PATIENCE: Final = 20.0
+#: How long the command may take, once it is told to end, before its own children are ended for it, in seconds.
+PATIENCE: Final = 1.0
+#: How long it may take after that, and how long whoever is left has between SIGTERM and SIGKILL.
 GRACE: Final = 2.0
 
 _ENDING: Final = {signal.SIGHUP, signal.SIGINT, signal.SIGTERM}
@@ -32,29 +32,38 @@ def run(command: Sequence[str]) -> int:
     """Returns the command's exit code, or 128 and the number of the signal that ended it, as a shell does."""
     ctypes.CDLL(None).prctl(CHILD_SUBREAPER, 1, 0, 0, 0)
     signal.pthread_sigmask(signal.SIG_BLOCK, {*_ENDING, signal.SIGCHLD})
-    child = os.posix_spawnp(command[0], command, os.environ, setsigmask=())
-    try:
-        code = _wait(child)
-    finally:
-        _end_the_rest()
+    child = os.posix_spawnp(command[0], command, os.environ, setsigmask=(), setsigdef=_ENDING)
+    code = None
+    while code is None:
+        news = signal.sigwaitinfo({*_ENDING, signal.SIGCHLD})
+        if news.si_signo == signal.SIGCHLD:
+            code = _reap(child)
+        else:
+            if news.si_code != SI_KERNEL:  # which the child has got as well
+                os.kill(child, news.si_signo)
+            code = _hurry(child)
+    while not _is_childless():
+        _end_all_below(os.getpid())
     return code if code >= 0 else 128 - code
 
 
-def _wait(child: int) -> int:
-    """The child's exit code. Signals that end are passed on to it."""
-    deadline: float | None = None
-    while True:
-        left = 3600.0 if deadline is None else deadline - time.monotonic()
-        news = signal.sigtimedwait({*_ENDING, signal.SIGCHLD}, max(left, 0))
-        if news is not None and news.si_signo in _ENDING:
-            if news.si_code != SI_KERNEL:  # which the child has got as well
-                os.kill(child, news.si_signo)
-            deadline = time.monotonic() + (PATIENCE if deadline is None else 0)
-        elif news is None and deadline is not None:
-            os.kill(child, signal.SIGKILL)
-            deadline = None
-        if (code := _reap(child)) is not None:
-            return code
+def _hurry(child: int) -> int:
+    """The exit code of the child, which was told to end and may be waiting for its own children."""
+    if (code := _wait(child, PATIENCE)) is None:
+        _end_all_below(child)
+        code = _wait(child, GRACE)
+    if code is None:
+        os.kill(child, signal.SIGKILL)
+        code = _wait(child, 60)
+    return -signal.SIGKILL if code is None else code
+
+
+def _wait(child: int, seconds: float) -> int | None:
+    """The child's exit code, unless it takes longer."""
+    deadline = time.monotonic() + seconds
+    while (code := _reap(child)) is None and (left := deadline - time.monotonic()) > 0:
+        signal.sigtimedwait({signal.SIGCHLD}, left)
+    return code
 
 
 def _reap(child: int) -> int | None:
@@ -67,16 +76,25 @@ def _reap(child: int) -> int | None:
     return found
 
 
-def _end_the_rest() -> None:
-    """Ends what is left below this process: politely, and after `GRACE` at once."""
+def _is_childless() -> bool:
+    """Whether nobody is left, not even one who has ended since the last look."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        return True
+    return False
+
+
+def _end_all_below(pid: int) -> None:
+    """Ends whatever runs below a process: politely, and after `GRACE` at once."""
+    for each in _below(pid):
+        _send(each, signal.SIGTERM)
     deadline = time.monotonic() + GRACE
-    for pid in _below(os.getpid()):
-        _send(pid, signal.SIGTERM)
-    while rest := _below(os.getpid()):
+    while rest := _below(pid):
         if time.monotonic() > deadline:
-            for pid in rest:
-                _send(pid, signal.SIGKILL)
-        _reap(0)
+            for each in rest:
+                _send(each, signal.SIGKILL)
         time.sleep(0.01)
 
 
@@ -87,9 +105,9 @@ def _send(pid: int, number: int) -> None:
 
 
 def _below(pid: int) -> list[int]:
-    """The processes that `pid` started, and those that they did, and so on."""
+    """The processes that `pid` started, those that they did, and so on; not those that have ended."""
     children: dict[int, list[int]] = {}
-    for each, parent in _parents():
+    for each, parent in _running():
         children.setdefault(parent, []).append(each)
     found = [pid]
     for one in found:
@@ -97,11 +115,13 @@ def _below(pid: int) -> list[int]:
     return found[1:]
 
 
-def _parents() -> Iterator[tuple[int, int]]:
+def _running() -> Iterator[tuple[int, int]]:
+    """Each process that has not ended, with its parent."""
     for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
-            # The name, in brackets, may hold anything.
-            yield int(path.parent.name), int(path.read_text().rpartition(")")[2].split()[1])
+            state, parent = path.read_text().rpartition(")")[2].split()[:2]  # before it a name, which may hold anything
+            if state not in "ZX":
+                yield int(path.parent.name), int(parent)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,72 @@
+"""Whatever ends a run of the tests, nothing that the run started lives on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.kit.programs import ROOT, wait_until
+
+#: A worker in a run of its own: a mongod that all share, a Duet that was forked, a program in a session of its own,
+#: and then it waits.
+TEST = """
+import subprocess, sys, time
+from pathlib import Path
+from tests.deploy.process import served
+
+def test_that_takes_long(mongod_url, tmp_path):
+    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"], start_new_session=True)
+    with served(tmp_path):
+        (Path(__file__).parent / "ready").touch()
+        time.sleep(300)
+"""
+
+
+def processes(mark: str) -> dict[int, str]:
+    """The command lines of the processes that have `mark` in their environment, by their ids."""
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark.encode() in (folder / "environ").read_bytes():
+                found[int(folder.name)] = (folder / "cmdline").read_text().replace("\0", " ")
+        except OSError:  # it has ended meanwhile
+            continue
+    return found
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_ended_leaves_no_process(number: signal.Signals, tmp_path: Path) -> None:
+    """Databases, servers and what hides in a session of its own end with it, by Ctrl+C or otherwise."""
+    (tmp_path / "test_long.py").write_text(TEST)
+    # All that they start passes on where programs are: by it their processes are known.
+    mark = f":{tmp_path}"
+    env = {**os.environ, "PATH": os.environ["PATH"] + mark, "PYTEST_DEBUG_TEMPROOT": str(tmp_path)}
+    env.pop("TEST_MONGODB_URL", None)
+    options = ["-c", str(ROOT / "pyproject.toml"), "-p", "tests.conftest", "-p", "no:hypothesispytest", "-n", "1"]
+    command = [sys.executable, "-m", "scripts.reaper", sys.executable, "-m", "pytest", *options, str(tmp_path)]
+    with (tmp_path / "log").open("wb") as log:
+        run = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log, start_new_session=True)
+    try:
+        wait_until(lambda: (tmp_path / "ready").exists() or run.poll() is not None, seconds=120)
+        before = " ".join(processes(mark).values())
+        for name in ("scripts.reaper", "pytest", "bin/mongod", "tests.deploy.forks", "time.sleep(300)"):
+            assert name in before, (tmp_path / "log").read_text()
+        run.send_signal(number)
+        assert run.wait(120) != 0
+        assert processes(mark) == {}
+    finally:
+        for pid in processes(mark):
+            os.kill(pid, signal.SIGKILL)
+        run.wait()
+
+
+def test_the_command_s_exit_code_is_the_run_s() -> None:
+    """Also that of a command which a signal ended, as a shell gives it."""
+    for code, expected in (("raise SystemExit(3)", 3), ("import os; os.kill(os.getpid(), 9)", 137), ("", 0)):
+        command = [sys.executable, "-m", "scripts.reaper", sys.executable, "-S", "-c", code]
+        assert subprocess.run(command, cwd=ROOT, check=False).returncode == expected
