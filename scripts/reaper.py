@@ -119,12 +119,14 @@ def _running() -> Iterator[tuple[int, int]]:
     """Each process that has not ended, with its parent."""
     for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
-            state, parent = path.read_text().rpartition(")")[2].split()[:2]  # before it a name, which may hold anything
+            state, parent = (
+                path.read_text().rpartition(")")[2].split()[:2]
+            )  # before it a name, which may hold anything
             if state not in "ZX":
                 yield int(path.parent.name), int(parent)
 
 
 if __name__ == "__main__":
     if sys.platform != "linux":
-        os.execvp(sys.argv[1], sys.argv[1:])
+        os.execvp(sys.argv[1], sys.argv[1:])  # noqa: S606 - the caller's own command
     sys.exit(run(sys.argv[1:]))

@@ -12,8 +12,8 @@ import pytest
 
 from tests.kit.programs import ROOT, wait_until
 
-#: A worker in a run of its own: a mongod that all share, a Duet that was forked, a program in a session of its own,
-#: and then it waits.
+#: In a run of its own: the mongod that all share, a Duet that was forked, a program in a session of its own, and
+#: then it waits.
 TEST = """
 import subprocess, sys, time
 from pathlib import Path
@@ -39,15 +39,24 @@ def processes(mark: str) -> dict[int, str]:
     return found
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_run_that_is_ended_leaves_no_process(number: signal.Signals, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "workers"), [(signal.SIGINT, 0), (signal.SIGTERM, 1)])
+def test_a_run_that_is_ended_leaves_no_process(number: signal.Signals, workers: int, tmp_path: Path) -> None:
     """Databases, servers and what hides in a session of its own end with it, by Ctrl+C or otherwise."""
     (tmp_path / "test_long.py").write_text(TEST)
     # All that they start passes on where programs are: by it their processes are known.
     mark = f":{tmp_path}"
     env = {**os.environ, "PATH": os.environ["PATH"] + mark, "PYTEST_DEBUG_TEMPROOT": str(tmp_path)}
     env.pop("TEST_MONGODB_URL", None)
-    options = ["-c", str(ROOT / "pyproject.toml"), "-p", "tests.conftest", "-p", "no:hypothesispytest", "-n", "1"]
+    options = [
+        "-c",
+        str(ROOT / "pyproject.toml"),
+        "-p",
+        "tests.conftest",
+        "-p",
+        "no:hypothesispytest",
+        "-n",
+        str(workers),
+    ]
     command = [sys.executable, "-m", "scripts.reaper", sys.executable, "-m", "pytest", *options, str(tmp_path)]
     with (tmp_path / "log").open("wb") as log:
         run = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log, start_new_session=True)
