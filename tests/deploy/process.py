@@ -15,7 +15,8 @@ from tests.deploy.forks import Forked, fork
 from tests.kit.programs import ROOT, end, free_port, is_listening, started, wait_until_ready
 
 _DUET = "from app.commands.cli import main; main(prog_name='duet')"
-_SERVE = "import runpy; runpy.run_module('app', run_name='__main__', alter_sys=True)"
+#: What `python -m app` runs.
+SERVE = "import runpy; runpy.run_module('app', run_name='__main__', alter_sys=True)"
 
 
 def environment(folder: Path, **variables: str) -> dict[str, str]:
@@ -39,7 +40,7 @@ def duet(folder: Path, *arguments: str, given: str = "", **variables: str) -> su
         env = environment(folder, **variables)
         process = fork(_DUET, arguments, streams=[stdin, out, err], env=env, cwd=folder)
         try:
-            code = process.wait(30)
+            code = process.wait(60)
         finally:
             process.kill()
         said = []
@@ -79,7 +80,7 @@ def served(folder: Path, **variables: str) -> Iterator[Served]:
     log = folder / "duet.log"
     with Path(os.devnull).open("rb") as nothing, log.open("wb") as output:
         streams, env = [nothing, output, output], environment(folder, **variables)
-        process = fork(_SERVE, ["--port", str(port)], streams=streams, env=env, cwd=folder)
+        process = fork(SERVE, ["--port", str(port)], streams=streams, env=env, cwd=folder)
     try:
         wait_until_ready(process, is_ready=lambda: is_listening(port), log=log, name="duet")
         yield Served(f"http://127.0.0.1:{port}", port, process, log)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import textwrap
@@ -11,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.deploy.process import duet
 from tests.kit.duet import SECRET
+from tests.kit.programs import free_port
 
 _TEAM = """
 from contextlib import asynccontextmanager
@@ -40,16 +41,15 @@ def twice(settings):
 """
 
 
-def _serve(folder: Path, extensions: str) -> subprocess.CompletedProcess[str]:
-    """Runs `duet serve` in `folder`, where `team.py` lies, until it ends."""
+def _serve(folder: Path, extensions: str, *, installed: bool) -> subprocess.CompletedProcess[str]:
+    """Runs `duet serve` in `folder`, where `team.py` lies, until it ends: the program as installed, or a fork."""
     (folder / "team.py").write_text(textwrap.dedent(_TEAM))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    arguments = ["serve", "--port", str(free_port())]
+    if not installed:
+        return duet(folder, *arguments, EXTENSIONS=extensions, SECRET_KEY=SECRET)
     environ = {"PATH": os.environ["PATH"], "DATA_DIR": str(folder / "data"), "SECRET_KEY": SECRET}
-    command = [str(Path(sys.executable).with_name("duet")), "serve", "--port", str(port)]
     return subprocess.run(
-        command,
+        [str(Path(sys.executable).with_name("duet")), *arguments],
         cwd=folder,
         env={**environ, "EXTENSIONS": extensions},
         capture_output=True,
@@ -77,6 +77,6 @@ def _serve(folder: Path, extensions: str) -> subprocess.CompletedProcess[str]:
 )
 def test_a_refused_start_is_one_line_and_exit_code_2(tmp_path: Path, extensions: str, line: str) -> None:
     """The line names what is wrong; there is no traceback, also where the lifespan refuses."""
-    ended = _serve(tmp_path, extensions)
+    ended = _serve(tmp_path, extensions, installed=extensions == "team:late")  # the last of them to be found
     assert ended.stderr.splitlines() == [line]
     assert (ended.returncode, ended.stdout) == (2, "")

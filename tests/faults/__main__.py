@@ -32,6 +32,7 @@ def _run(row: Row, scale: float) -> int:
         return 0
     with tempfile.TemporaryDirectory(prefix="duet-faults-") as name:
         outcome = row.run(Path(name), scale)
+    outcome.losses += outcome.late
     figures = ", ".join(f"{name} {value}" for name, value in outcome.figures.items())
     took = f"{time.monotonic() - begun:.0f} s"
     print(f"| {row.name} | {outcome.rounds:,} | {len(outcome.losses)} | {figures} | {took} |", flush=True)

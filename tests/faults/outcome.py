@@ -13,16 +13,25 @@ class Outcome:
         rounds: how often the fault happened, or a round of it ended.
         losses: a line each; an empty list is what must come out.
         figures: what was measured beside it, by name.
+        late: a line for each figure that is over its limit. `scripts/faults` counts them as losses. Tests are
+            run on busy machines too, and print them.
     """
 
     rounds: int = 0
     losses: list[str] = field(default_factory=list)
     figures: dict[str, str] = field(default_factory=dict)
+    late: list[str] = field(default_factory=list)
 
     def expect(self, holds: bool, loss: str) -> None:
         """Notes `loss` unless that holds."""
         if not holds:
             self.losses.append(loss)
+
+    def limit(self, name: str, seconds: float, most: float) -> None:
+        """Keeps the figure of that name, and that it is over `most`, if it is."""
+        self.note(name, seconds, "s")
+        if seconds > most:
+            self.late.append(f"{name} {seconds:.1f} s, at most {most:.1f} s are allowed")
 
     def note(self, name: str, value: float, unit: str) -> None:
         """Keeps the largest of the values of that name."""
