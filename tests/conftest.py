@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import os
 import uuid
@@ -10,17 +11,28 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
+import structlog
+from flask import Flask
 
+from app.auth.factors import quality
+from tests.kit.duet import Compiled
 from tests.kit.services import connected, drop_database, empty_database, shared_mongod
 
 # No test asks the world's certificate authorities for anything, and httpx would read all of them for each client.
 os.environ.pop("SSL_CERT_FILE", None)
 os.environ["SSL_CERT_DIR"] = str(Path(__file__).parent)
 
+# A traceback in the log as Python writes it: to draw one with its variables takes as long as a hundred requests.
+structlog.get_config()["processors"][-1].exception_formatter = structlog.dev.plain_traceback
+# Each app compiles its templates, and most tests have an app of their own.
+Flask.jinja_options = {**Flask.jinja_options, "bytecode_cache": Compiled()}
+# Nearly every account here has the same password. To judge it takes longer than all else that makes an account.
+quality._reason = functools.lru_cache(maxsize=100)(quality._reason)
+
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """Imports and tests live to the end: whoever looks for garbage need not look at them, neither then nor later."""
+    """What is imported and collected lives to the end: it is no garbage, and is not looked at as such."""
     gc.disable()
     try:
         return (yield)

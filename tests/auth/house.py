@@ -15,6 +15,7 @@ from app.auth.ports import Store
 from app.auth.service import Auth, build_auth
 from app.store import open_store
 from tests.kit.duet import PASSWORD, SECRET
+from tests.kit.stores import made
 
 ISSUER = "https://duet.example.com"
 API = Client(API_CLIENT, ip="192.0.2.7", user_agent="tests/1.0")
@@ -88,7 +89,7 @@ async def house_on(
 ) -> AsyncIterator[House]:
     """Auth over the store at `database_url`, as one process has it; `given` goes to its configuration."""
     clock = clock or FakeClock()
-    store = open_store(database_url)
+    store = open_store(made(database_url))
     auth = build_auth(config(**given), secrets=tuple(secrets), store=store, clock=clock)
     try:
         await store.open()

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 from fastapi import FastAPI
+from jinja2.bccache import Bucket, BytecodeCache
 
 from app.auth.models import Client, User
 from app.auth.service import Auth
@@ -21,6 +22,8 @@ from app.settings import Settings, make
 from tests.kit.live import serve
 
 PASSWORD = "correct horse battery"
+#: How long an answer may take on a busy machine, in seconds.
+PATIENCE = 60
 SECRET = "a secret of the tests: Zk8v2qWm4xT7"
 
 
@@ -28,6 +31,22 @@ def make_settings(folder: Path, **given: Any) -> Settings:
     """Settings for tests: quick hashes, no limits, and everything below `folder`."""
     usual = {"testing": True, "bcrypt_rounds": 4, "rate_limits": False, "secret_key": SECRET}
     return make(**{"data_dir": folder, **usual, **given})
+
+
+class Compiled(BytecodeCache):
+    """Templates that any app of this process has compiled, in memory."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Fills the bucket, if it has been compiled."""
+        if bucket.key in self._kept:
+            bucket.bytecode_from_string(self._kept[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keeps what was compiled."""
+        self._kept[bucket.key] = bucket.bytecode_to_string()
 
 
 @dataclass(frozen=True)
@@ -77,7 +96,7 @@ class Browser(httpx.Client):
     """Somebody on the pages: keeps cookies, fills in forms, follows no redirects by itself."""
 
     def __init__(self, url: str, **given: Any) -> None:
-        super().__init__(base_url=url, **given)
+        super().__init__(base_url=url, **{"timeout": PATIENCE, **given})
 
     def csrf_token(self, path: str = "/login") -> str:
         """The CSRF token of the first form on the page at `path`."""
@@ -102,7 +121,7 @@ class ApiClient(httpx.Client):
     """A program on the API, with its tokens."""
 
     def __init__(self, url: str, **given: Any) -> None:
-        super().__init__(base_url=url, **given)
+        super().__init__(base_url=url, **{"timeout": PATIENCE, **given})
         self.refresh_token = ""
 
     def log_in(self, email: str = "ada@example.com", password: str = PASSWORD) -> httpx.Response:

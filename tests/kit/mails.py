@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import time
 from email.message import EmailMessage
@@ -11,7 +12,7 @@ from email.utils import getaddresses
 from pathlib import Path
 
 
-def read_mails(folder: Path, *, to: str | None = None, count: int = 1, wait: float = 5.0) -> list[EmailMessage]:
+def read_mails(folder: Path, *, to: str | None = None, count: int = 1, wait: float = 60.0) -> list[EmailMessage]:
     """The mails in an outbox, the oldest first.
 
     Args:
@@ -32,7 +33,7 @@ def read_mails(folder: Path, *, to: str | None = None, count: int = 1, wait: flo
         time.sleep(0.02)
 
 
-def mail_with_link(folder: Path, page: str, *, to: str, wait: float = 5.0) -> EmailMessage:
+def mail_with_link(folder: Path, page: str, *, to: str, wait: float = 60.0) -> EmailMessage:
     """The newest mail to somebody that leads to a page, such as `reset-password`. Waits as `read_mails` does."""
     deadline = time.monotonic() + wait
     while True:
@@ -65,6 +66,7 @@ def html_of(mail: EmailMessage) -> str:
     return _part(mail, "html")
 
 
+@functools.lru_cache(maxsize=2000)
 def receivers(mail: EmailMessage) -> list[str]:
     """The addresses that a mail goes to, in lower case."""
     return [address.lower() for _, address in getaddresses([str(value) for value in mail.get_all("To", [])])]
@@ -77,6 +79,12 @@ def _part(mail: EmailMessage, kind: str) -> str:
 
 
 def _all(folder: Path) -> list[EmailMessage]:
-    paths = sorted(folder.glob("*.eml"), key=lambda path: (path.stat().st_mtime_ns, path.name))
+    paths = sorted((path.stat().st_mtime_ns, path.name, path) for path in folder.glob("*.eml"))
+    return [_parsed(path, written) for written, _, path in paths]
+
+
+@functools.lru_cache(maxsize=2000)
+def _parsed(path: Path, written: int) -> EmailMessage:
+    """The mail in a file that was written at that time. Many look for theirs in one outbox, again and again."""
     parser: BytesParser[EmailMessage] = BytesParser(policy=default)
-    return [parser.parsebytes(path.read_bytes()) for path in paths]
+    return parser.parsebytes(path.read_bytes())

@@ -21,6 +21,7 @@ from app.mail.runner import Carrier, MailRunner
 from app.mail.server import parse_smtp_url
 from app.mail.smtp import SmtpCarrier
 from app.store import open_store
+from tests.kit.stores import made
 
 SITE = "https://duet.example.com"
 LINK = f"{SITE}/verify-email/0123456789abcdefghijkl.the-secret-part-of-a-link"
@@ -113,7 +114,7 @@ class House:
 async def house(folder: Path) -> AsyncIterator[House]:
     """A house with an empty SQLite store."""
     path = folder / "duet.db"
-    store = open_store(f"sqlite:///{path}")
+    store = open_store(made(f"sqlite:///{path}"))
     await store.open()
     try:
         yield House(store, path)

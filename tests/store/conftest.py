@@ -7,7 +7,14 @@ from collections.abc import AsyncIterator
 import pytest
 
 from app.auth.ports import Store
+from tests.kit.stores import made
 from tests.store.records import opened
+
+
+@pytest.fixture
+def database_url(database_url: str) -> str:
+    """An empty database of each kind, whose tables or indexes are there."""
+    return made(database_url)
 
 
 @pytest.fixture
