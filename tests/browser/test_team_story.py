@@ -29,7 +29,7 @@ def team(tmp_path: Path, database_url: str) -> Iterator[Served]:
 
 def set_up_link(team: Served) -> str:
     """What the terminal says on the first start."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while True:
         found = re.search(r"http\S+/setup/\S+", team.log.read_text())
         if found:

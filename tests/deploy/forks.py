@@ -84,7 +84,7 @@ def fork(
     with theirs:
         numbers = [theirs.fileno(), *(stream.fileno() for stream in streams)]
         socket.send_fds(_helper(), [json.dumps(order).encode()], numbers)
-    ours.settimeout(20)
+    ours.settimeout(60)
     return Forked(int(ours.recv(64)), ours)
 
 

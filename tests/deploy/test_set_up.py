@@ -25,7 +25,7 @@ def variables(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
     yield {"DATABASE_URL": request.getfixturevalue("mongo_database_url"), "SECRET_KEY": SECRET}
 
 
-def printed_links(one: Served, *, wait: float = 10) -> list[str]:
+def printed_links(one: Served, *, wait: float = 60) -> list[str]:
     """The set-up links on the terminal, once there is one, or `wait` seconds later."""
     deadline = time.monotonic() + wait
     while not (found := _LINE.findall(one.log.read_text())) and time.monotonic() < deadline:

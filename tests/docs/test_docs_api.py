@@ -40,7 +40,7 @@ def _is_ready(url: str) -> bool:
 
 def _setup_link(log: Path) -> str:
     """What the first start prints."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not (found := re.search(r"^Set up +(\S+)", log.read_text(), re.MULTILINE)):
         assert time.monotonic() < deadline, log.read_text()
         time.sleep(0.02)

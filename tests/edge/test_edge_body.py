@@ -191,7 +191,7 @@ def test_a_client_that_goes_away_is_no_failure(end: bytes) -> None:
             connection.sendall(POST % b"count" + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n" + end)
             if end:
                 assert status(read_all(connection)) == 400
-        ends = time.monotonic() + 5
+        ends = time.monotonic() + 60
         while not logs and time.monotonic() < ends:
             time.sleep(0.01)
     assert [entry["event"] for entry in logs] == ["request"]

@@ -53,7 +53,7 @@ def free(duet: Running) -> None:
 
 def until(condition: Callable[[], bool]) -> None:
     """Waits until it holds."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)

@@ -52,7 +52,7 @@ def started(
         cwd: its working directory.
 
     Raises:
-        RuntimeError: it ended, or was not ready within 20 seconds. The message holds its output.
+        RuntimeError: it ended, or was not ready within a minute. The message holds its output.
     """
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -75,15 +75,15 @@ class Process(Protocol):
 
 
 def wait_until_ready(process: Process, *, is_ready: Callable[[], bool], log: Path, name: str) -> None:
-    """Returns when `is_ready` says yes. Raises `RuntimeError` if the process ended, or took over 20 seconds."""
-    deadline = time.monotonic() + 20
+    """Returns when `is_ready` says yes. Raises `RuntimeError` if the process ended, or took over a minute."""
+    deadline = time.monotonic() + 60
     while not is_ready():
         if process.poll() is not None or time.monotonic() > deadline:
             raise RuntimeError(f"{name} did not start:\n{log.read_text()}")
         time.sleep(0.02)
 
 
-def wait_until(holds: Callable[[], bool], *, seconds: float = 20) -> None:
+def wait_until(holds: Callable[[], bool], *, seconds: float = 60) -> None:
     """Returns when that holds. Raises `RuntimeError` if it does not within so many seconds."""
     deadline = time.monotonic() + seconds
     while not holds():

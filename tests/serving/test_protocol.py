@@ -239,7 +239,7 @@ def test_a_body_that_nobody_waits_for_does_not_hold_the_connection(url: str) -> 
                 connection.sendall(b"x")
                 time.sleep(0.1)
         assert status(read_all(connection)) == 200
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 30
 
 
 def test_a_connection_may_be_used_again_after_an_early_answer(url: str) -> None:
