@@ -59,6 +59,9 @@ OLD: dict[str, Change] = {
         "DROP TABLE instances",
         "ALTER TABLE users DROP COLUMN password_changed_at",
         "ALTER TABLE sessions DROP COLUMN scope",
+        "ALTER TABLE users DROP COLUMN credentials_version",
+        "ALTER TABLE sessions DROP COLUMN credentials_version",
+        "ALTER TABLE sessions DROP COLUMN amr",
     ),
     "mongodb": on_mongodb(lambda database: database.locks.delete_one({"_id": "schema"})),
 }

@@ -235,8 +235,10 @@ class RefreshMachine(RuleBasedStateMachine):
         self.person.end_all(process, self.now)
 
     def new_word(self, process: int, *, keep: Login | None = None) -> None:
-        """The password has changed."""
+        """The password has changed; where no session goes on, older access tokens say too little as well."""
         self.person.word = 1 - self.person.word
+        if keep is None:
+            self.person.change_rights(process, self.now)
         self.person.end_all(process, self.now, keep=keep)
 
     # at the same moment

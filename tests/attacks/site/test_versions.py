@@ -42,7 +42,7 @@ def declared() -> dict[str, str]:
 @pytest.mark.parametrize("name", OLDEST)
 def test_s37_nothing_is_older_than_the_mended_version(name: str) -> None:
     """What is installed, what both lock files pin, and the oldest that pyproject.toml lets anybody install."""
-    lower = re.fullmatch(r">=([0-9.]+)", declared()[name])
+    lower = re.fullmatch(r">=([0-9.]+)(,<[0-9.]+)?", declared()[name])
     assert lower, f"{name}{declared()[name]}"
     found = [version(name), lower[1], pinned("requirements.lock")[name], pinned("requirements-dev.lock")[name]]
     assert all(numbers(one) >= OLDEST[name] for one in found), found
