@@ -1,7 +1,7 @@
-"""The data that auth works with: frozen values that the stores keep and both halves read.
+"""Defines the data that auth works with: frozen values that the stores keep and both halves read.
 
-Instants are aware datetimes in UTC, whole milliseconds (`clock.SystemClock` gives no finer ones), because
-that is the finest that every store keeps.
+Instants are aware datetimes in UTC, in whole milliseconds, which is the finest that every store can keep.
+`clock.SystemClock` gives no finer ones.
 """
 
 from app.auth.models.accounts import (

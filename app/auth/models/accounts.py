@@ -1,8 +1,4 @@
-"""The data that auth works with: frozen values that the stores keep and both halves read.
-
-Instants are aware datetimes in UTC, whole milliseconds (`clock.SystemClock` gives no finer ones), because
-that is the finest that every store keeps.
-"""
+"""Defines what an account is, and how much fits into one."""
 
 from __future__ import annotations
 
@@ -10,13 +6,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-#: The role that the administration asks for. A team may invent any others.
+#: The role that the administration requires. A team may invent any others.
 ADMIN = "admin"
 
-# What fits into an account, in characters. Messages, descriptions and forms take the figures from here.
-#: As typed: more than any address has (RFC 5321 section 4.5.3.1).
+# What fits into an account, with lengths in characters. Messages, descriptions and forms take the figures here.
+#: The longest email address as typed, which is more than any has (RFC 5321 section 4.5.3.1).
 MAX_EMAIL_LENGTH: Final = 320
-#: Of a person, and of what they name.
+#: The longest name of a person, and of anything that people name, such as a token.
 MAX_NAME_LENGTH: Final = 100
 MAX_PASSWORD_LENGTH: Final = 1024
 MAX_ROLE_LENGTH: Final = 32
@@ -25,7 +21,7 @@ MAX_ROLES: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A stored account. `email` is as its owner spells it, `email_key` its normal form, which is unique."""
+    """A stored account. `email` is as its owner spells it; `email_key` is its normal form, which is unique."""
 
     id: str
     email: str
@@ -36,11 +32,11 @@ class User:
     roles: tuple[str, ...] = ()
     is_active: bool = True
     is_email_verified: bool = False
-    #: Counts up whenever roles or activity change; every access token carries the value it was issued under.
+    #: Increases whenever `roles` or `is_active` changes. Every access token carries the value it was issued under.
     rights_version: int = 1
     rights_changed_at: datetime | None = None
-    #: None where it never was, since the account was made or since Duet notes it.
+    #: None if it was not changed since the account was made, or since Duet began to record this.
     password_changed_at: datetime | None = None
-    #: Counts up with every change of what proves its owner. What was proven, or begun, under an older value no
-    #: longer counts.
+    #: Increases with every change of what proves who the owner is. What was proven, or begun, under an older value
+    #: no longer counts.
     credentials_version: int = 0

@@ -1,4 +1,4 @@
-"""The audit log."""
+"""Defines what the audit log holds."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ class AuditEvent:
     id: str
     at: datetime
     event: str
-    #: Whom it concerns.
+    #: The user whom it concerns.
     user_id: str = ""
     session_id: str = ""
     ip: str = ""
     user_agent: str = ""
     detail: str = ""
-    #: Who did it, where that is somebody else: an admin.
+    #: The user who did it, if that is somebody else: an admin.
     actor_id: str = ""

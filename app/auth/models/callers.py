@@ -1,4 +1,4 @@
-"""Where a request comes from, and who sends it."""
+"""Describes where a request comes from, and who sends it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Where a request comes from: `id` is `WEB_CLIENT` or `API_CLIENT`.
+    """Where a request comes from. `id` is `WEB_CLIENT` or `API_CLIENT`.
 
-    `devices` are the ids in the browser's device cookie: proof of an earlier login here, and nothing more.
+    `devices` are the ids in the browser's device cookie: they prove an earlier login here, and nothing more.
     """
 
     id: str
@@ -22,13 +22,13 @@ class Client:
 
     @classmethod
     def of(cls, client_id: str, *, ip: str, user_agent: str, devices: tuple[str, ...] = ()) -> Client:
-        """A client whose user agent is cut, and freed of what would break a line of a log or a list."""
+        """Makes a client. Cuts its user agent, and removes what would break a line of a log or a list."""
         return cls(client_id, ip, "".join(char for char in user_agent if char.isprintable())[:256], devices)
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """The authenticated caller of this request, as the verified access token tells it."""
+    """The authenticated caller of this request, as the verified access token describes them."""
 
     user_id: str
     session_id: str

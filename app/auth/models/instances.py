@@ -1,4 +1,4 @@
-"""Running processes."""
+"""Describes the running processes of a deployment."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """One running process. What it tells of its settings shows no secret."""
+    """One running process. What it tells about its settings reveals no secret."""
 
     id: str
     started_at: datetime
-    #: When it last said that it lives, by its own clock.
+    #: When it last reported that it is alive, by its own clock.
     seen_at: datetime
-    #: Which machine and which world of process ids: `pid` says something to those with the same alone.
+    #: Identifies the machine and its set of process ids: `pid` means something only together with it.
     host: str
     pid: int
-    #: How a person knows it.
+    #: The name that people know it by.
     name: str
     issuer: str
-    #: Of the access tokens that it issues.
+    #: The algorithm of the access tokens that it issues.
     algorithm: str
     #: Fingerprints of its secrets, separated by spaces: the first one signs, all verify.
     secrets: str

@@ -1,4 +1,4 @@
-"""One-time links, and the mails that carry them."""
+"""Describes one-time links, and the mails that carry them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Final
 
 
 class LinkPurpose(StrEnum):
-    """What a one-time link opens. The value is the first part of the page's address, and enters the link's MAC."""
+    """What a one-time link opens. The value is the first part of the page's path, and enters the link's MAC."""
 
     VERIFY_EMAIL = "verify-email"
     CHANGE_EMAIL = "change-email"
@@ -20,7 +20,7 @@ class LinkPurpose(StrEnum):
     SETUP = "setup"
 
 
-#: How long each kind of link counts. Whoever invites may choose another life for an invite.
+#: How long each kind of link is valid. The person who invites may choose another lifetime for an invitation.
 LIFETIMES: Final[Mapping[LinkPurpose, timedelta]] = {
     LinkPurpose.VERIFY_EMAIL: timedelta(days=3),
     LinkPurpose.CHANGE_EMAIL: timedelta(hours=24),
@@ -40,18 +40,18 @@ class Link:
     purpose: str
     created_at: datetime
     expires_at: datetime
-    #: Whose account it is about; empty for an invite and the set-up.
+    #: The user whose account it is about; empty for an invitation and the setup.
     user_id: str = ""
-    #: The address that following the link proves; empty where it proves none.
+    #: The email address that following the link confirms; empty if it confirms none.
     email: str = ""
-    #: What an invite gives.
+    #: The roles that an invitation gives.
     roles: tuple[str, ...] = ()
-    #: Who invited.
+    #: The user who invited.
     created_by: str = ""
 
 
 class LetterKind(StrEnum):
-    """What a mail is about; also the name of its template."""
+    """What a mail is about. The value is also the name of its template."""
 
     VERIFY_EMAIL = "verify-email"
     ADDRESS_IN_USE = "address-in-use"
@@ -67,17 +67,17 @@ class LetterKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A mail that waits to be sent. It holds no link: a stolen database must not yield one."""
+    """A mail that waits to be sent. It holds no link, because a stolen database must not yield one."""
 
     id: str
     kind: str
-    #: The address it goes to.
+    #: The email address that it goes to.
     to: str
     created_at: datetime
-    #: When it may be tried (again). Whoever tries it moves this on first, so that nobody else does meanwhile.
+    #: When it may be tried (again). A process that tries it moves this on first, so that no other does meanwhile.
     due_at: datetime
     user_id: str = ""
-    #: What its template says beside the link, as JSON.
+    #: What its template says besides the link, as JSON.
     params: str = ""
     attempts: int = 0
 

@@ -1,4 +1,4 @@
-"""What is limited, and how."""
+"""Describes what is limited, and how."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import timedelta
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """How often something may happen: `free` times, then each further time waits twice as long as the one before.
+    """How often something may happen: `free` times, and after that with waits, each twice as long as the last.
 
     The first wait is `first_wait`, the longest `longest_wait`. All is forgotten `window` after the first time.
     """
@@ -21,7 +21,7 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """A counter that the store keeps by its key, and the limit that holds for it."""
+    """A counter that the store keeps by its key, and the limit that applies to it."""
 
     key: str
     limit: Limit

@@ -1,4 +1,4 @@
-"""A list, part by part."""
+"""Describes a list that is read part by part."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ class Page(Generic[Item]):
     """A part of a list, and where the next part begins."""
 
     items: list[Item]
-    #: To be handed back for the next page; None where this is the last one.
+    #: Handed back to get the next page; None if this is the last one.
     cursor: str | None = None

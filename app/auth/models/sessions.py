@@ -1,4 +1,4 @@
-"""Logins, and how they end."""
+"""Describes logins, and how they end."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import NamedTuple
 from app.auth.models.accounts import User
 from app.auth.models.callers import Principal
 
-# The words of a scope: to read what its user may read, and to change what they may change.
+# The words of a scope: they allow reading what the user may read, and changing what the user may change.
 READ = "read"
 WRITE = "write"
-#: What an access token may do where nobody asked for less: everything its user may.
+#: What an access token may do if nobody asked for less: everything that its user may.
 SCOPE = f"{READ} {WRITE}"
 
 
@@ -29,15 +29,15 @@ class Session:
     auth_time: datetime
     #: The last renewal, not the last request: requests do not touch the store.
     last_used_at: datetime
-    #: The idle limit: pushed on by every renewal.
+    #: The idle limit, which every renewal extends.
     idle_expires_at: datetime
-    #: The absolute limit: never moves.
+    #: The absolute limit, which never moves.
     expires_at: datetime
     #: Which refresh token is the current one. The token itself is derived, never stored.
     generation: int = 1
     #: When `generation` became the current one: the start of its parent's grace.
     rotated_at: datetime | None = None
-    #: Enters the refresh token's MAC, so that restoring a back-up can void what was issued after it.
+    #: Enters the refresh token's MAC, so that restoring a backup can void what was issued after it.
     nonce: str = field(default="", repr=False)
     ip: str = ""
     user_agent: str = ""
@@ -46,13 +46,13 @@ class Session:
     revoked_reason: str = ""
     #: What its access tokens may do (RFC 6749 section 3.3).
     scope: str = SCOPE
-    #: By what its owner proved who they are (RFC 8176).
+    #: How its owner proved who they are (RFC 8176).
     amr: tuple[str, ...] = ("pwd",)
-    #: Its user's when it began: it counts no longer than that does.
+    #: The user's value when the session began. The session no longer counts once that value has changed.
     credentials_version: int = 0
 
     def is_live(self, now: datetime) -> bool:
-        """Whether it is neither revoked nor past one of its limits at `now`."""
+        """Returns whether it is neither revoked nor past one of its limits at `now`."""
         return self.revoked_at is None and now < self.expires_at and now < self.idle_expires_at
 
 
@@ -60,7 +60,7 @@ class Session:
 WEB_CLIENT = "web"
 #: `client_id` of sessions that live in a refresh token.
 API_CLIENT = "api"
-#: In place of a session's id, in what was ended: all sessions from before that instant (a restore).
+#: Stands for a session's id in a `Revocation`: it ends all sessions from before that instant (after a restore).
 ALL_SESSIONS = "*"
 #: `client_id` of callers that show a personal access token, which belongs to no session.
 TOKEN_CLIENT = "personal-token"  # noqa: S105 - a name, not a secret
@@ -70,12 +70,12 @@ LEGACY_CLIENT = "legacy"
 
 @dataclass(frozen=True, slots=True)
 class TokenPair:
-    """What a successful log-in or refresh hands out. `refresh_token` is None for a browser's session."""
+    """What a successful login or refresh hands out. `refresh_token` is None for a browser's session."""
 
     access_token: str = field(repr=False)
     refresh_token: str | None = field(repr=False)
     principal: Principal
-    #: A new id for the browser's device cookie; None where the browser is known already, or is none.
+    #: A new id for the browser's device cookie; None if the browser is known already, or the client is no browser.
     device: str | None = field(default=None, repr=False)
 
     @property
@@ -86,7 +86,7 @@ class TokenPair:
 
 @dataclass(frozen=True, slots=True)
 class Revocation:
-    """A session that was ended: what the in-memory revocation list is fed with."""
+    """A session that was ended, as the in-memory revocation list learns of it."""
 
     session_id: str
     revoked_at: datetime
@@ -103,14 +103,17 @@ class RightsChange:
 
 
 class SessionOfUser(NamedTuple):
-    """A session in whatever state, and whose it is."""
+    """A session in any state, and the user that it belongs to."""
 
     session: Session
     user: User
 
     def is_live(self, now: datetime) -> bool:
-        """Whether its tokens count at `now`: not those of a disabled account, nor those of a session from before
-        the latest change of what proves its owner, whether or not anybody came to revoke it since."""
+        """Returns whether the session's tokens count at `now`.
+
+        They do not if the account is disabled, nor if the session is from before the latest change of what proves
+        who its owner is, whether or not anybody has revoked it since.
+        """
         return (
             self.user.is_active
             and self.session.is_live(now)
