@@ -1,6 +1,6 @@
-"""What auth needs from outside, as Protocols: a store and a clock.
+"""Defines what auth needs from a store, as Protocols.
 
-Every store method is atomic by itself, raises `StoreUnavailable` when the database does not answer in time,
+Every method is atomic by itself, raises `StoreUnavailable` when the database does not answer in time,
 and never blocks the event loop. The contract suite in `tests/store/` holds for each implementation.
 """
 

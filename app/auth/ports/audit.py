@@ -1,4 +1,4 @@
-"""The audit log, as a store keeps it."""
+"""Defines how a store keeps the audit log."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from app.auth.models import (
 
 
 class Audit(Protocol):
-    """What happened."""
+    """The audit log."""
 
     async def add_audit_event(self, event: AuditEvent) -> None: ...
 
     async def audit_events(
         self, *, user_id: str = "", event: str = "", cursor: str = "", limit: int = 100
     ) -> Page[AuditEvent]:
-        """The newest first; those that concern a user, those of a kind, or all. Raises `CursorInvalid`."""
+        """Returns events, the newest first: those that concern a user, those of a kind, or all.
+
+        Raises `CursorInvalid`.
+        """
         ...

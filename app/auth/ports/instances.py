@@ -1,4 +1,4 @@
-"""Running processes, as a store keeps them."""
+"""Defines how a store keeps a list of the running processes."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from app.auth.models import Instance
 
 
 class Instances(Protocol):
-    """Running processes. They are few."""
+    """The running processes, of which there are few."""
 
     async def announce(self, instance: Instance) -> None:
-        """Stores it, or replaces what is stored under its id."""
+        """Stores the process, or replaces what is stored under its id."""
         ...
 
     async def instances(self) -> list[Instance]:
-        """All that announced themselves and did not withdraw, the earliest started first."""
+        """Returns all processes that were announced and not withdrawn, the one that started earliest first."""
         ...
 
     async def withdraw(self, instance_id: str) -> None:
-        """Forgets it. Does nothing if it is not there."""
+        """Forgets the process. Does nothing if it is not there."""
         ...

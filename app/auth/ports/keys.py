@@ -1,4 +1,4 @@
-"""What the containers of one deployment share about themselves: the keys that they sign with, and who is alive."""
+"""Defines how a store keeps the key pairs that the containers of a deployment sign with."""
 
 from __future__ import annotations
 
@@ -9,24 +9,27 @@ from app.auth.models import SigningKey
 
 
 class SigningKeys(Protocol):
-    """Key pairs. They are few."""
+    """The key pairs, of which there are few."""
 
     async def add_signing_key(self, key: SigningKey) -> bool:
-        """Stores it unless one of its algorithm has the same `previous`: of many callers one gets its way."""
+        """Stores the key unless another of its algorithm has the same `previous`. Returns whether it did.
+
+        Of many callers, only one succeeds.
+        """
         ...
 
     async def signing_keys(self) -> list[SigningKey]:
-        """All of them, the oldest `created_at` first."""
+        """Returns all key pairs, the one with the earliest `created_at` first."""
         ...
 
     async def set_sealed(self, key_id: str, sealed: str, *, expected: str) -> bool:
-        """Replaces the encrypted half if it still is `expected`; whether it did."""
+        """Replaces the encrypted half if it still is `expected`. Returns whether it did."""
         ...
 
     async def retire_signing_key(self, key_id: str, *, at: datetime) -> bool:
-        """Sets `retired_at` unless it is set already to that instant or an earlier one; whether it did."""
+        """Sets `retired_at` unless it is set to that instant or an earlier one already. Returns whether it did."""
         ...
 
     async def remove_signing_key(self, key_id: str) -> bool:
-        """Forgets it; whether it was there."""
+        """Forgets the key. Returns whether it was there."""
         ...

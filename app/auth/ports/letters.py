@@ -1,4 +1,4 @@
-"""Links and mails that wait, as a store keeps them."""
+"""Defines how a store keeps links, and mails that wait."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ class Links(Protocol):
     async def add_link(self, link: Link) -> None: ...
 
     async def link(self, link_id: str, *, now: datetime) -> Link | None:
-        """The link, if it was neither used nor is past `expires_at`."""
+        """Returns the link if it has not been used and is not past `expires_at`."""
         ...
 
     async def take_link(self, link_id: str, *, now: datetime) -> Link | None:
-        """Removes the link and returns it if it still counted: of many callers one gets it."""
+        """Removes the link, and returns it if it still counted. Of many callers, only one gets it."""
         ...
 
     async def links_for(self, purpose: str, *, now: datetime, limit: int = 200) -> list[Link]:
-        """Those of a purpose that still count, the newest first."""
+        """Returns the links of a purpose that still count, the newest first."""
         ...
 
     async def remove_links(self, user_id: str, purposes: Collection[str]) -> None:
@@ -40,8 +40,11 @@ class Letters(Protocol):
     async def add_letter(self, letter: Letter) -> None: ...
 
     async def claim_letter(self, *, now: datetime, until: datetime) -> Letter | None:
-        """The letter that is due the longest, with one more attempt and its `due_at` moved to `until`: of many
-        callers one gets it, and if that one dies it is due again then. None if none is due."""
+        """Returns the letter that has been due the longest, or None if none is due.
+
+        Counts an attempt, and moves `due_at` to `until`. Of many callers, only one gets the letter; if that one
+        dies, the letter is due again at `until`.
+        """
         ...
 
     async def put_letter_off(self, letter_id: str, *, due_at: datetime) -> None: ...

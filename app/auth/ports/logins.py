@@ -1,4 +1,4 @@
-"""What a login reads and writes, so that the store can do each in one step."""
+"""Defines what a login reads and writes, so that a store can do each in one step."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class LoginCandidate:
     """An account that somebody wants to log in to, and what it knows of their device."""
 
     user: User
-    #: Whether it knows any device: before the first login it does not.
+    #: Whether the account knows any device: before the first login it does not.
     has_devices: bool
-    #: Those of the keys that were asked for.
+    #: Those of the requested keys that the account knows.
     known_devices: frozenset[str]
 
 
@@ -28,8 +28,8 @@ class LoginRecord:
     Args:
         event: the row for the audit log.
         device_key: the device that the account knows from now on, or has seen again.
-        wiped: the counters that begin anew, since the password was right.
-        taken_back: those that forget this one hit.
+        wiped: the counters to reset, since the password was right.
+        taken_back: the counters that forget this one hit.
     """
 
     event: AuditEvent
@@ -42,7 +42,7 @@ class LoginRecord:
 class Added:
     """A session was stored."""
 
-    #: Whether the account knew nothing of the device: of many logins at once it is new to one.
+    #: Whether the account did not know the device. Of many logins at once, it is new to only one.
     is_new_device: bool = False
 
 
@@ -55,17 +55,20 @@ class Blocked:
 
 
 class Logins(Protocol):
-    """The two steps of a login: before the proof is looked at, and after it."""
+    """The two steps of a login: before the proof is checked, and after."""
 
     async def user_to_log_in(self, email_key: str, *, devices: Collection[str]) -> LoginCandidate | None:
-        """The user with that address, and which of `devices`, hashes of their keys, they logged in with before."""
+        """Returns the user with that email address, and which of `devices` they logged in with before.
+
+        `devices` are hashes of the devices' keys. Returns None if there is no such user.
+        """
         ...
 
     async def add_session(self, session: Session, *, record: LoginRecord | None = None) -> Added | None:
         """Stores a new session, and its `record`, if its user is active and has its `credentials_version`.
 
-        None if not, and then nothing is stored. The condition closes the race of a login with a change of password
-        or a disabling: whichever comes second sees the other, and afterwards no session of the old password or the
-        disabled user lives.
+        Returns None if not, and then stores nothing. The condition closes the race between a login and a change of
+        the password or the disabling of the account: whichever comes second sees the other, and afterwards no
+        session of the old password or the disabled user is live.
         """
         ...

@@ -1,4 +1,4 @@
-"""A password that takes another's place: one step of the store, with all that has to go with it."""
+"""Defines how a store replaces a password: in one step, with everything that has to go with it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app.auth.models import AuditEvent, Letter, User
 
 @dataclass(frozen=True, slots=True)
 class MailedLink:
-    """The link that a reset takes, and the address that it proves."""
+    """The link that a reset uses up, and the email address that it confirms."""
 
     id: str
     email_key: str
@@ -23,15 +23,16 @@ class NewPassword:
 
     Args:
         user_id: whose password it is.
-        password_hash: of the new one.
-        credentials_version: what the account's has to be still. It counts up.
-        at: this instant.
+        password_hash: the hash of the new one.
+        credentials_version: the value that the account still has to have. It is increased by one.
+        at: the current instant.
         reason: why the sessions end: a code of `errors`.
         event: the row for the audit log.
-        letter: the mail about it; None where the address had too many.
-        keep: the session that goes on. Without one the access tokens and the personal tokens of the user end, too.
-        link: what a reset takes. It has to be there, and its address the account's, which counts as verified then.
-        wiped: the counters that begin anew.
+        letter: the mail about it; None if the email address had too many.
+        keep: the session that goes on. Without one, the user's access tokens and personal access tokens end, too.
+        link: the link that a reset uses up. It has to exist, and its email address has to be the account's, which
+            counts as confirmed then.
+        wiped: the counters to reset.
     """
 
     user_id: str
@@ -51,7 +52,7 @@ class Replaced:
     """A password was replaced.
 
     Args:
-        user: as they are now.
+        user: the user as they are now.
         ended: the ids of the sessions that ended.
     """
 
@@ -60,18 +61,24 @@ class Replaced:
 
 
 class PasswordHashes(Protocol):
-    """Hashes of passwords."""
+    """The hashes of passwords."""
 
     async def replace_password(self, new: NewPassword) -> Replaced | None:
-        """Sets the hash and `password_changed_at`, counts `credentials_version` up, ends the user's sessions but
-        `keep`, removes the links that reset the password or change the address, and writes `event` and `letter`.
+        """Replaces the password, and does everything that goes with it, in one step.
 
-        None, and nothing is written, if `credentials_version` is another by now, or the link does not count for an
-        active account with its address. From the first moment at which the new password counts, no session of the
-        old one does, wherever it is shown, whatever happens to the process in between.
+        Sets the hash and `password_changed_at`, increases `credentials_version`, ends the user's sessions except
+        `keep`, removes the links that reset the password or change the email address, and writes `event` and
+        `letter`.
+
+        Returns None, and writes nothing, if `credentials_version` has changed, or if the link does not count
+        or is not for an active account with its email address. From the first moment at which the new password
+        counts, no session of the old one does, wherever it is shown and whatever happens to the process meanwhile.
         """
         ...
 
     async def upgrade_password_hash(self, user_id: str, password_hash: str, *, credentials_version: int) -> bool:
-        """Replaces the hash by another one of the same password, if it is that still; whether it did."""
+        """Replaces the hash with another one of the same password, unless `credentials_version` has changed.
+
+        Returns whether it did.
+        """
         ...

@@ -1,4 +1,4 @@
-"""A step of refresh token rotation, as the store takes it."""
+"""Defines how a store does one step of refresh token rotation."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from app.auth.models import SessionOfUser
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """The session goes on from `generation` to the next, at `now`."""
+    """The session advances from `generation` to the next one, at `now`."""
 
     generation: int
     now: datetime
     idle_expires_at: datetime
 
 
-#: Looks at a session and its user, and tells what is to be done. It must wait for nothing, and may be called in a
-#: thread of the store's.
+#: Looks at a session and its user, and says what to do. It must not wait for anything, and may be called in one of
+#: the store's threads.
 Judge: TypeAlias = Callable[[SessionOfUser], Rotation | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What the judge was shown, and what became of it."""
+    """What the judge was shown, and what came of it."""
 
     found: SessionOfUser
     is_rotated: bool

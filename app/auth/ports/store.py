@@ -1,6 +1,6 @@
-"""What auth needs from outside, as Protocols: a store and a clock.
+"""Puts together everything that auth needs from a store, as one Protocol.
 
-Every store method is atomic by itself, raises `StoreUnavailable` when the database does not answer in time,
+Every method is atomic by itself, raises `StoreUnavailable` when the database does not answer in time,
 and never blocks the event loop. The contract suite in `tests/store/` holds for each implementation.
 """
 
@@ -43,14 +43,17 @@ class Store(
         ...
 
     async def close(self) -> None:
-        """Lets go of everything. Safe to call twice, and without `open`."""
+        """Releases everything. It is safe to call this twice, and without `open`."""
         ...
 
     async def ping(self) -> None:
-        """Returns if the database answers, else raises `StoreUnavailable`."""
+        """Returns if the database answers, and raises `StoreUnavailable` if it does not."""
 
     async def purge(self, *, now: datetime, sessions_before: datetime, audit_before: datetime) -> int:
-        """Removes sessions that were revoked, or ran out of either limit, before `sessions_before`; audit events
-        older than `audit_before`; links, counters and personal tokens that ran out before `now`, and devices not
-        seen for 400 days. How many rows went."""
+        """Removes what is no longer needed, and returns how many rows that were.
+
+        That is: sessions that were revoked, or reached either limit, before `sessions_before`; audit events older
+        than `audit_before`; links, counters and personal access tokens that expired before `now`; and devices that
+        were not seen for 400 days.
+        """
         ...

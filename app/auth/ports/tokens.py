@@ -1,4 +1,4 @@
-"""Personal access tokens, as a store keeps them."""
+"""Defines how a store keeps personal access tokens."""
 
 from __future__ import annotations
 
@@ -12,19 +12,21 @@ from app.auth.models import (
 
 
 class Tokens(Protocol):
-    """Personal access tokens."""
+    """The personal access tokens."""
 
     async def add_token(self, token: PersonalToken, *, limit: int) -> bool:
-        """Stores it, unless the user has `limit` tokens already; whether it did. Under parallel calls the limit
-        may be exceeded by as many."""
+        """Stores the token unless the user has `limit` tokens already. Returns whether it did.
+
+        Parallel calls may exceed the limit by their number.
+        """
         ...
 
     async def tokens_of(self, user_id: str) -> list[PersonalToken]:
-        """The user's tokens, expired ones too, the newest first."""
+        """Returns the user's tokens, including expired ones, the newest first."""
         ...
 
     async def token_with_user(self, token_hash: str) -> TokenOfUser | None:
-        """The token with that hash, and its user. None if either is gone."""
+        """Returns the token with that hash, and its user; None if either is gone."""
         ...
 
     async def touch_token(self, token_id: str, *, at: datetime) -> None:
@@ -32,5 +34,5 @@ class Tokens(Protocol):
         ...
 
     async def remove_token(self, user_id: str, token_id: str) -> bool:
-        """Removes it, if it is that user's; whether it was there."""
+        """Removes the token if it is that user's. Returns whether it was there."""
         ...
