@@ -1,4 +1,4 @@
-"""How often one may try, and who gets the next turn."""
+"""Limits how often anyone may try, and decides whose turn is next."""
 
 from app.auth.limits.devices import arrival, keys_of, known_browser
 from app.auth.limits.throttle import Guess, Throttle

@@ -1,4 +1,4 @@
-"""What counts as one client on the network."""
+"""Tells what counts as one client on the network."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from ipaddress import IPv6Address, ip_address
 
 
 def network(ip: str) -> str:
-    """One name for all addresses of a customer: an IPv6 one owns a whole /64. Other texts stay as they are."""
+    """Returns one name for all IP addresses of a customer: a whole /64 of IPv6. Leaves other texts as they are."""
     try:
         address = ip_address(ip)
     except ValueError:

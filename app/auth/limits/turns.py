@@ -1,4 +1,4 @@
-"""A queue in which everybody gets their turn, however much one of them asks for."""
+"""Provides a queue in which everybody gets their turn, however much any one of them asks for."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ T = TypeVar("T")
 
 
 class Asker(NamedTuple):
-    """Whose turn it is: a client on the network, on behalf of an account."""
+    """Who waits for a turn: a client on the network, on behalf of an account."""
 
-    #: As `network` tells it; empty for who runs the site.
+    #: The name that `network` gives the client; empty for the operator of the site.
     address: str = ""
-    #: The account's address in its normal form.
+    #: The account's email address in its normal form.
     account: str = ""
 
     @classmethod
     def of(cls, client: Client, account: str) -> Self:
-        """Whoever asks from there about that account, be there such a one or not."""
+        """Returns the asker for a client and the email address of an account, which need not exist."""
         return cls(network(client.ip), account)
 
 
 class Turns(Generic[T]):
-    """What waits. Network addresses take turns, and the accounts of each within its turn.
+    """Holds what waits. Clients take turns, and so do the accounts of each client.
 
-    A flood from one place, be it for one account or for many, so costs another client a wait for one of it.
+    So a flood from one client, for one account or for many, makes another client wait for only one of its items.
     """
 
     def __init__(self) -> None:
@@ -38,16 +38,16 @@ class Turns(Generic[T]):
         return sum(map(_size, self._addresses.values()))
 
     def add(self, asker: Asker, item: T) -> None:
-        """Lets `item` wait, behind all that the asker has waiting already."""
+        """Lets `item` wait, behind everything that the asker has waiting already."""
         accounts = self._addresses.setdefault(asker.address, OrderedDict())
         accounts.setdefault(asker.account, deque()).append(item)
 
     def take(self) -> T:
-        """Takes out what is next. Raises `KeyError` if nothing waits."""
+        """Removes the next item and returns it. Raises `KeyError` if nothing waits."""
         address, accounts = self._addresses.popitem(last=False)
         account, items = accounts.popitem(last=False)
         item = items.popleft()
-        # Whoever has more goes to the end of the line.
+        # Those who have more waiting go to the end of the line.
         if items:
             accounts[account] = items
         if accounts:
@@ -55,7 +55,7 @@ class Turns(Generic[T]):
         return item
 
     def remove(self, asker: Asker, item: T) -> None:
-        """Takes out `item`, if it still waits."""
+        """Removes `item` if it still waits."""
         accounts = self._addresses.get(asker.address, OrderedDict())
         items = accounts.get(asker.account, deque())
         if item not in items:
@@ -67,9 +67,9 @@ class Turns(Generic[T]):
             del self._addresses[asker.address]
 
     def make_room(self, asker: Asker) -> T | None:
-        """Takes out the last of whoever has the most waiting, if that is more than the asker would have.
+        """Removes and returns the last item of those who have the most waiting, if the asker would have fewer.
 
-        None if nobody crowds the asker out, who then is the one to come back later.
+        Returns None if nobody crowds the asker out; then it is the asker who has to come back later.
         """
         address = max(self._addresses, key=lambda one: _size(self._addresses[one]), default="")
         accounts = self._addresses.get(address, OrderedDict())
