@@ -1,4 +1,4 @@
-"""The keys that everything is signed with."""
+"""Holds the keys that everything is signed with."""
 
 from app.auth.keys.book import KeyEntry
 from app.auth.keys.chains import MIN_LEAD, KeyState

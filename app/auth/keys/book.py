@@ -1,4 +1,4 @@
-"""The keys of access tokens, in memory: so that signing and verifying ask no database."""
+"""Keeps the keys of access tokens in memory, so that signing and verifying do not need the database."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from app.auth.keys.pairs import PrivateKey, PublicKey, Safe, load_public
 from app.auth.models import SigningKey
 from app.auth.ports import Store
 
-# Of a thumbprint (RFC 7638), which key pairs are named by; derived keys have shorter names.
+# The length of a thumbprint (RFC 7638), which is the name of a key pair. Derived keys have shorter names.
 _KID_LENGTH: Final = 43
 
 log = structlog.get_logger(__name__)
@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class KeyEntry:
-    """A key as an operator sees it. `verifies_until` is None while nothing ends it."""
+    """A key as an operator sees it. `verifies_until` is None as long as nothing ends it."""
 
     kid: str
     algorithm: str
@@ -37,7 +37,7 @@ class KeyEntry:
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
-    """What is in a stored key: worked out once, and again when what is sealed changes."""
+    """What is in a stored key. It is worked out once, and again when the sealed half changes."""
 
     sealed: str
     jwk: dict[str, Any]
@@ -52,9 +52,9 @@ class SigningBook:
     Args:
         store: keeps the key pairs.
         clock: tells the time.
-        keys: the secrets that pairs are sealed under, and that HMAC keys are derived from.
+        keys: the secrets under which pairs are sealed, and from which HMAC keys are derived.
         algorithm: the one that signs, and whose tokens count.
-        lifetime: an access token's.
+        lifetime: how long an access token lives.
     """
 
     def __init__(self, store: Store, clock: Clock, keys: KeyRing, *, algorithm: str, lifetime: timedelta) -> None:
@@ -76,20 +76,20 @@ class SigningBook:
         """Whether tokens can be signed and judged."""
         return self._algorithm == HMAC or self._signer() is not None
 
-    # what tokens ask for
+    # for access tokens
 
     def signer(self) -> TokenKey:
-        """The key that signs now. Raises `StoreUnavailable` if there is none yet."""
+        """Returns the key that signs now. Raises `StoreUnavailable` if there is none yet."""
         signer = self._derived.signer() if self._algorithm == HMAC else self._signer()
         if signer is None:
             raise StoreUnavailable()
         return signer
 
     def find(self, kid: str) -> TokenKey | None:
-        """The key of that name, whether or not it still counts.
+        """Returns the key of that name, whether or not it still counts; None if there is none.
 
         Raises:
-            StoreUnavailable: there is none of that name, but the store was not read for a while: it may be new.
+            StoreUnavailable: there is none, but the store was not read for a while, so the key may be new.
         """
         key = self._derived.find(kid) or self._pairs.get(kid)
         if key is None and len(kid) == _KID_LENGTH and self._is_behind():
@@ -97,9 +97,9 @@ class SigningBook:
         return key
 
     def jwks(self) -> dict[str, list[dict[str, Any]]]:
-        """The public keys that tokens are verified with, as a JWK set (RFC 7517 section 5).
+        """Returns the public keys that verify tokens, as a JWK set (RFC 7517 section 5).
 
-        Those that will sign are among them, early enough for others to know them by then; there are none where a
+        Keys that will sign are among them, early enough for others to know them by then. There are none if a
         shared secret signs. Raises `StoreUnavailable` if the store was not read since the start.
         """
         if self._algorithm == HMAC:
@@ -111,7 +111,7 @@ class SigningBook:
         return {"keys": [dict(known.jwk) for known in self._chain if known.row.id in current]}
 
     def entries(self) -> list[KeyEntry]:
-        """All keys as of the last poll: derived ones where these sign, else the pairs, the oldest first."""
+        """Returns all keys as of the last poll: the derived ones if they sign, else the pairs, oldest first."""
         if self._algorithm == HMAC:
             signer, *others = self._derived.all()
             derived = [KeyEntry(signer.kid, HMAC, KeyState.SIGNING)]
@@ -124,10 +124,10 @@ class SigningBook:
         until = min((instant for instant in (row.retired_at, ends) if instant is not None), default=None)
         return KeyEntry(row.id, row.algorithm, state_of(chain, at, now, self._lifetime), row.signs_from, until)
 
-    # what the store says
+    # from the store
 
     async def poll(self) -> None:
-        """Reads the key pairs. Raises `StoreUnavailable`; what is known still holds then."""
+        """Reads the key pairs. Raises `StoreUnavailable`, and keeps what is known then."""
         rows = await self._store.signing_keys()
         now = self._clock.now()
         self._seen = {row.id: self._seen.get(row.id, now) for row in rows}
@@ -149,11 +149,11 @@ class SigningBook:
         able = [self._pairs[known.row.id] for known in self._chain if known.private is not None and known.is_ours]
         able = [key for key in able if not key.is_retired(now)]
         started = [key for key in able if key.signs_from <= now]
-        # Where none has started, a clock stepped back: the oldest is known to everybody.
+        # If none has started, a clock stepped back. The oldest one is known to everybody.
         return started[-1] if started else able[0] if able else None
 
     def _is_behind(self) -> bool:
-        """Whether a key may have begun to sign that this process does not know."""
+        """Returns whether a key that this process does not know may have begun to sign."""
         if self._read_at is None:
             return True
         return self._algorithm != HMAC and self._clock.now() - self._read_at > MIN_LEAD
@@ -166,7 +166,7 @@ class SigningBook:
         return KnownKey(row, opened.jwk, opened.public, opened.private, opened.is_ours, starts)
 
     def _open(self, row: SigningKey) -> _Opened | None:
-        """The halves of a stored key; None if the public one is damaged. It is said once."""
+        """Returns the halves of a stored key; None if the public one is damaged, which is logged once."""
         before = self._opened.get(row.id)
         if row.id in self._opened and (before is None or before.sealed == row.sealed):
             return before
@@ -182,7 +182,7 @@ class SigningBook:
             return _Opened(row.sealed, jwk, public, None, False)
 
     def _token_keys(self, chain: Sequence[KnownKey]) -> Iterable[TokenKey]:
-        """Those that may have signed something that counts, or did once."""
+        """Yields the keys that may have signed something that counts, or that counted once."""
         for at, known in enumerate(chain):
             if not known.is_ours:
                 continue

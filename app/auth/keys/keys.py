@@ -1,5 +1,7 @@
-"""Keys derived from the deployment's secrets, one per purpose, so that no token passes for another kind; and what
-a key of access tokens is, derived or not."""
+"""Derives keys from the deployment's secrets, one for each purpose, so that no token passes for another kind.
+
+It also defines what a key of access tokens is, derived or not.
+"""
 
 from __future__ import annotations
 
@@ -26,19 +28,19 @@ class Purpose(StrEnum):
     CSRF = "csrf"
     #: One-time links in mails.
     LINK = "link"
-    #: What the private halves of key pairs are encrypted under.
+    #: Encrypts the private halves of key pairs.
     SIGNING_KEYS = "signing-keys"
-    #: By which containers see whether they have the same secrets.
+    #: Lets containers see whether they have the same secrets.
     FINGERPRINT = "fingerprint"
-    #: What a back-up is sealed with.
+    #: Seals a backup.
     BACKUP = "backup"
-    #: Flask's own `SECRET_KEY`: for what a team's extension signs.
+    #: Flask's own `SECRET_KEY`, for what a team's extension signs.
     EXTENSIONS = "extensions"
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A derived key and the public name it goes by (RFC 7515 section 4.1.4)."""
+    """A derived key and its public name (RFC 7515 section 4.1.4)."""
 
     kid: str
     secret: bytes = field(repr=False)
@@ -46,11 +48,11 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class TokenKey:
-    """A key of access tokens, as this process sees it just now.
+    """A key of access tokens, as this process sees it now.
 
-    `verifying` and `signing` are what `jws` takes: a secret, or the halves of a pair; `signing` is None where it
-    only verifies. Its own tokens do not count from `retired_at` on, because somebody said so, nor from `ends_at`
-    on, because the last of them has expired by then, or the algorithm is no longer the configured one.
+    `verifying` and `signing` are what `jws` takes: a secret, or the halves of a pair. `signing` is None if it only
+    verifies. Its tokens do not count from `retired_at` on, because somebody retired it, nor from `ends_at` on,
+    because the last of them has expired by then, or because the algorithm is no longer the configured one.
     """
 
     kid: str
@@ -62,32 +64,35 @@ class TokenKey:
     ends_at: datetime | None = None
 
     def is_retired(self, now: datetime) -> bool:
-        """Whether somebody ended it: who knows why, so nothing that it signed is believed."""
+        """Returns whether somebody retired it. The reason is not known, so nothing that it signed is trusted."""
         return self.retired_at is not None and now >= self.retired_at
 
     def counts(self, now: datetime) -> bool:
-        """Whether its tokens may count: it is not retired, and its time is not over."""
+        """Returns whether its tokens may count: it is not retired, and its time is not over."""
         return not self.is_retired(now) and (self.ends_at is None or now < self.ends_at)
 
 
 class TokenKeys(Protocol):
-    """Where access tokens get their keys from. Asked on every use."""
+    """Provides the keys of access tokens. It is asked on every use."""
 
     def signer(self) -> TokenKey:
-        """The key that signs now. Raises `StoreUnavailable` if none is known yet."""
+        """Returns the key that signs now. Raises `StoreUnavailable` if none is known yet."""
         ...
 
     def find(self, kid: str) -> TokenKey | None:
-        """The key of that name, whether or not it still counts. Raises `StoreUnavailable` if nobody can tell."""
+        """Returns the key of that name, whether or not it still counts; None if there is none.
+
+        Raises `StoreUnavailable` if it can't be told whether there is one.
+        """
         ...
 
 
 class DerivedKeys:
-    """The keys of access tokens that are derived from the secrets: HMAC with SHA-256.
+    """Holds the keys of access tokens that are derived from the secrets: HMAC with SHA-256.
 
     Args:
         keys: the first signs, all verify.
-        are_current: whether tokens are signed with them: else what they signed no longer counts.
+        are_current: whether tokens are signed with them. If not, what they signed no longer counts.
     """
 
     def __init__(self, keys: Sequence[Key], *, are_current: bool = True) -> None:
@@ -97,20 +102,20 @@ class DerivedKeys:
         self._keys = {key.kid: key for key in made}
 
     def signer(self) -> TokenKey:
-        """The key of `SECRET_KEY`."""
+        """Returns the key that is derived from `SECRET_KEY`."""
         return self._signer
 
     def find(self, kid: str) -> TokenKey | None:
-        """The key of that name."""
+        """Returns the key of that name, or None."""
         return self._keys.get(kid)
 
     def all(self) -> list[TokenKey]:
-        """The signing one first."""
+        """Returns all of them, the signing one first."""
         return list(self._keys.values())
 
 
 class KeyRing:
-    """All keys of a deployment.
+    """Derives all keys of a deployment.
 
     Args:
         secrets: `SECRET_KEY` first, then its fallbacks. The first signs, all verify.
@@ -122,31 +127,32 @@ class KeyRing:
         self._secrets = tuple(secret.encode() for secret in secrets)
 
     def keys(self, purpose: Purpose) -> tuple[Key, ...]:
-        """The keys for `purpose`, the signing one first."""
+        """Returns the keys for `purpose`, the signing one first."""
         return tuple(_derive(secret, purpose) for secret in self._secrets)
 
     def fingerprints(self) -> tuple[str, ...]:
-        """What tells one secret from another, and nothing else of it: 16 hex digits each, the signing one first.
+        """Returns a fingerprint of each secret, of 16 hex digits, beginning with the signing one.
 
-        They have a purpose of their own, so that whoever sees them learns nothing of a key that is used.
+        It tells one secret from another and reveals nothing else. It has its own purpose, so that anyone who sees
+        it learns nothing about a key that is used.
         """
         keys = self.keys(Purpose.FINGERPRINT)
         return tuple(mac(key.secret, b"fingerprint").hex()[:16] for key in keys)
 
 
 def _derive(secret: bytes, purpose: Purpose) -> Key:
-    """HKDF with SHA-256 (RFC 5869), one block of output."""
+    """Derives a key with HKDF and SHA-256 (RFC 5869), as one block of output."""
     extracted = mac(b"duet", secret)
     key = mac(extracted, purpose.encode() + b"\x01")
-    # A name that tells nothing of the key, and that two containers with the same secret agree on.
+    # This name reveals nothing about the key, and two containers with the same secret agree on it.
     kid = mac(key, b"kid").hex()[:12]
     return Key(kid, key)
 
 
 def mac(key: bytes, message: bytes) -> bytes:
-    """HMAC-SHA256 (RFC 2104).
+    """Returns the HMAC-SHA256 of `message` (RFC 2104).
 
-    Not by `hmac.digest`: that frees the interpreter lock, and on the event loop, with busy threads beside it, the
-    way back takes longer than it takes to sign a token.
+    It does not use `hmac.digest`, which releases the interpreter lock: on the event loop, beside busy threads,
+    getting the lock back takes longer than signing a token.
     """
     return hmac.new(key, message, hashlib.sha256).digest()

@@ -1,5 +1,7 @@
-"""Key pairs that sign access tokens: made, described for others, and kept under the secret. The only importer of
-`cryptography`, beside the keys of an earlier system."""
+"""Makes the key pairs that sign access tokens, describes them for others, and encrypts them under the secret.
+
+Only this module imports `cryptography`, besides the one that loads the keys of an earlier system.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from app.auth.keys.keys import Key
 
-#: What JWTs call them (RFC 7518 section 3.1, RFC 8037 section 3.1).
+#: The names of the algorithms in JWTs (RFC 7518 section 3.1, RFC 8037 section 3.1).
 ED25519: Final = "EdDSA"
 P256: Final = "ES256"
 RSA: Final = "RS256"
@@ -50,13 +52,13 @@ PrivateKey: TypeAlias = Ed25519PrivateKey | EllipticCurvePrivateKey | RSAPrivate
 _RSA_BITS: Final = 2048
 _RSA_EXPONENT: Final = 65537
 _NONCE_BYTES: Final = 12
-# What RFC 7638 section 3.2 and RFC 8037 section 2 hash of each kind of key, in this order.
+# The members of each kind of key that RFC 7638 section 3.2 and RFC 8037 section 2 hash, in this order.
 _NAMED_BY: Final = {"OKP": ("crv", "kty", "x"), "EC": ("crv", "kty", "x", "y"), "RSA": ("e", "kty", "n")}
 
 
 @dataclass(frozen=True, slots=True)
 class KeyPair:
-    """A new key pair. `public` is the JSON of a JWK, `kid` its thumbprint (RFC 7638)."""
+    """A new key pair. `public` is the JSON of a JWK, and `kid` its thumbprint (RFC 7638)."""
 
     kid: str
     public: str
@@ -64,7 +66,7 @@ class KeyPair:
 
 
 def make_pair(algorithm: str) -> KeyPair:
-    """A new key pair for `EdDSA`, `ES256` or `RS256`. An RSA key takes up to a second: call this in a thread."""
+    """Makes a key pair for `EdDSA`, `ES256` or `RS256`. An RSA key takes up to a second: call this in a thread."""
     private: PrivateKey
     if algorithm == ED25519:
         private = Ed25519PrivateKey.generate()
@@ -80,13 +82,13 @@ def make_pair(algorithm: str) -> KeyPair:
 
 
 def thumbprint(jwk: dict[str, Any]) -> str:
-    """The name of a public key that follows from the key itself (RFC 7638)."""
+    """Returns the name of a public key that follows from the key itself (RFC 7638)."""
     named = {name: jwk[name] for name in _NAMED_BY[jwk["kty"]]}
     return _b64(hashlib.sha256(json.dumps(named, separators=(",", ":")).encode()).digest())
 
 
 def load_public(jwk: Any, kid: str, algorithm: str) -> PublicKey:
-    """The key of a JWK. Raises `ValueError` if it is not one that was made here, by this name, for `algorithm`."""
+    """Returns the key of a JWK. Raises `ValueError` if Duet did not make it, under this name, for `algorithm`."""
     try:
         kind = (jwk["kty"], jwk.get("crv"), algorithm)
         key: PublicKey
@@ -99,7 +101,7 @@ def load_public(jwk: Any, kid: str, algorithm: str) -> PublicKey:
         else:
             raise ValueError("a key of another kind")
         if jwk != _jwk(key, kid, algorithm) or thumbprint(jwk) != kid:
-            raise ValueError("not written as it is here, or under another name")
+            raise ValueError("not written as Duet writes it, or under another name")
     except (KeyError, TypeError, AttributeError, UnsupportedAlgorithm) as error:
         raise ValueError("not a key in the form of a JWK") from error
     return key
@@ -115,8 +117,8 @@ def _rsa_key(e: int, n: int) -> RSAPublicKey:
 class Safe:
     """Keeps private halves encrypted under keys that are derived from the deployment's secrets.
 
-    What is sealed is bound to the key's name and algorithm. So only who has the secret can make a key that counts:
-    whoever can write to the database, and no more, can't put one of their own there.
+    What is sealed is bound to the key's name and algorithm. So only somebody who has the secret can make a key
+    that counts: anyone who can merely write to the database can't put their own key there.
 
     Args:
         keys: the first seals, all open.
@@ -127,7 +129,7 @@ class Safe:
         self._newest = keys[0].kid
 
     def seal(self, private: PrivateKey | None, kid: str, algorithm: str) -> str:
-        """The encrypted form. Of None, nothing is sealed: it tells no more than whose key it was."""
+        """Returns the encrypted form of `private`. If that is None, it only shows whose key it was."""
         plain = b""
         if private is not None:
             plain = private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
@@ -136,10 +138,10 @@ class Safe:
         return f"{self._newest}.{_b64(nonce + box)}"
 
     def open(self, sealed: str, kid: str, algorithm: str) -> PrivateKey | None:
-        """What `seal` was given.
+        """Returns what `seal` was given.
 
         Raises:
-            ValueError: no secret of this deployment sealed it, or not for this key.
+            ValueError: no secret of this deployment sealed it, or it was not sealed for this key.
         """
         name, _, box = sealed.partition(".")
         if name not in self._keys:
@@ -151,13 +153,13 @@ class Safe:
             raise ValueError("sealed for another key, or damaged") from error
         if not plain:
             return None
-        # The check that is left out takes an RSA key 50 ms, and what is opened here was sealed here.
+        # The check that is skipped takes 50 ms for an RSA key, and what is opened here was sealed here.
         private = load_der_private_key(plain, None, unsafe_skip_rsa_key_validation=True)
         assert isinstance(private, Ed25519PrivateKey | EllipticCurvePrivateKey | RSAPrivateKey)
         return private
 
     def is_newest(self, sealed: str) -> bool:
-        """Whether the newest secret seals it: else it should be sealed again."""
+        """Returns whether the newest secret sealed it. If not, it should be sealed again."""
         return sealed.partition(".")[0] == self._newest
 
 
@@ -170,7 +172,7 @@ def _jwk(key: PublicKey, kid: str, algorithm: str) -> dict[str, str]:
 
 
 def _members(key: PublicKey) -> dict[str, str]:
-    """The members of a JWK that are the key itself (RFC 7518 section 6, RFC 8037 section 2)."""
+    """Returns the members of a JWK that are the key itself (RFC 7518 section 6, RFC 8037 section 2)."""
     if isinstance(key, Ed25519PublicKey):
         return {"kty": "OKP", "crv": "Ed25519", "x": _b64(key.public_bytes(Encoding.Raw, PublicFormat.Raw))}
     if isinstance(key, EllipticCurvePublicKey):

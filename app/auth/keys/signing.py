@@ -1,4 +1,4 @@
-"""The life of the keys that sign access tokens: made, published, rotated, retired, forgotten."""
+"""Makes, publishes, rotates, retires and forgets the keys that sign access tokens."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ from app.auth.models import Client, SigningKey
 from app.auth.ports import Store
 
 POLL_SECONDS: Final = 1.0
-#: Where a shared secret signs, nothing changes but by a restart.
+#: How often to poll if a shared secret signs, because then nothing changes without a restart.
 SLOW_POLL_SECONDS: Final = 60.0
-#: For how long a successor is published that nobody asked for. Others may keep the key set for so long.
+#: For how long a successor that nobody asked for is published at most. Others may keep the key set for that long.
 LONGEST_LEAD: Final = timedelta(hours=1)
-#: The same where an operator asks. Others keep the key set for as long as it says (10 s), and some libraries don't
-#: look again for 30 s, not even for a `kid` that they don't know: PyJWT's PyJWKClient by default.
+#: For how long a successor that an operator asked for is published. Others keep the key set for as long as it says
+#: (10 s), and some libraries, such as PyJWT's PyJWKClient by default, don't look again for 30 s, not even for a
+#: `kid` that they don't know.
 USUAL_LEAD: Final = timedelta(seconds=40)
 _TRIES: Final = 10
 
@@ -34,13 +35,13 @@ log = structlog.get_logger(__name__)
 
 
 class KeyRefused(AuthError):
-    """Nothing can be done with the keys that way; the message says why, and what to do."""
+    """The keys can't be changed that way. The message says why, and what to do."""
 
     code = "key_refused"
 
 
 class Signing(SigningBook):
-    """The keys of access tokens, and what becomes of them. Every method may raise `StoreUnavailable`.
+    """Manages the keys of access tokens. Every method may raise `StoreUnavailable`.
 
     Args:
         config: the algorithm, the lifetimes, and how long a key signs.
@@ -60,18 +61,19 @@ class Signing(SigningBook):
     # in a server
 
     async def start(self) -> None:
-        """Reads the keys, and makes the first one where there is none.
+        """Reads the keys, and makes the first one if there is none.
 
-        For a server alone, after its neighbours were found to have its secrets: keys of another one are retired.
+        Only a server may call this, after it found that its neighbours have the same secrets, because keys under
+        another secret are retired.
         """
         await self.poll()
         await self.tend()
 
     async def run(self, may_tend: Callable[[], bool] = lambda: True) -> None:
-        """Polls until cancelled, and does what is due; a store that is away is tried again.
+        """Polls until cancelled, and does what is due. Tries again if the store is unavailable.
 
         Args:
-            may_tend: whether this process may change keys now. Not while it has other secrets than its neighbours.
+            may_tend: tells whether this process may change keys now: not while its neighbours have other secrets.
         """
         while True:
             try:
@@ -79,14 +81,14 @@ class Signing(SigningBook):
                 if may_tend():
                     await self.tend()
             except StoreUnavailable:
-                pass  # the store tells of its outage itself; what is known still holds
+                pass  # the store logs its outage itself, and what is known still holds
             except Exception:
                 log.exception("signing_keys_failed")
             is_slow = self._algorithm == HMAC and self._read_at is not None
             await anyio.sleep(SLOW_POLL_SECONDS if is_slow else POLL_SECONDS)
 
     async def tend(self) -> None:
-        """Does what is due: a first key, the next one, an end. Of several processes one gets its way."""
+        """Does what is due: makes the first or the next key, or ends one. Of several processes, one succeeds."""
         now = self._clock.now()
         places = [(chain, at) for chain in self._chains.values() for at in range(len(chain))]
         changes = [await self._tend_key(chain, at, now) for chain, at in places]
@@ -97,7 +99,7 @@ class Signing(SigningBook):
 
     async def _add_what_is_due(self, now: datetime) -> bool:
         if not any(_may_go_on(known, now) for known in self._chain):
-            # A retired one goes on signing here for a leeway: time for all to know the next one before it signs.
+            # A retired key goes on signing here for a leeway, which lets all know the next one before it signs.
             lead = timedelta() if self._signer() is None else MIN_LEAD
             return await self._add(now, lead) is not None
         if self._rotate_after is None:
@@ -108,11 +110,12 @@ class Signing(SigningBook):
         return is_due and await self._add(now, lead) is not None
 
     async def _tend_key(self, chain: list[KnownKey], at: int, now: datetime) -> bool:
-        """What is due for a key that is there; whether anything was."""
+        """Does what is due for an existing key. Returns whether anything was."""
         known = chain[at]
         row = known.row
         if row.retired_at is None and not (known.is_ours and row.algorithm == self._algorithm):
-            # Of another secret: nothing else would end it. Of another algorithm: the operator chose so.
+            # Nothing else would end a key of another secret. A key of another algorithm ends because the operator
+            # chose so.
             if not known.is_ours:
                 log.warning("signing_key_lost", kid=row.id, hint="it was made under another SECRET_KEY")
             return await self._store.retire_signing_key(row.id, at=now)
@@ -122,7 +125,7 @@ class Signing(SigningBook):
             return False
         private = None if self._has_signed_last(chain, at, now) else known.private
         if private is known.private:
-            # Once each: while containers change their secret one by one, the newest is not the same for all.
+            # Each key once: while containers change their secret one by one, the newest is not the same for all.
             if self._safe.is_newest(row.sealed) or row.id in self._sealed_again:
                 return False
             self._sealed_again.add(row.id)
@@ -130,25 +133,27 @@ class Signing(SigningBook):
         return await self._store.set_sealed(row.id, sealed, expected=row.sealed)
 
     def _is_forgettable(self, chain: list[KnownKey], at: int, now: datetime) -> bool:
-        """Whether no session lives any more that could hold a token of it. The last of a chain stays: it is what
-        the next one follows."""
+        """Returns whether no session that could hold a token of it is alive any more.
+
+        The last key of a chain stays, because the next one follows it.
+        """
         is_last = at == len(chain) - 1 and chain[at].row.algorithm == self._algorithm
         ends = [chain[at].row.retired_at, ends_at(chain, at, self._lifetime)]
         over = min((instant for instant in ends if instant is not None), default=now)
         return at == 0 and not is_last and now >= over + LEEWAY + self._lifetime + self._keep
 
     def _has_signed_last(self, chain: list[KnownKey], at: int, now: datetime) -> bool:
-        """Whether no process signs with it any more, however its clock goes."""
+        """Returns whether no process signs with it any more, whatever its clock says."""
         over = successor_signs_from(chain, at)
         if over is None and chain[at].row.algorithm != self._algorithm:
             over = chain[at].row.retired_at
         return over is not None and now >= over + 2 * LEEWAY
 
     async def _add(self, now: datetime, lead: timedelta) -> KeyEntry | None:
-        """A new key at the end of the chain; None if somebody else has put one there meanwhile."""
+        """Adds a new key at the end of the chain. Returns None if somebody else has added one meanwhile."""
         pair = await anyio.to_thread.run_sync(make_pair, self._algorithm)
         sealed = self._safe.seal(pair.private, pair.kid, self._algorithm)
-        # Of the rows and not of what could be read of them: one that is damaged has its place all the same.
+        # This goes by the rows, not by the keys that could be read: a damaged one still has its place.
         before = [row.id for row in in_order(self._rows) if row.algorithm == self._algorithm]
         previous = before[-1] if before else ""
         row = SigningKey(pair.kid, self._algorithm, pair.public, sealed, now, now + lead, previous)
@@ -160,31 +165,31 @@ class Signing(SigningBook):
     # for an operator
 
     async def list(self) -> list[KeyEntry]:
-        """All keys, the oldest first."""
+        """Returns all keys, the oldest first."""
         await self.poll()
         return self.entries()
 
     async def rotate(self, client: Client, *, lead: timedelta = USUAL_LEAD) -> KeyEntry:
-        """The key that will sign next: a new one, or one that is published and signs as soon as that.
+        """Returns the key that will sign next: a new one, or one that is published already and signs no later.
 
         Args:
-            client: who wants it.
-            lead: for how long it is published before it signs; at least `MIN_LEAD`.
+            client: where the request comes from.
+            lead: for how long a new key is published before it signs; at least `MIN_LEAD`.
 
         Raises:
-            KeyRefused: a shared secret signs, or the secret at hand is not the one of the keys.
+            KeyRefused: a shared secret signs, or the keys were made under another secret.
         """
         added = await self._rotate(max(lead, MIN_LEAD))
         await self._audit.record("signing_key_rotated", client=client, detail=added.kid)
         return added
 
     async def _rotate(self, lead: timedelta, *, instead_of: str = "") -> KeyEntry:
-        """As `rotate`; never the key `instead_of`, whose successor is wanted."""
+        """Does what `rotate` does, but never returns the key `instead_of`, whose successor is wanted."""
         for _ in range(_TRIES):
             await self._check_secret()
             now = self._clock.now()
             last = self._chain[-1] if self._chain else None
-            # By the written instant too: a process that has just begun, as a command does, saw every key just now.
+            # The written instant counts too: a process that just began, such as a command, saw every key just now.
             if (
                 last is not None
                 and last.row.id != instead_of
@@ -199,15 +204,15 @@ class Signing(SigningBook):
         raise KeyRefused("others rotate all the time: try again")
 
     async def retire(self, kid: str, client: Client) -> tuple[KeyEntry, KeyEntry | None]:
-        """Ends a key, because it may be known to others: nothing that it signed is believed any more.
+        """Ends a key that others may know, so that nothing that it signed is trusted any more.
 
-        If it signs, or will, a successor is made and signs five seconds from now; with that the key ends.
+        If it signs, or will, a successor is made that signs five seconds from now. At that moment the key ends.
 
         Returns:
             The key and, if there had to be one, its successor.
 
         Raises:
-            KeyRefused: there is no such key, it has ended already, or as for `rotate`.
+            KeyRefused: there is no such key, it has ended already, or for the reasons that `rotate` gives.
         """
         await self._check_secret()
         known = {entry.kid: entry for entry in self.entries()}.get(kid)
@@ -226,7 +231,7 @@ class Signing(SigningBook):
         return await self._entry_of(kid), successor
 
     def _may_sign(self, kid: str, now: datetime) -> bool:
-        """Whether some process signs with it, or will."""
+        """Returns whether any process signs with it, or will."""
         for at, known in enumerate(self._chain):
             if known.row.id == kid:
                 over = successor_signs_from(self._chain, at)
@@ -234,7 +239,7 @@ class Signing(SigningBook):
         return False
 
     async def _check_secret(self) -> None:
-        """Raises `KeyRefused` where a server with these settings could not use what is done here."""
+        """Raises `KeyRefused` if a server with these settings could not use what is done here."""
         if self._algorithm == HMAC:
             raise KeyRefused(
                 "with JWT_ALGORITHM=HS256 the key follows from SECRET_KEY: to change it, move the old one to"
@@ -250,7 +255,7 @@ class Signing(SigningBook):
 
 
 def _may_go_on(known: KnownKey, now: datetime) -> bool:
-    """Whether it signs, or will, and nobody has retired it by now."""
+    """Returns whether it signs, or will, and nobody has retired it by now."""
     return (
         known.is_ours
         and known.private is not None
