@@ -1,4 +1,4 @@
-"""Where the code of a team takes part in auth."""
+"""Lets a team's own code take part in auth."""
 
 from app.auth.extending.claims import ClaimFunction, ExtraClaims, FrozenClaims, KeptClaims, is_reserved
 from app.auth.extending.signals import Handler, Signal, SignalKind, Signals

@@ -19,17 +19,17 @@ class Bounds:
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        # Tasks that were given up on and have not ended yet: the loop itself keeps none of them alive.
+        # Tasks that were given up on and have not ended yet. The loop itself does not keep them alive.
         self._given_up: set[asyncio.Future[Any]] = set()
 
     async def run(self, function: Callable[..., Awaitable[T]], *args: Any) -> T:
-        """What `function(*args)` returns.
+        """Returns what `function(*args)` returns.
 
-        It runs in a task of its own: so one that swallows its cancellation is left behind when its time is over,
-        and one that is cancelled from within does not look like its caller's cancellation, which passes.
+        The coroutine runs in its own task. So one that swallows its cancellation is left behind when its time is
+        over, and one that is cancelled from within does not look like a cancellation of its caller, which passes.
 
         Raises:
-            TimeoutError: it took longer than it may; it is cancelled.
+            TimeoutError: it took longer than it may, and was cancelled.
             Exception: whatever it raised; a `RuntimeError` if it was cancelled from within.
         """
         task = asyncio.ensure_future(function(*args))
@@ -52,18 +52,21 @@ class Bounds:
     def _forget(self, task: asyncio.Future[Any]) -> None:
         self._given_up.discard(task)
         if not task.cancelled():
-            task.exception()  # looked at, or asyncio complains that nobody did
+            task.exception()  # without this, asyncio complains that nobody looked at it
 
 
 def is_async(function: Any) -> bool:
-    """Whether calling `function` gives something to await: an `async def`, one behind `partial`, a decorator with
-    `functools.wraps`, or an object whose `__call__` is one."""
+    """Returns whether calling `function` gives something to await.
+
+    That holds for an `async def`, alone or behind `partial` or a decorator with `functools.wraps`, and for an
+    object whose `__call__` is one.
+    """
     inner = inspect.unwrap(function)
     return inspect.iscoroutinefunction(inner) or inspect.iscoroutinefunction(type(inner).__call__)
 
 
 def place_of(error: BaseException) -> str:
-    """Where `error` was raised, as 'module.py:12 in function'; empty if nowhere."""
+    """Returns where `error` was raised, as in 'module.py:12 in function'; empty if nowhere."""
     place, trace = "", error.__traceback__
     while trace is not None:
         code = trace.tb_frame.f_code

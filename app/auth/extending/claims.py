@@ -1,4 +1,4 @@
-"""Claims that a team's extensions add to the access token: who may add which, and how they are asked for."""
+"""Adds the claims of a team's extensions to the access token: who may add which, and how they are asked for."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from app.auth.memory import keep
 from app.auth.models import User
 from app.auth.policy import PolicyError
 
-#: How long a function may take; then it is cancelled, and the claim is left out.
+#: How long a function may take. After that it is cancelled, and the claim is left out.
 FUNCTION_SECONDS: Final = 2.0
-#: For how long `KeptClaims` keeps what the extensions said of a user.
+#: For how long `KeptClaims` keeps what the extensions said about a user.
 KEEP: Final = timedelta(minutes=1)
-#: Bytes of JSON, all extra claims together: Flask's cookie holds the token and must stay under 4,096 bytes.
+#: The size limit of all extra claims, in bytes of JSON: Flask's cookie holds the token and must stay under 4,096.
 MAX_BYTES: Final = 1000
-#: Characters of a claim's name.
+#: The longest name of a claim, in characters.
 MAX_NAME_LENGTH: Final = 64
 
 ClaimFunction = Callable[[User], Awaitable[Any]]
 
 log = structlog.get_logger(__name__)
 
-#: What RFC 7519, 7800, 8693, 9068, 9396, 9470 and OpenID Connect define, what parts of a header are called, and
-#: what Duet writes itself. A claim that others read as theirs must not come from an extension.
+#: The names that RFC 7519, 7800, 8693, 9068, 9396, 9470 and OpenID Connect define, those of header parameters, and
+#: those that Duet writes itself. A claim that others take for one of these must not come from an extension.
 # fmt: off
 RESERVED: Final = frozenset({
     "iss", "sub", "aud", "exp", "nbf", "iat", "jti", "sid", "client_id", "auth_time", "acr", "amr",
@@ -45,14 +45,14 @@ RESERVED: Final = frozenset({
 
 
 def is_reserved(name: str) -> bool:
-    """Whether `name` is Duet's, or a standard's."""
+    """Returns whether `name` belongs to Duet or to a standard."""
     return name.casefold() in RESERVED or name.casefold().startswith("duet_")
 
 
 class FrozenClaims(Mapping[str, Any]):
-    """Claims that nobody can change: a verified token is remembered, and shared by every request that shows it.
+    """Claims that nobody can change: a verified token is remembered, and shared by all requests that show it.
 
-    Each look-up returns a fresh copy, so that a list in it may be changed without harm.
+    Each lookup returns a fresh copy, so that a list in it may be changed without harm.
     """
 
     __slots__ = ("_texts",)
@@ -82,7 +82,7 @@ class _Source:
 
 
 class ExtraClaims:
-    """Asks the extensions for their claims. What they say is never more than an addition: Duet's own claims win.
+    """Asks the extensions for their claims. These can only add to Duet's own claims, which win.
 
     Args:
         seconds: how long one function may take.
@@ -96,7 +96,7 @@ class ExtraClaims:
         """Puts what `function` returns for a user into their access tokens, as `name`.
 
         Args:
-            name: of the claim.
+            name: the name of the claim.
             function: an `async` function of the `User`, which runs on the event loop whenever a token is issued.
             owner: the extension, for messages.
 
@@ -114,10 +114,10 @@ class ExtraClaims:
         self._sources[name] = _Source(owner, function)
 
     async def of(self, user: User) -> dict[str, Any]:
-        """The claims of `user`, as plain JSON. Never fails: what can't be had is logged and left out."""
+        """Returns the claims of `user`, as plain JSON. Never fails: what can't be had is logged and left out."""
         if not self._sources:
             return {}
-        # All at once: a login waits for the slowest and not for the sum.
+        # All at once, so that a login waits for the slowest and not for the sum.
         found = await asyncio.gather(*(self._ask(name, user) for name in self._sources))
         claims = {name: json.loads(text) for name, text in zip(self._sources, found, strict=True) if text}
         size = len(json.dumps(claims, separators=(",", ":")))  # ASCII, as in the token
@@ -128,12 +128,12 @@ class ExtraClaims:
         return claims
 
     async def _ask(self, name: str, user: User) -> str:
-        """The claim as JSON; empty if it can't be had."""
+        """Returns the claim as JSON; empty if it can't be had."""
         source = self._sources[name]
         try:
             return _to_json(await self._bounds.run(source.function, user))
         except Exception as error:
-            # Its type and place and no more: a message could hold an address or a name.
+            # Only its type and place, because its message could hold an email address or a name.
             log.error(
                 "claim_failed", owner=source.owner, claim=name, error=type(error).__name__, place=place_of(error)
             )
@@ -142,7 +142,7 @@ class ExtraClaims:
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """What the extensions said of a user, and when, and of which rights."""
+    """What the extensions said about a user, when, and under which version of the user's rights."""
 
     at: datetime
     rights_version: int
@@ -150,7 +150,7 @@ class _Kept:
 
 
 class KeptClaims:
-    """The same for callers whose token carries no claims: asked once a minute for each user, not at every request.
+    """Does the same for callers whose token carries no claims, once a minute for each user, not at each request.
 
     Args:
         extra_claims: asks the extensions.
@@ -163,7 +163,7 @@ class KeptClaims:
         self._kept: dict[str, _Kept] = {}
 
     async def of(self, user: User) -> FrozenClaims:
-        """The claims of `user`. They are asked for at once where the user's rights have changed. Never fails."""
+        """Returns the claims of `user`. Asks again at once if the user's rights have changed. Never fails."""
         now = self._clock.now()
         kept = self._kept.get(user.id)
         if kept is not None and kept.rights_version == user.rights_version and abs(now - kept.at) < KEEP:
@@ -174,15 +174,18 @@ class KeptClaims:
 
 
 def _to_json(value: Any) -> str:
-    """Raises `TypeError`, `ValueError` or `RecursionError` if it is no JSON: NaN, a set, half a surrogate pair."""
+    """Returns a value as JSON.
+
+    Raises `TypeError`, `ValueError` or `RecursionError` if JSON can't hold it: NaN, a set, half a surrogate pair.
+    """
     text = json.dumps(value, allow_nan=False)
-    json.dumps(value, ensure_ascii=False).encode()  # half of a pair has no encoding
+    json.dumps(value, ensure_ascii=False).encode()  # raises for half a surrogate pair, which has no encoding
     if _depth(value) > _MAX_DEPTH:
         raise ValueError("nested too deeply")
     return text
 
 
-# Far less than Python's own limit, which depends on where it happens to be read.
+# Far less than Python's own limit, which depends on where the JSON happens to be read.
 _MAX_DEPTH: Final = 16
 
 

@@ -1,4 +1,4 @@
-"""Signals: a team's own code learns that somebody registered, logged in or out, got other roles or was deleted."""
+"""Tells a team's own code that somebody registered, logged in or out, got other roles or was deleted."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.auth.extending.bounded import Bounds, is_async, place_of
 from app.auth.models import Client, User
 from app.auth.policy import PolicyError
 
-#: How long a handler may take; then it is cancelled.
+#: How long a handler may take. After that it is cancelled.
 HANDLER_SECONDS: Final = 5.0
 
 log = structlog.get_logger(__name__)
@@ -35,14 +35,14 @@ class Signal:
     """What a handler is told, after it happened."""
 
     kind: SignalKind
-    #: Whom it concerns.
+    #: The user whom it concerns.
     user_id: str
     at: datetime
     #: Where it came from.
     client: Client
-    #: The account as it is now, or was last where it is deleted; None where it was not at hand.
+    #: The account as it is now, or as it last was if it is deleted; None if it was not at hand.
     user: User | None = None
-    #: Which login began or ended.
+    #: The login that began or ended.
     session_id: str = ""
 
 
@@ -61,10 +61,10 @@ class Signals:
         self._handlers: dict[SignalKind, list[tuple[str, Handler]]] = {kind: [] for kind in SignalKind}
 
     def connect(self, kind: SignalKind | str, handler: Handler, *, owner: str) -> None:
-        """Calls `handler` whenever something of `kind` has happened, in this process.
+        """Has `handler` called whenever something of `kind` has happened in this process.
 
         Args:
-            kind: what it waits for.
+            kind: the kind that it waits for.
             handler: an `async` function of a `Signal`, which runs on the event loop.
             owner: the extension, for messages.
 
@@ -74,18 +74,20 @@ class Signals:
         if kind not in SignalKind.__members__.values():
             raise PolicyError(f"extension {owner}: there is no signal {kind!r}; there are {', '.join(SignalKind)}")
         if not is_async(handler):
-            # It would run on the event loop, and hold everybody up for as long as it takes.
+            # A plain function would run on the event loop, and hold everybody up for as long as it takes.
             raise PolicyError(f"extension {owner}: its handler of the signal '{kind}' must be async")
         self._handlers[SignalKind(kind)].append((owner, handler))
 
     async def send(self, signal: Signal) -> None:
-        """Waits for the handlers, one after another. None of them breaks anything: what fails or takes too long is
-        logged, without whom it was about."""
+        """Calls the handlers one after another, and waits for each of them.
+
+        None of them breaks anything: one that fails or takes too long is logged, without the user it was about.
+        """
         for owner, handler in self._handlers[signal.kind]:
             try:
                 await self._bounds.run(handler, signal)
             except Exception as error:
-                # Its type and place and no more: a message could hold an address or a name.
+                # Only its type and place, because its message could hold an email address or a name.
                 log.error(
                     "signal_handler_failed",
                     owner=owner,
