@@ -1,4 +1,4 @@
-"""Mails: a request notes that one is to be sent, and whoever sends it asks here what it says."""
+"""Prepares mails: a request notes that one is to be sent, and the sender asks here what it says."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from app.auth.ports import Store
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A mail that is about to be sent: its template's name and what that says."""
+    """A mail that is about to be sent: the name of its template, and what the template says."""
 
     to: str
     kind: LetterKind
@@ -27,17 +27,18 @@ class Message:
 
 
 class Letters:
-    """The mails that wait. Every method may raise `StoreUnavailable`.
+    """Queues the mails that are to be sent. Every method may raise `StoreUnavailable`.
 
-    A letter holds no link: that is derived when it is sent, so the queue of a stolen database opens nothing. What
-    a stranger can ask for takes the same steps whether or not an account has the address, and its link is made
-    when the letter is sent: who asks learns nothing from the time it takes, and the link's own begins then.
+    A letter holds no link: the link is derived when the letter is sent, so the queue of a stolen database opens
+    nothing. A letter that a stranger can ask for takes the same steps whether or not an account has the email
+    address, and its link is made when the letter is sent. So the stranger learns nothing from the time that the
+    request takes, and the lifetime of the link begins when it is sent.
 
     Args:
         store: keeps them.
         clock: tells the time.
         links: makes the links.
-        throttle: limits what tells of one's own account.
+        throttle: limits the letters that tell people about their own account.
     """
 
     def __init__(self, store: Store, clock: Clock, links: Links, throttle: Throttle) -> None:
@@ -48,31 +49,31 @@ class Letters:
         self._wake: Callable[[], None] = _nobody
 
     def wake_by(self, wake: Callable[[], None]) -> None:
-        """Has `wake` called after each new letter, so that whoever sends them does not wait for the next look."""
+        """Has `wake` called after each new letter, so that the sender does not wait until it looks again."""
         self._wake = wake
 
     def wake(self) -> None:
-        """Tells whoever sends them that there is a new one."""
+        """Tells the sender that there is a new letter."""
         self._wake()
 
     async def post(self, kind: LetterKind, to: str, *, user_id: str = "", **params: str) -> None:
-        """Has a mail sent, soon and at least once. Takes what `draft` takes, and leaves out what it leaves out."""
+        """Has a mail sent, soon and at least once, unless `draft` returns None. Takes what `draft` takes."""
         letter = await self.draft(kind, to, user_id=user_id, **params)
         if letter is not None:
             await self._store.add_letter(letter)
             self.wake()
 
     async def draft(self, kind: LetterKind, to: str, *, user_id: str = "", **params: str) -> Letter | None:
-        """A mail for whoever puts it into the queue together with what it tells of, and then calls `wake`.
+        """Makes a mail for a caller that queues it together with the change it is about, and then calls `wake`.
 
         Args:
             kind: what it is about.
-            to: the address.
-            user_id: whose account it is about; its letters go with the account.
+            to: the email address.
+            user_id: the user whose account it is about. If the account is deleted, so are its letters.
             params: what its template says.
 
         Returns:
-            None for a notice to an address that had many of its kind.
+            The mail; None for a notice to an email address that has had many of its kind.
         """
         if kind in _NOTICES and not await self._throttle.may_tell(kind, _folded(to)):
             return None
@@ -88,24 +89,30 @@ class Letters:
         )
 
     async def resolve(self, letter: Letter) -> Message | None:
-        """What `letter` says, with a new link; None if there is nothing to send: nobody has that address, say."""
+        """Returns what `letter` says, with a new link.
+
+        Returns None if there is nothing to send, for example because nobody has that email address.
+        """
         kind = LetterKind(letter.kind)
         if kind in _HAVING_LINK:
             link = await self._store.link(letter.values["link_id"], now=self._clock.now())
             return None if link is None else Message(letter.to, kind, self._links.url(link), letter.values)
-        if kind not in _TO_WHOM_IT_MAY_CONCERN:
+        if kind not in _OPEN_TO_STRANGERS:
             return Message(letter.to, kind, params=letter.values)
         user = await self._addressee(letter, kind)
         if user is None:
             return None
         purpose = _MAKING_LINK.get(kind)
-        # A new link on each attempt: one that was delivered and used, its receipt lost, stays used.
+        # Each attempt makes a new link: one that was delivered and used stays used, even if its receipt was lost.
         made = purpose and await self._links.make(purpose, user_id=user.id, email=user.email)
         return Message(user.email, kind, self._links.url(made) if made else "", letter.values)
 
     async def _addressee(self, letter: Letter, kind: LetterKind) -> User | None:
-        """Whose letter it is, if it still makes sense to send it. `to` of the letters that strangers can ask for
-        is an address in its normal form: what was typed may be another mailbox."""
+        """Returns the user whose letter it is, if it still makes sense to send it.
+
+        In letters that strangers can ask for, `to` is an email address in its normal form, because the one that
+        was typed may be another mailbox.
+        """
         user = await self._store.user_by_email(letter.to)
         if user is None or not user.is_active:
             return None
@@ -113,23 +120,23 @@ class Letters:
 
 
 def _folded(address: str) -> str:
-    """One text for the spellings of an account's address, which each may have had an account that was deleted."""
+    """Returns one text for all spellings of an email address: each may have had an account that was deleted."""
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", address).casefold())
 
 
 def _nobody() -> None:
-    """Nobody sends letters in this process: the command line leaves them to the server."""
+    """Does nothing: no letters are sent in this process, because the command line leaves them to the server."""
 
 
-#: Their link was made by whoever asked for them, and may have been withdrawn since.
+#: Letters whose link was made when they were asked for, and may have been withdrawn since.
 _HAVING_LINK: Final = frozenset({LetterKind.CHANGE_EMAIL, LetterKind.INVITE})
-#: Their link is made when they are sent.
+#: Letters whose link is made when they are sent.
 _MAKING_LINK: Final = {
     LetterKind.VERIFY_EMAIL: LinkPurpose.VERIFY_EMAIL,
     LetterKind.RESET_PASSWORD: LinkPurpose.RESET_PASSWORD,
 }
-#: They tell of what somebody did who was signed in, as often as that was done. Not among them: the last mail that
-#: an address gets of its account, as another has taken its place.
+#: Letters about what a logged-in person did, one each time it was done. The last mail that an email address gets
+#: about its account, because another has taken its place, is not among them.
 _NOTICES: Final = frozenset(
     {
         LetterKind.NEW_DEVICE,
@@ -138,5 +145,5 @@ _NOTICES: Final = frozenset(
         LetterKind.ACCOUNT_DELETED,
     }
 )
-#: Strangers can ask for them, to whatever address.
-_TO_WHOM_IT_MAY_CONCERN: Final = frozenset({*_MAKING_LINK, LetterKind.ADDRESS_IN_USE})
+#: Letters that strangers can ask for, to any email address.
+_OPEN_TO_STRANGERS: Final = frozenset({*_MAKING_LINK, LetterKind.ADDRESS_IN_USE})

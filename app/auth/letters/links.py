@@ -1,4 +1,4 @@
-"""One-time links: their tokens are derived and never stored, so a stolen database or mail queue yields none."""
+"""Makes one-time links. Their tokens are derived, not stored, so a stolen database or mail queue yields none."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from app.auth.keys import Key, mac
 from app.auth.models import LIFETIMES, Link, LinkPurpose
 from app.auth.ports import Store
 
-#: The page that a link opens, where it is not called like the purpose.
+#: The page that a link opens, if its name is not that of the purpose.
 _PAGES: Final = {LinkPurpose.CHANGE_EMAIL: "verify-email"}
 _FORM: Final = re.compile(r"([A-Za-z0-9_-]{22})\.([A-Za-z0-9_-]{43})", re.ASCII)
 
@@ -25,7 +25,7 @@ class Links:
     """Makes, shows and uses one-time links. Every method but `url` may raise `StoreUnavailable`.
 
     Args:
-        store: keeps the links that were not used yet.
+        store: keeps the links that have not been used yet.
         clock: tells the time.
         keys: the first signs, all verify.
         base_url: what links begin with: the public address, never a request's `Host`.
@@ -47,7 +47,7 @@ class Links:
         roles: Sequence[str] = (),
         created_by: str = "",
     ) -> Link:
-        """A new link. `lifetime` is that of its purpose, if None."""
+        """Makes a link. Its lifetime is that of its purpose if `lifetime` is None."""
         now = self._clock.now()
         link = Link(
             id=secrets.token_urlsafe(16),
@@ -63,26 +63,29 @@ class Links:
         return link
 
     def token(self, link: Link) -> str:
-        """The token of `link`: the same text whenever it is asked for."""
+        """Returns the token of `link`, which is the same text every time."""
         return f"{link.id}.{_mac(self._keys[0], link.purpose, link.id)}"
 
     def url(self, link: Link) -> str:
-        """Where `link` leads."""
+        """Returns the URL of `link`."""
         page = _PAGES.get(LinkPurpose(link.purpose), link.purpose)
         return f"{self._base_url}/{page}/{self.token(link)}"
 
     async def peek(self, token: str, *purposes: LinkPurpose) -> Link:
-        """The link behind `token`, which stays unused. Raises `LinkInvalid`."""
+        """Returns the link behind `token`, which stays unused. Raises `LinkInvalid`."""
         link = await self._store.link(self._id_of(token, purposes), now=self._clock.now())
         return self._checked(link, token)
 
     async def take(self, token: str, *purposes: LinkPurpose) -> Link:
-        """Uses the link behind `token`: of many callers one gets it. Raises `LinkInvalid`."""
+        """Uses up the link behind `token`, and returns it. Only one of many callers gets it. Raises `LinkInvalid`."""
         link = await self._store.take_link(self._id_of(token, purposes), now=self._clock.now())
         return self._checked(link, token)
 
     def _id_of(self, token: str, purposes: Sequence[LinkPurpose]) -> str:
-        """The id in `token`, if the token is genuine: nobody uses a link up who merely knows or guesses its id."""
+        """Returns the id in `token` if the token is genuine.
+
+        So nobody can use a link up who merely knows or guesses its id.
+        """
         match = _FORM.fullmatch(token)
         if match is None or not any(self._is_genuine(match[1], match[2], purpose) for purpose in purposes):
             raise LinkInvalid()
@@ -92,7 +95,7 @@ class Links:
         return any(hmac.compare_digest(_mac(key, purpose, link_id), shown) for key in self._keys)
 
     def _checked(self, link: Link | None, token: str) -> Link:
-        # The purpose was proven by the MAC already; the row says it once more.
+        # The MAC has proven the purpose already. The stored link must have the same one.
         if link is None or not self._is_genuine(link.id, token.partition(".")[2], link.purpose):
             raise LinkInvalid()
         return link
