@@ -1,1 +1,1 @@
-"""Who may enter, and how they prove it. Knows no web framework and no database driver."""
+"""Decides who may enter, and how they prove who they are. Knows no web framework and no database driver."""

@@ -1,4 +1,4 @@
-"""What happened, to whom, by whom, from where: one log line and one row in the store for each event."""
+"""Records what happened, to whom, by whom and from where: a log line and a row in the store for each event."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from app.auth.errors import AuthError, StoreUnavailable
 from app.auth.models import AuditEvent, Bucket, Client, Limit, Page, Principal
 from app.auth.ports import Store
 
-#: Rows about what one person was refused: whoever asks again all day long must not fill the disk.
+#: Limits the rows about what one person was refused: somebody who asks again all day must not fill the disk.
 REFUSALS: Final = Limit(
     free=50, first_wait=timedelta(minutes=1), longest_wait=timedelta(minutes=10), window=timedelta(hours=1)
 )
@@ -48,9 +48,9 @@ class Audit:
         actor_id: str = "",
         detail: str = "",
     ) -> None:
-        """Writes one event. Never fails: what it tells of has happened already, and the log line is out first.
+        """Writes one event. Never fails: the event has happened already, and its log line is written first.
 
-        Takes what `event` takes.
+        Takes the same arguments as `event`.
         """
         row = self.event(
             event, client=client, user_id=user_id, session_id=session_id, actor_id=actor_id, detail=detail
@@ -71,18 +71,18 @@ class Audit:
         actor_id: str = "",
         detail: str = "",
     ) -> AuditEvent:
-        """The row of an event, for whoever writes it together with what it tells of, and then calls `tell`.
+        """Makes the row of an event, for a caller that stores it together with the change and then calls `tell`.
 
         Args:
             event: what happened, such as `login` or `refresh_reused`.
             client: where it came from.
-            user_id: whom it concerns; empty where that is nobody known.
+            user_id: whom it concerns; empty if that is not known.
             session_id: which login it concerns.
-            actor_id: who did it, where that is somebody else.
+            actor_id: who did it, if that is somebody else.
             detail: a reason code. Never anything that was typed in: people type passwords into the wrong field.
         """
         return AuditEvent(
-            # Counts up within the process, so that the events of one millisecond stay in their order.
+            # Increases within the process, so that events of the same millisecond keep their order.
             id=f"{time.monotonic_ns():016x}{secrets.token_hex(6)}",
             at=self._clock.now(),
             event=event,
@@ -108,7 +108,7 @@ class Audit:
         )
 
     async def refused(self, principal: Principal, error: AuthError, client: Client) -> None:
-        """Writes that somebody who is signed in tried what their rights do not allow; of a flood some of it."""
+        """Records that a logged-in caller tried what their rights do not allow; of a flood, only some of it."""
         bucket = Bucket(f"refused:{principal.user_id}", REFUSALS)
         with suppress(StoreUnavailable):
             if await self._store.hit(bucket, now=self._clock.now()) is not None:
@@ -124,12 +124,12 @@ class Audit:
     async def events(
         self, *, user_id: str = "", event: str = "", cursor: str = "", limit: int = 100
     ) -> Page[AuditEvent]:
-        """A page of the log, the newest first. Raises `CursorInvalid` or `StoreUnavailable`.
+        """Returns a page of the log, the newest event first. Raises `CursorInvalid` or `StoreUnavailable`.
 
         Args:
-            user_id: only what concerns this user.
-            event: only what is called so.
-            cursor: the one of the page before.
-            limit: how many, at most.
+            user_id: only events that concern this user.
+            event: only events with this name.
+            cursor: the one that the previous page gave.
+            limit: how many events, at most.
         """
         return await self._store.audit_events(user_id=user_id, event=event, cursor=cursor, limit=limit)

@@ -1,4 +1,7 @@
-"""The audit log as CSV (RFC 4180), for the page and the API: a header, a line for each event, no live formulas."""
+"""Writes the audit log as CSV (RFC 4180), for the page and the API: a header, then a line for each event.
+
+No cell of it is a formula that a spreadsheet would run.
+"""
 
 from __future__ import annotations
 
@@ -10,25 +13,26 @@ from typing import Final
 
 from app.auth.models import AuditEvent
 
-#: What the file is called, and what it is: with a first line of names (RFC 4180 section 3).
+#: The file's name, and its media type, which says that the first line is a header (RFC 4180 section 3).
 FILE_NAME: Final = "duet-audit.csv"
 MEDIA_TYPE: Final = "text/csv; charset=utf-8; header=present"
-#: The columns, in their order.
+#: The columns, in this order.
 COLUMNS: Final = ("at", "event", "user_id", "actor_id", "session_id", "ip", "user_agent", "detail")
-#: What a spreadsheet takes for a formula or for the start of another cell, full-width forms among it. A user agent
-#: is whatever its sender likes, and the file is opened by an admin (OWASP: CSV injection).
+#: What a spreadsheet takes for a formula or for the start of another cell, including the full-width forms. Anyone
+#: can send any text as a user agent, and an admin opens the file (OWASP: CSV injection).
 _LIVE: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-#: Where a spreadsheet of many a language ends a cell, quotes or not, and finds the beginning of such a one.
+#: A semicolon ends a cell in the spreadsheets of many languages, even within quotes: this is where the next cell
+#: would then begin with one of those characters.
 _NEXT_CELL: Final = re.compile(f"(?<=;)(?=[{re.escape(''.join(_LIVE))}])")
 
 
 def header() -> str:
-    """The first line."""
+    """Returns the first line."""
     return _lines([COLUMNS])
 
 
 def rows(events: Iterable[AuditEvent]) -> str:
-    """The lines of `events`. A cell that a spreadsheet would run begins with an apostrophe."""
+    """Returns the lines of `events`, with an apostrophe in front of whatever a spreadsheet would run."""
     return _lines(
         (
             event.at.isoformat(timespec="milliseconds"),

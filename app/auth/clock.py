@@ -1,4 +1,4 @@
-"""What time it is, as auth sees it, and how people say instants and durations."""
+"""Tells auth what time it is, and puts instants and durations into words."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
-#: Before everything that is told here.
+#: The Unix epoch, which is earlier than any instant that auth deals with.
 BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
-#: The last second since then that `datetime` can hold (in the year 9999).
+#: The last second since the epoch that `datetime` can hold (in the year 9999).
 LAST_SECOND: Final = 253_402_300_799
 
 
@@ -17,11 +17,11 @@ class Clock(Protocol):
     """Tells the time."""
 
     def now(self) -> datetime:
-        """This instant: aware, UTC, whole milliseconds."""
+        """Returns the current instant: aware, in UTC, in whole milliseconds."""
         ...
 
 
-#: How far ahead of this process the clock of another container may run.
+#: How far the clock of another container may be ahead of this process's.
 LEEWAY: Final = timedelta(seconds=60)
 
 
@@ -30,14 +30,15 @@ def _wall() -> datetime:
 
 
 class SystemClock:
-    """The machine's clock, cut to the milliseconds that every store can keep. It never steps back.
+    """The machine's clock, truncated to the milliseconds that every store can keep. It never steps back.
 
-    Where the machine's was set back, what has expired would live again. So this one goes on from where it was, at
-    half the speed, until the machine's has caught up: it ends up right without a restart.
+    If it followed the machine's clock when that is set back, what has expired would be valid again. So it goes on
+    from where it was, at half the speed, until the machine's clock has caught up: it is right again without a
+    restart.
 
     Args:
         wall: the machine's clock.
-        monotonic: seconds that no setting of the clock touches.
+        monotonic: a clock in seconds that does not change when the machine's clock is set.
     """
 
     def __init__(
@@ -45,11 +46,11 @@ class SystemClock:
     ) -> None:
         self._wall = wall
         self._monotonic = monotonic
-        #: What was told last, and when. One attribute: threads ask too.
+        #: The last answer, and its monotonic time. They are one attribute because threads call `now` too.
         self._last = (wall(), monotonic())
 
     def now(self) -> datetime:
-        """This instant: aware, UTC, whole milliseconds."""
+        """Returns the current instant: aware, in UTC, in whole milliseconds."""
         told, asked = self._last
         seconds = self._monotonic()
         now = max(self._wall(), told + timedelta(seconds=(seconds - asked) / 2))
@@ -57,12 +58,15 @@ class SystemClock:
         return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
-#: Written out, as in running text.
+#: The numbers that are spelled out in running text.
 _SMALL_NUMBERS: Final = dict(enumerate(("two", "three", "four", "five", "six", "seven", "eight", "nine"), start=2))
 
 
 def spoken(seconds: int) -> str:
-    """How a person would say it: '40 seconds', '3 minutes'. Rounded up: earlier would be refused again."""
+    """Returns a wait as a person would say it: '40 seconds', '3 minutes'.
+
+    It is rounded up, because a try that comes too early would be refused again.
+    """
     if seconds <= 90:
         return "1 second" if seconds == 1 else f"{seconds} seconds"
     minutes = -(-seconds // 60)
@@ -70,7 +74,7 @@ def spoken(seconds: int) -> str:
 
 
 def lasting(duration: timedelta) -> str:
-    """How long something counts, as a sentence says it: '30 minutes', '24 hours', 'three days'."""
+    """Returns how long something is valid, as a sentence would say it: '30 minutes', '24 hours', 'three days'."""
     days, rest = divmod(duration, timedelta(days=1))
     if days > 1 and not rest:
         return f"{_SMALL_NUMBERS.get(days, days)} days"
@@ -78,5 +82,5 @@ def lasting(duration: timedelta) -> str:
 
 
 def to_the_second(instant: datetime) -> str:
-    """'2026-11-24 20:15:07 UTC', for operators."""
+    """Writes an instant for operators, to the second: '2026-11-24 20:15:07 UTC'."""
     return f"{instant:%Y-%m-%d %H:%M:%S} UTC"

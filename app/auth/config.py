@@ -1,4 +1,4 @@
-"""The figures that auth works by; the composition root fills them in from the settings."""
+"""Holds the figures that auth works by. The composition root fills them in from the settings."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ class EarlierConfig:
         key: an HMAC secret, or a public key in PEM.
         algorithm: the one that signed them.
         until: the last day on which they count, in UTC.
-        issuer: what their `iss` has to be; not looked at if empty.
-        audience: what their `aud` has to be, or hold; if empty, those with an `aud` do not count.
+        issuer: what their `iss` has to be; not checked if empty.
+        audience: what their `aud` has to be, or to contain; if empty, tokens with an `aud` do not count.
         user_claim: the claim that names the user.
     """
 
@@ -32,20 +32,20 @@ class AuthConfig:
     """What a deployment decides about logins.
 
     Args:
-        issuer: the `iss` and `aud` of access tokens: the public address, without a slash at its end.
-        access_lifetime: an access token's life.
+        issuer: the `iss` and `aud` of access tokens: the public address, without a trailing slash.
+        access_lifetime: how long an access token lives.
         idle_lifetime: how long a session lives without being renewed.
-        absolute_lifetime: how long it lives at the most.
+        absolute_lifetime: how long a session lives at most.
         refresh_grace: how long a refresh token's immediate parent still yields its successor.
         bcrypt_rounds: the binary logarithm of bcrypt's iterations.
         hash_threads: how many passwords are hashed at once.
-        password_min_length: in characters.
+        password_min_length: a password's least length, in characters.
         registration: `open`, `invite` or `closed`.
-        require_verified_email: no login before the address is verified.
+        require_verified_email: whether an email address has to be confirmed before its owner can log in.
         rate_limits: whether tries are counted and limited.
         audit_lifetime: how long the audit log is kept.
         algorithm: what signs access tokens: `HS256`, `EdDSA`, `ES256` or `RS256`.
-        rotate_after: how long a key pair signs before the next one does; None for ever.
+        rotate_after: how long a key pair signs before the next one does; for ever if None.
         earlier: tokens of a team's earlier code that count for a while; None if there are none.
     """
 

@@ -1,4 +1,4 @@
-"""One tree of errors for everything that auth refuses. They carry data and know no HTTP.
+"""Defines one tree of errors for everything that auth refuses. They carry data and know no HTTP.
 
 `code` is the reason as machines read it: the same in the API's answer, the flash message's class, the audit
 row and the log line. `message` is the reason as people read it; it never holds anything that was typed in.
@@ -31,7 +31,7 @@ class AuthError(Exception):
 
 
 class NotAuthenticated(AuthError):
-    """Nobody is signed in, or what they showed does not count."""
+    """Nobody is logged in, or what was shown does not count."""
 
     code = "not_authenticated"
     message = "A login is needed."
@@ -44,16 +44,16 @@ class TokenMissing(NotAuthenticated):
 
 
 class TokenInvalid(NotAuthenticated):
-    """The token is not one of ours, or was tampered with, or is of another kind."""
+    """The token is not one of ours, was tampered with, or is of another kind."""
 
     code = "token_invalid"
     message = "The token is not valid."
 
 
 class TokenNotCurrent(NotAuthenticated):
-    """The token is genuine, but does not count now: a fresh one of the same session may.
+    """The token is genuine but does not count now; a fresh one of the same session may.
 
-    `principal` is whom it was issued to, so that a browser's session can be renewed.
+    `principal` is the caller that it was issued to, so that a browser's session can be renewed.
     """
 
     def __init__(self, principal: Principal) -> None:
@@ -62,14 +62,14 @@ class TokenNotCurrent(NotAuthenticated):
 
 
 class TokenExpired(TokenNotCurrent):
-    """The access token's life is over (or longer than the policy now allows)."""
+    """The access token's life is over, or is longer than the policy now allows."""
 
     code = "token_expired"
     message = "The token has expired."
 
 
 class TokenFromFuture(TokenNotCurrent):
-    """The token was issued later than now: a clock stepped back."""
+    """The time at which the token was issued lies in the future: a clock stepped back."""
 
     code = "token_from_future"
     message = "The token is not valid yet."
@@ -83,14 +83,14 @@ class RightsChanged(TokenNotCurrent):
 
 
 class KeyRetired(TokenNotCurrent):
-    """The token is genuine, but its key was retired, or is one of another algorithm than the configured one."""
+    """The token is genuine, but its key was retired or is not of the configured algorithm."""
 
     code = "key_retired"
     message = "The key that signed the token is no longer in use."
 
 
 class SessionEnded(NotAuthenticated):
-    """The session behind the token is over; only a new login helps."""
+    """The session behind the token is over, and only a new login helps."""
 
 
 class SessionRevoked(SessionEnded):
@@ -115,7 +115,7 @@ class RefreshReused(SessionEnded):
 
 
 class AccountDisabled(SessionEnded):
-    """The account exists, and is switched off."""
+    """The account exists but is disabled."""
 
     code = "account_disabled"
     message = "The account is disabled."
@@ -143,7 +143,7 @@ class LoggedOut(SessionEnded):
 
 
 class LoginStale(AuthError):
-    """The login is too long ago for this act: the password is asked for again (RFC 9470)."""
+    """The login is too long ago for this action, so the password is asked for again (RFC 9470)."""
 
     code = "login_stale"
     message = "Please confirm your password to go on."
@@ -153,11 +153,11 @@ class LoginStale(AuthError):
         super().__init__(message)
 
 
-# Authenticated, and still not allowed.
+# Authenticated, but still not allowed.
 
 
 class RoleMissing(AuthError):
-    """The caller is known, and lacks the role that the endpoint requires."""
+    """The caller is known but lacks the role that the endpoint requires."""
 
     code = "role_missing"
     message = "Your account does not have the rights for this."
@@ -175,7 +175,7 @@ class ScopeMissing(AuthError):
 
 
 class LastAdmin(AuthError):
-    """Afterwards nobody could administrate this site."""
+    """The change would leave nobody to administer this site."""
 
     code = "last_admin"
     message = "This is the last active admin. Make somebody else an admin first."
@@ -185,35 +185,38 @@ class LastAdmin(AuthError):
 
 
 class InvalidCredentials(AuthError):
-    """Unknown address, wrong password, disabled account: deliberately the same (OWASP ASVS V6.3.8)."""
+    """The email address is unknown, the password is wrong or the account is disabled.
+
+    They are deliberately the same error (OWASP ASVS V6.3.8).
+    """
 
     code = "invalid_credentials"
     message = "The e-mail address or the password is wrong."
 
 
 class WrongPassword(AuthError):
-    """A signed-in person confirmed with a wrong password."""
+    """Somebody who is logged in gave a wrong password to confirm who they are."""
 
     code = "wrong_password"
     message = "The password is wrong."
 
 
 class InvalidGrant(AuthError):
-    """A refresh token that does not count (RFC 6749 section 5.2)."""
+    """The refresh token does not count (RFC 6749 section 5.2)."""
 
     code = "invalid_grant"
     message = "The refresh token is not valid, has expired or was revoked."
 
 
 class ScopeInvalid(AuthError):
-    """A scope was asked for that there is not, or that the login does not have (RFC 6749 section 5.2)."""
+    """The scope that was asked for does not exist, or the login does not have it (RFC 6749 section 5.2)."""
 
     code = "invalid_scope"
     message = "The scope is made of 'read' and 'write', and is no more than what was granted first."
 
 
 class LinkInvalid(AuthError):
-    """A link from a mail that is not ours, was used, or is too old: deliberately the same."""
+    """The link from a mail is not ours, was used or is too old: deliberately the same error."""
 
     code = "link_invalid"
     message = "This link is not valid. It may have been used already, or be too old."
@@ -236,11 +239,11 @@ class NotFound(AuthError):
     message = "There is no such thing."
 
 
-# Not now.
+# Refused for now: a later try may succeed.
 
 
 class TryLater(AuthError):
-    """Refused for the moment. `retry_after` is in whole seconds."""
+    """The request is refused for the moment. `retry_after` is in whole seconds."""
 
     def __init__(self, message: str | None = None, *, retry_after: int = 2) -> None:
         self.retry_after = retry_after
@@ -255,16 +258,16 @@ class StoreUnavailable(TryLater):
 
 
 class TooBusy(TryLater):
-    """More work of one kind than may be queued."""
+    """There is more work of one kind than may be queued."""
 
     code = "too_busy"
     message = "Too many people are logging in at this moment. Please try again shortly."
 
 
 class TooManyRequests(TryLater):
-    """A limit was reached: of guesses, registrations or mails (OWASP ASVS V6.3.1).
+    """A limit on guesses, registrations or mails was reached (OWASP ASVS V6.3.1).
 
-    `is_news` says whether the audit log is to tell of it: of one and the same lockout it does so once in a while.
+    `is_news` says whether the audit log should record it, which it does only now and then for the same lockout.
     """
 
     code = "too_many_requests"
@@ -274,7 +277,7 @@ class TooManyRequests(TryLater):
         super().__init__(f"There were too many tries. Please wait {spoken(retry_after)}.", retry_after=retry_after)
 
 
-#: What a session's stored `revoked_reason` turns into when its tokens are shown again.
+#: The error that a session's stored `revoked_reason` turns into when its tokens are shown again.
 ENDED_BY: dict[str, type[SessionEnded]] = {
     kind.code: kind
     for kind in (RefreshReused, AccountDisabled, PasswordChanged, AccountDeleted, LoggedOut, SessionRevoked)
@@ -282,5 +285,5 @@ ENDED_BY: dict[str, type[SessionEnded]] = {
 
 
 def session_ended(reason: str) -> SessionEnded:
-    """The error for a session that was revoked for `reason` (a code of `ENDED_BY`)."""
+    """Returns the error for a session that was revoked for `reason` (a code of `ENDED_BY`)."""
     return ENDED_BY.get(reason, SessionRevoked)()

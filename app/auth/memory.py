@@ -1,4 +1,4 @@
-"""A little memory that does not grow: the oldest entry goes where there are too many."""
+"""Provides a memory that stays small: when there are too many entries, the oldest one goes."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ V = TypeVar("V")
 
 
 def keep(memory: dict[str, V], key: str, value: V, *, most: int = MOST) -> None:
-    """Puts a value last, in place of an earlier one of its key; the oldest goes where there are more than `most`.
+    """Puts a value last, in place of an earlier one of its key. The oldest goes if there are more than `most`.
 
-    Looking up is the dict's own `get`, which changes no order: what counts is when something was kept.
+    Lookups use the dict's own `get`, which does not change the order: what counts is when something was kept.
     """
     memory.pop(key, None)
     if len(memory) >= most:

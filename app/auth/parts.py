@@ -1,4 +1,4 @@
-"""The parts of auth, made in their order: what all stand on, logins, accounts, and what programs show."""
+"""Builds the parts of auth in order: those that the others need, then logins, accounts and tokens of programs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from app.auth.tokens import AccessTokens, RefreshTokens
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What all the rest stands on."""
+    """The parts that all the others are built on."""
 
     config: AuthConfig
     store: Store
@@ -50,7 +50,7 @@ class Ground:
 
 @dataclass(frozen=True, slots=True)
 class Logins:
-    """How people get in, stay in and get out."""
+    """The parts that let people log in, stay logged in and log out."""
 
     proving: Proving
     endings: Endings
@@ -60,7 +60,7 @@ class Logins:
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """Their accounts."""
+    """The parts that manage accounts."""
 
     accounts: Accounts
     registration: Registration
@@ -73,7 +73,7 @@ class People:
 
 @dataclass(frozen=True, slots=True)
 class Programs:
-    """What they show."""
+    """The parts that deal with the tokens that programs show."""
 
     bearers: Bearers
     personal_tokens: PersonalTokens
@@ -105,7 +105,7 @@ def create_ground(config: AuthConfig, secrets: Sequence[str], store: Store, cloc
 
 
 def create_logins(ground: Ground) -> Logins:
-    """Logins: the one way in, how they go on, and how they end."""
+    """Builds what logins need: the one way in, how they go on, and how they end."""
     config, store, clock, audit = ground.config, ground.store, ground.clock, ground.audit
     tokens = AccessTokens(ground.signing, issuer=config.issuer, lifetime=config.access_lifetime, clock=clock)
     refresh_tokens = RefreshTokens(ground.keys.keys(Purpose.REFRESH_TOKEN))
@@ -157,7 +157,7 @@ def create_logins(ground: Ground) -> Logins:
 
 
 def create_people(ground: Ground, logins: Logins) -> People:
-    """Accounts: how they come about, change and end."""
+    """Builds what accounts need: how they are made, changed and deleted."""
     config, store, clock, audit = ground.config, ground.store, ground.clock, ground.audit
     signals, links, letters = ground.signals, ground.links, ground.letters
     accounts = Accounts(store=store, clock=clock, passwords=ground.passwords, signals=signals, audit=audit)
@@ -220,7 +220,7 @@ def create_people(ground: Ground, logins: Logins) -> People:
 
 
 def create_programs(ground: Ground, logins: Logins) -> Programs:
-    """Bearer tokens of each kind."""
+    """Builds what bearer tokens of each kind need."""
     store, clock = ground.store, ground.clock
     kept_claims = KeptClaims(ground.extra_claims, clock)
     personal_tokens = PersonalTokens(store=store, clock=clock, audit=ground.audit, extra_claims=kept_claims)

@@ -1,7 +1,7 @@
-"""Who may enter: markers for endpoints of both frameworks, and the one decision over them.
+"""Decides who may enter: markers for endpoints of both frameworks, and the one decision that is based on them.
 
 A marker is a plain attribute on the endpoint, so the same decorator works on a Flask view and on a FastAPI
-route. An endpoint without one needs a login: forgetting is safe.
+route. An endpoint without one needs a login, so it is safe to forget the marker.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import Any, Final, Generic, TypeVar
 from app.auth.errors import AuthError, LoginStale, RoleMissing, ScopeMissing, TokenMissing
 from app.auth.models import ADMIN, LEGACY_CLIENT, TOKEN_CLIENT, WRITE, Principal
 
-#: How recent the password's last proof must be for a sensitive act.
+#: How recently the password must have been proven for a sensitive action.
 FRESH: Final = timedelta(minutes=15)
 _MARK: Final = "__duet_policy__"
-#: What to say where a login would do, and this kind of token never will.
+#: What to say where a login would do but this kind of token never will.
 _NOT_BY_TOKEN: Final = {
     TOKEN_CLIENT: "A personal access token can't do this. Log in with the password.",
     LEGACY_CLIENT: "A token of the earlier system can't do this. Log in with the password.",
@@ -30,12 +30,12 @@ Part = TypeVar("Part")
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What a caller must be to reach an endpoint. The default asks for a login, no more."""
+    """What a caller must be to reach an endpoint. The default asks for a login and no more."""
 
     is_public: bool = False
     role: str | None = None
     fresh: timedelta | None = None
-    #: It changes nothing, whatever its method: a token that may only read gets in.
+    #: The endpoint changes nothing, whatever its method, so a token that may only read gets in.
     reads: bool = False
 
     def __str__(self) -> str:
@@ -54,7 +54,7 @@ PUBLIC: Final = Policy(is_public=True)
 
 
 def public(endpoint: Endpoint) -> Endpoint:
-    """Opens an endpoint to everybody. It still learns who is there, if somebody is.
+    """Opens an endpoint to everybody. It still learns who the caller is, if they are logged in.
 
     Raises:
         PolicyError: the endpoint has another marker already.
@@ -65,15 +65,15 @@ def public(endpoint: Endpoint) -> Endpoint:
 def require(
     *, role: str | None = None, fresh: timedelta | None = None, reads: bool = False
 ) -> Callable[[Endpoint], Endpoint]:
-    """Asks more than a login of an endpoint's callers, or, by `reads`, less of their tokens.
+    """Asks more of an endpoint's callers than a login or, with `reads`, less of their tokens.
 
     Args:
         role: a role that the caller's account must have.
-        fresh: how long ago the password may have been proven, at most.
-        reads: whether it changes nothing although its method is not a safe one, as a query that is sent as a form.
+        fresh: how long ago the password may have been proven at most.
+        reads: whether it changes nothing although its method is not a safe one, such as a query sent as a form.
 
     Raises:
-        PolicyError: the endpoint has another marker already; role and freshness go into one.
+        PolicyError: the endpoint has another marker already; role and freshness go into one marker.
     """
     policy = Policy(role=role, fresh=fresh, reads=reads)
     return lambda endpoint: _mark(endpoint, policy)
@@ -82,7 +82,7 @@ def require(
 def _mark(endpoint: Endpoint, policy: Policy) -> Endpoint:
     known = vars(endpoint).get(_MARK)
     if known is not None and known != policy:
-        # The outer one would silently win: a `@public` above a `@require(role=…)` would open the endpoint.
+        # The outer marker would silently win: a `@public` above a `@require(role=…)` would open the endpoint.
         where = f"{endpoint.__module__}.{getattr(endpoint, '__qualname__', repr(endpoint))}"
         raise PolicyError(f"{where}: it carries two markers, '{known}' and '{policy}': keep one")
     setattr(endpoint, _MARK, policy)
@@ -90,20 +90,20 @@ def _mark(endpoint: Endpoint, policy: Policy) -> Endpoint:
 
 
 def decide(policy: Policy, caller: Caller, now: datetime, *, writes: bool) -> Principal | None:
-    """The only place that says yes or no, for pages and API alike.
+    """Decides whether a caller gets in. No other place does, for the pages and the API alike.
 
     Args:
-        policy: the endpoint's.
-        caller: whom the gate found.
-        now: this instant.
+        policy: the endpoint's policy.
+        caller: what the gate found out about the request.
+        now: the current instant.
         writes: whether the call may change something: its method is not a safe one (RFC 9110 section 9.2.1).
 
     Returns:
-        The caller's principal; None for an anonymous caller of a public endpoint, and for a read-only token there
-        that would write: what everybody may do, nobody does in the name of its owner.
+        The caller's principal. On a public endpoint it is None for an anonymous caller, and for a read-only token
+        in a call that writes: anybody may make that call, but such a token does not make it in its owner's name.
 
     Raises:
-        NotAuthenticated, TryLater: nobody is signed in; the gate's reason is passed on.
+        NotAuthenticated, TryLater: nobody is logged in; the gate's reason is passed on.
         ScopeMissing: the token may only read.
         RoleMissing: the caller lacks the role.
         LoginStale: the password was proven too long ago.
@@ -117,7 +117,7 @@ def decide(policy: Policy, caller: Caller, now: datetime, *, writes: bool) -> Pr
     if not may:
         raise ScopeMissing()
     if policy.role is not None and policy.role not in principal.roles:
-        # Those of the earlier system never have this role, whoever's they are.
+        # Tokens of the earlier system never carry this role, not even those of an admin.
         is_earlier = principal.client_id == LEGACY_CLIENT and policy.role == ADMIN
         raise RoleMissing(policy.role, _NOT_BY_TOKEN[LEGACY_CLIENT] if is_earlier else None)
     if policy.fresh is not None and now - principal.auth_time > policy.fresh:
@@ -125,7 +125,7 @@ def decide(policy: Policy, caller: Caller, now: datetime, *, writes: bool) -> Pr
     return principal
 
 
-# The table: every endpoint of the process with its policy, resolved once, at start.
+# The table: every endpoint of the process with its policy, resolved once at startup.
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,33 +140,33 @@ class Rule:
 
     @classmethod
     def of_root(cls, path: str, endpoint: str) -> Rule:
-        """The row of a route that the root serves by itself: everybody may read it."""
+        """Returns the row of a route that the root serves itself and that everybody may read."""
         return cls("root", path, ("GET", "HEAD"), endpoint, PUBLIC)
 
 
 @dataclass(frozen=True, slots=True)
 class Covered(Generic[Part]):
-    """A part of the site, and its rows of the table: who makes the one tells the other."""
+    """A part of the site, and its rows of the table: the code that builds the part returns both."""
 
     part: Part
     rules: tuple[Rule, ...]
 
 
 class PolicyError(Exception):
-    """The table has a hole, so the process does not start. The message names the endpoint."""
+    """A rule for endpoints or extensions is broken, so the process does not start. The message says where."""
 
 
 def policy_of(endpoint: Any, *, name: str) -> Policy:
-    """The policy that `endpoint` carries, `LOGIN` if none.
+    """Returns the policy that `endpoint` carries, or `LOGIN` if it carries none.
 
     Args:
         endpoint: the function that a route or URL rule calls.
-        name: how to name it to a person.
+        name: how messages name it.
 
     Raises:
         PolicyError: a marker sits on something that `endpoint` wraps, or on a method of its class, where the
-            framework will never look: under a decorator without `functools.wraps`, say. Without this check a
-            lost `@require(role=…)` would leave the endpoint open to everybody signed in.
+            framework never looks: for example, under a decorator without `functools.wraps`. Without this check,
+            a lost `@require(role=…)` would leave the endpoint open to everybody who is logged in.
     """
     own = getattr(endpoint, _MARK, None)
     for inner in _reachable(endpoint):
@@ -181,7 +181,10 @@ def policy_of(endpoint: Any, *, name: str) -> Policy:
 
 
 def _reachable(endpoint: Any) -> Iterator[Any]:
-    """Functions and classes that a call of `endpoint` may pass through: closures, partials, view classes."""
+    """Yields the functions and classes that a call of `endpoint` may pass through.
+
+    They are found in closures, partials and view classes.
+    """
     seen = {id(endpoint)}
     queue = [endpoint]
     while queue:
@@ -214,12 +217,12 @@ def _parts(thing: Any) -> Iterator[Any]:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """What the gate found out about a request: somebody, or nobody and the reason why."""
+    """What the gate found out about a request: its caller, or that there is none and why."""
 
     principal: Principal | None = None
     #: Why there is no principal. Always set when `principal` is None.
     error: AuthError | None = None
     #: An access token issued during this request, which the pages put into Flask's session.
     renewed: str | None = field(default=None, repr=False)
-    #: Whether a browser's session was shown, and no token.
+    #: Whether the caller showed a browser's session and no token.
     by_session: bool = False

@@ -1,4 +1,4 @@
-"""What auth says of input that may not be stored. Each names the field that held it."""
+"""Defines the errors for input that may not be stored. Each names the field that held it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from app.auth.models import MAX_NAME_LENGTH, MAX_ROLE_LENGTH, MAX_ROLES
 
 
 class InputRefused(AuthError):
-    """A value that may not be stored. `field` is the name of the field that held it."""
+    """The value may not be stored. `field` is the name of the field that held it."""
 
     field: str
 
@@ -18,7 +18,7 @@ class InputRefused(AuthError):
 
 
 class EmailInvalid(InputRefused):
-    """Not an e-mail address."""
+    """The text is not an email address."""
 
     code = "email_invalid"
     field = "email"
@@ -26,7 +26,7 @@ class EmailInvalid(InputRefused):
 
 
 class EmailTaken(InputRefused):
-    """Another account has that address, in some spelling."""
+    """Another account has that email address, in some spelling."""
 
     code = "email_taken"
     field = "email"
@@ -41,7 +41,7 @@ class PasswordUnacceptable(InputRefused):
 
 
 class NameInvalid(InputRefused):
-    """A display name with control characters, or too long."""
+    """The display name is too long or has control characters."""
 
     code = "name_invalid"
     field = "name"
@@ -49,7 +49,7 @@ class NameInvalid(InputRefused):
 
 
 class RolesInvalid(InputRefused):
-    """Names of roles that can't be kept."""
+    """The names are not ones that roles can have, or there are too many."""
 
     code = "roles_invalid"
     field = "roles"
@@ -60,7 +60,7 @@ class RolesInvalid(InputRefused):
 
 
 class CursorInvalid(InputRefused):
-    """Not a cursor that an earlier page gave."""
+    """The cursor is not one that an earlier page gave."""
 
     code = "cursor_invalid"
     field = "cursor"

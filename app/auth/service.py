@@ -1,4 +1,4 @@
-"""Puts the parts of auth together: the one object that both halves ask."""
+"""Puts the parts of auth together into the one object that both halves use."""
 
 from __future__ import annotations
 
@@ -65,13 +65,13 @@ class Auth:
 
 
 def build_auth(config: AuthConfig, *, secrets: Sequence[str], store: Store, clock: Clock | None = None) -> Auth:
-    """Auth over `store`.
+    """Builds auth on top of `store`.
 
     Args:
         config: what the deployment decides.
-        secrets: the newest signs, all verify.
-        store: opened by whoever owns it, not here.
-        clock: the machine's, if None.
+        secrets: the newest one comes first. It signs, and all of them verify.
+        store: opened by its owner, not here.
+        clock: the machine's clock if None.
     """
     ground = create_ground(config, secrets, store, clock or SystemClock())
     logins = create_logins(ground)

@@ -1,4 +1,4 @@
-"""Where the code of a team found `Signal` before `app.extension` handed it out. It goes on working."""
+"""Lets a team's code still import `Signal` from here, as it did before `app.extension` offered it."""
 
 from app.auth.extending import Signal, SignalKind
 

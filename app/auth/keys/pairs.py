@@ -108,9 +108,9 @@ def load_public(jwk: Any, kid: str, algorithm: str) -> PublicKey:
 
 
 def _rsa_key(e: int, n: int) -> RSAPublicKey:
-    # With an exponent of 1, for one, everybody can sign.
+    # With an exponent of 1, for example, everybody can sign.
     if e != _RSA_EXPONENT or n.bit_length() < _RSA_BITS:
-        raise ValueError("weaker than the RSA keys that are made here")
+        raise ValueError("weaker than the RSA keys that Duet makes")
     return RSAPublicNumbers(e, n).public_key()
 
 

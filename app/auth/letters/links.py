@@ -77,7 +77,7 @@ class Links:
         return self._checked(link, token)
 
     async def take(self, token: str, *purposes: LinkPurpose) -> Link:
-        """Uses up the link behind `token`, and returns it. Only one of many callers gets it. Raises `LinkInvalid`."""
+        """Uses up the link behind `token`: of many callers, only one gets it. Raises `LinkInvalid`."""
         link = await self._store.take_link(self._id_of(token, purposes), now=self._clock.now())
         return self._checked(link, token)
 
