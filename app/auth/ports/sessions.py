@@ -1,4 +1,4 @@
-"""Defines how a store keeps logins."""
+"""Defines how a store keeps logins, and reports at once what other processes do to them."""
 
 from __future__ import annotations
 
