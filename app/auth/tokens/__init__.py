@@ -1,4 +1,4 @@
-"""Tokens: what is in them, and how they are signed."""
+"""Tokens: what they contain and how they are signed."""
 
 from app.auth.tokens.access import AccessTokens
 from app.auth.tokens.refresh_tokens import RefreshToken, RefreshTokens

@@ -1,4 +1,4 @@
-"""Access tokens: JWTs after RFC 9068, issued and verified without the database."""
+"""Access tokens: JWTs as in RFC 9068, issued and verified without the database."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ class AccessTokens:
     """Issues and verifies access tokens.
 
     Args:
-        keys: one signs; the header's `kid` picks among them when verifying. They come and go, so they are asked on
-            every use, also for a token that is remembered.
-        issuer: both `iss` and `aud`: the tokens are for this process and for nobody else.
-        lifetime: of a new token, and the longest that is accepted.
+        keys: one of them signs; when verifying, the header's `kid` picks one. Keys come and go, so they are looked
+            up on every use, even for a token that is remembered.
+        issuer: both `iss` and `aud`, because the tokens are for this deployment and for nobody else.
+        lifetime: how long a new token lives, and the longest life that is accepted.
         clock: tells the time.
-        cache_size: how many verified tokens are remembered. The signature of these is not checked again; expiry
-            and the key are, on every use, and revocation is the caller's to check, on every use too.
+        cache_size: how many verified tokens are remembered. Their signatures are not checked again. Their expiry
+            and key are checked on every use, and the caller checks on every use whether they were revoked.
     """
 
     def __init__(
@@ -62,15 +62,15 @@ class AccessTokens:
         self._ids = Ids(12)
 
     def issue(self, user: User, session: Session, extra: Mapping[str, Any] | None = None) -> tuple[str, Principal]:
-        """A new access token for `user` in `session`, which it never outlives.
+        """Issues an access token for `user` in `session`, which the token never outlives.
 
         Args:
-            user: whose it is.
+            user: whom the token is for.
             session: the login that it belongs to.
-            extra: more claims, as plain JSON; Duet's own win.
+            extra: more claims, as plain JSON. Duet's own claims take precedence.
 
         Raises:
-            StoreUnavailable: no key that signs is known yet.
+            StoreUnavailable: no signing key is known yet.
         """
         key = self._keys.signer()
         now = self._clock.now().replace(microsecond=0)
@@ -95,13 +95,13 @@ class AccessTokens:
         return token, _principal(claims)
 
     def verify(self, token: str) -> Principal:
-        """Whom `token` was issued to.
+        """Returns the principal that `token` was issued to.
 
         Raises:
             TokenInvalid: it is not an access token of this deployment.
-            TokenExpired: it was one; its life is over, or is longer than the policy now allows.
-            TokenFromFuture: it was issued later than now and the leeway: a clock stepped back.
-            KeyRetired: its key no longer counts, or is of another algorithm than the configured one.
+            TokenExpired: it has expired, or it lives longer than the policy now allows.
+            TokenFromFuture: it was issued further in the future than the leeway allows: a clock was set back.
+            KeyRetired: its key no longer counts, or is for another algorithm than the configured one.
             StoreUnavailable: the keys are not known yet.
         """
         known = self._cache.get(token)
@@ -110,10 +110,10 @@ class AccessTokens:
             keep(self._cache, token, known, most=self._cache_size)
         principal, kid = known
         key = self._keys.find(kid)
-        if key is None:  # forgotten meanwhile: long after all that it signed
+        if key is None:  # it was forgotten meanwhile, long after everything that it signed had expired
             raise TokenInvalid()
         now = self._clock.now()
-        if not key.counts(now):  # before all else: it may be stolen, and what it says not so
+        if not key.counts(now):  # checked first: the key may be stolen, and then nothing in the token is true
             raise KeyRetired(principal)
         if now >= principal.expires_at or principal.expires_at - principal.issued_at > self._longest:
             raise TokenExpired(principal)
@@ -126,13 +126,13 @@ class AccessTokens:
         return max(self._lifetime, timedelta(seconds=1))
 
     def _decode(self, token: str) -> tuple[Principal, str]:
-        """Everything about the token that does not depend on the time, and the name of its key."""
+        """Checks everything about the token that does not depend on the time. Also returns the name of its key."""
         header = jws.header_of(token)
         kid = header.get("kid")
         if header.keys() != _HEADER or header["typ"] != TYPE or not isinstance(kid, str):
             raise TokenInvalid()
         key = self._keys.find(kid)
-        # The key's own algorithm, and never what the header says: else a public key would do as an HMAC secret.
+        # The key's own algorithm decides, never the header: otherwise a public key would serve as an HMAC secret.
         if key is None or header["alg"] != key.algorithm:
             raise TokenInvalid()
         claims = jws.verified(token, key.verifying, key.algorithm)
@@ -140,7 +140,10 @@ class AccessTokens:
         return _principal(claims), kid
 
     def _check(self, claims: dict[str, Any]) -> None:
-        """Every claim is there, of its type, and says what ours say. bool is an int in Python, and refused."""
+        """Checks that every claim is present, has its type and says what ours say.
+
+        A bool, which is an int in Python, is refused. Raises `TokenInvalid`.
+        """
         for name, kind in _CLAIMS.items():
             if type(claims.get(name)) is not kind:
                 raise TokenInvalid()

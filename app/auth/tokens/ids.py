@@ -1,4 +1,4 @@
-"""Ids that nobody can guess, by the hundred."""
+"""Random ids that nobody can guess, drawn by the hundred."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ _AT_ONCE: Final = 256
 
 
 class Ids:
-    """Random ids, drawn from the system many at a time.
+    """Hands out random ids, which it draws from the system many at a time.
 
-    Each draw frees the interpreter lock. On the event loop, with busy threads beside it, the way back takes longer
-    than it takes to sign a token.
+    Each draw releases the interpreter lock. On the event loop, with busy threads beside it, getting the lock back
+    takes longer than signing a token.
 
     Args:
-        size: of an id, in bytes; a multiple of three, so that its text has no padding.
+        size: the size of an id in bytes. It is a multiple of three, so that the text has no padding.
     """
 
     def __init__(self, size: int) -> None:
@@ -24,7 +24,7 @@ class Ids:
         self._drawn: list[str] = []
 
     def next(self) -> str:
-        """A new one, in base64url."""
+        """Returns a new id, in base64url."""
         if not self._drawn:
             text = urlsafe_b64encode(os.urandom(self._size * _AT_ONCE)).decode()
             width = len(text) // _AT_ONCE

@@ -1,4 +1,4 @@
-"""Signed JSON in its compact form (RFC 7515): taken apart, verified and made. The only importer of `jwt`."""
+"""Takes apart, verifies and makes signed JSON in its compact form (RFC 7515). The only importer of `jwt`."""
 
 from __future__ import annotations
 
@@ -12,46 +12,48 @@ import jwt
 
 from app.auth.errors import TokenInvalid
 
-#: Characters. Ours have about 600; more is not worth decoding.
+#: In characters. Our tokens have about 600, and anything longer than this is not worth decoding.
 MAX_LENGTH: Final = 8192
 
-#: An HMAC secret, or a public (to verify) or private (to sign) key of `cryptography`'s.
+#: An HMAC secret, or a key of the `cryptography` package: public to verify, private to sign.
 SignatureKey: TypeAlias = Any
 
-# The whole text, before anything is decoded: PyJWT takes a trailing '=' and so a second spelling of one token.
+# Matched against the whole text before anything is decoded: PyJWT accepts a trailing '=', which would give one
+# token a second spelling.
 _COMPACT: Final = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)", re.ASCII)
 
-# The signature is PyJWT's to check, and no more: the claims are the caller's, and no clock is asked here.
+# PyJWT checks the signature and nothing else: the caller checks the claims, and no clock is read here.
 _SIGNATURES: Final = jwt.PyJWS()
 
 
 def header_of(token: str) -> dict[str, Any]:
-    """The header, which nobody has vouched for yet: good for picking the key, and for refusing.
+    """Returns the header, unverified: use it only to pick the key or to refuse the token.
 
     Raises:
-        TokenInvalid: the text is not, as a whole, the one spelling of a compact JWS whose header is an object.
+        TokenInvalid: the text as a whole is not the one spelling of a compact JWS whose header is an object.
     """
     return _object(_decoded(_segments(token)[0]))
 
 
 def verified(token: str, key: SignatureKey, algorithm: str) -> dict[str, Any]:
-    """The claims, if `key` signed them with `algorithm`. The header beside its `alg`, and what the claims say, are
-    the caller's to check.
+    """Returns the claims, if `key` signed them with `algorithm`.
+
+    The caller checks the rest of the header (everything but `alg`) and what the claims say.
 
     Raises:
-        TokenInvalid: for whatever reason.
+        TokenInvalid: the token does not verify, for any reason.
     """
-    header_of(token)  # PyJWT takes more for one: several spellings, and other encodings of JSON
+    header_of(token)  # PyJWT accepts more: other spellings of a token, and other encodings of JSON
     try:
         payload: bytes = _SIGNATURES.decode(token, key, algorithms=[algorithm])
     except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
-        # Beside its own errors PyJWT lets out what lone surrogates, deep nesting and odd types raise below it.
+        # Besides its own errors, PyJWT lets out those that lone surrogates, deep nesting and odd types cause below.
         raise TokenInvalid() from error
     return _object(payload)
 
 
 def signed(claims: Mapping[str, Any], key: SignatureKey, algorithm: str, header: Mapping[str, str]) -> str:
-    """The compact form of `claims`, signed; `header` is what it says beside `alg`."""
+    """Returns the signed, compact form of `claims`; `header` holds what the header says besides `alg`."""
     return jwt.encode(dict(claims), key, algorithm, headers=dict(header))
 
 
@@ -75,7 +77,10 @@ def _segments(token: str) -> tuple[str, str, str]:
 
 
 def _is_canonical(segment: str) -> bool:
-    """Whether `segment` is the one spelling of its bytes: its last character may hold bits that decoding drops."""
+    """Returns whether `segment` is the one spelling of its bytes.
+
+    Its last character may hold bits that decoding drops.
+    """
     try:
         data = _decoded(segment)
     except ValueError:

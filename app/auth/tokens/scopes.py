@@ -1,4 +1,4 @@
-"""What a token may do, as its owner asked for it (RFC 6749 section 3.3): to read, or to write, which reads too."""
+"""Scopes: what a token may do, as its owner asked (RFC 6749 section 3.3). Writing includes reading."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from app.auth.models import SCOPE
 
 
 def narrowed(granted: str, asked: str) -> str:
-    """The part of `granted` that `asked` names, in our order of words.
+    """Returns the part of `granted` that `asked` names, with the words in our order.
 
     Args:
-        granted: words with a blank between any two.
-        asked: the same, in any order; where it is empty, nothing less is asked for.
+        granted: words separated by single spaces.
+        asked: the same, in any order. If it is empty, everything is asked for.
 
     Raises:
-        ScopeInvalid: it names a word that was not granted, or that there is not.
+        ScopeInvalid: `asked` names a word that was not granted or does not exist.
     """
     if not asked:
         return granted
