@@ -1,4 +1,4 @@
-"""What proves who somebody is."""
+"""What people prove their identity with."""
 
 from app.auth.factors.passwords import Passwords
 from app.auth.factors.proving import Proven, ProvenLogin, Proving

@@ -1,7 +1,7 @@
-"""Hashes in a few threads of low priority, behind a bounded queue: nothing but a login waits for a hash.
+"""Runs hashes in a few low-priority threads behind a bounded queue, so that nothing but a login waits for a hash.
 
-Threads that hash take every core for as long as people log in, and the event loop, one thread among them, would
-get its turn late. So they are nice, which Linux counts by thread: whatever else the process does comes first.
+Hashing threads take every core for as long as people log in, and the event loop, which is one thread among them,
+would get its turn late. So they are nice (Linux counts niceness per thread): the rest of the process comes first.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from typing import Final, TypeVar
 from app.auth.errors import TooBusy
 from app.auth.limits import Asker, Turns
 
-#: How long a hash may have to wait for a thread, in seconds, before the next one is refused.
+#: How long a hash may have to wait for a thread, in seconds. If the queue is longer, the next hash is refused.
 MAX_WAIT: Final = 5.0
-#: The lowest priority that there is.
+#: The lowest priority there is.
 NICENESS: Final = 19
 
 Result = TypeVar("Result")
@@ -32,19 +32,19 @@ Result = TypeVar("Result")
 class Counts:
     """What happened since the start, for the metrics."""
 
-    #: Hashes that were begun, and the seconds that they waited for a thread, together.
+    #: Hashes that were begun, and how many seconds they waited for a thread in total.
     begun: int = 0
     waited: float = 0.0
-    #: Hashes that were refused because too many waited.
+    #: Hashes that were refused because too many were waiting.
     refused: int = 0
 
 
 class HashQueue:
-    """Runs work in a bounded number of threads, each client's in its turn.
+    """Runs work in a bounded number of threads, where the clients take turns.
 
     Args:
-        threads: how much runs at once; bcrypt frees the interpreter lock meanwhile.
-        seconds_per_hash: a first guess, corrected by every hash.
+        threads: how many hashes run at once; bcrypt releases the interpreter lock meanwhile.
+        seconds_per_hash: a first estimate, which every hash corrects.
     """
 
     def __init__(self, *, threads: int, seconds_per_hash: float) -> None:
@@ -62,27 +62,27 @@ class HashQueue:
 
     @property
     def waiting(self) -> int:
-        """How many wait for a thread."""
+        """How many hashes wait for a thread."""
         return len(self._turns)
 
     @property
     def capacity(self) -> int:
-        """How many may run or wait at once, as long as a hash takes what the last ones took."""
+        """How many hashes may run or wait at once, as long as they take as long as the last ones took."""
         return self._threads + int(MAX_WAIT * self._threads / self._seconds_per_hash)
 
     @property
     def expected_wait(self) -> float:
-        """How long the last in the queue will have waited for a thread, in seconds."""
+        """How long the last hash in the queue will have to wait for a thread, in seconds."""
         if self._running < self._threads:
             return 0.0
         return (self._running + len(self._turns)) * self._seconds_per_hash / self._threads
 
     async def run(self, work: Callable[[], Result], asker: Asker) -> Result:
-        """Runs `work` in a thread. If its caller gives up before it began, it never does.
+        """Runs `work` in a thread. If the caller gives up before it has begun, it never runs.
 
         Raises:
-            TooBusy: those who wait fill `MAX_WAIT` seconds, and nobody has more among them than the asker.
-            Exception: whatever `work` raises.
+            TooBusy: the queue is longer than `MAX_WAIT` seconds, and nobody has more hashes in it than the asker.
+            Exception: anything that `work` raises.
         """
         started = time.monotonic()
         await self._take_thread(asker)
@@ -96,8 +96,8 @@ class HashQueue:
             raise
 
         def end(_: object) -> None:
-            # When the work ends, not when its caller gives up: a client that hangs up frees no thread.
-            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            # The thread is free when the work ends, not when the caller gives up: hanging up frees no thread.
+            with suppress(RuntimeError):  # the loop is closed, so nobody waits any more
                 loop.call_soon_threadsafe(self._free_thread)
 
         future.add_done_callback(end)
@@ -106,7 +106,7 @@ class HashQueue:
         return result
 
     def close(self) -> None:
-        """Lets go of the threads. Safe to call twice."""
+        """Releases the threads. It is safe to call this twice."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     async def _take_thread(self, asker: Asker) -> None:
@@ -118,16 +118,16 @@ class HashQueue:
         turn = asyncio.get_running_loop().create_future()
         self._turns.add(asker, turn)
         try:
-            await turn  # the thread is handed over: it counts as running all the while
+            await turn  # the thread is handed over, and counts as running all the while
         except BaseException:
             if turn.cancelled():
                 self._turns.remove(asker, turn)
-            elif turn.exception() is None:  # handed over, and given up at the same moment
+            elif turn.exception() is None:  # it was handed over at the moment when the caller gave up
                 self._free_thread()
             raise
 
     def _refuse_one(self, asker: Asker) -> None:
-        """Refuses somebody who crowds the asker out, or the asker."""
+        """Refuses somebody who crowds the asker out, or else the asker. Raises `TooBusy` for the asker."""
         self.counts.refused += 1
         refusal = TooBusy(retry_after=max(1, round(self.expected_wait)))
         turn = self._turns.make_room(asker)
@@ -139,7 +139,7 @@ class HashQueue:
     def _free_thread(self) -> None:
         while self._turns:
             turn = self._turns.take()
-            if not turn.done():  # else its owner was cancelled just now
+            if not turn.done():  # if it is done, its caller was cancelled just now
                 turn.set_result(None)
                 return
         self._running -= 1
@@ -147,7 +147,7 @@ class HashQueue:
 
 def _be_nice() -> None:
     if sys.platform == "linux":
-        with suppress(OSError):  # where that is forbidden, hashes merely compete
+        with suppress(OSError):  # where this is forbidden, hashes merely compete for the cores
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
 
 

@@ -1,4 +1,4 @@
-"""Passwords: their rules, and hashing off the event loop. The only importer of `passlib`."""
+"""Passwords: their rules, and how they are hashed off the event loop. The only importer of `passlib`."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from app.auth.limits import Asker
 from app.auth.models import MAX_PASSWORD_LENGTH
 from app.auth.refusals import PasswordUnacceptable
 
-#: Who asks on no account's behalf, from nowhere.
+#: An asker without an account and without an IP address.
 NOBODY: Final = Asker()
 
 
 class Passwords:
     """Checks, hashes and verifies passwords.
 
-    bcrypt cuts at 72 bytes and NUL; `bcrypt_sha256` hashes first and so does neither. Plain bcrypt hashes, brought
-    from elsewhere, verify as well and are upgraded at the next log-in.
+    bcrypt cuts a password at 72 bytes and at a NUL; `bcrypt_sha256` hashes it first, so it does neither. Plain
+    bcrypt hashes that were brought from elsewhere are verified too, and upgraded at the next login.
 
     Args:
         rounds: the binary logarithm of bcrypt's iterations.
-        threads: hashes computed at once.
-        min_length: in characters.
+        threads: how many hashes are computed at once.
+        min_length: the least length of a password, in characters.
 
     Attributes:
         queue: where hashes wait for a thread.
@@ -48,7 +48,7 @@ class Passwords:
         if len(password) > MAX_PASSWORD_LENGTH:
             raise PasswordUnacceptable(f"A password has at most {MAX_PASSWORD_LENGTH:,} characters.", field=field)
         if any("\ud800" <= char <= "\udfff" for char in password):
-            # Half of a pair, from a terminal or a script: it has no bytes to hash.
+            # Half of a surrogate pair, from a terminal or a script, has no bytes to hash.
             raise PasswordUnacceptable("A password is made of whole characters.", field=field)
         if len(_normal_form(password)) < self._min_length:
             raise PasswordUnacceptable(
@@ -60,16 +60,16 @@ class Passwords:
     async def hash(
         self, password: str, *, asker: Asker = NOBODY, context: Sequence[str] = (), field: str = "password"
     ) -> str:
-        """The hash to store of a password that somebody chose.
+        """Checks a password that somebody chose, and returns the hash to store.
 
         Args:
             password: what was chosen.
             asker: whose turn in the queue it is.
-            context: what is known of the person, whose password should not be made of it: address and name.
-            field: the name of the field that held it.
+            context: the person's email address and name, which their password should not be made of.
+            field: the name of the form field that held the password.
 
         Raises:
-            PasswordUnacceptable: it does not meet the rules, or would be guessed soon.
+            PasswordUnacceptable: the password does not meet the rules, or would be guessed soon.
             TooBusy: too many hashes are waiting.
         """
         self.check(password, field=field)
@@ -77,7 +77,7 @@ class Passwords:
         return await self.queue.run(work, asker)
 
     def _judge_and_hash(self, secret: str, context: Sequence[str], field: str) -> str:
-        """In the pool: judging takes its time as well, and anonymous people can ask for it at the registration."""
+        """Runs in the pool: judging takes time as well, and anybody can cause it by registering."""
         reason = check_quality(secret, context=context)
         if reason is not None:
             raise PasswordUnacceptable(f"Please choose another password. {reason}", field=field)
@@ -87,9 +87,9 @@ class Passwords:
     async def verify(
         self, password: str, password_hash: str | None, *, asker: Asker = NOBODY
     ) -> tuple[bool, str | None]:
-        """Whether `password` belongs to `password_hash`, and a better hash of it where the stored one is outdated.
+        """Returns whether `password` belongs to `password_hash`, and a better hash if the stored one is outdated.
 
-        None for the hash of an unknown user costs as much as a known one's (OWASP ASVS V6.3.8). Raises `TooBusy`.
+        The hash of an unknown user is None, and takes as long as a real one (OWASP ASVS V6.3.8). Raises `TooBusy`.
         """
         if len(password) > MAX_PASSWORD_LENGTH:
             return False, None
@@ -101,18 +101,18 @@ class Passwords:
         if not password_hash.startswith("$2"):
             result: tuple[bool, str | None] = self._context.verify_and_update(secret, password_hash)
             return result
-        # Where the hash comes from, bcrypt cut at 72 bytes, and the person knows nothing of it; version 5 refuses
-        # more. From this login on the rest counts as well.
+        # Where the hash comes from, bcrypt cut the password at 72 bytes without the person knowing; version 5 of
+        # bcrypt refuses longer ones. From this login on, the rest counts as well.
         matches = self._context.verify(secret.encode()[:72], password_hash)
         return matches, self._context.hash(secret) if matches else None
 
     def close(self) -> None:
-        """Lets go of the threads. Safe to call twice."""
+        """Releases the threads. It is safe to call this twice."""
         self.queue.close()
 
 
 def _tolerant(verify: Callable[[], tuple[bool, str | None]]) -> tuple[bool, str | None]:
-    """A stored hash of an unknown or broken form belongs to no password; it is not an error of the caller's."""
+    """Verifies. A stored hash of an unknown or broken form belongs to no password, which is not an error."""
     try:
         return verify()
     except (ValueError, TypeError):
@@ -120,13 +120,13 @@ def _tolerant(verify: Callable[[], tuple[bool, str | None]]) -> tuple[bool, str 
 
 
 def _normal_form(password: str) -> str:
-    """One spelling for what looks the same on every keyboard (RFC 8265 section 4.2, NIST SP 800-63B-4)."""
+    """Gives what looks the same on every keyboard one spelling (RFC 8265 section 4.2, NIST SP 800-63B-4)."""
     return unicodedata.normalize("NFC", password)
 
 
 def _hash_of_nothing(rounds: int) -> str:
-    """A well-formed hash that no password is known for: verifying against it costs what a real one costs."""
+    """Makes a well-formed hash for which no password is known. Verifying it takes as long as a real one."""
     alphabet = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
     text = "".join(alphabet[byte % 64] for byte in os.urandom(51))
-    # The last characters of salt and digest carry two and four bits that must be zero: 'u' is one such character.
+    # Two bits in the last character of the salt and four in that of the digest must be zero, as they are in 'u'.
     return f"$bcrypt-sha256$v=2,t=2b,r={rounds}${text[:21]}u${text[21:]}u"

@@ -1,4 +1,4 @@
-"""Who somebody is, proven by the password of their account."""
+"""Proves who somebody is, by the password of their account."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ PASSWORD = "pwd"  # noqa: S105 - a name, not a secret
 
 @dataclass(frozen=True, slots=True)
 class Proven:
-    """Somebody has proven who they are: what every session begins with.
+    """Says that somebody has proven who they are. Every session begins with this.
 
     Args:
-        user: whose account it is, as it was when the proof was looked at. It holds for that `credentials_version`.
-        amr: by what (RFC 8176).
-        at: when.
+        user: the account, as it was when the proof was checked. The proof holds for that `credentials_version`.
+        amr: what it was proven with (RFC 8176).
+        at: when it was proven.
     """
 
     user: User
@@ -37,11 +37,11 @@ class Proven:
 
 @dataclass(frozen=True, slots=True)
 class ProvenLogin(Proven):
-    """Somebody who wants to log in has proven who they are.
+    """Says that somebody who wants to log in has proven who they are.
 
     Args:
         candidate: what the account knows of their device.
-        guess: nobody was told yet that it was right: that is written together with the session.
+        guess: the guess that was right. This is not recorded yet: it is written together with the session.
     """
 
     candidate: LoginCandidate
@@ -50,13 +50,13 @@ class ProvenLogin(Proven):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Proving:
-    """Proves that somebody is whose account it is, by its password. Every method may raise `StoreUnavailable`.
+    """Proves by the password that somebody owns an account. Every method may raise `StoreUnavailable`.
 
     Args:
         config: what the deployment allows.
         store: keeps the users.
         clock: tells the time.
-        passwords: verifies.
+        passwords: verifies passwords.
         throttle: limits guesses.
         audit: is told of everything.
     """
@@ -69,14 +69,14 @@ class Proving:
     audit: Audit
 
     async def by_password(self, email: str, password: str, client: Client) -> ProvenLogin:
-        """That somebody is the active user with that address, by the password.
+        """Proves by the password that somebody is the active user with that email address.
 
-        An unknown address, a wrong password, a disabled account and one whose address is not verified where it
-        must be take the same steps and the same time: one look-up, one count, one hash, one line in the audit log.
+        An unknown email address, a wrong password, a disabled account and an email address that must be confirmed
+        but is not all take the same steps and the same time: one look-up, one count, one hash, one audit log line.
 
         Raises:
-            InvalidCredentials: for every reason alike.
-            TooManyRequests: of an address with an account and of one without alike.
+            InvalidCredentials: the proof failed; the error is the same for every reason.
+            TooManyRequests: there were too many guesses; the error is the same with an account and without one.
             TooBusy: too many hashes are waiting.
         """
         try:
@@ -99,12 +99,12 @@ class Proving:
         return ProvenLogin(user, (PASSWORD,), self.clock.now(), candidate, guess)
 
     async def _upgrade(self, user: User, better_hash: str) -> bool:
-        """Replaces an outdated hash of the password that was just proven; not where that was changed meanwhile."""
+        """Replaces an outdated hash of the password that was just proven, unless it was changed meanwhile."""
         version = user.credentials_version
         return await self.store.upgrade_password_hash(user.id, better_hash, credentials_version=version)
 
     def invalid_credentials(self) -> InvalidCredentials:
-        """The one refusal, for every reason alike; one more is named where addresses have to be verified."""
+        """Makes the one refusal for every reason. It names one more where email addresses must be confirmed."""
         if not self.config.require_verified_email:
             return InvalidCredentials()
         return InvalidCredentials(
@@ -112,17 +112,17 @@ class Proving:
         )
 
     async def confirm_password(self, principal: Principal, password: str, client: Client) -> Proven:
-        """That the caller knows the password of their account, too.
+        """Proves that the caller also knows the password of their account.
 
         Raises:
-            WrongPassword, TooManyRequests, TooBusy: they do not, or it can't be tried now.
+            WrongPassword, TooManyRequests, TooBusy: they do not know it, or it can't be tried now.
             NotFound: the account is gone.
         """
         user = await self.store.user_by_id(principal.user_id)
         if user is None:
             raise NotFound()
-        # Not of a personal token: who holds one may make others, and each would have tries of its own. Nor of one
-        # of an earlier system, for whoever has its key.
+        # A personal access token is not recognised: its holder may make others, and each would have its own tries.
+        # Nor is a token of an earlier system, because anyone with that system's key can make more of them.
         has_session = principal.client_id not in (TOKEN_CLIENT, LEGACY_CLIENT)
         own = f"session {principal.session_id}" if has_session else None
         guess = await self._guess(user.email_key, client, own=own, user_id=user.id)
@@ -154,7 +154,7 @@ class Proving:
 
 
 def _why_not(user: User | None, matches: bool, *, needs_verified: bool) -> str:
-    """Why somebody may not log in, for the audit log alone; empty if they may."""
+    """Returns why somebody may not log in, for the audit log alone, or an empty string if they may."""
     if user is None:
         return "unknown_address"
     if not matches:
