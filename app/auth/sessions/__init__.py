@@ -1,4 +1,4 @@
-"""Logins: begun, kept alive, ended."""
+"""Logins: how they begin, are kept alive and end."""
 
 from app.auth.sessions.endings import Endings
 from app.auth.sessions.issuing import Issuing

@@ -1,4 +1,4 @@
-"""How logins end: by their owner, on one device or on all others, by an admin, or by a new password."""
+"""Ends logins: by their owner, on one device or on all the others, by an admin, or by a new password."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Endings:
         await self._tell_of_log_out("logout", principal.user_id, principal.session_id, client)
 
     async def log_out_by_token(self, user_id: str, session_id: str, client: Client) -> None:
-        """Ends the session of a token that somebody has given up (RFC 7009); does nothing if it has ended."""
+        """Ends the session of a token that was given up (RFC 7009). Does nothing if the session has ended."""
         if await self.end_one(session_id, LoggedOut.code):
             await self._tell_of_log_out("token_revoked", user_id, session_id, client)
 
@@ -69,7 +69,7 @@ class Endings:
         )
 
     async def end_others(self, principal: Principal, client: Client) -> int:
-        """Ends all of the caller's sessions but this one; how many."""
+        """Ends all of the caller's sessions but this one. Returns how many."""
         ended = await self.end_all(principal.user_id, SessionRevoked.code, keep=principal.session_id)
         await self.audit.record(
             "other_sessions_revoked", client=client, user_id=principal.user_id, session_id=principal.session_id
@@ -77,30 +77,32 @@ class Endings:
         return ended
 
     async def end_one(self, session_id: str, reason: str) -> bool:
-        """Ends a session, for a reason that is a code of `errors`; whether it had not ended yet."""
+        """Ends a session, for a reason that is a code of `errors`. Returns False if it had already ended."""
         now = self.clock.now()
         did = await self.store.revoke_session(session_id, at=now, reason=reason)
         self.note([session_id], at=now, reason=reason)
         return did
 
     async def end_all(self, user_id: str, reason: str, *, keep: str | None = None) -> int:
-        """Ends all of a user's sessions but `keep`, for a reason that is a code of `errors`; how many."""
+        """Ends all of a user's sessions but `keep`, for a reason that is a code of `errors`. Returns how many."""
         now = self.clock.now()
         ended = await self.store.revoke_user_sessions(user_id, at=now, reason=reason, keep=keep)
         self.note(ended, at=now, reason=reason)
         return len(ended)
 
     def note(self, session_ids: Iterable[str], *, at: datetime, reason: str) -> None:
-        """Has their access tokens refused from now on: the store has ended these sessions together with something
-        else."""
+        """Has the access tokens of these sessions refused from now on.
+
+        For sessions that the store has already ended, as part of another step.
+        """
         self.revocations.add_sessions(session_ids, at=at, reason=reason)
 
 
 async def live_session(store: Store, session_id: str, now: datetime) -> SessionOfUser:
-    """The session and its user.
+    """Returns the session and its user.
 
     Raises:
-        SessionEnded: it does not live at `now`; the kind says why.
+        SessionEnded: the session is not live at `now`; the kind of the error says why.
     """
     found = await store.session_with_user(session_id)
     if found is None:
@@ -111,7 +113,7 @@ async def live_session(store: Store, session_id: str, now: datetime) -> SessionO
 
 
 def why_ended(found: SessionOfUser) -> SessionEnded:
-    """Why a session that does not live any more has ended."""
+    """Returns why a session that is no longer live has ended."""
     if found.session.revoked_at is not None:
         return session_ended(found.session.revoked_reason)
     if not found.user.is_active:

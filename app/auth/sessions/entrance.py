@@ -1,4 +1,7 @@
-"""The one way into a session, whatever was proven: nothing else stores one, and the import contracts hold that."""
+"""The only way into a session, however somebody proved who they are.
+
+Nothing else stores a session, which the import contracts ensure.
+"""
 
 from __future__ import annotations
 
@@ -21,10 +24,10 @@ from app.auth.sessions.issuing import Issuing
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Entrance:
-    """Lets in who has proven who they are. Every method may raise `StoreUnavailable`.
+    """Lets in people who have proven who they are. Every method may raise `StoreUnavailable`.
 
     Args:
-        config: the lifetimes.
+        config: holds the lifetimes.
         store: keeps the sessions.
         clock: tells the time.
         issuing: issues the tokens.
@@ -47,13 +50,13 @@ class Entrance:
         """Begins a session.
 
         Args:
-            proven: who it is, by what, and when.
-            client: where from. A browser's (`WEB_CLIENT`) gets no refresh token.
-            scope: what its tokens are allowed.
+            proven: who it is, what they proved it with, and when.
+            client: where the request comes from. A browser's session (`WEB_CLIENT`) gets no refresh token.
+            scope: what the session's tokens may do.
 
         Raises:
-            InvalidCredentials: what was proven does not count any more: the password was changed, or the account
-                disabled, while it was looked at.
+            InvalidCredentials: the proof no longer counts: the password was changed, or the account disabled,
+                while the proof was checked.
         """
         user, session = proven.user, self._new_session(proven, client, scope)
         event = self.audit.event("login", client=client, user_id=user.id, session_id=session.id)
@@ -72,7 +75,7 @@ class Entrance:
         return replace(await self.issuing.pair(SessionOfUser(session, user)), device=new_id)
 
     async def proceed_within(self, proven: Proven, principal: Principal, client: Client) -> TokenPair:
-        """Goes on within the caller's session, in which they have just proven again who they are.
+        """Goes on within the caller's session, in which they have just proven who they are again.
 
         Raises:
             SessionEnded: the session ended meanwhile.

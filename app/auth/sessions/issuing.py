@@ -1,4 +1,4 @@
-"""What a session hands out: an access token, and a refresh token where it is not a browser's."""
+"""Issues the tokens of a session: an access token and, unless it is a browser's session, a refresh token."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ class Issuing:
 
         Args:
             found: the session and its user.
-            generation: of the refresh token.
-            scope: of the access token alone, the session's if empty: the refresh token keeps what the session has
-                (RFC 6749 section 6).
+            generation: the generation of the refresh token.
+            scope: the scope of the access token alone; the session's, if it is empty. The refresh token keeps the
+                session's scope (RFC 6749 section 6).
 
         Raises:
-            StoreUnavailable: no key that signs is known yet.
+            StoreUnavailable: no signing key is known yet.
         """
         extra = await self.extra_claims.of(found.user)
         narrow = replace(found.session, scope=scope) if scope else found.session

@@ -1,4 +1,4 @@
-"""What a refresh token may do: the rules alone, without the store."""
+"""The rules for what a refresh token may do, without the store."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class RefreshRules:
     """Judges refresh tokens.
 
     Args:
-        config: the lifetimes.
+        config: holds the lifetimes.
         refresh_tokens: knows the genuine ones.
     """
 
@@ -25,12 +25,12 @@ class RefreshRules:
     refresh_tokens: RefreshTokens
 
     def judge(self, token: RefreshToken, now: datetime, scope: str, found: SessionOfUser) -> Rotation | None:
-        """How the session goes on where `token` is its current one; None where it does not, for whatever reason.
+        """Returns how the session goes on if `token` is its current token, or None if it does not, for any reason.
 
         Raises:
-            InvalidGrant: the token is not genuine. Before all else: whoever knows a session's id could else end it
-                by a forged old token.
-            ScopeInvalid: the session has less than `scope`.
+            InvalidGrant: the token is not genuine. This is checked first: otherwise anyone who knows a session's
+                id could end it with a forged old token.
+            ScopeInvalid: the session's scope is narrower than `scope`.
         """
         session = found.session
         if not self.refresh_tokens.is_genuine(token, session):
@@ -41,15 +41,15 @@ class RefreshRules:
         return Rotation(session.generation, now, min(now + self.config.idle_lifetime, session.expires_at))
 
     def may_refresh(self, found: SessionOfUser, now: datetime) -> bool:
-        """Whether any refresh token of the session may be used."""
+        """Returns whether any refresh token of the session may be used."""
         return found.session.client_id == API_CLIENT and found.is_live(now)
 
     def counts(self, token: RefreshToken, session: Session, now: datetime) -> bool:
-        """Whether `token` is the session's current one, or the parent of it within the grace."""
+        """Returns whether `token` is the session's current token, or its parent within the grace."""
         return token.generation == session.generation or self._is_in_grace(token.generation, session, now)
 
     def _is_in_grace(self, generation: int, session: Session, now: datetime) -> bool:
         if generation != session.generation - 1 or session.rotated_at is None:
             return False
-        # From the rotation on, so that using the parent again and again does not stretch it.
+        # Counted from the rotation, so that using the parent again and again does not extend the grace.
         return now - session.rotated_at <= self.config.refresh_grace

@@ -1,4 +1,4 @@
-"""How the login of a program goes on: a refresh token is exchanged for its successor, and a stolen one noticed."""
+"""Keeps a program's login going: exchanges a refresh token for its successor, and notices a stolen one."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ class Refreshing:
     """Exchanges refresh tokens. Every method may raise `StoreUnavailable`.
 
     Args:
-        rules: what a refresh token may do.
+        rules: tell what a refresh token may do.
         store: keeps the sessions.
         clock: tells the time.
         refresh_tokens: knows the genuine ones.
         issuing: issues the tokens.
-        endings: ends the session of a token that was used twice.
+        endings: end the session of a token that was used twice.
         throttle: limits guesses.
         audit: is told of everything.
 
     Attributes:
-        counts: how many were exchanged in this process, for the first time (`rotated`) and again within the grace
+        counts: how many tokens this process exchanged, for the first time (`rotated`) and again within the grace
             (`repeated`).
     """
 
@@ -56,13 +56,13 @@ class Refreshing:
 
         Args:
             refresh_token: what was shown.
-            client: where from.
-            scope: what the new access token shall be allowed; as much as the session, if empty.
+            client: where the request comes from.
+            scope: what the new access token may do; as much as the session, if it is empty.
 
         Raises:
             InvalidGrant: the token does not count, or no longer.
-            ScopeInvalid: the session has less than was asked for. Nothing has changed.
-            TooManyRequests: instead, where too many that did not count came from this address.
+            ScopeInvalid: the session's scope is narrower than what was asked for. Nothing has changed.
+            TooManyRequests: raised in place of `InvalidGrant` if too many such tokens came from this IP address.
         """
         try:
             return await self._refresh(self.refresh_tokens.decode(refresh_token), client, scope)
@@ -88,7 +88,7 @@ class Refreshing:
             if judged.is_rotated:
                 self.counts["rotated"] += 1
                 return await self.issuing.pair(found, generation=generation + 1, scope=less)
-            # Somebody was faster: with the same token, or with a log-out. The next look at the store tells.
+            # Somebody was faster, with the same token or with a logout. The next look at the store will tell.
 
     async def _refuse(self, found: SessionOfUser, client: Client) -> NoReturn:
         detail = why_ended(found).code
@@ -105,7 +105,7 @@ class Refreshing:
         raise InvalidGrant()
 
     async def holder(self, refresh_token: str) -> SessionOfUser:
-        """The session that a refresh token would continue now, and its user. Changes nothing, whatever it is.
+        """Returns the session that a refresh token would continue now, and its user. Never changes anything.
 
         Raises:
             InvalidGrant: the token does not count, or no longer.
@@ -118,13 +118,13 @@ class Refreshing:
         return found
 
     async def session_of(self, refresh_token: str) -> SessionOfUser:
-        """The session of a refresh token of whatever generation, and its user. Raises `InvalidGrant`."""
+        """Returns the session of a refresh token of any generation, and its user. Raises `InvalidGrant`."""
         return await self._genuine(self.refresh_tokens.decode(refresh_token))
 
     async def _genuine(self, token: RefreshToken) -> SessionOfUser:
-        """The session of a token that this deployment derived, and its user. Raises `InvalidGrant`."""
+        """Returns the session of a token that this deployment derived, and its user. Raises `InvalidGrant`."""
         found = await self.store.session_with_user(token.session_id)
-        # Genuine first: else anybody who knows a session's id could end it by a forged old token.
+        # Checked first: otherwise anyone who knows a session's id could end it with a forged old token.
         if found is None or not self.refresh_tokens.is_genuine(token, found.session):
             raise InvalidGrant()
         return found

@@ -1,4 +1,4 @@
-"""Renews the access tokens of browser sessions: once for a burst of requests that show the same old one."""
+"""Renews the access tokens of browser sessions, once for a burst of requests that show the same old token."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from app.auth.sessions.sessions import Sessions
 
 
 class Renewals:
-    """Keeps each renewed token, by session, until it expires; callers at the same moment share one look-up.
+    """Keeps the renewed token of each session until it expires. Simultaneous callers share one look-up.
 
     Args:
-        sessions: does the renewing, and tells whether a kept token counts still.
-        revocations: a kept token counts no longer than any other.
-        size: how many tokens are kept at the most.
+        sessions: renews tokens, and tells whether a kept one still counts.
+        revocations: ends a kept token like any other.
+        size: the greatest number of tokens that are kept.
     """
 
     def __init__(self, sessions: Sessions, revocations: Revocations, *, size: int = 10_000) -> None:
@@ -29,25 +29,25 @@ class Renewals:
         self._running: dict[str, asyncio.Task[TokenPair]] = {}
 
     async def renew(self, stale: Principal) -> TokenPair:
-        """A token that counts now, for the session of `stale`. Raises what `Sessions.renew` raises."""
-        with suppress(TokenNotCurrent):  # that is what a renewal mends; an ended session is refused at once
+        """Returns a token that counts now, for the session of `stale`. Raises what `Sessions.renew` raises."""
+        with suppress(TokenNotCurrent):  # renewing puts this right; an ended session is refused at once
             self._revocations.check(stale)
         kept = self._kept.get(stale.session_id)
         if kept is not None and self._counts(kept, stale):
             return kept
         try:
             return await self._join(stale)
-        except TokenNotCurrent:  # the rights changed while the store was asked: it knows them now
+        except TokenNotCurrent:  # the rights changed while the store was asked, which knows the new ones now
             return await self._join(stale)
 
     async def _join(self, stale: Principal) -> TokenPair:
-        """The outcome of the look-up that is under way for the session, or of a new one."""
+        """Returns the outcome of the look-up that is under way for the session, or of a new one."""
         task = self._running.get(stale.session_id)
         if task is None:
             task = asyncio.create_task(self._sessions.renew(stale))
             self._running[stale.session_id] = task
             task.add_done_callback(lambda done: self._finish(stale.session_id, done))
-        # Shielded: the caller that hangs up must not take the others' answer with it.
+        # Shielded, because a caller that hangs up must not take the others' answer away.
         renewed = await asyncio.shield(task)
         self._revocations.check(renewed.principal)  # the session may have ended while the store was asked
         return renewed

@@ -1,8 +1,8 @@
-"""What ended within an access token's life, in memory: so that verifying a token asks no database.
+"""Remembers what ended within an access token's life, so that verifying a token asks no database.
 
-A revocation in this process holds at once. One made by another process is told by the store, where it can, and
-picked up by a poll every second. A process that is cut off from the store may miss what others revoke for one
-access token's life.
+A revocation in this process holds at once. The store reports one made by another process if it can, and a poll
+picks it up every second. A process that is cut off from the store may miss what others revoke, for as long as an
+access token lives.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from app.auth.models import ALL_SESSIONS, Principal, Revocation, RightsChange
 from app.auth.ports import Store
 
 POLL_SECONDS: Final = 1.0
-#: Each poll looks this far behind the last one: as far as the clocks of two containers may differ while one takes
-#: the other's tokens, and a little more for writes that became visible late.
+#: Each poll looks this far behind the last one. That is as far as the clocks of two containers may differ while
+#: one accepts the other's tokens, and a little more for writes that become visible late.
 OVERLAP: Final = LEEWAY + timedelta(seconds=10)
-#: How many a poll reads, and works through, before other tasks get their turn: after a hundred thousand log-outs
-#: it finds as many, and again each second for as long as the polls overlap.
+#: How many revocations a poll reads and works through before other tasks get their turn. After a hundred thousand
+#: logouts it finds that many, and finds them again each second for as long as the polls overlap.
 PAGE: Final = 500
-#: How many it forgets.
+#: How many revocations a poll forgets at most.
 FORGET_AT_ONCE: Final = 10_000
 
 Change = TypeVar("Change", Revocation, RightsChange)
@@ -37,7 +37,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(eq=False, slots=True)
 class _Ended:
-    """Sessions that ended for one reason, remembered from one instant on. Together they take half the memory."""
+    """Sessions that ended for one reason and are remembered from one instant on. Grouping halves the memory."""
 
     reason: str
     counts_from: datetime
@@ -45,12 +45,12 @@ class _Ended:
 
 
 class Revocations:
-    """The ids of sessions that were ended, and the latest rights of users whose rights changed.
+    """Knows the ids of sessions that ended, and the latest rights of users whose rights changed.
 
     Args:
-        store: where other processes leave theirs.
+        store: where other processes leave their revocations.
         clock: tells the time.
-        lifetime: an access token's life; what is older needs no remembering.
+        lifetime: how long an access token lives; what is older need not be remembered.
     """
 
     def __init__(self, store: Store, clock: Clock, *, lifetime: timedelta) -> None:
@@ -61,28 +61,28 @@ class Revocations:
         self._ended: dict[tuple[datetime, str], _Ended] = {}
         self._rights: dict[str, RightsChange] = {}
         self._seen_until: datetime | None = None
-        #: The latest that the clock ever told. Where it was set back since, tokens may come from as far ahead.
+        #: The latest time that the clock ever told. If it was set back since, tokens may date from up to then.
         self._latest = datetime.min.replace(tzinfo=UTC)
-        #: When everything ended at once.
+        #: When all sessions were ended at once.
         self._all_ended_at = datetime.min.replace(tzinfo=UTC)
         self._ready = False
 
     @property
     def is_ready(self) -> bool:
-        """Whether the store was read at least once since the start: before that, no token can be judged."""
+        """Whether the store has been read since the start. Before that, no token can be judged."""
         return self._ready
 
     @property
     def remembered(self) -> int:
-        """How many sessions that ended are in memory."""
+        """How many ended sessions are in memory."""
         return len(self._sessions)
 
     def check(self, principal: Principal) -> None:
-        """Returns if the token behind `principal` still counts. Touches no store.
+        """Returns if the token behind `principal` still counts. Does not ask the store.
 
         Raises:
-            StoreUnavailable: the list was not loaded yet.
-            SessionEnded: the session was ended, for the reason that the error's kind names.
+            StoreUnavailable: the list has not been loaded yet.
+            SessionEnded: the session has ended; the kind of the error says why.
             RightsChanged: the user's rights changed after the token was issued.
         """
         if not self._ready:
@@ -98,11 +98,11 @@ class Revocations:
 
     def add_sessions(self, session_ids: Iterable[str], *, at: datetime, reason: str) -> None:
         """Remembers sessions that this process ended."""
-        # To the second, rounded up: so that many are of the same one.
+        # Rounded up to the second, so that many sessions share an instant.
         second = at if not at.microsecond else at.replace(microsecond=0) + timedelta(seconds=1)
         for session_id in session_ids:
             known = self._sessions.get(session_id)
-            # Each poll brings those of the last minute again: there is nothing to do about these.
+            # Each poll brings the sessions of the last minute again, and there is nothing to do about those.
             if known is None or known.counts_from < second or known.reason != reason:
                 counts_from = max(self._reach(second), known.counts_from if known else second)
                 ended = self._ended.get((counts_from, reason))
@@ -121,7 +121,7 @@ class Revocations:
         """Reads what happened since the last poll. Raises `StoreUnavailable`."""
         now = self._clock.now()
         since = self._seen_until
-        if since is None or now < since:  # after a wrong clock as after a start: what was forgotten may count
+        if since is None or now < since:  # a clock set back is like a start: what was forgotten may count again
             since = now - self._keep
         since -= OVERLAP
         async for revoked in _pages(self._store.revoked_since, since, lambda each: each.revoked_at):
@@ -135,25 +135,25 @@ class Revocations:
         self._forget(now - self._keep)
 
     async def run(self, may_begin: Callable[[], bool] = lambda: True) -> None:
-        """Polls until cancelled; a store that is away is tried again.
+        """Polls until it is cancelled. A store that is away is tried again.
 
         Args:
-            may_begin: whether tokens may be judged here. Asked until they are for the first time.
+            may_begin: whether tokens may be judged here. It is asked until the first poll succeeds.
         """
         while True:
             try:
                 if self._ready or may_begin():
                     await self.poll()
             except StoreUnavailable:
-                pass  # the store tells of its outage itself; what was learned so far still holds
+                pass  # the store logs its own outage, and what was learned so far still holds
             except Exception:
                 log.exception("revocations_poll_failed")
             await anyio.sleep(POLL_SECONDS)
 
     async def listen(self) -> None:
-        """Learns at once what the store tells by itself, until it is cancelled, or the store is none that does.
+        """Learns at once what the store reports by itself, until it is cancelled.
 
-        This holds even if clocks differ by more than what the polls overlap.
+        Returns if the store is of a kind that reports nothing. Clocks may differ by more than the polls overlap.
         """
         while True:
             try:
@@ -161,7 +161,7 @@ class Revocations:
                     self._learn(change)
                 return
             except StoreUnavailable:
-                pass  # the poll goes on, and the store tells of its outage itself
+                pass  # the poll goes on, and the store logs its own outage
             except Exception:
                 log.exception("revocations_listen_failed")
             await anyio.sleep(POLL_SECONDS)
@@ -175,11 +175,17 @@ class Revocations:
             self.add_sessions([change.session_id], at=change.revoked_at, reason=change.reason)
 
     def _reach(self, at: datetime) -> datetime:
-        """The latest instant at which a token that ended at `at` was issued, if the clock was ahead then."""
+        """Returns the latest instant at which a token that ended at `at` can have been issued.
+
+        It is later than `at` if the clock was ahead when the token was issued.
+        """
         return max(at, self._latest)
 
     def _forget(self, before: datetime) -> None:
-        """Drops what every token of has run out by now; of very many a part, and the rest with the next polls."""
+        """Drops sessions and changes of rights that no unexpired token can belong to.
+
+        If there are very many sessions, it drops some of them and leaves the rest to the next polls.
+        """
         left = FORGET_AT_ONCE
         for ended in [ended for ended in self._ended.values() if ended.counts_from < before]:
             gone = ended.session_ids[-left:]
@@ -199,7 +205,7 @@ class Revocations:
 async def _pages(
     read: Callable[..., Awaitable[list[Change]]], since: datetime, instant_of: Callable[[Change], datetime]
 ) -> AsyncIterator[Sequence[Change]]:
-    """What `read` tells from `since` on, in parts that begin where the one before ended."""
+    """Yields what `read` returns from `since` on, in parts that begin where the one before ended."""
     limit = PAGE
     while True:
         page = await read(since, limit=limit)
@@ -207,5 +213,5 @@ async def _pages(
         if len(page) < limit:
             return
         last = instant_of(page[-1])
-        # All of one instant: there may be more of it than that.
+        # If a whole page is of one instant, that instant may have more than fits in a page.
         limit, since = (PAGE, last) if last > since else (2 * limit, since)

@@ -1,4 +1,4 @@
-"""Logins, as both halves see them: begun by a password, shown by an access token, renewed for a browser."""
+"""Logins as both halves see them: begun by a password, shown by an access token, and renewed for a browser."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class Sessions:
     """Begins logins and judges their tokens. Every method but `authenticate` may raise `StoreUnavailable`.
 
     Args:
-        config: the lifetimes.
+        config: holds the lifetimes.
         store: keeps the sessions.
         clock: tells the time.
         tokens: verifies access tokens.
-        revocations: what ended, in memory.
+        revocations: knows, from memory, what ended.
         proving: checks passwords.
         entrance: makes the sessions.
         issuing: issues the tokens.
@@ -47,28 +47,28 @@ class Sessions:
     endings: Endings
 
     def authenticate(self, access_token: str) -> Principal:
-        """Whom `access_token` was issued to, if it still counts. Asks no store.
+        """Returns whom `access_token` was issued to, if it still counts. Does not ask the store.
 
         Raises:
-            NotAuthenticated: it does not count; the kind says why.
-            StoreUnavailable: the revocation list was not loaded since the start.
+            NotAuthenticated: it does not count; the kind of the error says why.
+            StoreUnavailable: the list of revocations has not been loaded since the start.
         """
         principal = self.tokens.verify(access_token)
         self.revocations.check(principal)
         return principal
 
     async def log_in(self, email: str, password: str, client: Client, *, scope: str = "") -> TokenPair:
-        """Begins a session. A browser's (`WEB_CLIENT`) gets no refresh token.
+        """Begins a session. A browser's session (`WEB_CLIENT`) gets no refresh token.
 
         Args:
             email, password: what was typed in.
-            client: where from.
-            scope: what its tokens shall be allowed; everything, if empty.
+            client: where the request comes from.
+            scope: what the session's tokens may do; everything, if it is empty.
 
         Raises:
-            ScopeInvalid: there is no such scope. Said before the password is looked at.
-            InvalidCredentials: deliberately the same for every reason.
-            TooManyRequests: there were too many wrong passwords, for the account or from this address.
+            ScopeInvalid: there is no such scope. This is raised before the password is looked at.
+            InvalidCredentials: the login is refused; the error is deliberately the same for every reason.
+            TooManyRequests: there were too many wrong passwords, for the account or from this IP address.
             TooBusy: too many hashes are waiting.
         """
         scope = narrowed(SCOPE, scope)
@@ -76,7 +76,7 @@ class Sessions:
         return await self.entrance.proceed(proven, client, scope=scope)
 
     async def confirm_password(self, principal: Principal, password: str, client: Client) -> TokenPair:
-        """Proves the password again within the session, for acts that want a fresh login.
+        """Proves the password again within the session, for acts that require a fresh login.
 
         Raises:
             WrongPassword, TooManyRequests, TooBusy: it is not the password, or can't be tried now.
@@ -86,10 +86,10 @@ class Sessions:
         return await self.entrance.proceed_within(proven, principal, client)
 
     async def renew(self, principal: Principal) -> TokenPair:
-        """A new access token for a browser's session whose own has run out, if the session still lives.
+        """Issues a new access token for a browser's session whose last one has expired, if the session is live.
 
         Raises:
-            SessionEnded: it does not; the kind says why.
+            SessionEnded: the session has ended; the kind of the error says why.
             TokenInvalid: it is not a browser's session.
         """
         if principal.client_id != WEB_CLIENT:
@@ -102,22 +102,22 @@ class Sessions:
         return await self.issuing.pair(found)
 
     async def of(self, principal: Principal) -> list[Session]:
-        """The caller's live sessions, the latest used first."""
+        """Returns the caller's live sessions, the most recently used first."""
         return await self.store.sessions_of(principal.user_id, now=self.clock.now())
 
     async def revoke_token(self, token: str, client: Client) -> None:
-        """Ends the session of a refresh or access token; any other text does nothing (RFC 7009 section 2.2)."""
+        """Ends the session of a refresh or access token. Any other text does nothing (RFC 7009 section 2.2)."""
         owner = await self._owner_of(token)
         if owner is not None:
             await self.endings.log_out_by_token(*owner, client)
 
     async def _owner_of(self, token: str) -> tuple[str, str] | None:
-        """The ids of the user and the session that `token` belongs to."""
+        """Returns the ids of the user and the session that `token` belongs to, or None."""
         try:
             principal = self.tokens.verify(token)
             return principal.user_id, principal.session_id
         except KeyRetired:
-            return None  # whoever has stolen the key would end anybody's session
+            return None  # otherwise a thief of the key could end anybody's session
         except TokenNotCurrent as error:
             return error.principal.user_id, error.principal.session_id
         except AuthError:

@@ -47,7 +47,7 @@ def verified(token: str, key: SignatureKey, algorithm: str) -> dict[str, Any]:
     try:
         payload: bytes = _SIGNATURES.decode(token, key, algorithms=[algorithm])
     except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
-        # Besides its own errors, PyJWT lets out those that lone surrogates, deep nesting and odd types cause below.
+        # Besides its own errors, PyJWT lets out others: from lone surrogates, deep nesting and odd types.
         raise TokenInvalid() from error
     return _object(payload)
 
