@@ -1,4 +1,4 @@
-"""Accounts: how they come about, change and end."""
+"""Accounts: how they are created, change and end."""
 
 from app.auth.accounts.accounts import Accounts
 from app.auth.accounts.addresses import Addresses

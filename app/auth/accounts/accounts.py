@@ -1,4 +1,4 @@
-"""Accounts: made, looked up and named."""
+"""Looks up, creates and names accounts."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from app.auth.refusals import EmailInvalid
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Accounts:
-    """Looks accounts up and makes them. Every method may raise `StoreUnavailable`.
+    """Looks up, creates and names accounts. Every method may raise `StoreUnavailable`.
 
     Args:
         store: keeps the users.
         clock: tells the time.
-        passwords: hashes.
+        passwords: hashes passwords.
         signals: tells the team's code.
         audit: is told of everything.
     """
@@ -39,14 +39,14 @@ class Accounts:
     # looking up
 
     async def get(self, user_id: str) -> User:
-        """The user. Raises `NotFound`."""
+        """Returns the user. Raises `NotFound`."""
         user = await self.store.user_by_id(user_id)
         if user is None:
             raise NotFound()
         return user
 
     async def find(self, email: str) -> User:
-        """The user with that address, in any spelling. Raises `NotFound`."""
+        """Returns the user with that email address, in any spelling. Raises `NotFound`."""
         try:
             user = await self.store.user_by_email(parse_email(email)[1])
         except EmailInvalid:
@@ -67,11 +67,11 @@ class Accounts:
         roles: Sequence[str] = (),
         is_email_verified: bool = False,
     ) -> User:
-        """A new account, for whoever runs the site.
+        """Creates an account on behalf of the site's operator.
 
         Raises:
             EmailInvalid, NameInvalid, RolesInvalid, PasswordUnacceptable: what was given is not acceptable.
-            EmailTaken: another account has this address, in some spelling.
+            EmailTaken: another account has this email address, in some spelling.
             TooBusy: too many hashes are waiting.
         """
         user = await self.draft(
@@ -92,7 +92,7 @@ class Accounts:
         roles: Sequence[str] = (),
         is_email_verified: bool = False,
     ) -> User:
-        """An account that is not stored yet. Raises what `create` raises, but for `EmailTaken`."""
+        """Makes an account without storing it. Raises what `create` raises, except `EmailTaken`."""
         address, email_key = parse_email(email)
         name = parse_name(name)
         return User(

@@ -1,4 +1,4 @@
-"""E-mail addresses: verified by a mailed link, and changed to one that was."""
+"""Email addresses: confirmed by a mailed link, and replaced once the new one is confirmed."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _BOTH = (LinkPurpose.VERIFY_EMAIL, LinkPurpose.CHANGE_EMAIL)
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Addresses:
-    """Proves that an address is its account's owner's. Every method may raise `StoreUnavailable`.
+    """Proves that an email address belongs to the account's owner. Every method may raise `StoreUnavailable`.
 
     Args:
         store: keeps the users.
         proving: checks passwords.
-        links: the mailed links.
+        links: makes and checks the mailed links.
         letters: has mails sent.
         throttle: limits mails.
         audit: is told of everything.
@@ -37,24 +37,24 @@ class Addresses:
     audit: Audit
 
     async def resend(self, email: str, client: Client) -> None:
-        """Mails a new link to whoever has an account with that address and did not verify it yet.
+        """Mails a new link if there is an account with that email address which is not confirmed yet.
 
-        The same for every address. Raises `EmailInvalid` or `TooManyRequests`.
+        It behaves the same for every email address. Raises `EmailInvalid` or `TooManyRequests`.
         """
         _, email_key = parse_email(email)
         await self.throttle.mail(LetterKind.VERIFY_EMAIL, email_key, client.ip)
         await self.letters.post(LetterKind.VERIFY_EMAIL, email_key)
 
     async def peek(self, token: str) -> Link:
-        """The link of a mail, unused; its `email` is what following it proves. Raises `LinkInvalid`."""
+        """Returns a mailed link without using it; following it confirms its `email`. Raises `LinkInvalid`."""
         return await self.links.peek(token, *_BOTH)
 
     async def verify(self, token: str, client: Client) -> User:
-        """Follows the link of a mail: the address counts as verified, a new one takes the old one's place.
+        """Follows a mailed link: the email address is confirmed, and if it is a new one, it replaces the old one.
 
         Raises:
-            LinkInvalid: it was used, is too old, or the account has another address by now.
-            EmailTaken: somebody else has the new address by now.
+            LinkInvalid: it was used, is too old, or the account has another email address by now.
+            EmailTaken: somebody else has the new email address by now.
         """
         link = await self.links.take(token, *_BOTH)
         if link.purpose == LinkPurpose.CHANGE_EMAIL:
@@ -73,22 +73,23 @@ class Addresses:
         user = await self.store.set_email(before.id, address, email_key, expected_key=before.email_key)
         if user is None:
             raise LinkInvalid()
-        # What was mailed to the old address opens nothing any more.
+        # Links that were mailed to the old email address no longer open anything.
         await self.store.remove_links(user.id, [*_BOTH, LinkPurpose.RESET_PASSWORD])
         await self.letters.post(LetterKind.EMAIL_CHANGED, before.email, user_id=user.id, new_email=user.email)
         await self.audit.record("email_changed", client=client, user_id=user.id)
         return user
 
     async def _link_to(self, address: str, user: User) -> Link:
-        """The link that moves the account of `user`, whose password was just proven, to `address`.
+        """Makes the link that moves the account of `user`, whose password was just proven, to `address`.
 
-        Made now and not with the mail, unlike others: a new password voids it while the mail still waits, so that
-        nobody who knew the old one gets the account after all. It voids the one before, which may have been for a
-        mistyped address. Raises `WrongPassword` if the password was replaced meanwhile.
+        Unlike others, this link is made now and not with the mail: a new password voids it while the mail still
+        waits, so that nobody who knew the old password gets the account after all. It voids the previous link,
+        which may have been for a mistyped email address. Raises `WrongPassword` if the password was replaced
+        meanwhile.
         """
         await self.store.remove_links(user.id, [LinkPurpose.CHANGE_EMAIL])
         link = await self.links.make(LinkPurpose.CHANGE_EMAIL, user_id=user.id, email=address)
-        # Whoever replaces the password removes links afterwards: that finds this one, or is seen here.
+        # Replacing the password removes links. Either that finds this link, or the new password shows here.
         now = await self.store.user_by_id(user.id)
         if now is None or now.credentials_version != user.credentials_version:
             await self.store.remove_links(user.id, [LinkPurpose.CHANGE_EMAIL])
@@ -96,9 +97,9 @@ class Addresses:
         return link
 
     async def request_change(self, principal: Principal, password: str, email: str, client: Client) -> None:
-        """Mails a link to the new address, and tells the old one. Nothing changes before the link is followed.
+        """Mails a link to the new email address and a notice to the old one. Following the link makes the change.
 
-        An address that another account has is answered alike, and its owner gets a mail.
+        If another account has the new email address, the answer is the same, and that account's owner gets a mail.
 
         Raises:
             WrongPassword: it is not the password.

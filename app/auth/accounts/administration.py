@@ -1,4 +1,4 @@
-"""What admins do to accounts: find, disable, give roles, end sessions, send a reset, delete."""
+"""What admins do to accounts: find and disable them, give roles, end sessions, send a reset link, delete."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from app.auth.sessions import Endings, Revocations
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Administration:
-    """Acts on anybody's account. Who may is the policy's to say. Every method may raise `StoreUnavailable`.
+    """Acts on any account. The policy decides who may. Every method may raise `StoreUnavailable`.
 
-    `by` is the admin, for the audit log; None for the command line.
+    `by` is the admin, for the audit log; it is None for the command line.
 
     Args:
         store: keeps the users.
         clock: tells the time.
-        accounts: looks them up.
+        accounts: looks up accounts.
         letters: has mails sent.
         endings: ends sessions.
         revocations: is told whose rights changed.
@@ -45,11 +45,14 @@ class Administration:
     audit: Audit
 
     async def search(self, query: str = "", *, cursor: str = "", limit: int = 50) -> Page[User]:
-        """A page of the users whose address, name or last name begins with `query`. Raises `CursorInvalid`."""
+        """Returns a page of the users whose email address, name or last name begins with `query`.
+
+        Raises `CursorInvalid`.
+        """
         return await self.store.find_users(query, cursor=cursor, limit=limit)
 
     async def sessions_of(self, user_id: str) -> list[Session]:
-        """The user's live sessions, the latest used first."""
+        """Returns the user's live sessions, the most recently used first."""
         return await self.store.sessions_of(user_id, now=self.clock.now())
 
     async def set_active(
@@ -61,7 +64,7 @@ class Administration:
     async def set_roles(
         self, user_id: str, roles: Sequence[str], client: Client, *, by: Principal | None = None
     ) -> User:
-        """Replaces a user's roles; older access tokens no longer count.
+        """Replaces a user's roles. Older access tokens no longer count.
 
         Raises `NotFound`, `RolesInvalid` or `LastAdmin`.
         """
@@ -76,7 +79,7 @@ class Administration:
         roles: Sequence[str] | None = None,
         by: Principal | None = None,
     ) -> User:
-        """Sets what is not None, both or neither. Raises `NotFound`, `RolesInvalid` or `LastAdmin`."""
+        """Sets what is not None, either all of it or nothing. Raises `NotFound`, `RolesInvalid` or `LastAdmin`."""
         parsed = None if roles is None else parse_roles(roles)
         now = self.clock.now()
         user = await self.store.set_rights(user_id, at=now, roles=parsed, is_active=is_active)
@@ -94,15 +97,15 @@ class Administration:
         return user
 
     async def delete(self, user_id: str, client: Client, *, by: Principal | None = None) -> None:
-        """Deletes an account for good, with all that belongs to it. Raises `NotFound` or `LastAdmin`."""
+        """Deletes an account for good, with everything that belongs to it. Raises `NotFound` or `LastAdmin`."""
         user = await self.accounts.get(user_id)
         now = self.clock.now()
         if not await self.store.delete_user(user_id, at=now):
             raise NotFound()
-        # The store has revoked the sessions; read now what they were, for the next poll would be late.
+        # The store has revoked the sessions. Their ids are read at once, because the next poll would come late.
         with suppress(StoreUnavailable):
             await self.revocations.poll()
-        # A row about nobody: where the request came from would be personal data of who is gone.
+        # The row is about nobody: where the request came from would be personal data of somebody who is gone.
         await self._record(AccountDeleted.code, user_id, client if by else Client(client.id), by)
         await self.letters.post(LetterKind.ACCOUNT_DELETED, user.email)
         await self.signals.send(Signal(SignalKind.DELETED, user_id, now, client, user=user))

@@ -1,4 +1,4 @@
-"""Passwords: changed by who knows the old one, reset by who gets the mail, set by who runs the site."""
+"""Replaces passwords: by the owner who knows the old one, by a mailed reset link, or by the site's operator."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class Credentials:
     Args:
         store: keeps the users.
         clock: tells the time.
-        accounts: looks them up.
+        accounts: looks up accounts.
         proving: checks passwords.
-        passwords: hashes them.
-        links: the links of reset mails.
+        passwords: hashes passwords.
+        links: checks the links of reset mails.
         letters: has mails sent.
         throttle: limits mails.
         endings: is told whose sessions ended.
@@ -53,7 +53,7 @@ class Credentials:
         Raises:
             WrongPassword: `current` is not the password.
             PasswordUnacceptable: `new` does not meet the rules.
-            TooManyRequests, TooBusy: not now.
+            TooManyRequests, TooBusy: it can't be done now.
         """
         self.passwords.check(new, field="new_password")
         user = (await self.proving.confirm_password(principal, current, client)).user
@@ -65,7 +65,7 @@ class Credentials:
             raise WrongPassword()
 
     async def set_password(self, user_id: str, new: str, client: Client) -> None:
-        """Replaces a user's password, for whoever runs the site: the sessions and personal tokens of the user end.
+        """Replaces a user's password for the site's operator. The user's sessions and personal access tokens end.
 
         Raises:
             NotFound: there is no such user.
@@ -75,15 +75,15 @@ class Credentials:
         new_hash = await self._hash(user, new, client, field="password")
         event = self.audit.event(PasswordChanged.code, client=client, user_id=user_id, detail="set")
         draft = await self._draft(user, new_hash, event)
-        # Again where the user changed it in between: this one has the last word.
+        # If the user changed the password in between, it is replaced again: the operator has the last word.
         while not await self._replace(draft):
             user = await self.accounts.get(user_id)
             draft = replace(draft, credentials_version=user.credentials_version)
 
     async def forgot(self, email: str, client: Client) -> None:
-        """Mails a link to whoever has an account with that address.
+        """Mails a reset link if there is an account with that email address.
 
-        The same for every address. Raises `EmailInvalid` or `TooManyRequests`.
+        It behaves the same for every email address. Raises `EmailInvalid` or `TooManyRequests`.
         """
         _, email_key = parse_email(email)
         await self.throttle.mail(LetterKind.RESET_PASSWORD, email_key, client.ip)
@@ -91,18 +91,18 @@ class Credentials:
         await self.audit.record("password_reset_requested", client=client)
 
     async def peek_reset(self, token: str) -> User:
-        """Whose password the link of a reset mail would set, if it counts. Raises `LinkInvalid`."""
+        """Returns the user whose password the link of a reset mail would set. Raises `LinkInvalid`."""
         return await self._user_of(await self.links.peek(token, LinkPurpose.RESET_PASSWORD))
 
     async def reset(self, token: str, new: str, client: Client) -> None:
-        """Replaces a forgotten password: by the link of the mail, once.
+        """Replaces a forgotten password by the link of the mail, which works once.
 
-        Whoever knew the old one is out: every session and every personal access token ends. Nobody is logged in
-        by it. The link proves the address as well. All of it is one step of the store.
+        Anyone who knew the old password is out: every session and every personal access token ends. Nobody is
+        logged in by the reset. The link also confirms the email address. All of it is one step of the store.
 
         Raises:
-            LinkInvalid: it was used, is too old, or the account is disabled or has another address by now; or the
-                password was changed a moment ago, by somebody who knew it.
+            LinkInvalid: the link was used or is too old, the account is disabled or has another email address by
+                now, or the password was changed a moment ago by somebody who knew it.
             PasswordUnacceptable: `new` does not meet the rules; the link stays unused.
             TooBusy: too many hashes are waiting; the link stays unused.
         """
@@ -135,7 +135,7 @@ class Credentials:
     async def _draft(
         self, user: User, new_hash: str, event: AuditEvent, *, keep: str | None = None
     ) -> NewPassword:
-        """What is written for a new password, where the credentials of `user` are still as they were read."""
+        """Returns what to write for a new password, if the credentials of `user` are unchanged by then."""
         now = self.clock.now()
         letter = await self.letters.draft(
             LetterKind.PASSWORD_CHANGED, user.email, user_id=user.id, at=now.isoformat(timespec="seconds")
@@ -152,7 +152,7 @@ class Credentials:
         )
 
     async def _replace(self, new: NewPassword) -> bool:
-        """Whether the credentials were still those, and so the password was replaced."""
+        """Replaces the password. Returns False if the credentials were no longer as they were read."""
         replaced = await self.store.replace_password(new)
         if replaced is None:
             return False

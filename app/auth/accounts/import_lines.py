@@ -1,7 +1,7 @@
-"""Reads records of users from the lines of a CSV or JSON-lines file, each with its line's number.
+"""Reads user records, with their line numbers, from the lines of a CSV or JSON Lines file.
 
-Nothing here raises for a bad record: it becomes a `BadLine`, and the next line is read. Memory is bounded by
-`MAX_LINE`, whatever the file holds. No reason repeats a value: it may be a password.
+Nothing here raises for a bad record: it becomes a `BadLine`, and the next line is read. `MAX_LINE` bounds the
+memory used for any file. No reason repeats a value, because it may be a password.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Any, Final, NamedTuple
 
 from app.auth.errors import AuthError
 
-#: In bytes, of a line and of a record over several lines. No record needs more than a few hundred.
+#: The longest line, and the longest record over several lines, in bytes. Records need a few hundred.
 MAX_LINE: Final = 65_536
-#: How many lines a quoted value may go over.
+#: How many lines a record with quoted line breaks may span.
 _MAX_RECORD: Final = 100
 
 NEEDED: Final = ("email", "password_hash")
@@ -25,7 +25,7 @@ COLUMNS: Final = (*NEEDED, "id", "name", "roles", "is_active", "is_email_verifie
 
 
 class FileUnreadable(AuthError):
-    """The file as a whole can't be read; nothing was imported."""
+    """The file as a whole can't be read, and nothing was imported."""
 
     code = "file_unreadable"
 
@@ -38,7 +38,7 @@ class BadLine(NamedTuple):
 
 
 class Record(NamedTuple):
-    """What a line says of a user, as it stands there."""
+    """What a line says about a user, unchecked."""
 
     number: int
     values: Mapping[str, Any]
@@ -47,16 +47,16 @@ class Record(NamedTuple):
 class _Line(NamedTuple):
     number: int
     text: str
-    #: Why it has no text.
+    #: Why the line has no text.
     fault: str = ""
 
 
 def records(readline: Callable[[int], bytes], file_format: str = "") -> Iterator[Record | BadLine]:
-    """The records of a file.
+    """Returns the records of a file, which are read as they are needed.
 
     Args:
-        readline: returns the next line, or at most as many bytes of it as it is told; nothing at the end.
-        file_format: `csv`, `jsonl`, or empty: JSON lines where the first line begins with a brace.
+        readline: returns the next line, or at most the given number of bytes of it; nothing at the end.
+        file_format: `csv` or `jsonl`. If it is empty, a first line that begins with a brace means JSON Lines.
 
     Raises:
         FileUnreadable: the file is empty, or its first line names no usable columns.
@@ -74,7 +74,7 @@ def records(readline: Callable[[int], bytes], file_format: str = "") -> Iterator
 
 
 class _Lines(Iterator[_Line]):
-    """Numbered lines of text, which can be put back."""
+    """Yields numbered lines of text, which can be put back."""
 
     def __init__(self, readline: Callable[[int], bytes]) -> None:
         self._readline = readline
@@ -82,7 +82,7 @@ class _Lines(Iterator[_Line]):
         self._waiting: deque[_Line] = deque()
 
     def put_back(self, lines: Sequence[_Line]) -> None:
-        """They come next, in their order."""
+        """Puts lines back, so that they come next and in this order."""
         self._waiting.extendleft(reversed(lines))
 
     def __next__(self) -> _Line:
@@ -126,12 +126,12 @@ def _object(number: int, text: str) -> Record | BadLine:
     if unknown:
         return BadLine(number, f"unknown name{_quoted(unknown[0])}")
     if len(set(names)) < len(names):
-        return BadLine(number, "a name stands there twice")
+        return BadLine(number, "a name appears twice")
     return Record(number, dict(pairs))
 
 
 class _Pairs(list[tuple[str, Any]]):
-    """The names and values of a JSON object, repeated names among them."""
+    """The names and values of a JSON object, including repeated names."""
 
 
 def _from_csv(lines: _Lines) -> Iterator[Record | BadLine]:
@@ -144,7 +144,7 @@ def _from_csv(lines: _Lines) -> Iterator[Record | BadLine]:
 
 
 def _header(line: _Line) -> list[str]:
-    """The names of the columns. Before they are sure, nothing is repeated: the line may hold somebody's data."""
+    """Returns the names of the columns. Errors do not repeat the line, which may hold somebody's data."""
     if line.fault:
         raise FileUnreadable(f"The first line is {line.fault}.")
     names = [name.strip().lower() for name in _cells(line.text) or ()]
@@ -165,7 +165,7 @@ def _header(line: _Line) -> list[str]:
 
 
 def _row(first: _Line, lines: _Lines, header: list[str]) -> Record | BadLine:
-    """The record that begins in `first`: further lines belong to it where a quoted value has line breaks."""
+    """Returns the record that begins in `first`. If a quoted value has line breaks, further lines belong to it."""
     group = [first]
     size = len(first.text)
     while sum(line.text.count('"') for line in group) % 2 and len(group) < _MAX_RECORD and size <= MAX_LINE:
@@ -178,18 +178,18 @@ def _row(first: _Line, lines: _Lines, header: list[str]) -> Record | BadLine:
             break
     cells = None if group[-1].fault else _cells("".join(line.text for line in group))
     if len(group) > 1 and (cells is None or len(cells) != len(header)):
-        # A quote that is never closed takes no more than its own line with it.
+        # A quote that is never closed spoils only its own line.
         lines.put_back(group[1:])
         cells = _cells(first.text)
     if cells is None:
-        return BadLine(first.number, "not CSV: a quote is not closed, or stands in the wrong place")
+        return BadLine(first.number, "not CSV: a quote is not closed, or is in the wrong place")
     if len(cells) != len(header):
         return BadLine(first.number, f"{len(cells)} values where the first line has {len(header)} columns")
     return Record(first.number, dict(zip(header, cells, strict=True)))
 
 
 def _cells(text: str) -> list[str] | None:
-    """The values of one record. None if they can't be told."""
+    """Returns the values of one record, or None if the text is not CSV."""
     try:
         return next(csv.reader([text.rstrip("\r\n")], strict=True), [])
     except csv.Error:
@@ -197,5 +197,5 @@ def _cells(text: str) -> list[str] | None:
 
 
 def _quoted(name: str) -> str:
-    """The name, if it looks like one."""
+    """Returns the name in quotes if it looks like a name, and otherwise an empty string."""
     return f" '{name}'" if re.fullmatch("[A-Za-z][A-Za-z_]{0,31}", name) else ""

@@ -1,4 +1,4 @@
-"""Brings users over from elsewhere, with their bcrypt hashes: safely twice, and each bad one with its line."""
+"""Imports users from another system with their bcrypt hashes. It is safe to repeat, and names each bad line."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from app.auth.parsing import parse_email, parse_name, parse_roles
 from app.auth.ports import Store
 from app.auth.refusals import InputRefused
 
-#: How many users go to the store at once.
+#: How many users are stored at once.
 BATCH: Final = 500
 
 _BCRYPT: Final = re.compile(r"\$2[aby]\$(?P<cost>\d\d)\$[./A-Za-z0-9]{53}", re.ASCII)
@@ -28,7 +28,7 @@ _BCRYPT_SHA256: Final = re.compile(
 )
 _COSTS: Final = range(4, 17)
 _ALPHABET: Final = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-#: Of an id that is brought along: what addresses of the API take. Duet's own have 32 hexadecimal digits.
+#: The form of an id that is brought along: what API addresses accept. Duet's own have 32 hexadecimal digits.
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _TRUE: Final = frozenset({"true", "t", "yes", "y", "1"})
 _FALSE: Final = frozenset({"false", "f", "no", "n", "0"})
@@ -36,22 +36,22 @@ _FALSE: Final = frozenset({"false", "f", "no", "n", "0"})
 
 @dataclass
 class Tally:
-    """How an import went."""
+    """The outcome of an import: how many accounts were treated in which way."""
 
     imported: int = 0
-    #: Accounts that were there, or stood in an earlier line: they are left as they are.
+    #: Accounts that existed, or were in an earlier line. They are left as they are.
     known: int = 0
     refused: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Importing:
-    """Makes accounts of what another system kept of them.
+    """Creates accounts from what another system kept about them.
 
     Args:
         store: keeps the users.
         clock: tells the time.
-        audit: is told once, of how many there were.
+        audit: is told once, with the number of accounts.
     """
 
     store: Store
@@ -66,19 +66,19 @@ class Importing:
         on_refused: Callable[[BadLine], None],
         dry_run: bool = False,
     ) -> Tally:
-        """Imports the good ones, a batch at a time; an account that is there already is left untouched.
+        """Imports the good records, a batch at a time. An account that already exists is left untouched.
 
-        So it can be run again, after an interruption too. Of two lines with one address the first counts. A dry
-        run stores nothing, and finds two such lines only where they are in one batch.
+        So an import can be run again, even after an interruption. Of two lines with the same email address, the
+        first one counts. A dry run stores nothing, and finds two such lines only if they are in the same batch.
 
         Args:
-            records: may be endless; a batch of them is kept.
-            client: who asks for it.
-            on_refused: is told of each bad line, in their order.
-            dry_run: only look.
+            records: the records, of which there may be any number; one batch is held in memory.
+            client: who asks for the import.
+            on_refused: is told of each bad line, in order.
+            dry_run: whether to check only, and to store nothing.
 
         Raises:
-            StoreUnavailable: what was stored until then stays.
+            StoreUnavailable: the store is away; what was stored until then stays.
         """
         tally = Tally()
         batch: dict[str, User] = {}
@@ -107,7 +107,7 @@ class Importing:
     async def _unless_anothers(
         self, record: Record | BadLine, user: User, batch: Mapping[str, User]
     ) -> User | BadLine | None:
-        """The user; None if the id that the line brought along is theirs already, or why it can't be theirs."""
+        """Returns the user, None if they already have the id that the line brings, or why they can't have it."""
         if not isinstance(record, Record) or record.values.get("id") in (None, ""):
             return user
         other = batch.get(user.id) or await self.store.user_by_id(user.id)
@@ -115,7 +115,7 @@ class Importing:
             return user
         if other.email_key == user.email_key:
             return None
-        return BadLine(record.number, "id: an account with another address has it")
+        return BadLine(record.number, "id: an account with another email address has it")
 
     async def _add(self, batch: list[User], tally: Tally, dry_run: bool) -> None:
         if not batch:
@@ -157,17 +157,17 @@ class Importing:
             return now
         try:
             instant = datetime.fromisoformat(text.strip())
-            # Without a zone it is UTC.
+            # A time without a zone is in UTC.
             instant = instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
-        except (ValueError, OverflowError):  # OverflowError: the first and the last day of the calendar
-            raise _Refused("not a date and time as ISO 8601 writes them") from None
+        except (ValueError, OverflowError):  # OverflowError: the first or the last day of the calendar
+            raise _Refused("not a date and time in ISO 8601 format") from None
         if not datetime(1970, 1, 1, tzinfo=UTC) <= instant <= now:
             raise _Refused("before 1970, or in the future")
         return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
 
 
 class _Refused(Exception):
-    """Why a value is not taken. Never the value: it may be a password."""
+    """A value is not accepted. The text says why, and never repeats the value, which may be a password."""
 
 
 def _text(values: Mapping[str, Any], name: str, *, default: str | None = None) -> str:
@@ -180,7 +180,7 @@ def _text(values: Mapping[str, Any], name: str, *, default: str | None = None) -
 
 
 def _id(value: object) -> str:
-    """The id that the user had, so that what names them by it still does; a new one if there was none."""
+    """Returns the id that the user had, so that other systems can still refer to it, or else a new one."""
     if value is None:
         return uuid.uuid4().hex
     text = str(value) if type(value) is int and value.bit_length() < 64 else value
@@ -207,7 +207,7 @@ def _flag(value: object) -> bool:
 
 
 def _hash(text: str) -> str:
-    """The hash, as passlib verifies it without a warning."""
+    """Returns the hash in a form that passlib verifies without a warning."""
     text = text.strip()
     found = _BCRYPT.fullmatch(text) or _BCRYPT_SHA256.fullmatch(text)
     if found is None:
@@ -216,7 +216,7 @@ def _hash(text: str) -> str:
         raise _Refused(f"a bcrypt hash whose cost is not {_COSTS[0]} to {_COSTS[-1]}")
     if not text.startswith("$2"):
         return text
-    # Only two bits of the salt's last character count. Old PHP code left the others as chance had them.
+    # Only two bits of the salt's last character count. Old PHP code left arbitrary bits in the rest.
     salt_end = _ALPHABET[_ALPHABET.index(text[28]) & 0b110000]
     return f"{text[:28]}{salt_end}{text[29:]}"
 

@@ -1,4 +1,4 @@
-"""Invites: by mail or as a link, with roles and an end."""
+"""Invitations: sent by mail or handed over as a link, with roles and an expiry."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from app.auth.refusals import EmailTaken, InputRefused
 
 
 class InviteLifetimeInvalid(InputRefused):
-    """An invite that would live too long, or not at all."""
+    """The invitation would live too long, or not at all."""
 
     code = "invite_lifetime_invalid"
     field = "expires_in_days"
@@ -35,14 +35,14 @@ class InviteLifetimeInvalid(InputRefused):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Invitations:
-    """What admins invite people with. Every method may raise `StoreUnavailable`.
+    """Makes, lists and withdraws invitations. Every method may raise `StoreUnavailable`.
 
     Args:
-        config: whether invites are of use.
-        store: keeps them.
+        config: tells whether invitations are of use.
+        store: keeps the invitations.
         clock: tells the time.
-        links: makes them.
-        letters: has them sent.
+        links: makes the invitations' links.
+        letters: has the invitations sent.
         audit: is told of everything.
     """
 
@@ -62,19 +62,20 @@ class Invitations:
         roles: Sequence[str] = (),
         expires_in_days: int = DEFAULT_INVITE_DAYS,
     ) -> Link:
-        """A new invite, for one account.
+        """Makes an invitation for one account.
 
         Args:
             by: the admin; None for the command line.
             client: where the request comes from.
-            email: whom it is for, who gets it by mail; None for whoever is handed the link.
-            roles: what the account will have.
-            expires_in_days: 1 to `MAX_INVITE_DAYS`.
+            email: the email address of the only person it is for, who gets it by mail. If it is None, the
+                invitation is for anyone who is handed the link.
+            roles: the roles that the account will have.
+            expires_in_days: how long the invitation lives: 1 to `MAX_INVITE_DAYS`.
 
         Raises:
             RegistrationClosed: REGISTRATION=closed.
             EmailInvalid, RolesInvalid, InviteLifetimeInvalid: what was given is not acceptable.
-            EmailTaken: there is an account with that address.
+            EmailTaken: there is an account with that email address.
         """
         if self.config.registration == "closed":
             raise RegistrationClosed("Registration is closed, for the invited too: see REGISTRATION.")
@@ -112,15 +113,15 @@ class Invitations:
         )
 
     def url(self, link: Link) -> str:
-        """Where the invited person makes their account."""
+        """Returns the address at which the invited person makes their account."""
         return self.links.url(link)
 
     async def open(self) -> list[Link]:
-        """The invites that were not used yet and still count, the newest first, 200 at most."""
+        """Returns the unused invitations that still count, the newest first, 200 at most."""
         return await self.store.links_for(LinkPurpose.INVITE, now=self.clock.now())
 
     async def withdraw(self, link_id: str, client: Client, *, by: Principal | None = None) -> None:
-        """Makes an invite void. Raises `NotFound`."""
+        """Voids an invitation. Raises `NotFound`."""
         now = self.clock.now()
         link = await self.store.link(link_id, now=now)
         if link is None or link.purpose != LinkPurpose.INVITE or not await self.store.take_link(link_id, now=now):

@@ -1,4 +1,4 @@
-"""One's own account: everything that is kept of it, to take away, and its end."""
+"""What people do to their own account: export everything that is kept about it, and delete it."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from app.auth.factors import Proving
 from app.auth.models import AuditEvent, Client, Page, PersonalToken, Principal, Session, User
 from app.auth.ports import Store
 
-#: What is nobody's to read, its owner's neither: it would open something.
+#: Fields that nobody may read, not even the owner, because they would open something.
 _SECRET: Final = frozenset({"password_hash", "token_hash", "nonce", "generation"})
-#: Events that are read from the store, and held in memory, at once.
+#: How many events are read from the store, and held in memory, at once.
 _BATCH: Final = 500
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class OwnAccount:
-    """Export and deletion. Every method may raise `StoreUnavailable`.
+    """Exports and deletes the caller's account. Every method may raise `StoreUnavailable`.
 
     Args:
         store: keeps everything.
         clock: tells the time.
-        accounts: looks them up.
+        accounts: looks up accounts.
         proving: checks the password.
-        administration: deletes.
+        administration: deletes accounts.
     """
 
     store: Store
@@ -44,16 +44,16 @@ class OwnAccount:
 
         Raises:
             WrongPassword, TooManyRequests, TooBusy: the password was not proven.
-            LastAdmin: nobody could administrate this site any more.
+            LastAdmin: nobody could administer this site any more.
         """
         await self.proving.confirm_password(principal, password, client)
         await self.administration.delete(principal.user_id, client)
 
     async def export(self, principal: Principal) -> AsyncIterator[str]:
-        """All that is kept of the caller, as JSON, without secrets. Raises `NotFound`, before the first piece.
+        """Returns everything that is kept about the caller, as JSON without secrets.
 
-        In pieces, read one by one: how long the log of an account is, its owner decides, and made at once a long
-        one would hold up everybody.
+        The JSON comes in pieces that are read one by one: the owner decides how long an account's log gets, and
+        building a long one at once would hold up everybody. Raises `NotFound` before the first piece.
         """
         now = self.clock.now()
         user = await self.accounts.get(principal.user_id)
@@ -66,7 +66,7 @@ class OwnAccount:
         return self._pieces(_json(kept), user.id, await self._events(user.id, ""))
 
     async def _pieces(self, kept: str, user_id: str, page: Page[AuditEvent]) -> AsyncIterator[str]:
-        """The activity goes last. If the store goes away meanwhile, the text breaks off rather than look whole."""
+        """Yields the activity last. If the store goes away meanwhile, the text breaks off: it must not look whole."""
         yield f'{kept.removesuffix("}")}, "activity": [\n'
         yield _lines(page)
         while page.cursor is not None:
@@ -94,6 +94,6 @@ def _plain_all(records: Iterable[Session | PersonalToken | AuditEvent]) -> list[
 def _plain(record: User | Session | PersonalToken | AuditEvent) -> dict[str, Any]:
     values = {field.name: getattr(record, field.name) for field in fields(record) if field.name not in _SECRET}
     if isinstance(record, AuditEvent) and record.actor_id:
-        # Who it was, and from where, is the admin's own affair.
+        # Which admin acted, and from where, is personal data of the admin.
         values.update(ip="", user_agent="", actor_id="an admin")
     return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()}

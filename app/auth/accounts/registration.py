@@ -1,4 +1,4 @@
-"""How accounts come about: by registration, by an invite, and the very first one by the set-up link."""
+"""Creates accounts: by registration, by an invitation, and the very first one by the setup link."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Registration:
     """Lets people in. Every method may raise `StoreUnavailable`.
 
     Args:
-        config: who may register.
+        config: tells who may register.
         store: keeps users and links.
         clock: tells the time.
         accounts: drafts the accounts.
-        links: invites and the set-up link.
+        links: makes and checks invitations and the setup link.
         letters: has mails sent.
         throttle: limits registrations.
         signals: tells the team's code.
@@ -48,28 +48,29 @@ class Registration:
 
     @property
     def is_open(self) -> bool:
-        """Whether people may make accounts by themselves."""
+        """Whether people may create accounts by themselves."""
         return self.config.registration == "open"
 
     async def register(
         self, email: str, password: str, name: str, client: Client, *, invite: str | None = None
     ) -> User | None:
-        """A new account.
+        """Registers a new account.
 
         Args:
             email, password, name: as typed.
             client: where the request comes from.
-            invite: the token of an invite; needed where registration is not open.
+            invite: the token of an invitation; needed if registration is not open.
 
         Returns:
-            The account. None where addresses have to be verified and no mailed invite proves this one: then a
-            taken address is answered as a free one, and its owner gets a mail (OWASP ASVS V6.3.8).
+            The account. None if email addresses must be confirmed and no mailed invitation proves this one: then
+            the answer for a taken email address is the same as for a free one, and its owner gets a mail (OWASP
+            ASVS V6.3.8).
 
         Raises:
-            RegistrationClosed: an invite is needed, or would not help.
-            LinkInvalid: the invite is not valid.
+            RegistrationClosed: an invitation is needed, or would not help.
+            LinkInvalid: the invitation is not valid.
             EmailTaken, EmailInvalid, NameInvalid, PasswordUnacceptable: what was given is not acceptable.
-            TooManyRequests, TooBusy: not now.
+            TooManyRequests, TooBusy: it can't be done now.
         """
         link = await self._admit(invite)
         _, email_key = parse_email(email)
@@ -84,9 +85,10 @@ class Registration:
             email, password, client=client, name=name, roles=roles, is_email_verified=is_proven
         )
         if is_quiet:
-            # Else a taken address causes no mail, and a free one only one. After the draft: whoever needs some
-            # tries to find a good password has caused no mail yet. Not counted with the mails of verification that
-            # strangers ask for: those may go nowhere, and must not keep the address's owner from registering.
+            # Only a quiet registration counts as a mail: any other causes no mail to a taken email address and one
+            # to a free one. It is counted after the draft: people who need some tries to find a good password have
+            # caused no mail yet. It is not counted with the confirmation mails that strangers ask for: those may
+            # go nowhere, and must not keep the owner of the email address from registering.
             await self.throttle.mail(LetterKind.ADDRESS_IN_USE, email_key, client.ip)
         try:
             await self._add(user, client, invite, LinkPurpose.INVITE, is_quiet=is_quiet)
@@ -96,7 +98,7 @@ class Registration:
             await self.letters.post(LetterKind.ADDRESS_IN_USE, email_key)
             await self.audit.record("registration_refused", client=client, detail=EmailTaken.code)
             return None
-        # Quiet ones are counted already.
+        # A quiet registration was already counted above.
         if not is_proven and (is_quiet or await self.throttle.may_tell(LetterKind.VERIFY_EMAIL, email_key)):
             await self.letters.post(LetterKind.VERIFY_EMAIL, email_key, user_id=user.id)
         return None if is_quiet else user
@@ -109,7 +111,7 @@ class Registration:
         return None
 
     def closed(self) -> RegistrationClosed:
-        """Why nobody may register without an invite, or at all."""
+        """Returns why nobody may register without an invitation, or at all."""
         if self.config.registration == "invite":
             return RegistrationClosed(
                 "Accounts here are made by invitation. Open the link in yours, or ask those who run this site."
@@ -119,9 +121,10 @@ class Registration:
     async def _add(
         self, user: User, client: Client, token: str | None, purpose: LinkPurpose, *, is_quiet: bool = False
     ) -> None:
-        """Stores `user`, and uses the link up if there is one: of many who use it at once, one gets an account.
+        """Stores `user` and uses up the link, if there is one. Of many who use it at once, one gets an account.
 
-        Where nothing came of it the link counts again, unless that would tell (`is_quiet`) who has an account.
+        If the email address is taken, the link counts again, unless that would tell who has an account
+        (`is_quiet`). Raises `EmailTaken` or `LinkInvalid`.
         """
         link = await self.links.take(token, purpose) if token is not None else None
         try:
@@ -138,15 +141,15 @@ class Registration:
         if not is_quiet:
             await told
             return
-        # Beside the request: how long the team's code takes would tell a free address from a taken one.
+        # Outside the request: how long the team's code takes would tell a free email address from a taken one.
         task = asyncio.create_task(told)
         self._telling.add(task)
         task.add_done_callback(self._telling.discard)
 
     async def peek_invite(self, token: str) -> Link:
-        """The invite, unused. Raises `LinkInvalid`, or `RegistrationClosed` where no invite helps.
+        """Returns the invitation without using it. Raises `LinkInvalid`, or `RegistrationClosed` if none helps.
 
-        It counts as long as whoever made it is an admin: one who was dismissed leaves no way back in.
+        An invitation counts as long as its maker is an admin: a dismissed admin leaves no way back in.
         """
         if self.config.registration == "closed":
             raise RegistrationClosed()
@@ -160,21 +163,23 @@ class Registration:
     # the first admin
 
     async def setup_url(self) -> str | None:
-        """Where the first admin makes their account; None once there is any. The same for every process and start,
-        as long as it counts."""
+        """Returns the address at which the first admin creates their account, or None once there is any account.
+
+        It is the same for every process and every start, as long as it counts.
+        """
         if await self.store.has_users():
             return None
         known = await self.store.links_for(LinkPurpose.SETUP, now=self.clock.now())
         return self.links.url(known[-1] if known else await self.links.make(LinkPurpose.SETUP))
 
     async def peek_setup(self, token: str) -> None:
-        """Returns if the set-up link counts. Raises `LinkInvalid`."""
+        """Returns if the setup link counts. Raises `LinkInvalid`."""
         await self.links.peek(token, LinkPurpose.SETUP)
         if await self.store.has_admin():
             raise LinkInvalid()
 
     async def set_up(self, token: str, email: str, password: str, name: str, client: Client) -> User:
-        """The first admin, whose address counts as verified: whoever runs the site vouches for it.
+        """Creates the first admin, whose email address is confirmed because the site's operator vouches for it.
 
         Raises what `peek_setup` and `Accounts.create` raise.
         """

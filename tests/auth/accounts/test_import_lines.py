@@ -75,7 +75,7 @@ def test_a_quote_that_is_not_closed_takes_its_own_line_alone() -> None:
     found = read(
         csv_of('a@example.com,"hash,x', "b@example.com,hash,x", 'c@example.com,hash,5" disk', *many, "bad")
     )
-    assert found[0] == BadLine(2, "not CSV: a quote is not closed, or stands in the wrong place")
+    assert found[0] == BadLine(2, "not CSV: a quote is not closed, or is in the wrong place")
     assert [record.number for record in found] == list(range(2, 306))
     assert all(isinstance(record, Record) for record in found[1:-1])
     assert isinstance(found[-1], BadLine)
@@ -122,7 +122,7 @@ def test_json_lines_are_read() -> None:
     assert [(record.number, record.reason) for record in found[1:-1] if isinstance(record, BadLine)] == [
         (3, "not JSON"),
         (4, "not JSON"),
-        (5, "a name stands there twice"),
+        (5, "a name appears twice"),
         (6, "unknown name 'uid'"),
         (7, "not JSON"),
         (8, "not JSON"),

@@ -146,9 +146,9 @@ async def test_a_password_that_was_cut_where_it_comes_from_still_counts(house: H
         ("is_active", 2, "neither true nor false"),
         ("is_active", [], "neither true nor false"),
         ("is_email_verified", 0.5, "neither true nor false"),
-        ("created_at", "yesterday", "not a date and time as ISO 8601 writes them"),
+        ("created_at", "yesterday", "not a date and time in ISO 8601 format"),
         ("created_at", 1_600_000_000, "not a text"),
-        ("created_at", "0001-01-01T00:00:00+14:00", "not a date and time as ISO 8601 writes them"),
+        ("created_at", "0001-01-01T00:00:00+14:00", "not a date and time in ISO 8601 format"),
         ("created_at", "1969-12-31", "before 1970, or in the future"),
         ("created_at", "9999-01-01", "before 1970, or in the future"),
     ],
@@ -205,7 +205,7 @@ async def test_an_id_is_one_accounts_alone(each_house: House) -> None:
     for expected in (Tally(imported=4, known=2, refused=1), Tally(known=6, refused=1)):
         bad: list[BadLine] = []
         assert await each_house.auth.importing.run(found, API, on_refused=bad.append) == expected
-        assert bad == [BadLine(2, "id: an account with another address has it")]
+        assert bad == [BadLine(2, "id: an account with another email address has it")]
     assert (await each_house.auth.accounts.find("ada@example.com")).id == "1"
     assert (await each_house.auth.accounts.find("cy@example.com")).id == "0"
     assert len((await each_house.auth.accounts.find("dee@example.com")).id) == 32
