@@ -1,4 +1,4 @@
-"""What a program shows instead of a session: the kinds of bearer tokens."""
+"""The kinds of bearer tokens that programs show."""
 
 from app.auth.bearers.earlier import EarlierTokens
 from app.auth.bearers.earlier_keys import is_hmac, verifying_key

@@ -1,4 +1,7 @@
-"""Tokens that a team's earlier code issued (flask-jwt-extended, python-jose): believed on the API until a day."""
+"""Accepts, on the API and until a set day, tokens that a team's earlier code issued.
+
+That code used flask-jwt-extended or python-jose.
+"""
 
 from __future__ import annotations
 
@@ -21,12 +24,12 @@ from app.auth.ports import Store
 from app.auth.refusals import EmailInvalid
 from app.auth.tokens import jws
 
-#: How far ahead a token may end. What lives longer was meant to live for ever.
+#: How far ahead a token may end. A token that lives longer was meant to live for ever.
 LONGEST: Final = timedelta(days=30)
 
 # Exactly these: `jwk`, `jku`, `x5u`, `x5c`, `crit` and `b64` are refused like the rest (RFC 8725 section 3.1).
 _HEADER: Final = frozenset({"alg", "typ", "kid"})
-# Both libraries write this one. Duet's own kinds (`at+jwt`) never come this way.
+# Both libraries write this type. Duet's own (`at+jwt`) never gets here.
 _TYPE: Final = "jwt"
 _MAX_ID_LENGTH: Final = 128
 
@@ -34,14 +37,14 @@ log = structlog.get_logger(__name__)
 
 
 class EarlierTokenExpired(NotAuthenticated):
-    """The life of the token itself is over. Nothing renews it here."""
+    """The token itself has expired. Nothing renews it here."""
 
     code = "token_expired"
     message = TokenExpired.message
 
 
 class EarlierTokensEnded(NotAuthenticated):
-    """The token is one of the earlier system's, and the last day on which those counted is over."""
+    """The token is from the earlier system, and the last day on which such tokens count is over."""
 
     code = "earlier_token_ended"
     message = "Tokens of the earlier system are no longer taken. Please log in again."
@@ -52,17 +55,17 @@ class Counts:
     """How many tokens there were since the start, by what became of them."""
 
     accepted: int = 0
-    #: Genuine, and not believed all the same: the log has the reason of each.
+    #: Genuine but not accepted. The log has the reason for each.
     refused: int = 0
-    #: Genuine, and shown after the last day.
+    #: Genuine, but shown after the last day.
     expired: int = 0
-    #: Neither Duet's own nor signed by the earlier system's key: rubbish, forgeries, or the key in the settings is
-    #: the wrong one.
+    #: Neither Duet's own nor signed with the earlier system's key: garbage, forgeries, or the settings have the
+    #: wrong key.
     unknown: int = 0
 
 
 class _Refused(Exception):
-    """Why a genuine token is not believed: as the log has it, and as its sender is told."""
+    """A genuine token is not accepted. Holds the reason for the log, and the error that its sender gets."""
 
     def __init__(self, reason: str, error: NotAuthenticated | None = None) -> None:
         self.reason = reason
@@ -71,11 +74,11 @@ class _Refused(Exception):
 
 
 class EarlierTokens:
-    """Verifies tokens of the earlier system. Nothing that they say of rights is believed.
+    """Verifies tokens of the earlier system. Nothing that they say about rights is believed.
 
     Args:
-        config: how they are recognised; None where there are none.
-        store: asked for the user at every use.
+        config: how they are recognised; None if there was no earlier system.
+        store: is asked for the user at every use.
         clock: tells the time.
         extra_claims: what the extensions add.
     """
@@ -93,17 +96,17 @@ class EarlierTokens:
             self._end = datetime.combine(config.until, time(), UTC) + timedelta(days=1)
 
     async def authenticate(self, token: str) -> Principal:
-        """Whose token that is, with the rights that they have now: the store is asked each time.
+        """Returns the token's owner, with the rights that they have now: the store is asked each time.
 
-        To be asked last, of a token that is none of Duet's own.
+        Call this last, for a token that is not one of Duet's own.
 
         Raises:
-            TokenInvalid: it is no token of the earlier system, or names nobody who is known here.
-            EarlierTokenExpired: its life is over.
-            EarlierTokensEnded: it came after the last day.
-            AccountDisabled: its owner is switched off.
+            TokenInvalid: it is not a token of the earlier system, or names nobody who is known here.
+            EarlierTokenExpired: it has expired.
+            EarlierTokensEnded: it was shown after the last day.
+            AccountDisabled: its owner's account is disabled.
             PasswordChanged: its owner has chosen a new password since they came here.
-            StoreUnavailable: nobody can tell now.
+            StoreUnavailable: the store can't be asked now.
         """
         if self._config is None:
             raise TokenInvalid()
@@ -120,13 +123,13 @@ class EarlierTokens:
             log.info("earlier_token_refused", reason=refused.reason)
             raise refused.error from None
         self.counts.accepted += 1
-        # Its own `jti` is whatever that code wrote, and would stand in the log.
+        # The token's own `jti` is anything that code wrote, and would get into the log.
         name = hashlib.sha256(token.encode()).hexdigest()[:32]
         return Principal(
             user_id=user.id,
             session_id=f"{LEGACY_CLIENT}:{name}",
             client_id=LEGACY_CLIENT,
-            # Who keeps the earlier key keeps no key to the administration.
+            # Anyone who still has the earlier key must not have access to the administration.
             roles=frozenset(user.roles) - {ADMIN},
             scope=SCOPE,
             auth_time=BEGINNING,  # before every login: no password was proven to Duet, so it is never fresh
@@ -139,7 +142,7 @@ class EarlierTokens:
         )
 
     def _genuine(self, token: str, config: EarlierConfig) -> Mapping[str, Any]:
-        """What the token says, if the key and the one algorithm say that it is the earlier system's."""
+        """Returns the token's claims, if it is signed with the earlier system's key and its one algorithm."""
         header = jws.header_of(token)
         try:
             kind = header.get("typ", _TYPE)
@@ -153,7 +156,7 @@ class EarlierTokens:
             raise
 
     def _check(self, claims: Mapping[str, Any], config: EarlierConfig, now: datetime) -> tuple[datetime, datetime]:
-        """When the token was issued, and when it ends, if it is meant for here and for now."""
+        """Returns when the token was issued and when it ends, if it is meant for this site and for now."""
         # flask-jwt-extended signs refresh tokens with the same key.
         if claims.get("type", "access") != "access":
             raise _Refused("type")
@@ -174,7 +177,7 @@ class EarlierTokens:
         return issued_at or now, expires_at
 
     async def _user_of(self, value: object) -> User:
-        """The account that the claim names, by its id or else by its address, as it is now."""
+        """Returns the account that the claim names, by its id or else by its email address, as it is now."""
         text = str(value) if type(value) is int else value
         if not isinstance(text, str) or not text:
             raise _Refused("user claim missing")
@@ -184,7 +187,7 @@ class EarlierTokens:
         if not user.is_active:
             raise _Refused("account disabled", AccountDisabled())
         if user.password_changed_at is not None:
-            # However new the token: that system may not know of the change, and go on taking the old password.
+            # Even a new token is refused: that system may not know of the change and still take the old password.
             raise _Refused("password changed", PasswordChanged())
         return user
 
@@ -196,21 +199,24 @@ class EarlierTokens:
         user = await self._store.user_by_email(email_key)
         if user is None:
             raise _Refused("user unknown")
-        # Else a stranger, who registered with the address, would be taken for its owner: with their data.
+        # Otherwise a stranger who registered with the email address would pass for its owner and get their data.
         if not user.is_email_verified:
-            raise _Refused("address not verified")
+            raise _Refused("email address not confirmed")
         return user
 
 
 def _is_for(audience: object, expected: str) -> bool:
-    """Whether `aud` holds `expected`. A token for anybody in particular is not for us (RFC 7519 section 4.1.3)."""
+    """Returns whether the `aud` claim contains `expected`.
+
+    If none is expected, a token with any audience is for somebody else (RFC 7519 section 4.1.3).
+    """
     if not expected:
         return audience is None
     return expected in audience if isinstance(audience, list) else audience == expected
 
 
 def _instant(claims: Mapping[str, Any], name: str) -> datetime | None:
-    """A NumericDate, which may have a fraction (RFC 7519 section 2); None where there is none."""
+    """Returns the claim, a NumericDate that may have a fraction (RFC 7519 section 2), or None if it is missing."""
     value = claims.get(name)
     if value is None:
         return None

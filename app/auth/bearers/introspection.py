@@ -1,4 +1,4 @@
-"""What a token is and whether it counts, told to whoever may know (RFC 7662)."""
+"""Tells callers who may know it what a token is and whether it counts (RFC 7662)."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from app.auth.models import ADMIN, Principal, Session, User
 from app.auth.ports import Store
 from app.auth.sessions import Refreshing, Sessions
 
-#: All that is said of a token that does not count, and of one that is none of the caller's business.
+#: The whole answer for a token that does not count, and for one that is none of the caller's business.
 INACTIVE: Final[Mapping[str, Any]] = {"active": False}
 #: RFC 6749 section 7.1.
 _BEARER: Final = "Bearer"
-#: What a token is called that opens nothing by itself (RFC 8693 section 2.2.1): nobody shall take a refresh token,
-#: which is active as well, for an access token.
+#: The type of a token that opens nothing by itself (RFC 8693 section 2.2.1). A refresh token can be active too,
+#: and nobody may mistake it for an access token.
 _NOT_A_BEARER: Final = "N_A"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Introspection:
-    """Looks at tokens, and ends none: a refresh token that was used before is not reused by being looked at.
+    """Looks at tokens without ending any: looking at a refresh token that was used before does not count as reuse.
 
     The store is asked each time, so that what ended in another process a moment ago does not count here either.
-    That a personal token was used is noted, as wherever it is shown.
+    The use of a personal access token is recorded, as everywhere else.
 
     Args:
         issuer: the `iss` and `aud` of every token.
         store: knows the sessions and their users.
         clock: tells the time.
-        sessions: verify access tokens.
+        sessions: verifies access tokens.
         refreshing: verifies refresh tokens.
-        personal_tokens: verify theirs.
+        personal_tokens: verifies personal access tokens.
     """
 
     issuer: str
@@ -48,18 +48,18 @@ class Introspection:
     personal_tokens: PersonalTokens
 
     async def look_at(self, token: str, caller: Principal) -> Mapping[str, Any]:
-        """The members of RFC 7662's answer, and the claims of extensions.
+        """Returns the members of RFC 7662's answer, and the claims of extensions.
 
         Args:
-            token: an access, refresh or personal token, or any other text.
-            caller: their own tokens they may look at; an admin at all.
+            token: an access token, a refresh token, a personal access token, or any other text.
+            caller: who asks. They may look at their own tokens, and an admin may look at all.
 
         Returns:
-            `INACTIVE` where the token does not count, and where it is somebody else's: which of the two, and
-            whose, is not said.
+            The members. `INACTIVE` if the token does not count or is somebody else's; the answer does not say
+            which of the two, or whose it is.
 
         Raises:
-            StoreUnavailable: nothing can be said now.
+            StoreUnavailable: the store can't be asked now.
         """
         try:
             user, members = await self._members(token)
@@ -71,11 +71,11 @@ class Introspection:
         return {**members, **common}
 
     async def _members(self, token: str) -> tuple[User, dict[str, Any]]:
-        """Whose token it is, and what it says. Raises `NotAuthenticated` or `InvalidGrant`."""
+        """Returns whose token it is and what it says. Raises `NotAuthenticated` or `InvalidGrant`."""
         if is_personal(token):
             principal = await self.personal_tokens.authenticate(token)
             user = await self.store.user_by_id(principal.user_id)
-            if user is None:  # deleted since
+            if user is None:  # the account was deleted since
                 raise TokenInvalid()
             return user, _of_bearer(principal)
         try:
@@ -88,7 +88,7 @@ class Introspection:
         return user, {**_of_bearer(principal), **login}
 
     async def _user_of(self, principal: Principal) -> User:
-        """The user of an access token, if the store agrees that it counts."""
+        """Returns the user of an access token, if the store agrees that it counts. Raises `NotAuthenticated`."""
         found = await self.store.session_with_user(principal.session_id)
         if found is None or not found.is_live(self.clock.now()):
             raise TokenInvalid()

@@ -1,4 +1,4 @@
-"""The kinds of bearer tokens, told apart here and nowhere else."""
+"""Tells the kinds of bearer tokens apart, which nothing else does."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from app.auth.sessions import Sessions
 
 
 def is_personal(token: str) -> bool:
-    """Whether it is a personal access token, if it is anything."""
+    """Returns whether `token`, if it is a token at all, is a personal access token."""
     return token.startswith(PREFIX)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Bearers:
-    """What a program may show as a bearer token, of whatever kind (RFC 6750 section 2.1).
+    """Judges and ends bearer tokens of every kind (RFC 6750 section 2.1).
 
     Args:
-        sessions: judge access tokens, and end what refresh tokens belong to.
-        personal_tokens: judge and end theirs.
-        earlier_tokens: judge those of a team's earlier system.
+        sessions: judges access tokens, and ends the sessions of access and refresh tokens.
+        personal_tokens: judges and ends personal access tokens.
+        earlier_tokens: judges tokens of a team's earlier system.
     """
 
     sessions: Sessions
@@ -31,17 +31,17 @@ class Bearers:
     earlier_tokens: EarlierTokens
 
     async def authenticate(self, token: str) -> Principal:
-        """Whose token it is, if it counts. For an access token of Duet's own the store is not asked.
+        """Returns whose token it is, if it counts. For one of Duet's own access tokens, the store is not asked.
 
         Raises:
-            NotAuthenticated: it does not count; the kind says why.
-            StoreUnavailable: that can't be told now.
+            NotAuthenticated: it does not count; the kind of the error says why.
+            StoreUnavailable: the store can't be asked now.
         """
         if is_personal(token):
             return await self.personal_tokens.authenticate(token)
         try:
             return self.sessions.authenticate(token)
-        except TokenInvalid:  # and for no other reason: one of ours that ended is nothing else
+        except TokenInvalid:  # and no other error: a token of ours that ended is no token of an earlier system
             return await self.earlier_tokens.authenticate(token)
 
     async def revoke(self, token: str, client: Client) -> None:

@@ -33,11 +33,11 @@ from app.auth.parsing import parse_name
 from app.auth.ports import Store
 from app.auth.refusals import InputRefused, NameInvalid
 
-#: What a personal access token begins with: the gate knows it by that, and so do scanners for leaked secrets.
+#: What a personal access token begins with. It is recognised by this here, and by scanners for leaked secrets.
 PREFIX: Final = "duet_pat_"
 #: `last_used_at` is written no more often than this.
 TOUCH_EVERY: Final = timedelta(minutes=1)
-# The whole text, before the store is asked. 43 characters of base64url hold 32 bytes.
+# Matched against the whole text before the store is asked. 43 characters of base64url hold 32 bytes.
 _FORM: Final = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{43}}", re.ASCII)
 
 
@@ -70,17 +70,17 @@ class PersonalTokens:
         expires_in_days: int = DEFAULT_TOKEN_DAYS,
         read_only: bool = False,
     ) -> tuple[PersonalToken, str]:
-        """A new token of the caller's, and its text, which is nowhere else and never shown again.
+        """Makes a token for the caller. Also returns its text, which is stored nowhere and never shown again.
 
         Args:
             principal: whose it will be.
             name: what its owner calls it.
             client: where the request comes from.
-            expires_in_days: its life.
+            expires_in_days: how long it lives, in days.
             read_only: whether it is refused for everything but reading.
 
         Raises:
-            TokenNameInvalid, TokenLifetimeInvalid, TooManyTokens: it can't be made like that.
+            TokenNameInvalid, TokenLifetimeInvalid, TooManyTokens: such a token can't be made.
             SessionRevoked: the session ended a moment ago.
         """
         now = self.clock.now()
@@ -96,10 +96,10 @@ class PersonalTokens:
         )
         if not await self.store.add_token(token, limit=MAX_TOKENS):
             raise TooManyTokens()
-        # A reset of the password ends the sessions and then removes the tokens. One that was made at that moment,
-        # maybe in another process that did not hear of it yet, is seen by the one or by the other.
+        # A password reset ends the sessions and then removes the tokens. If this token is made at that moment,
+        # maybe in another process that has not heard of the reset yet, either the reset or this check removes it.
         found = await self.store.session_with_user(principal.session_id)
-        # Nor does a forged token borrow a session that is somebody else's.
+        # Nor may a forged token borrow somebody else's session.
         if found is None or found.user.id != principal.user_id or not found.is_live(now):
             await self.store.remove_token(principal.user_id, token.id)
             raise SessionRevoked()
@@ -107,17 +107,17 @@ class PersonalTokens:
         return token, text
 
     async def of(self, principal: Principal) -> list[PersonalToken]:
-        """The caller's tokens, expired ones too, the newest first."""
+        """Returns the caller's tokens, including expired ones, the newest first."""
         return await self.store.tokens_of(principal.user_id)
 
     async def remove(self, principal: Principal, token_id: str, client: Client) -> None:
-        """Ends one of the caller's tokens, at once. Raises `NotFound` if they have none with this id."""
+        """Ends one of the caller's tokens at once. Raises `NotFound` if they have none with this id."""
         if not await self.store.remove_token(principal.user_id, token_id):
             raise NotFound()
         await self._record("personal_token_removed", token_id, client, principal=principal)
 
     async def revoke(self, token: str, client: Client) -> bool:
-        """Ends the token that somebody holds (RFC 7009 section 2.1), whoever shows it; whether there was one."""
+        """Ends the token, whoever shows it (RFC 7009 section 2.1). Returns whether there was one."""
         found = await self._find(token)
         if found is None or not await self.store.remove_token(found.user.id, found.token.id):
             return False
@@ -131,7 +131,7 @@ class PersonalTokens:
         return True
 
     async def _record(self, event: str, token_id: str, client: Client, *, principal: Principal) -> None:
-        # The id and never the name: people put what they should not into names.
+        # Recorded with the id and never the name: people put things into names that they should not.
         await self.audit.record(
             event, client=client, user_id=principal.user_id, session_id=principal.session_id, detail=token_id
         )
@@ -139,13 +139,15 @@ class PersonalTokens:
     # verifying
 
     async def authenticate(self, token: str) -> Principal:
-        """Whose token that is, with the roles that they have now: the store is asked each time, so that nothing
-        that was removed, disabled or taken away counts a moment longer, in any process.
+        """Returns the token's owner, with the roles that they have now.
+
+        The store is asked each time, so that what was removed, disabled or taken away does not count a moment
+        longer in any process.
 
         Raises:
             TokenInvalid: there is no such token, or no longer.
-            PersonalTokenExpired: its time is over.
-            AccountDisabled: its owner is switched off.
+            PersonalTokenExpired: it has expired.
+            AccountDisabled: its owner's account is disabled.
         """
         found = await self._find(token)
         if found is None:
@@ -178,27 +180,27 @@ class PersonalTokens:
         return await self.store.token_with_user(_hash(token))
 
     def _touch(self, token: PersonalToken, now: datetime) -> None:
-        """Notes that it was used, beside the request: neither its answer nor its success hang on that."""
+        """Records the use outside the request, whose answer and success do not depend on it."""
         latest = max(filter(None, (token.last_used_at, self._touched.get(token.id))), default=None)
         if latest is not None and abs(now - latest) < TOUCH_EVERY:
             return
         keep(self._touched, token.id, now)
         task = asyncio.create_task(self._write_use(token.id, now))
-        self._touching.add(task)  # the loop itself would let it go
+        self._touching.add(task)  # the loop alone does not keep the task alive
         task.add_done_callback(self._touching.discard)
 
     async def _write_use(self, token_id: str, at: datetime) -> None:
-        with suppress(Exception):  # a store that is away tells of that itself
+        with suppress(Exception):  # the store logs its own outage
             await self.store.touch_token(token_id, at=at)
 
 
 def _session_id(token: PersonalToken) -> str:
-    """What stands where others have a session: no session has a ':' in its id."""
+    """Returns what takes the place of a session's id. No session has a ':' in its id."""
     return f"pat:{token.id}"
 
 
 def _hash(text: str) -> str:
-    """Plain SHA-256 is enough: the text has 256 random bits, which nobody guesses."""
+    """Hashes the text. Plain SHA-256 is enough, because nobody guesses its 256 random bits."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -221,7 +223,7 @@ def _lifetime(days: int) -> timedelta:
 
 
 class TokenNameInvalid(InputRefused):
-    """A personal access token without a usable name."""
+    """The personal access token has no usable name."""
 
     code = "token_name_invalid"
     field = "name"
@@ -229,7 +231,7 @@ class TokenNameInvalid(InputRefused):
 
 
 class TokenLifetimeInvalid(InputRefused):
-    """A personal access token that would live too long, or not at all."""
+    """The personal access token would live too long, or not at all."""
 
     code = "token_lifetime_invalid"
     field = "expires_in_days"
@@ -237,7 +239,7 @@ class TokenLifetimeInvalid(InputRefused):
 
 
 class TooManyTokens(InputRefused):
-    """As many personal access tokens as an account may have."""
+    """The account has as many personal access tokens as it may have."""
 
     code = "too_many_tokens"
     field = "name"
@@ -245,7 +247,7 @@ class TooManyTokens(InputRefused):
 
 
 class PersonalTokenExpired(NotAuthenticated):
-    """The personal access token's life is over. Nothing renews it, unlike an access token."""
+    """The personal access token has expired. Unlike an access token, it can't be renewed."""
 
     code = "token_expired"
     message = TokenExpired.message

@@ -1,4 +1,4 @@
-"""Whether two processes can serve the same store, and what is said where they can't: no line shows a secret."""
+"""Tells whether two processes can serve the same store, and says why if they can't. No line shows a secret."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from app.auth.models import Instance
 
 
 def refusal(mine: Instance, other: Instance) -> str | None:
-    """Why two processes can't serve the same store, in one line that names the setting; None if they can.
+    """Returns why two processes can't serve the same store, in a line that names the setting, or None if they can.
 
-    Each has to verify what the other one signs: so a secret is changed in steps, and a straight swap is refused.
+    Each has to verify what the other signs, so a secret is changed in steps, and a direct swap is refused.
     """
     who = f"{_name(other)}, which serves the same database"
     if mine.algorithm != other.algorithm:
@@ -34,7 +34,7 @@ def refusal(mine: Instance, other: Instance) -> str | None:
 
 
 def other_address(mine: Instance, other: Instance) -> str | None:
-    """What is to be said of a process that people reach by another address."""
+    """Returns what to say about a process that people reach at another address, or None."""
     if mine.issuer == other.issuer:
         return None
     return (
@@ -44,7 +44,7 @@ def other_address(mine: Instance, other: Instance) -> str | None:
 
 
 def other_time(other: Instance, ahead: timedelta) -> str | None:
-    """What is to be said of a process whose clock is ahead of ours, or behind."""
+    """Returns what to say about a process whose clock is ahead of ours or behind it, or None."""
     if abs(ahead) <= LEEWAY:
         return None
     way = "ahead of" if ahead > timedelta() else "behind"
@@ -60,5 +60,5 @@ def _name(instance: Instance) -> str:
 
 
 def _printable(text: str) -> str:
-    """What others wrote, in one line of a bearable length."""
+    """Returns text that others wrote as one line of bounded length."""
     return "".join(char for char in text if char.isprintable())[:100]

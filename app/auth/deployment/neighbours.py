@@ -1,4 +1,4 @@
-"""The other processes on the store: one that could not use what they sign, or they its own, does not start."""
+"""Watches the other processes on the store. A process starts only if they can verify each other's tokens."""
 
 from __future__ import annotations
 
@@ -23,31 +23,31 @@ from app.auth.keys import KeyRing
 from app.auth.models import Instance
 from app.auth.ports import Store
 
-#: How often a process says that it lives.
+#: How often a process announces that it lives, in seconds.
 BEAT_SECONDS: Final = 5.0
-#: After so many beats without a word it is taken for dead.
+#: After this many beats without an announcement, a process is taken for dead.
 BEATS_MISSED: Final = 3
-#: How many beats a doubtful one is given to show that it lives.
+#: How many beats a doubtful process is given to show that it lives.
 DOUBT: Final = 1.2
-#: How often a store that is away is asked again, before its first answer.
+#: How long to wait before asking a store that is away again, until its first answer, in seconds.
 JOIN_PAUSE_SECONDS: Final = 0.5
 
 log = structlog.get_logger(__name__)
 
 
 class SettingsDiffer(Exception):
-    """Another process on the store has other secrets or another algorithm. One line, which shows no secret."""
+    """Another process on the store has other secrets or another algorithm. The text is a line without a secret."""
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What is to be said of the processes that serve the store just now; each line is of one of them.
+    """What there is to say about the processes that serve the store now. Each line is about one of them.
 
     Args:
         living: how many there are.
         refusals: why this process could not be one of them.
-        addresses: those that people reach by another address.
-        clocks: those whose clock is further off than the leeway.
+        addresses: which ones people reach at another address.
+        clocks: which ones have a clock that is off by more than the leeway.
     """
 
     living: int
@@ -57,14 +57,14 @@ class Survey:
 
 
 class Neighbours:
-    """Announces this process in the store, and looks at those that announced themselves there.
+    """Announces this process in the store, and looks at the others that announced themselves there.
 
     Args:
-        config: what this process works by.
-        store: where all announce themselves.
-        clock: this process' own.
-        keys: its secrets.
-        beat: how often it says that it lives, in seconds. The same in all processes.
+        config: the configuration of this process.
+        store: where all processes announce themselves.
+        clock: this process's own clock.
+        keys: this process's secrets.
+        beat: how often it announces that it lives, in seconds. It is the same in all processes.
     """
 
     def __init__(
@@ -93,18 +93,18 @@ class Neighbours:
 
     @property
     def agrees(self) -> bool:
-        """Whether this process is announced, and had nobody beside it whose settings differ."""
+        """Whether this process is announced and found no other whose settings differ."""
         return self._agrees
 
     async def join(self) -> None:
-        """Announces this process, if it may be one of those that serve the store.
+        """Announces this process, if it may serve the store together with the others.
 
-        It looks before, so that one that may not is never seen by others; and after, since of two that start at
-        the same moment at least one has to see the other.
+        It looks before it announces itself, so that the others never see a process that may not serve. It looks
+        again afterwards, because of two that start at the same moment, at least one has to see the other.
 
         Raises:
-            SettingsDiffer: it may not. Nothing of it is left in the store.
-            StoreUnavailable: the store did not answer; to be tried again.
+            SettingsDiffer: it may not serve the store. Nothing of it is left there.
+            StoreUnavailable: the store did not answer; try again.
         """
         try:
             self._refuse(await self._look())
@@ -118,7 +118,7 @@ class Neighbours:
         self._agrees = True
 
     async def leave(self) -> None:
-        """Withdraws this process. A store that is away tells the others by the beats that are missing."""
+        """Withdraws this process. If the store is away, the others notice it by the missing beats."""
         self._agrees = False
         if self._is_announced:
             self._is_announced = False
@@ -126,7 +126,7 @@ class Neighbours:
                 await self._store.withdraw(self._me.id)
 
     async def run(self) -> None:
-        """Joins, if that was not done yet, and says that this process lives, until cancelled."""
+        """Joins, unless this was done already, and announces that this process lives, until it is cancelled."""
         pause = self._beat if self._agrees else JOIN_PAUSE_SECONDS
         while True:
             await anyio.sleep(pause)
@@ -135,15 +135,16 @@ class Neighbours:
                 await self._say_and_look()
             except SettingsDiffer as differ:
                 log.error("settings_differ", reason=str(differ))
-            except StoreUnavailable:  # the store tells of its outage itself
+            except StoreUnavailable:  # the store logs its own outage
                 pause = self._beat if self._agrees else JOIN_PAUSE_SECONDS
             except Exception:
                 log.exception("neighbours_failed")
 
     async def survey(self) -> Survey:
-        """Looks, and announces nothing: for whoever asks whether all is well. Raises `StoreUnavailable`.
+        """Looks without announcing anything, for callers that ask whether all is well. Raises `StoreUnavailable`.
 
-        It takes a little more than a beat where a record is not of now: is that process dead, or its clock wrong?
+        It takes a little more than a beat if the time in a record is not the present: that process may be dead, or
+        its clock may be wrong.
         """
         living = await self._look()
         if self._sightings.has_doubtful(lambda _: True):
@@ -157,7 +158,7 @@ class Neighbours:
         )
 
     async def _say_and_look(self) -> None:
-        # Who was silent for so long was dead to the others, which may have got new settings meanwhile.
+        # After so long a silence, this process was dead to the others, which may have got new settings meanwhile.
         is_back = self._said is None or time.monotonic() - self._said >= self._beat * BEATS_MISSED
         if is_back or not self._agrees:
             await self.join()
@@ -168,7 +169,7 @@ class Neighbours:
     async def _announce(self) -> None:
         self._is_announced = True
         begun = time.monotonic()
-        # To its end, also when this process is told to stop: else it might be written after the withdrawal.
+        # Finished even when this process is told to stop: otherwise it might be written after the withdrawal.
         with anyio.CancelScope(shield=True):
             await self._store.announce(replace(self._me, seen_at=self._clock.now()))
         self._said = begun
@@ -178,7 +179,7 @@ class Neighbours:
         return self._sightings.living()
 
     async def _look_again(self) -> list[Sighting]:
-        """Those that live, after time enough for all of them to show it."""
+        """Returns those that live, after enough time for all of them to show it."""
         await anyio.sleep(self._beat * DOUBT)
         return await self._look()
 
@@ -189,7 +190,7 @@ class Neighbours:
                 raise SettingsDiffer(line)
 
     def _tell(self, living: list[Sighting]) -> None:
-        """Logs what is wrong with the others: when it begins, and not at every beat."""
+        """Logs what is wrong with the others, once when it begins and not at every beat."""
         wrong: dict[tuple[str, str], str] = {}
         for each in living:
             for event, line in (

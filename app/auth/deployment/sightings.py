@@ -1,4 +1,4 @@
-"""Which other processes live: told by whether their records change, since clocks may be wrong."""
+"""Tells which other processes live, by whether their records change, because clocks may be wrong."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from app.auth.models import Instance
 
 
 def instance_id(life: str, name: str) -> str:
-    """The id of a record: which life of its process announced it, and a name that is its own."""
+    """Returns the id of a record: the process life that announced it, and a name that is unique."""
     return f"{life}.{name}"
 
 
 def _life(instance: Instance) -> str:
-    """Of the process that announced it."""
+    """Returns the life of the process that announced it (see `process_life`)."""
     return instance.id.partition(".")[0]
 
 
@@ -27,18 +27,18 @@ class Sighting:
 
     instance: Instance
     looked_at: datetime
-    #: When it was seen to change, in seconds of the monotonic clock. None if it never was.
+    #: When the record was last seen to change, in seconds of the monotonic clock. None if it never was.
     changed: float | None = None
-    #: How far its clock is ahead of ours, at the least. Known once it was seen to change.
+    #: How far its clock is ahead of ours, at least. This is known once the record was seen to change.
     ahead: timedelta = timedelta()
 
 
 class Sightings:
-    """What was seen of the others until now.
+    """Remembers what was seen of the other processes.
 
     Args:
-        me: who looks.
-        patience: for how long one lives without a word, in seconds.
+        me: the process that looks.
+        patience: how long a process counts as living without an announcement, in seconds.
     """
 
     def __init__(self, me: Instance, *, patience: float) -> None:
@@ -47,18 +47,19 @@ class Sightings:
         self._seen: dict[str, Sighting] = {}
 
     def note(self, found: Iterable[Instance], now: datetime) -> None:
-        """Takes in what the store says at `now`."""
+        """Takes in what the store returned at `now`."""
         tick = time.monotonic()
         others = [each for each in found if each.id != self._me.id]
         self._seen = {each.id: self._sight(each, now, tick) for each in others}
 
     def living(self) -> list[Sighting]:
-        """Those that live."""
+        """Returns the processes that live."""
         return [each for each in self._seen.values() if self._lives(each)]
 
     def has_doubtful(self, matters: Callable[[Instance], bool]) -> bool:
-        """Whether another look will tell more of one that `matters`: its time is not of now, so it is dead, or its
-        clock goes wrong.
+        """Returns whether another look will tell more about a process that `matters`.
+
+        That is one whose recorded time is not the present: it is dead, or its clock is wrong.
         """
         return any(
             each.changed is None
@@ -74,7 +75,7 @@ class Sightings:
             return Sighting(instance, now)
         if before.instance.seen_at == instance.seen_at:
             return replace(before, looked_at=now)
-        # It was written between the two looks: as far as it says otherwise, its clock is not ours.
+        # The record was written between the two looks. As far as its time says otherwise, its clock is off.
         ahead = max(instance.seen_at - now, timedelta()) + min(instance.seen_at - before.looked_at, timedelta())
         return Sighting(instance, now, tick, ahead)
 
@@ -86,8 +87,8 @@ class Sightings:
         return abs(seen.looked_at - seen.instance.seen_at) < timedelta(seconds=self._patience)
 
     def _is_dead(self, other: Instance) -> bool:
-        """Whether it is gone for certain: it was of this machine, which has no such process any more."""
+        """Returns whether it is gone for certain, as a process of this machine that no longer exists."""
         if other.host != self._me.host:
             return False
-        # A container's process is number 1 again and again.
+        # The process of a container is number 1 every time, so the same id may mean an earlier life.
         return _life(other) != _life(self._me) if other.pid == self._me.pid else is_gone(other.pid)

@@ -1,4 +1,4 @@
-"""Forgets what nobody needs any more: sessions that ended long ago, and old rows of the audit log."""
+"""Removes what nobody needs any more: sessions that ended long ago, and old rows of the audit log."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from app.auth.ports import Store
 KEEP_SESSIONS: Final = timedelta(days=7)
 PAUSE_SECONDS: Final = 3600
 _LEASE: Final = timedelta(minutes=55)
-#: Whose turn it is: of several processes the first one does it, until its time is over.
+#: Decides whose turn it is: of several processes, the first one purges until its lease is over.
 TURN: Final = Bucket("upkeep", Limit(free=1, first_wait=_LEASE, longest_wait=_LEASE, window=timedelta(days=1)))
 
 log = structlog.get_logger(__name__)
 
 
 async def run_upkeep(store: Store, clock: Clock, *, audit_lifetime: timedelta) -> None:
-    """Purges once an hour, until cancelled. Of several processes one does so, and no harm is done if two do."""
+    """Purges once an hour until it is cancelled. One of several processes does so; it does no harm if two do."""
     while True:
         now = clock.now()
         try:
