@@ -33,16 +33,16 @@ class Extension:
     """A team's own part of the site.
 
     Args:
-        name: names it in messages; unique among the extensions.
-        routers: FastAPI routers, each with a prefix; they are served below `/api`.
-        blueprints: Flask blueprints, served below `/`.
-        nav_links: entries for the menu, shown to whoever is signed in.
-        lifespan: makes an async context manager that is entered on the event loop before the first request, and
-            left after the last: for the extension's own database, say.
-        on: `async` functions of a `Signal`, by what they wait for: `registered`,
-            `logged_in`, `logged_out`, `roles_changed`, `deleted`. They run on the event loop, within the lifespan.
-        claims: `async` functions of a `User` (of `app.auth.models`), by the name of the claim that they put into
-            access tokens, and so into `Principal.claims`. What they return is JSON.
+        name: its name in messages, which must be unique among the extensions.
+        routers: FastAPI routers, each with a prefix. They are served below `/api`.
+        blueprints: Flask blueprints, which are served below `/`.
+        nav_links: entries for the menu, shown to people who are logged in.
+        lifespan: makes an async context manager that is entered on the event loop before the first request and
+            left after the last one, for example for the extension's own database.
+        on: `async` functions that take a `Signal`, by what they wait for: `registered`, `logged_in`, `logged_out`,
+            `roles_changed`, `deleted`. They run on the event loop, within the lifespan.
+        claims: `async` functions that take a `User` (of `app.auth.models`), by the name of the claim that they put
+            into access tokens, and so into `Principal.claims`. They return JSON values.
     """
 
     name: str
@@ -54,7 +54,7 @@ class Extension:
     claims: Mapping[str, ClaimFunction] = field(default_factory=dict)
 
     def connect(self, auth: Auth) -> None:
-        """Lets auth call what `on` and `claims` name.
+        """Has auth call the functions in `on` and `claims`.
 
         Raises:
             PolicyError: there is no such signal, a claim is reserved or taken, or a function is not `async`.
@@ -66,7 +66,7 @@ class Extension:
 
 
 def load_extensions(names: Sequence[str], settings: Settings) -> tuple[Extension, ...]:
-    """The extensions that `EXTENSIONS` names: each an `Extension`, or a function from the settings to one.
+    """Loads what `EXTENSIONS` names: each is an `Extension`, or a function from the settings to an `Extension`.
 
     Raises:
         SettingsError: a module or attribute is missing, or is something else.
@@ -87,11 +87,11 @@ def _load(name: str, settings: Settings) -> Extension:
 
 
 class Claims:
-    """Whose which part of the site is: the first word of a path belongs to Duet or to one extension.
+    """Knows who owns which part of the site: the first word of a path belongs to Duet or to one extension.
 
     Args:
-        root: what the paths are below, for messages: `/api`, or nothing for the pages.
-        own: Duet's words.
+        root: the path that all these paths are below, for messages: `/api`, or nothing for the pages.
+        own: the words that belong to Duet.
     """
 
     def __init__(self, root: str, own: Iterable[str]) -> None:
@@ -100,7 +100,7 @@ class Claims:
         self._prefixes: set[str] = set()
 
     def claim(self, prefix: str, name: str) -> None:
-        """Gives `prefix`, and the first word of it, to the extension `name`. Raises `PolicyError`."""
+        """Gives `prefix` and its first word to the extension `name`. Raises `PolicyError`."""
         self.check(prefix, name)
         plain = prefix.rstrip("/")
         if plain in self._prefixes:
@@ -109,7 +109,7 @@ class Claims:
         self._owners[_first_word(prefix)] = name
 
     def check(self, path: str, name: str) -> None:
-        """Raises `PolicyError` if `path` lies below what another owner has claimed."""
+        """Raises `PolicyError` if `path` is below a word that another owner has claimed."""
         owner = self._owners.get(_first_word(path), name)
         if owner != name:
             raise PolicyError(f"extension {name}: {self._root}{path} belongs to {owner or 'Duet'} already")

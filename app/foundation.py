@@ -1,4 +1,4 @@
-"""What the site and the command line stand on: settings become a store, and auth over it."""
+"""What the site and the command line are built on: makes a store from the settings, and auth over it."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _ZXCVBN: Final = PrivateNames("zxcvbn", *ZXCVBN_PLACES)
 
 @asynccontextmanager
 async def open_auth(settings: Settings) -> AsyncIterator[Auth]:
-    """Auth over the store that `settings` name, without a server: for the command line.
+    """Opens auth over the store that `settings` name, without a server, for the command line.
 
-    Extensions that wait for a signal are opened: they have to learn of whom an operator deletes, too.
+    Extensions that wait for a signal are opened, because they also have to learn whom an operator deletes.
 
     Raises:
         SettingsError: DATABASE_URL or EXTENSIONS is malformed.
-        PolicyError: an extension waits for something that there is not.
+        PolicyError: an extension waits for a signal that does not exist.
         StoreUnavailable: the store does not answer.
         PackageUnfit: a package has lost a name that Duet needs.
     """
@@ -46,7 +46,7 @@ async def open_auth(settings: Settings) -> AsyncIterator[Auth]:
 
 
 def open_configured_store(settings: Settings) -> MeasuredStore:
-    """The store that `settings` name, not opened yet. Raises `SettingsError`, which never quotes the URL."""
+    """Makes the store that `settings` name, unopened. Raises `SettingsError`, which never quotes the URL."""
     if settings.keeps_files:
         try:
             settings.data_dir.mkdir(parents=True, exist_ok=True)
@@ -65,7 +65,7 @@ def build_configured_auth(settings: Settings, store: Store) -> Auth:
 
 
 def auth_config(settings: Settings) -> AuthConfig:
-    """What auth works by, as `settings` say."""
+    """Returns the part of `settings` that auth needs."""
     return AuthConfig(
         issuer=settings.public_url,
         access_lifetime=settings.access_lifetime,

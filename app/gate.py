@@ -1,4 +1,4 @@
-"""Who is this? Every request is authenticated here, once, for both halves; what it may do, the policy decides."""
+"""Authenticates every request, once and for both halves. What the request may do, the policy decides."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.auth.service import Auth
 from app.paths import is_api
 from app.scope import CALLER
 
-#: Reads the access token out of Flask's session cookie; None where there is no session.
+#: Reads the access token from Flask's session cookie. It returns None if there is no session.
 SessionReader = Callable[[Scope], str | None]
 
 _ANONYMOUS: Final = Caller(error=TokenMissing())
@@ -23,18 +23,18 @@ _ANONYMOUS: Final = Caller(error=TokenMissing())
 class Gate:
     """Leaves a `Caller` in the scope of every request: somebody, or nobody and the reason why.
 
-    Under `/api` a bearer token counts, be it an access token, a personal one or an earlier system's. Where there
-    is no `Authorization` at all, Flask's session does, if a page of this site sends the request. On pages Flask's
-    session counts and `Authorization` does not. Neither falls back on the other.
+    Under `/api`, a bearer token counts: an access token, a personal access token or an earlier system's token. If
+    there is no `Authorization` at all, Flask's session counts if a page of this site sends the request. On pages,
+    Flask's session counts and `Authorization` does not. Neither falls back on the other.
 
     Args:
-        app: what lies inside.
+        app: the layer inside this one.
         auth: verifies tokens and renews those of browser sessions.
-        read_session: the reader of Flask's cookie, for pages.
-        read_script_session: the same for the API, where only this site's pages may show it. It may raise an
+        read_session: reads Flask's cookie for the pages.
+        read_script_session: reads it for the API, where only this site's pages may show it. It may raise an
             `AuthError`.
-        open_prefixes: these paths, and what lies below them, concern nobody: static files and health checks. No
-            session is touched.
+        open_prefixes: paths which, with everything below them, need no caller: static files and health checks. No
+            session is touched there.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Gate:
         await self._app(scope, receive, send)
 
     async def _identify_bearer(self, values: list[bytes]) -> Caller:
-        """The sender of a bearer token (RFC 6750 section 2.1): in the header alone, never in the query."""
+        """Returns the sender of a bearer token (RFC 6750 section 2.1), from the header and never the query."""
         scheme, _, token = values[0].decode("latin-1").partition(" ")
         if scheme.lower() != "bearer":
             return _ANONYMOUS
@@ -83,7 +83,7 @@ class Gate:
             return Caller(error=error)
 
     async def _identify_browser(self, scope: Scope, read: SessionReader) -> Caller:
-        """The owner of Flask's session, whose access token is renewed here and now if its time is over."""
+        """Returns the owner of Flask's session, whose access token is renewed here if it has expired."""
         try:
             token = read(scope)
             if token is None:
@@ -98,7 +98,7 @@ class Gate:
 
 
 def _varying_by_cookie(send: Send, *, is_private: bool) -> Send:
-    """A `send` that tells caches that the answer depends on the cookie, and to keep none that shows a session."""
+    """Returns a `send` that tells caches that answers depend on the cookie, and to store none of a session."""
 
     async def vary(message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -106,7 +106,7 @@ def _varying_by_cookie(send: Send, *, is_private: bool) -> Send:
             headers.add_vary_header("Cookie")
             if is_private:
                 headers.setdefault("Cache-Control", "no-store")
-                # What a route lets its own pages keep is not to be taken from the cache by a neighbour's page.
+                # Even if a route lets its own pages cache it, another site's page must not get it from the cache.
                 headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
         await send(message)
 

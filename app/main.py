@@ -1,4 +1,4 @@
-"""The composition root: settings, store, auth, edge, gate, bridge, API and pages become one app."""
+"""The composition root: makes one app of settings, store, auth, edge, gate, bridge, API and pages."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ VERSION: Final = version("duet")
 
 
 def create_app(settings: Settings | None = None, *, extensions: Sequence[Extension] = ()) -> FastAPI:
-    """The whole of Duet as one ASGI app.
+    """Makes the whole of Duet, as one ASGI app.
 
     Args:
-        settings: from the environment, if None.
-        extensions: the team's own code, beside what `EXTENSIONS` names.
+        settings: the settings; read from the environment if None.
+        extensions: the team's own code, in addition to what `EXTENSIONS` names.
 
     Returns:
         The root app. Its `state.api` and `state.pages` are the halves, `state.auth` is auth, and `state.rules` is
@@ -56,7 +56,7 @@ def create_app(settings: Settings | None = None, *, extensions: Sequence[Extensi
 
 
 def _create_core(settings: Settings, extensions: Sequence[Extension]) -> Core:
-    """The store, auth over it, and the extensions that take part in auth."""
+    """Makes the store and auth over it, and connects the extensions with auth."""
     extensions = (*extensions, *load_extensions(settings.extensions, settings))
     _refuse_duplicates(extensions)
     store = open_configured_store(settings)
@@ -67,7 +67,7 @@ def _create_core(settings: Settings, extensions: Sequence[Extension]) -> Core:
 
 
 def _create_root(site: Site) -> FastAPI:
-    """The root app over all parts: it has the routes and the lifespan, and answers behind the layers."""
+    """Makes the root app over all parts. It has the routes and the lifespan, and answers behind the layers."""
     root = FastAPI(
         openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=create_lifespan(site)
     )
@@ -75,7 +75,7 @@ def _create_root(site: Site) -> FastAPI:
     root.state.api, root.state.pages = site.halves.api.part, site.halves.pages.part
     root.state.auth, root.state.rules = site.core.auth, site.table
     draw_errors(root, site.halves.refuse)
-    # Set here and not added as middleware: nothing may come to lie outside the edge and the gate.
+    # Set here and not added as middleware, so that nothing can get outside the edge and the gate.
     set_outermost(root, create_layers(site, root))
     return root
 

@@ -1,4 +1,4 @@
-"""The addresses that more than one part of Duet knows: what lies where at the root, and whose a path is."""
+"""The addresses that more than one part of Duet knows: what the root serves where, and who owns a path."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ HEALTHZ: Final = "/healthz"
 READYZ: Final = "/readyz"
 METRICS: Final = "/metrics"
 WELL_KNOWN: Final = "/.well-known"
-#: What the root serves beside the pages: a page there would never be reached.
+#: What the root serves besides the pages. A page at one of these addresses would never be reached.
 RESERVED: Final = (API, STATIC, HEALTHZ, READYZ, METRICS, WELL_KNOWN)
 _BELOW_API: Final = f"{API}/"
 _BELOW_AUTH: Final = f"{API}/auth/"
 
 
 def is_api(path: str) -> bool:
-    """Whether the API answers at `path`, and not a page."""
+    """Returns whether the API answers at `path`, and not a page."""
     return path == API or path.startswith(_BELOW_API)
 
 
 def speaks_oauth(path: str) -> bool:
-    """Whether what is refused at `path` is refused in OAuth's own form (RFC 6749 section 5.2)."""
+    """Returns whether requests to `path` are refused in OAuth's own form (RFC 6749 section 5.2)."""
     return path.startswith(_BELOW_AUTH)

@@ -1,6 +1,6 @@
-"""A small kit for a team's own tests: settings, a running app, a signed-in client, a form's token.
+"""A small kit for a team's own tests: settings, a running app, a logged-in client, a form's token.
 
-Pages alone, in Flask's test client:
+Test the pages alone in Flask's test client:
 
     >>> from tempfile import TemporaryDirectory
     >>> from app.main import create_app
@@ -12,7 +12,7 @@ Pages alone, in Flask's test client:
     ...     pages.get("/").status_code
     200
 
-The whole of Duet, both halves behind the gate, in Starlette's (which needs `httpx`):
+Test the whole of Duet, with both halves behind the gate, in Starlette's client (which needs `httpx`):
 
     >>> app = create_app(make_settings(folder.name))
     >>> with TestClient(app) as client:
@@ -23,7 +23,7 @@ The whole of Duet, both halves behind the gate, in Starlette's (which needs `htt
     (['admin'], True)
     >>> folder.cleanup()
 
-An app is made for each test, and started once.
+Make an app for each test, and start it once.
 """
 
 from __future__ import annotations
@@ -51,23 +51,23 @@ from app.web.context import Duet
 from app.web.cookies import ACCESS_TOKEN
 
 with warnings.catch_warnings():
-    # Starlette prefers a successor of httpx that few have yet; where warnings are errors, tests could not start.
+    # Starlette prefers a successor of httpx that few have yet. If warnings are errors, tests could not start.
     warnings.simplefilter("ignore")
     from starlette.testclient import TestClient
 
 __all__ = ["PASSWORD", "TestClient", "csrf_token", "login_as", "make_settings", "running"]
 
-#: Of the accounts that `login_as` makes.
+#: The password of the accounts that `login_as` makes.
 PASSWORD: Final = "a password for tests alone"  # noqa: S105 - it opens nothing but a test's own database
 
 AnyClient = TypeVar("AnyClient", bound=FlaskClient | TestClient)
 
 
 def make_settings(folder: str | os.PathLike[str], **given: Any) -> Settings:
-    """Settings for tests: quick hashes, and SQLite and everything else in `folder`.
+    """Makes settings for tests: hashes are quick, and SQLite and everything else is in `folder`.
 
     Args:
-        folder: pytest's `tmp_path`, say.
+        folder: for example pytest's `tmp_path`.
         given: more settings, by field name.
 
     Raises:
@@ -80,7 +80,7 @@ def make_settings(folder: str | os.PathLike[str], **given: Any) -> Settings:
 def running(app: FastAPI) -> Iterator[FastAPI]:
     """Runs `app` without a server until the block is left: its event loop, store and the extensions' lifespans.
 
-    Flask's test client needs that for views that `wait`. `with TestClient(app)` does it by itself. Raises what
+    Flask's test client needs this for views that `wait`. `with TestClient(app)` does it by itself. Raises what
     stops the start.
     """
     lifespan = app.router.lifespan_context(app)
@@ -96,18 +96,19 @@ def login_as(
     name: str = "",
     password: str = PASSWORD,
 ) -> AnyClient:
-    """Signs `client` in, by a real session of a real account.
+    """Logs `client` in, with a real session of a real account.
 
     Starlette's client sends the access token as a bearer token to the API and in Flask's session cookie to the
-    pages, through edge and gate. Flask's client calls the pages directly, past the gate: it stays signed in, with
-    these roles, until `login_as` is called again. So test expiry, log-outs and revocations with `TestClient`.
+    pages, through the edge and the gate. Flask's client calls the pages directly, past the gate: it stays logged
+    in, with these roles, until `login_as` is called again. So test expiry, logouts and revocations with
+    `TestClient`.
 
     Args:
         client: `app.state.pages.test_client()` or `TestClient(app)`, while the app runs.
-        email: of the account, which is made if there is none.
-        roles: that the account shall have; an existing one keeps those it has besides.
+        email: the account's email address. The account is made if there is none.
+        roles: the roles that the account must have. An existing account also keeps its other roles.
         name: the display name of a new account.
-        password: of the account; to be given only for one that was made elsewhere with another.
+        password: the account's password. Give it only for an account that was made elsewhere with another one.
 
     Returns:
         `client`.
@@ -149,13 +150,13 @@ def _set_session(client: TestClient, pages: Flask, access_token: str) -> None:
     serializer = sessions.get_signing_serializer(pages)
     name, host = pages.config["SESSION_COOKIE_NAME"], client.base_url.host
     client.cookies.delete(name)
-    # The jar's spelling of a host without a dot. With another the answer's own cookie would be a second one.
+    # The jar's spelling of a host without a dot. With another spelling, the answer's cookie would be a second one.
     domain = host if "." in host else f"{host}.local"
     client.cookies.set(name, serializer.dumps({ACCESS_TOKEN: access_token, "_permanent": True}), domain, "/")
 
 
 def csrf_token(client: FlaskClient | TestClient, path: str) -> str:
-    """The CSRF token of the first form on the page at `path`, to be posted as `csrf_token`.
+    """Returns the CSRF token of the first form on the page at `path`, to be posted as `csrf_token`.
 
     Raises:
         LookupError: the page has no form, or did not open.

@@ -1,11 +1,11 @@
-"""How people are told of a device: what its user agent says, in few words."""
+"""Describes a device to people in a few words, from its user agent."""
 
 from __future__ import annotations
 
 import re
 from typing import Final
 
-# The first that matches names it: Edge and Opera call themselves Chrome as well, and Chrome Safari.
+# The first match counts: Edge and Opera also call themselves Chrome, and Chrome calls itself Safari.
 _BROWSERS: Final = (
     ("Edg", "Edge"),
     ("OPR/", "Opera"),
@@ -28,7 +28,7 @@ _PRODUCT: Final = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,30}")
 
 
 def device(user_agent: str) -> str:
-    """'Firefox on Windows', or the name that another client gives itself."""
+    """Returns 'Firefox on Windows' or the like, or the name that another client gives itself."""
     browser = next((name for mark, name in _BROWSERS if mark in user_agent), None)
     system = next((name for mark, name in _SYSTEMS if mark in user_agent), None)
     if browser and system:

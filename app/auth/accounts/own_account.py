@@ -66,7 +66,7 @@ class OwnAccount:
         return self._pieces(_json(kept), user.id, await self._events(user.id, ""))
 
     async def _pieces(self, kept: str, user_id: str, page: Page[AuditEvent]) -> AsyncIterator[str]:
-        """Yields the activity last. If the store goes away meanwhile, the text breaks off: it never looks whole."""
+        """Yields the activity last. If the store goes away meanwhile, the text just breaks off, unfinished."""
         yield f'{kept.removesuffix("}")}, "activity": [\n'
         yield _lines(page)
         while page.cursor is not None:
