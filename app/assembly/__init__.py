@@ -1,4 +1,4 @@
-"""How the parts become one app: both halves, what the root serves, the layers around them, and the lifespan."""
+"""Makes one app of the parts: both halves, what the root serves, the layers around them, and the lifespan."""
 
 from app.assembly.halves import create_halves
 from app.assembly.layers import create_layers

@@ -13,7 +13,8 @@ from app.bridge import Crossing, PagesApp
 from app.edge import Refuse
 from app.web.factory import create_page_scripts, create_pages, create_session_cookie, slow_pages
 
-#: Threads for slow views beside one for each hash that may wait: they sleep meanwhile, and are made when needed.
+#: Threads for slow views in addition to one for each hash that may wait. They are made when needed, and sleep
+#: while they wait for a hash.
 SPARE_SLOW_THREADS: Final = 16
 MAX_SLOW_THREADS: Final = 200
 MAX_QUEUED: Final = 500
@@ -21,10 +22,10 @@ MAX_SLOW_QUEUED: Final = 100
 
 
 def create_halves(core: Core) -> Halves:
-    """Both halves over `core`, each with its rows of the policy's table.
+    """Makes both halves over `core`, each with its rows of the policy's table.
 
     Raises:
-        PolicyError: a page or route can't be protected, or what an extension brings is taken.
+        PolicyError: a page or route can't be protected, or an extension claims what is taken.
     """
     auth, crossing = core.auth, Crossing()
     cookie = create_session_cookie(auth, core.settings)
@@ -44,11 +45,11 @@ def create_halves(core: Core) -> Halves:
 
 
 def _bridge(core: Core, pages: Flask, refuse: Refuse) -> PagesApp:
-    """Runs `pages` in as many threads as `core` asks for, the slow views apart from the quick ones."""
+    """Makes the bridge. It runs `pages` in as many threads as `core` asks for, and slow views apart from others."""
     return PagesApp(
         pages.wsgi_app,
         threads=core.settings.web_threads,
-        # Whoever logs in has to reach the queue of hashes, which is fair; the queue for a thread is not.
+        # People who log in have to reach the queue of hashes, which is fair; the queue for a thread is not.
         slow_threads=min(MAX_SLOW_THREADS, SPARE_SLOW_THREADS + core.auth.passwords.queue.capacity),
         is_slow=slow_pages(pages),
         refuse=refuse,

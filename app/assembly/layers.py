@@ -12,7 +12,7 @@ from app.gate import Gate
 
 
 def create_layers(site: Site, root: FastAPI) -> ASGIApp:
-    """`root`, behind all that a request passes first. Its handlers of errors have to be there already."""
+    """Puts `root` behind the layers that a request passes first. Its error handlers must be there already."""
     settings, halves = site.core.settings, site.halves
     gate = Gate(
         Shortcut(root, site.root.api),

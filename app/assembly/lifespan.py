@@ -1,4 +1,4 @@
-"""What happens before the first request and after the last, and what runs beside the requests."""
+"""The lifespan: what happens before the first request and after the last one, and what runs in the background."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Lifespan: TypeAlias = Callable[[FastAPI], AbstractAsyncContextManager[dict[str, 
 
 
 def create_mail(core: Core) -> MailRunner:
-    """What sends mail, as the settings say. It runs while the app does."""
+    """Makes the runner that sends mail as the settings say. It runs while the app does."""
     settings = core.settings
     return build_mail(
         core.store,
@@ -40,12 +40,12 @@ def create_mail(core: Core) -> MailRunner:
 
 
 def create_lifespan(site: Site) -> Lifespan:
-    """The lifespan of the root. It raises `PolicyError` where something was added after the policy's table."""
+    """Makes the lifespan of the root. It raises `PolicyError` if anything was added after the policy's table."""
     core, halves = site.core, site.halves
 
     @asynccontextmanager
     async def lifespan(root: FastAPI) -> AsyncIterator[dict[str, Any]]:
-        """Opens everything in order and closes it in reverse; mounted apps have no lifespan of their own."""
+        """Opens everything in order and closes it in reverse. Mounted apps have no lifespan of their own."""
         _check_nothing_was_added(root, site)
         async with AsyncExitStack() as stack:
             stack.push_async_callback(asyncio.to_thread, site.tracing.end)
@@ -72,29 +72,29 @@ def _check_nothing_was_added(root: FastAPI, site: Site) -> None:
 
 
 async def _open_store(core: Core) -> None:
-    """Opens the store, and lets auth begin on it.
+    """Opens the store, and starts auth on it.
 
-    Without a store the port opens all the same: what needs no login is served, the rest is a 503 meanwhile. Raises
-    `SettingsError` where the operator has to act first: a damaged file, a wrong password, a newer schema, or
-    another process on the store that has other secrets. Where that shows only later, nobody is let in.
+    The port opens even without a store: what needs no login is served, and the rest is a 503 meanwhile. Raises
+    `SettingsError` if the operator has to act first: a damaged file, a wrong password, a newer schema, or another
+    process on the store that has other secrets. If this shows only later, nobody is let in.
     """
     auth = core.auth
     try:
         await core.store.open()
-        await auth.neighbours.join()  # before anything is changed: these may be the wrong settings
+        await auth.neighbours.join()  # before anything is changed, because the settings may be wrong
         await auth.revocations.poll()
         await auth.signing.start()
     except SettingsDiffer as error:
         raise SettingsError(str(error)) from error
-    except StoreUnusable as error:  # waiting would not mend it
+    except StoreUnusable as error:  # waiting would not help
         raise SettingsError(f"DATABASE_URL: {error}") from error
     except StoreUnavailable:
-        pass  # the store logs its outages itself, and goes on trying
+        pass  # the store logs its own outages, and goes on trying
 
 
 @asynccontextmanager
 async def _running_beside(core: Core, mail: MailRunner) -> AsyncIterator[None]:
-    """Runs what goes on beside the requests, until the block is left."""
+    """Runs the background tasks until the block is left."""
     auth = core.auth
 
     def agrees() -> bool:

@@ -1,4 +1,4 @@
-"""The parts of one app, as the rooms of this folder hand them around."""
+"""The parts of one app, as the modules of this folder pass them to each other."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from app.web.cookies import PageScripts, SessionCookie
 
 @dataclass(frozen=True, slots=True)
 class Core:
-    """What everything else stands on.
+    """What everything else is built on.
 
     Args:
-        version: Duet's.
-        settings: of this app.
-        extensions: the team's own code, each connected with auth already.
-        store: not opened yet.
-        auth: over that store.
-        requests: counts those that were answered.
+        version: Duet's version.
+        settings: the settings of this app.
+        extensions: the team's own code, each extension already connected with auth.
+        store: the store, which is not opened yet.
+        auth: auth over that store.
+        requests: counts the requests that were answered.
     """
 
     version: str
@@ -44,7 +44,7 @@ class Core:
 
 @dataclass(frozen=True, slots=True)
 class Halves:
-    """The API, the pages, and what lies between the pages and the event loop.
+    """The API, the pages, and what connects the pages with the event loop.
 
     Args:
         api: FastAPI, under `/api`.
@@ -53,7 +53,7 @@ class Halves:
         crossing: leads from those threads to the event loop.
         cookie: holds the session of the pages; the gate reads it.
         scripts: lets that session count on the API, for scripts of the pages.
-        refuse: draws what is refused before a half is reached, as that half would.
+        refuse: draws a refusal before a half is reached, as that half would draw it.
     """
 
     api: Covered[FastAPI]
@@ -67,13 +67,13 @@ class Halves:
 
 @dataclass(frozen=True, slots=True)
 class RootRoutes:
-    """What the root leads to.
+    """The routes of the root.
 
     Args:
-        routes: all of them, in the order in which they are asked.
-        api: the API's mount, one of them.
+        routes: all routes, in the order in which they are asked.
+        api: the API's mount, which is one of them.
         rules: the rows of the policy's table for what the root serves by itself.
-        open_prefixes: these paths, and what lies below them, concern nobody: the gate looks at no session.
+        open_prefixes: paths which, with everything below them, need no caller: the gate looks at no session.
     """
 
     routes: tuple[BaseRoute, ...]
@@ -87,12 +87,12 @@ class Site:
     """All parts of one app.
 
     Args:
-        core: what everything else stands on.
+        core: what everything else is built on.
         halves: the API and the pages.
-        root: what the root leads to.
-        table: the policy's, of all that is served.
-        mail: sends what waits to be mailed.
-        tracing: makes a span of each request, where that is asked for.
+        root: the routes of the root.
+        table: the policy's table of everything that is served.
+        mail: sends the letters that wait.
+        tracing: makes a span for each request, if the settings ask for it.
     """
 
     core: Core

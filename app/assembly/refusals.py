@@ -1,4 +1,4 @@
-"""Draws what neither half sees, and the root or a layer around it refuses."""
+"""Draws the refusals of the root and of the layers around it, which neither half sees."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from app.web.errors import draw_error
 
 
 def refuse_by(pages: Flask) -> Refuse:
-    """Draws what is refused before a half is reached, as that half would: JSON under `/api`, a page elsewhere."""
+    """Returns what draws a refusal as the half in question would: JSON under `/api`, and a page elsewhere."""
 
     def refuse(scope: Scope, status: int, detail: str) -> tuple[list[tuple[bytes, bytes]], bytes]:
         path = scope.get("path", "")
@@ -36,7 +36,7 @@ def refuse_by(pages: Flask) -> Refuse:
 
 
 def draw_errors(root: FastAPI, refuse: Refuse) -> None:
-    """What the root itself refuses, a static file that is not there say, looks like the pages beside it."""
+    """Makes refusals of the root itself, for example of a missing static file, look like the pages."""
 
     async def draw(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
@@ -44,7 +44,7 @@ def draw_errors(root: FastAPI, refuse: Refuse) -> None:
         answer = Response(body, error.status_code, media_type="text/html")
         answer.raw_headers = headers
         if error.status_code == 405:
-            answer.headers["Allow"] = "GET, HEAD"  # all that the root serves by itself
+            answer.headers["Allow"] = "GET, HEAD"  # for everything that the root serves by itself
         return answer
 
     root.add_exception_handler(HTTPException, draw)

@@ -1,4 +1,4 @@
-"""What the root leads to: health, metrics, metadata and static files by itself, the rest through the halves."""
+"""The routes of the root: it serves health, metrics, metadata and static files, and the halves serve the rest."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from app.web.static_files import static_mounts
 
 
 def create_routes(core: Core, halves: Halves) -> RootRoutes:
-    """The routes of the root, in their order: the pages come last, because they answer for every path."""
+    """Makes the routes of the root, in order. The pages come last, because they answer for every path."""
     statics = static_mounts(halves.pages.part)
     own, rules = _own_routes(core, halves)
     api = Mount(API, halves.api.part)
     return RootRoutes(
         routes=(
             *own,
-            # `/api` itself as well, which a mount does not match; the API says 404 to it, as JSON.
+            # A mount does not match `/api` itself, to which the API answers 404 as JSON.
             Route(API, halves.api.part),
             api,
             *statics,
@@ -34,7 +34,7 @@ def create_routes(core: Core, halves: Halves) -> RootRoutes:
 
 
 def _own_routes(core: Core, halves: Halves) -> tuple[list[Route], tuple[Rule, ...]]:
-    """What belongs to neither half, open to everybody."""
+    """Makes the routes that belong to neither half and are open to everybody."""
     parts = (
         create_health(core.store, core.auth),
         create_metrics(

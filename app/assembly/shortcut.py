@@ -1,4 +1,4 @@
-"""A shorter way to the API: most calls go there, and the root's own layers have nothing to do for them."""
+"""A shorter way to the API, for most calls go there and the root's own layers do nothing for them."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from app.api.fastapi_names import layers_of
 
 
 class Shortcut:
-    """Leads calls of the API straight to where the root's router would, past the root's own layers.
+    """Leads API calls straight to where the root's router would lead them, past the root's own layers.
 
-    These have nothing to do for it, and cost a tenth of a small request: the API draws its errors itself, and what
-    it does not draw is the edge's.
+    Those layers do nothing for the API and take a tenth of the time of a small request: the API draws its errors
+    itself, and the edge draws what the API does not.
 
     Args:
-        root: the root app, whose layers lie around the rest.
+        root: the root app, whose layers are around everything else.
         api: the API's mount, one of the root's routes.
     """
 
@@ -31,5 +31,5 @@ class Shortcut:
             await self._root(scope, receive, send)
             return
         _, child_scope = self._api.matches(scope)
-        scope.update(child_scope, router=self._router)  # for `url_for`, of routes that the root knows
+        scope.update(child_scope, router=self._router)  # for `url_for`, with routes that the root knows
         await self._api.handle(scope, receive, send)
