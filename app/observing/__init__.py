@@ -1,1 +1,1 @@
-"""What is seen of a running process: health, metrics, traces, log."""
+"""What a running process shows of itself: health, metrics, traces and the log."""

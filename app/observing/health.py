@@ -1,4 +1,4 @@
-"""`/healthz` and `/readyz`: for whoever restarts the process, and for whoever sends it requests."""
+"""Serves `/healthz`, for what restarts the process, and `/readyz`, for what sends it requests."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from app.paths import HEALTHZ, READYZ
 
 
 def create_health(store: Store, auth: Auth) -> Covered[list[Route]]:
-    """The two routes, open to everybody, and their rows of the policy's table."""
+    """Makes the two routes, which are open to everybody, and their rows of the policy's table."""
 
     async def healthz(request: Request) -> Response:
-        """The process lives. Asks nobody else: a restart would not bring a database back."""
+        """Tells that the process lives. It does not ask the database, which a restart would not bring back."""
         if getattr(request.app.state, "is_ending", False):  # so that a proxy sends its requests elsewhere
             return JSONResponse({"status": "ending"}, 503, {"Retry-After": "1"})
         return JSONResponse({"status": "ok"})
 
     async def readyz(request: Request) -> Response:
-        """The store answers, so that people can log in."""
+        """Tells whether the store answers, so that people can log in."""
         try:
             await store.ping()
         except StoreUnavailable as error:
             body = {"status": "unavailable", "reason": error.code}
             return JSONResponse(body, 503, {"Retry-After": str(error.retry_after)})
-        if not auth.neighbours.agrees:  # not known yet, or the log tells with whom it does not
+        if not auth.neighbours.agrees:  # it is not known yet, or the log tells which process differs
             return JSONResponse({"status": "unavailable", "reason": "neighbours"}, 503, {"Retry-After": "5"})
         if not (auth.revocations.is_ready and auth.signing.is_ready):
             return JSONResponse({"status": "unavailable", "reason": "starting"}, 503, {"Retry-After": "1"})

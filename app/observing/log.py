@@ -1,4 +1,4 @@
-"""Log lines: structured, as text for people or as JSON for machines; values can't break a line."""
+"""Writes structured log lines, as text for people or as JSON for machines. Values can't break a line."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import structlog
 
 
 def configure(*, style: Literal["text", "json"], level: str) -> None:
-    """Sends every log line of the process, those of libraries too, to standard error.
+    """Sends every log line of the process, including those of libraries, to standard error.
 
     Args:
         style: `text` or `json`.
         level: the least severe level that is written.
     """
     severity = logging.getLevelName(level.upper())
-    # Duet's own lines, one a request among them, do not take the way through `logging`, which costs as much again.
+    # Duet's own lines, including one for each request, bypass `logging`, which would double their cost.
     structlog.configure(
         processors=[*_shared(), *_rendering(style)],
         logger_factory=_Lines,
@@ -33,13 +33,13 @@ def configure(*, style: Literal["text", "json"], level: str) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
-    # uvicorn tells of its start in its own words, Duet in better ones. The drivers log every statement.
+    # uvicorn reports its start in its own words, and Duet in better ones. The drivers log every statement.
     for name, least in (("uvicorn", "WARNING"), ("aiosqlite", "WARNING"), ("pymongo", "WARNING")):
         logging.getLogger(name).setLevel(max(logging.getLevelName(least), severity))
 
 
 class _Lines:
-    """Where Duet's own lines go: standard error, as the others.
+    """Writes Duet's own lines to standard error, where the others go too.
 
     Args:
         name: the module that writes.
@@ -49,7 +49,7 @@ class _Lines:
         self.name = name
 
     def write(self, line: str) -> None:
-        """One line. A full disk, or a pipe that nobody reads any more, is no reason to fail a request."""
+        """Writes one line. A full disk, or a pipe that nobody reads any more, is no reason to fail a request."""
         with suppress(OSError, ValueError):
             sys.stderr.write(f"{line}\n")
             sys.stderr.flush()
@@ -81,8 +81,10 @@ def _rendering(style: str) -> list[structlog.typing.Processor]:
 def _escape(
     logger: structlog.typing.WrappedLogger, method: str, fields: structlog.typing.EventDict
 ) -> structlog.typing.EventDict:
-    """Writes what no line can show as JSON would: a carriage return or U+2028 begins a line in many a viewer, and
-    an escape sequence is an order to the terminal."""
+    """Escapes, as JSON would, the characters that a line can't show.
+
+    A carriage return or U+2028 begins a new line in many viewers, and an escape sequence commands the terminal.
+    """
     return {
         name: value if isinstance(value, int | float | None) else _visible(value) for name, value in fields.items()
     }

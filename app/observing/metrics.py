@@ -1,4 +1,4 @@
-"""`/metrics`: what the process has counted, for Prometheus. No label holds anything of a person or a request."""
+"""Serves `/metrics`: what the process has counted, for Prometheus. No label identifies a person or a request."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from app.store.measurements import StoreMeasurements
 
 #: The states of each pool of threads.
 Pools: TypeAlias = Mapping[str, Mapping[str, int]]
-#: The text format, whose version does not hang on the library's.
+#: The text format, in a version that does not depend on the library's.
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -36,10 +36,10 @@ class _Figures(Collector):
 
     Args:
         auth: counts what people do.
-        store: what was counted of its calls.
-        requests: were answered.
-        pools: of the pages' threads.
-        version: Duet's.
+        store: counts the calls of the store.
+        requests: counts the requests that were answered.
+        pools: tells the states of the pages' thread pools.
+        version: Duet's version.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class _Figures(Collector):
     def _answers(self) -> Iterator[Metric]:
         counts = CounterMetricFamily(
             "duet_requests",
-            "Requests that were answered; without a route, those that matched none.",
+            "Requests that were answered. Those that matched no route have none.",
             labels=["half", "method", "route", "status"],
         )
         for labels, count in list(self._requests.counts.items()):
@@ -75,24 +75,24 @@ class _Figures(Collector):
 
     def _people(self) -> Iterator[Metric]:
         events, refreshes = self._auth.audit.counts, self._auth.refreshing.counts
-        yield _counter("duet_events", "What stands in the audit log, by its event.", "event", events)
+        yield _counter("duet_events", "Entries in the audit log, by event.", "event", events)
         logins = {"in": events["login"], "failed": events["login_failed"], "put_off": events["login_blocked"]}
-        yield _counter("duet_logins", "Logins, by what became of them.", "result", logins)
+        yield _counter("duet_logins", "Logins, by outcome.", "result", logins)
         results = {
             **{name: refreshes[name] for name in ("rotated", "repeated")},
             "refused": events["refresh_refused"],
             "reused": events["refresh_reused"],
         }
-        yield _counter("duet_refreshes", "Refresh tokens, by what became of them.", "result", results)
+        yield _counter("duet_refreshes", "Refresh tokens, by outcome.", "result", results)
         yield _counter(
             "duet_legacy_tokens",
-            "Tokens of the earlier system, by what became of them.",
+            "Tokens of the earlier system, by outcome.",
             "result",
             asdict(self._auth.earlier_tokens.counts),
         )
         yield GaugeMetricFamily(
             "duet_revocations_ready",
-            "Whether the list of what ended was read since the start: without it no token is judged.",
+            "Whether the list of revocations has been read since the start; without it, no token is judged.",
             value=int(self._auth.revocations.is_ready),
         )
         yield GaugeMetricFamily(
@@ -107,7 +107,7 @@ class _Figures(Collector):
         yield GaugeMetricFamily("duet_hash_waiting", "Hashes that wait for a thread.", value=queue.waiting)
         yield GaugeMetricFamily(
             "duet_hash_expected_wait_seconds",
-            "How long the last of them will have waited. Where it would be more than five, logins are refused.",
+            "How long the last hash in the queue will wait. If this exceeds five seconds, logins are refused.",
             value=queue.expected_wait,
         )
         yield SummaryMetricFamily(
@@ -117,13 +117,13 @@ class _Figures(Collector):
             sum_value=queue.counts.waited,
         )
         yield CounterMetricFamily(
-            "duet_hash_refused", "Hashes refused, by a 503, because too many waited.", value=queue.counts.refused
+            "duet_hash_refused", "Hashes refused (503) because too many waited.", value=queue.counts.refused
         )
 
     def _threads(self) -> Iterator[Metric]:
         family = GaugeMetricFamily(
             "duet_pool_requests",
-            "Requests for pages that run, wait, or only wait for their clients (aside); and the places there are.",
+            "Requests for pages that run, wait, or only wait for their clients (aside), and the places available.",
             labels=["pool", "state"],
         )
         for pool, states in self._pools().items():
@@ -133,7 +133,7 @@ class _Figures(Collector):
 
     def _calls(self) -> Iterator[Metric]:
         measured = self._store
-        seconds = HistogramMetricFamily("duet_store_seconds", "How long calls of the database took.")
+        seconds = HistogramMetricFamily("duet_store_seconds", "How long calls to the database took.")
         seconds.add_metric([], measured.seconds.buckets(), measured.seconds.total)
         yield seconds
         yield CounterMetricFamily(
@@ -154,16 +154,16 @@ def _counter(name: str, text: str, label: str, counts: Mapping[str, int]) -> Cou
 def create_metrics(
     auth: Auth, store: StoreMeasurements, requests: Requests, pools: Callable[[], Pools], *, version: str
 ) -> Covered[list[Route]]:
-    """The route, open to everybody, and its row of the policy's table.
+    """Makes the route, which is open to everybody, and its row of the policy's table.
 
-    The registry is this app's own: several in one process, as in tests, do not mix.
+    The registry is this app's own, so that several apps in one process, as in tests, do not mix.
     """
     registry = CollectorRegistry()
     registry.register(_Figures(auth, store, requests, pools, version))
     ProcessCollector(registry=registry)
 
     async def metrics(request: Request) -> Response:
-        """What was counted until now, in Prometheus' text format."""
+        """Returns what was counted until now, in Prometheus's text format."""
         return Response(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE})
 
     route = Route(METRICS, metrics)

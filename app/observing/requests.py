@@ -1,4 +1,4 @@
-"""What is counted of each request: read when somebody asks for `/metrics`."""
+"""Counts requests, for the metrics."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "O
 
 
 class Requests:
-    """Requests by half, method, route and status, and how long their answers took.
+    """Counts requests by half, method, route and status, and measures how long their answers took.
 
-    No label is a stranger's to choose: a route is the template that the app declared; what matched none has none.
+    A stranger can't choose any label: a route is the template that the app declared, or '-' if none matched.
     """
 
     def __init__(self) -> None:
@@ -24,7 +24,7 @@ class Requests:
         self.seconds: defaultdict[tuple[str, str], Distribution] = defaultdict(Distribution)
 
     def observe(self, scope: Mapping[str, Any], status: int | None, seconds: float) -> None:
-        """One that was answered, or whose client went away before."""
+        """Counts a request that was answered, or whose client went away first (`status` is None then)."""
         half = "api" if is_api(scope["path"]) else "pages"
         route = scope.get(ROUTE, "-")
         method = scope.get("method", "WEBSOCKET")

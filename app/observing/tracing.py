@@ -1,4 +1,4 @@
-"""A span for each request, sent to an OpenTelemetry collector, where one is named. The packages are an extra."""
+"""Sends a span for each request to an OpenTelemetry collector, if one is set. The packages are an extra."""
 
 from __future__ import annotations
 
@@ -15,43 +15,43 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.trace import Span
 
-#: What a caller's own trace travels in (W3C Trace Context).
+#: The headers that carry a caller's own trace (W3C Trace Context).
 _HEADERS: Final = frozenset({b"traceparent", b"tracestate"})
 
-#: How long a collector may take, in seconds, tries included: the end of the process waits for the last spans.
+#: How long a collector may take, in seconds, including retries. The end of the process waits for the last spans.
 PATIENCE: Final = 2.0
 
 log = structlog.get_logger(__name__)
 
 
 class Tracing:
-    """The spans of one app.
+    """Makes the spans of one app.
 
     Args:
-        provider: makes them and sends them; None where nobody asks for them.
+        provider: makes and sends the spans; None if nobody asks for them.
     """
 
     def __init__(self, provider: TracerProvider | None) -> None:
         self._provider = provider
 
     def around(self, app: ASGIApp) -> ASGIApp:
-        """The app with a span around each request; just the app where there are none."""
+        """Returns the app with a span around each request, or just the app if there are no spans."""
         return app if self._provider is None else _Traced(app, self._provider)
 
     def end(self) -> None:
-        """Sends the last spans. It blocks, for as long as the collector may take."""
+        """Sends the last spans. This blocks for as long as the collector may take."""
         if self._provider is not None:
             self._provider.shutdown()
 
 
 def create_tracing(endpoint: str, *, version: str) -> Tracing:
-    """What makes spans and sends them.
+    """Returns what makes and sends the spans.
 
-    Without an endpoint there are none; without the extra, too, and then the log says so.
+    Without an endpoint there are no spans. Without the extra there are none either, and the log says so.
 
     Args:
-        endpoint: where a collector takes OTLP over HTTP, such as http://collector:4318; empty for none.
-        version: Duet's.
+        endpoint: where a collector takes OTLP over HTTP, such as http://collector:4318. Empty means no collector.
+        version: Duet's version.
     """
     if not endpoint:
         return Tracing(None)
@@ -76,7 +76,7 @@ def _provider(endpoint: str, version: str) -> TracerProvider:
 
 
 class _Traced:
-    """The layer around the gate. What a route or a page traces itself becomes part of its request's span."""
+    """The layer around the gate. Spans that a route or a page makes become children of the request's span."""
 
     def __init__(self, app: ASGIApp, provider: TracerProvider) -> None:
         from opentelemetry.trace import SpanKind, StatusCode
@@ -111,7 +111,7 @@ class _Traced:
                 self._describe(span, scope, status)
 
     def _describe(self, span: Span, scope: Scope, status: int) -> None:
-        """By the route's template: tokens travel in the paths and queries of mailed links."""
+        """Names the span by the route's template, because paths and queries of mailed links contain tokens."""
         route = scope.get(ROUTE, "")
         span.update_name(f"{scope['method']} {route}".rstrip())
         span.set_attributes(
