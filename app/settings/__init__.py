@@ -1,4 +1,4 @@
-"""Every setting, read from the environment and checked once."""
+"""Reads every setting from the environment and checks it once."""
 
 from app.settings.secret_key import SettingsError
 from app.settings.settings import Settings, load, make

@@ -1,4 +1,4 @@
-"""Whether the settings for tokens of an earlier system hang together, and whether its key is good enough."""
+"""Checks that the settings for an earlier system's tokens are consistent, and that its key is good enough."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any, Final
 from app.auth.bearers import is_hmac, verifying_key
 from app.settings.secret_key import MIN_SECRET_BYTES, is_varied, is_well_known
 
-#: A transition has an end: what is dated farther ahead is a slip of the pen, or a back door that stays.
+#: A transition has an end: a date further ahead is a typing error, or a back door that stays open.
 LONGEST: Final = timedelta(days=366)
 
 _ISO_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 def parse_day(value: Any) -> Any:
-    """A date as `2027-01-31`. Raises `ValueError`: pydantic alone would take any number for one."""
+    """Parses a date such as `2027-01-31`. Raises `ValueError`: pydantic alone would take any number for a date."""
     if not isinstance(value, str):
         return value
     try:
@@ -35,15 +35,15 @@ def check_earlier_key(
     own_secrets: Collection[str],
     today: date,
 ) -> None:
-    """Raises `ValueError`, whose message names the variable, if the key can't be used, or should not be.
+    """Raises `ValueError`, whose message names the variable, if the key can't or should not be used.
 
     Args:
         key: `LEGACY_JWT_KEY`, or empty.
         algorithm: `LEGACY_JWT_ALGORITHM`.
         until: `LEGACY_JWT_UNTIL`.
-        others: what else is set of its kind, by variable; without a key it would be without effect.
+        others: the other settings for the earlier system, by variable. Without a key they would have no effect.
         own_secrets: `SECRET_KEY` and its fallbacks.
-        today: in UTC.
+        today: today's date in UTC.
     """
     if not key:
         for name in (*(["LEGACY_JWT_UNTIL"] if until else []), *(name for name, value in others.items() if value)):
@@ -64,9 +64,10 @@ def check_earlier_key(
 
 
 def _check_hmac_secret(key: str) -> None:
-    """Whoever guesses it makes anybody's tokens, so it is judged as strictly as Duet's own (RFC 7518 section 3.2).
+    """Raises `ValueError` if the secret can be guessed. It is judged as strictly as Duet's own.
 
-    One token is enough to try guesses on, without asking anybody.
+    Anyone who guesses it can make a token for anybody (RFC 7518 section 3.2), and one token is enough to test
+    guesses offline.
     """
     if is_well_known(key):
         reason = "is a well-known example"

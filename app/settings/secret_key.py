@@ -1,4 +1,4 @@
-"""The deployment's secret: made on the first start where that is safe, and refused where it is weak."""
+"""The deployment's secret: makes one on the first start where that is safe, and refuses a weak one."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Final
 
 MIN_SECRET_BYTES: Final = 32
-#: Examples that stand in tutorials and templates, in lower case; also refused when repeated to reach the length.
-#: The two long ones are those of FastAPI's and Flask's own guides.
+#: Examples from tutorials and templates, in lower case. They are also refused if repeated to reach the length. The
+#: two long ones are from FastAPI's and Flask's own guides.
 WELL_KNOWN_SECRETS: Final = frozenset(
     """
     changeme change-me change_me changethis change-this secret supersecret super-secret super_secret secretkey
@@ -23,7 +23,7 @@ WELL_KNOWN_SECRETS: Final = frozenset(
 
 
 class SettingsError(Exception):
-    """A setting that stops the start. The message is one line and names the variable, never a secret's value."""
+    """A setting stops the start. The message is one line that names the variable, and never shows a secret."""
 
 
 def check_secret(name: str, secret: str) -> None:
@@ -39,18 +39,21 @@ def check_secret(name: str, secret: str) -> None:
 
 
 def is_well_known(secret: str) -> bool:
-    """Whether it stands in a tutorial, or is made of one that does."""
+    """Returns whether `secret` is an example from a tutorial, or is made from one."""
     plain = secret.strip().lower()
     return plain in WELL_KNOWN_SECRETS or _repeated(plain) in WELL_KNOWN_SECRETS
 
 
 def is_varied(secret: str) -> bool:
-    """Whether it is made of more than a few different characters."""
+    """Returns whether `secret` is made of more than a few different characters."""
     return len(set(secret)) >= 8
 
 
 def _repeated(text: str) -> str:
-    """What `text` is a repetition of, a cut or separated last turn included: 'changemechangeme' is 'changeme'."""
+    """Returns the text that `text` repeats: 'changeme' for 'changemechangeme'.
+
+    The last repetition may be cut off, and there may be separators.
+    """
     bare = text.rstrip("0123456789!._- ")
     for length in range(1, len(bare) // 2 + 1):
         unit = bare[:length]
@@ -60,7 +63,10 @@ def _repeated(text: str) -> str:
 
 
 def kept_secret(path: Path) -> str:
-    """The secret in `path`, made on the first start. Two starts at the same moment agree on one."""
+    """Returns the secret in `path`, which the first start makes. Two starts at the same moment agree on one.
+
+    Raises `SettingsError` if it can't be read or made, or is too short.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
@@ -71,7 +77,7 @@ def kept_secret(path: Path) -> str:
                 file.flush()
                 os.fsync(file.fileno())
             try:
-                os.link(draft, path)  # fails where another start was faster; never leaves half a file
+                os.link(draft, path)  # fails if another start was faster; never leaves half a file
             except FileExistsError:
                 pass
             finally:

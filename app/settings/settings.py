@@ -1,4 +1,4 @@
-"""The settings of a deployment, from the environment, `.env` and secret files; checked once, at the start."""
+"""The settings of a deployment: read from the environment, `.env` and secret files, and checked once."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ from app.settings.earlier_key import check_earlier_key, parse_day
 from app.settings.secret_key import SettingsError, check_secret, kept_secret
 from app.store.drivers import DRIVERS, scheme_of, sqlite_url
 
-#: Each may be given as `NAME_FILE` instead, the path of a file that holds it.
+#: Each of these may be given as `NAME_FILE` instead, which is the path of a file that holds it.
 SECRET_SETTINGS: Final = ("secret_key", "secret_key_fallbacks", "database_url", "smtp_url", "legacy_jwt_key")
 
 
 def _split(value: Any) -> Any:
-    """Comma separated text as a tuple; blanks around the commas and empty parts are dropped."""
+    """Returns comma-separated text as a tuple, without blanks around the commas and without empty parts."""
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
 def _check_proxies(addresses: tuple[str, ...]) -> tuple[str, ...]:
     for address in addresses:
-        ip_network(address, strict=False)  # raises ValueError, with the address
+        ip_network(address, strict=False)  # raises ValueError, which shows the IP address
     return addresses
 
 
@@ -64,7 +64,7 @@ def _check_web_url(url: str) -> str:
         raise ValueError("is not the address of a site, such as https://duet.example.com")
     if parts.path not in ("", "/"):
         raise ValueError("has a path: Duet is served at the root of its host")
-    _ = parts.port  # raises ValueError where it is no port
+    _ = parts.port  # raises ValueError if it is not a port
     return url.rstrip("/")
 
 
@@ -82,11 +82,11 @@ def _check_smtp_url(url: SecretStr) -> SecretStr:
 def _check_address(address: str) -> str:
     _, address_only = parseaddr(address)
     if not address.isprintable():  # a line break would end the header
-        raise ValueError("has a line break or another control character in it")
+        raise ValueError("contains a line break or another control character")
     try:
         validate_email(address_only, check_deliverability=False, globally_deliverable=False)
     except EmailNotValidError:
-        raise ValueError("is not an e-mail address, such as Duet <duet@example.com>") from None
+        raise ValueError("is not an email address, such as Duet <duet@example.com>") from None
     return address
 
 
@@ -101,7 +101,7 @@ def _check_endpoint(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("is not an address such as http://collector:4318")
-    _ = parts.port  # raises ValueError where it is no port
+    _ = parts.port  # raises ValueError if it is not a port
     return url
 
 
@@ -110,7 +110,7 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class Settings(BaseSettings):
-    """Every setting, with its default; `docs/settings.md` tells what each means."""
+    """Every setting with its default. `docs/settings.md` explains them."""
 
     model_config = SettingsConfigDict(
         frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True, validate_default=False
@@ -160,13 +160,13 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Only what is passed in: `load` reads the environment, so that others can build settings plainly."""
+        """Takes only what is passed in. `load` reads the environment, and others can build settings directly."""
         return (init_settings,)
 
     @model_validator(mode="after")
     def _check_together(self) -> Settings:
         if self.bcrypt_rounds < 10 and not self.testing:
-            raise ValueError("BCRYPT_ROUNDS is from 10 to 16; 4 to 9 only together with TESTING=1")
+            raise ValueError("BCRYPT_ROUNDS must be from 10 to 16; 4 to 9 are allowed only with TESTING=1")
         if not self.secret_key.get_secret_value() and not self.is_sqlite:
             raise ValueError("SECRET_KEY is required with MongoDB: every container needs the same one")
         for name, secret in self._secrets():
@@ -190,7 +190,7 @@ class Settings(BaseSettings):
 
     @property
     def database(self) -> str:
-        """The database's URL, with any password it has: not to be shown."""
+        """The database's URL. It must not be shown, because it may contain a password."""
         return self.database_url.get_secret_value() or sqlite_url(self.data_dir / "duet.db")
 
     @property
@@ -200,32 +200,32 @@ class Settings(BaseSettings):
 
     @property
     def keeps_files(self) -> bool:
-        """Whether the database lies in DATA_DIR, and not where DATABASE_URL says."""
+        """Whether the database is in DATA_DIR, and not where DATABASE_URL says."""
         return not self.database_url.get_secret_value()
 
     @property
     def outbox(self) -> Path:
-        """Where mails are written to, if there is no SMTP_URL."""
+        """The folder to which mails are written if there is no SMTP_URL."""
         return self.data_dir / "outbox"
 
     @property
     def is_https(self) -> bool:
-        """Whether people reach the site over https, so that cookies are `Secure`."""
+        """Whether people reach the site over HTTPS, so that cookies are `Secure`."""
         return self.public_url.startswith("https://")
 
     @property
     def access_lifetime(self) -> timedelta:
-        """An access token's life."""
+        """How long an access token lives."""
         return timedelta(minutes=self.access_token_minutes)
 
     def secrets(self) -> tuple[str, ...]:
-        """The secret that signs, then the older ones that still verify.
+        """Returns the secret that signs, and then the older ones that still verify.
 
-        With SQLite and no SECRET_KEY it is read from `DATA_DIR/secret.key`, which the first start makes. Raises
-        `SettingsError` if that can't be read or made, is too short, or is the earlier system's key.
+        With SQLite and no SECRET_KEY, the first one is read from `DATA_DIR/secret.key`, which the first start
+        makes. Raises `SettingsError` if that can't be read or made, is too short, or is the earlier system's key.
         """
         own = self.secret_key.get_secret_value() or kept_secret(self.data_dir / "secret.key")
-        if own == self.legacy_jwt_key.get_secret_value():  # the kept one, which nobody could compare before
+        if own == self.legacy_jwt_key.get_secret_value():  # a secret from a file could not be compared before
             raise SettingsError("LEGACY_JWT_KEY is Duet's own secret: give Duet another one")
         return (own, *(secret.get_secret_value() for secret in self.secret_key_fallbacks))
 
@@ -233,15 +233,15 @@ class Settings(BaseSettings):
 def load(
     environ: Mapping[str, str] | None = None, *, env_file: Path | None = Path(".env"), **given: Any
 ) -> Settings:
-    """The settings of this process.
+    """Reads the settings of this process.
 
     Args:
-        environ: the environment, `os.environ` if None. It outweighs `env_file`.
+        environ: the environment; `os.environ` if None. It takes precedence over `env_file`.
         env_file: a file of NAME=value lines, which need not exist.
-        given: settings that outweigh both, by field name.
+        given: settings by field name, which take precedence over both.
 
     Raises:
-        SettingsError: one is malformed, weak or missing; the message names it.
+        SettingsError: a setting is malformed, weak or missing; the message names it.
     """
     environ = os.environ if environ is None else environ
     from_file = dotenv_values(env_file) if env_file is not None and env_file.is_file() else {}
@@ -255,7 +255,7 @@ def load(
 
 
 def make(**values: Any) -> Settings:
-    """Settings from values by field name. Raises `SettingsError`."""
+    """Makes settings from values by field name. Raises `SettingsError`."""
     try:
         return Settings(**values)
     except ValidationError as error:
@@ -269,7 +269,7 @@ def _value_of(field: str, variables: Mapping[str, str]) -> str:
     if not file:
         return value
     if value:
-        raise SettingsError(f"{name}: both it and {name}_FILE are set; keep one")
+        raise SettingsError(f"{name}: both it and {name}_FILE are set; keep only one")
     try:
         return Path(file).read_text().strip()
     except (OSError, ValueError):
@@ -277,7 +277,7 @@ def _value_of(field: str, variables: Mapping[str, str]) -> str:
 
 
 def _sentence(error: ValidationError) -> str:
-    """The first problem, in one line that names the variable and does not show its value."""
+    """Describes the first problem in one line that names the variable and does not show its value."""
     problem = error.errors(include_input=False, include_url=False)[0]
     text = problem["msg"].removeprefix("Value error, ").replace("\n", " ")
     if not problem["loc"]:
