@@ -1,4 +1,4 @@
-"""`duet backup` and `duet restore`: all that the site keeps, to a file and back, on whichever database."""
+"""`duet backup` and `duet restore`: write all that the site keeps to a file, and read it back."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from app.store.breaker import StoreUnusable
 from app.store.drivers import sqlite_path
 from app.store.records import NAMES, Device, Dump, Kept
 
-#: What comes back in any case. All else lets somebody in, or may have been ended after the back-up was made.
+#: What every restore brings back. Everything else lets somebody in, or may have ended after the backup was made.
 _HARMLESS: Final = (User, Device, AuditEvent)
 
 
 @click.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 def backup(file: Path) -> None:
-    """Writes all that the site keeps to FILE, while it runs.
+    """Writes all that the site keeps to FILE, while the site runs.
 
     FILE holds password hashes: keep it as safe as the database. It lacks SECRET_KEY, which a restore needs.
     """
@@ -51,16 +51,17 @@ def backup(file: Path) -> None:
 @click.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @click.option(
-    "--replace", is_flag=True, help="Where there are accounts already: remove them and all that is kept."
+    "--replace", is_flag=True, help="If there are accounts already, remove them and everything that is kept."
 )
 @click.option(
-    "--move", is_flag=True, help="Nothing has happened since FILE was written: sessions and tokens go on as well."
+    "--move", is_flag=True, help="Nothing has happened since FILE was written: keep sessions and tokens too."
 )
 @click.option("--other-secret", is_flag=True, help="FILE was made under a SECRET_KEY that is lost.")
 def restore(file: Path, replace: bool, move: bool, other_secret: bool) -> None:
-    """Reads all that FILE holds into the database, which may be of another kind. The site has to be stopped.
+    """Restores FILE into the database, which may be of another kind. The site has to be stopped.
 
-    All sessions, personal tokens, links and signing keys end: what ended after FILE was written stays ended.
+    All sessions, personal access tokens, links and signing keys end, so that what ended after FILE was written
+    stays ended.
     """
     settings = settings_of()
     with _refusals():
@@ -68,7 +69,7 @@ def restore(file: Path, replace: bool, move: bool, other_secret: bool) -> None:
         if not contents.is_ours and not other_secret:
             raise BackupRefused(f"{file} was made under another SECRET_KEY: set that one, or see --other-secret")
         if not contents.is_ours and move:
-            raise BackupRefused(f"--move needs the SECRET_KEY that {file} was made under: tokens hang on it")
+            raise BackupRefused(f"--move needs the SECRET_KEY that {file} was made under: tokens depend on it")
         with _opened(settings, must_be_stopped=True) as dump:
             if not replace and not dump.is_cut_off() and not dump.is_empty():
                 raise BackupRefused("there are accounts in the database already: see --replace")
@@ -76,11 +77,11 @@ def restore(file: Path, replace: bool, move: bool, other_secret: bool) -> None:
             dump.replace(chain(restored, _afterwards(contents, is_moved=move)))
     click.echo(f"{_told(restored.counts)} restored, as of {to_the_second(contents.made_at)}")
     if not move:
-        click.echo("all sessions, personal tokens, links and signing keys have ended")
+        click.echo("all sessions, personal access tokens, links and signing keys have ended")
 
 
 class _Counted:
-    """Records on their way, and how many of each kind have gone by."""
+    """Passes records on, and counts how many of each kind have gone by."""
 
     def __init__(self, records: Iterable[Kept]) -> None:
         self._records = records
@@ -93,8 +94,9 @@ class _Counted:
 
 
 def _afterwards(contents: Contents, *, is_moved: bool) -> Iterator[Kept]:
-    """What is kept beside the file's records: a note of the restore and, unless it was a move, the end of all."""
-    # Tokens tell to the second when they were issued: those of this one have to end, and none may be issued in it.
+    """Yields what follows the file's records: a note of the restore and, unless it is a move, the end of all."""
+    # Tokens tell the second at which they were issued. Those of the present second have to end too, so none may be
+    # issued in it any more.
     now = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
     time.sleep((now - datetime.now(UTC)).total_seconds())
     yield AuditEvent(uuid.uuid4().hex, now, "restored", detail=to_the_second(contents.made_at))
@@ -111,7 +113,7 @@ def _told(counts: Counter[str]) -> str:
 
 @contextmanager
 def _refusals() -> Iterator[None]:
-    """What is refused becomes one line, and exit code 1."""
+    """Turns a refusal into one line and exit code 1."""
     try:
         yield
     except BackupRefused as error:
@@ -120,13 +122,17 @@ def _refusals() -> Iterator[None]:
 
 @contextmanager
 def _opened(settings: Settings, *, must_be_stopped: bool) -> Iterator[Dump]:
-    """The database, brought up to date. `BackupRefused` if there is none, or it is served and must not be."""
+    """Opens the database and brings it up to date.
+
+    Raises:
+        BackupRefused: there is no database, it does not answer or fails, or a running site serves it and must not.
+    """
     try:
         dump = open_dump(settings.database)
     except ValueError as error:
         raise BackupRefused(f"DATABASE_URL: {error}") from error
     try:
-        if not dump.is_cut_off():  # else no server has touched it since
+        if not dump.is_cut_off():  # a restore was cut off, and no server has touched the database since
             asyncio.run(_prepare(settings, must_be_stopped=must_be_stopped))
         yield dump
     except (SettingsError, StoreUnusable) as error:
@@ -147,6 +153,6 @@ async def _prepare(settings: Settings, *, must_be_stopped: bool) -> None:
             keys = KeyRing(settings.secrets())
             neighbours = Neighbours(auth_config(settings), store=store, clock=SystemClock(), keys=keys)
             if living := (await neighbours.survey()).living:
-                raise BackupRefused(f"the site runs ({living} x): stop it first")
+                raise BackupRefused(f"the site is running (processes: {living}): stop it first")
     finally:
         await store.close()

@@ -1,7 +1,7 @@
-"""The file of a back-up: records as lines of JSON, compressed, sealed with a key that is derived from the secret.
+"""The file of a backup: records as lines of JSON, compressed and sealed with a key derived from the secret.
 
-Its last line holds how many lines there are before it, their SHA-256, and a MAC over that. So a file that was cut
-off, damaged, or made or changed by somebody without the secret is refused before anything is touched.
+The last line holds the number of lines before it, their SHA-256, and a MAC over both. So a file that was cut off,
+damaged, or made or changed by somebody without the secret is refused before anything is touched.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from typing import Any, Final
 from app.auth.keys import KeyRing, Purpose, mac
 from app.store.records import KINDS, NAMES, Kept, from_plain, to_plain
 
-#: Of the file's form, and of the fields of its records.
+#: The version of the file's format and of its records' fields.
 FORMAT: Final = 1
-#: What one line may weigh: an audit event with all its texts is some kilobytes.
+#: How long a line may be, in bytes. An audit event with all its texts is some kilobytes.
 MAX_LINE: Final = 1_000_000
 
 
 class BackupRefused(Exception):
-    """The file can't be written, or is none that may be restored. One line, for who runs the site."""
+    """The file can't be written or may not be restored. The message is one line for the operator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +38,9 @@ class Contents:
     """What a file holds.
 
     Args:
-        made_at: when it was begun.
-        counts: how many records of each kind.
-        is_ours: whether it was sealed with a secret of this deployment.
+        made_at: when the backup was begun.
+        counts: how many records of each kind there are.
+        is_ours: whether the file was sealed with a secret of this deployment.
     """
 
     made_at: datetime
@@ -49,7 +49,7 @@ class Contents:
 
 
 def write_backup(path: Path, records: Iterable[Kept], keys: KeyRing) -> Contents:
-    """Writes all records to a file that its owner alone may read. Either whole or not at all.
+    """Writes all records to a file that only its owner may read, either completely or not at all.
 
     Raises:
         BackupRefused: the file can't be written.
@@ -73,7 +73,7 @@ def write_backup(path: Path, records: Iterable[Kept], keys: KeyRing) -> Contents
 
 
 def _write_lines(packed: gzip.GzipFile, made_at: datetime, records: Iterable[Kept], key: bytes) -> Counter[str]:
-    """Writes the head, a line for each record, and the seal; how many records of each kind there are."""
+    """Writes the head, a line for each record, and the seal. Returns how many records of each kind there are."""
     counts: Counter[str] = Counter()
     lines = _Lines(packed)
     lines.write({"duet_backup": FORMAT, "made_at": made_at.isoformat(timespec="seconds")})
@@ -90,14 +90,14 @@ def check_backup(path: Path, keys: KeyRing) -> Contents:
     """Reads a file from its first to its last line, and tells what is in it.
 
     Raises:
-        BackupRefused: it can't be read, is no back-up, is damaged, or was made by a newer Duet.
+        BackupRefused: it can't be read, is not a backup, is damaged, or was made by a newer Duet.
     """
     counts: Counter[str] = Counter()
     digest, count = hashlib.sha256(), 0
     made_at, last = None, None
     for line in _read(path):
         if last is not None:
-            raise BackupRefused(f"{path} is damaged: there is something behind its end")
+            raise BackupRefused(f"{path} is damaged: there is something after its end")
         document = _parse(path, line)
         if made_at is None:
             made_at = _made_at(path, document)
@@ -118,7 +118,7 @@ def check_backup(path: Path, keys: KeyRing) -> Contents:
 
 
 def read_backup(path: Path) -> Iterator[Kept]:
-    """The records of a file that was checked."""
+    """Yields the records of a file that was checked."""
     for line in _read(path):
         document = _parse(path, line)
         if not {"duet_backup", "sha256"} & document.keys():
@@ -146,7 +146,7 @@ def _read(path: Path) -> Iterator[bytes]:
             while line := file.readline(MAX_LINE):
                 yield line
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise BackupRefused(f"{path} is no back-up, or is damaged") from error
+        raise BackupRefused(f"{path} is not a backup, or is damaged") from error
     except OSError as error:
         raise BackupRefused(f"{path} can't be read: {error.strerror}") from error
 
@@ -155,19 +155,19 @@ def _parse(path: Path, line: bytes) -> dict[str, Any]:
     try:
         document = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise BackupRefused(f"{path} is no back-up, or is damaged") from error
+        raise BackupRefused(f"{path} is not a backup, or is damaged") from error
     if not isinstance(document, dict) or not document:
-        raise BackupRefused(f"{path} is no back-up, or is damaged")
+        raise BackupRefused(f"{path} is not a backup, or is damaged")
     return document
 
 
 def _made_at(path: Path, head: dict[str, Any]) -> datetime:
     version = head.get("duet_backup")
     if type(version) is not int:
-        raise BackupRefused(f"{path} is no back-up of Duet")
+        raise BackupRefused(f"{path} is not a backup of Duet")
     if version > FORMAT:
         raise BackupRefused(
-            f"{path} was made by a newer Duet (form {version}, this one knows {FORMAT}): please upgrade"
+            f"{path} was made by a newer Duet (format {version}, this one knows {FORMAT}): please upgrade"
         )
     try:
         return datetime.fromisoformat(head["made_at"])
@@ -178,7 +178,7 @@ def _made_at(path: Path, head: dict[str, Any]) -> datetime:
 def _record(path: Path, document: dict[str, Any]) -> Kept:
     [(name, values), *more] = document.items()
     if name not in KINDS or more or not isinstance(values, dict):
-        raise BackupRefused(f"{path} holds what this Duet does not know: please upgrade")
+        raise BackupRefused(f"{path} holds something that this Duet does not know: please upgrade")
     try:
         return from_plain(KINDS[name], values)
     except (TypeError, ValueError, OverflowError) as error:

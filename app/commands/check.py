@@ -1,4 +1,4 @@
-"""`duet check`: what is wrong with settings, secrets, packages, database, mail and clock, and what mends it."""
+"""`duet check`: tells what is wrong with settings, secrets, packages, database, mail and clock, and what to do."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from app.settings import Settings, SettingsError
 from app.store import inspect_schema
 from app.store.records import Schema
 
-#: No clock of today shows an earlier day.
+#: No clock that is right shows an earlier day.
 _RELEASED: Final = datetime(2026, 11, 1, tzinfo=UTC)
 
 
@@ -42,13 +42,13 @@ class Finding:
 
 
 def run_checks(load: Callable[[], Settings]) -> list[Finding]:
-    """Every finding, the good ones too. `load` reads the settings, or raises `SettingsError`."""
+    """Returns every finding, including the good ones. `load` reads the settings, or raises `SettingsError`."""
     try:
         settings = load()
         secrets = settings.secrets()
     except SettingsError as error:
         return [Finding("settings", False, str(error)), _packages()]
-    data_dir = _data_dir(settings)  # made, before the database is looked for in it
+    data_dir = _data_dir(settings)  # this makes the folder, before the database is looked for in it
     database, survey = asyncio.run(_database(settings))
     findings = [
         *_settings(settings, survey),
@@ -65,7 +65,7 @@ def run_checks(load: Callable[[], Settings]) -> list[Finding]:
 
 
 def _settings(settings: Settings, survey: Survey | None) -> Iterator[Finding]:
-    # Where PUBLIC_URL is not set it follows from how a process is started, which can't be known here.
+    # If PUBLIC_URL is not set, it depends on how a process is started, which can't be known here.
     if survey is not None and survey.addresses and "public_url" in settings.model_fields_set:
         yield from (Finding("settings", False, line) for line in survey.addresses)
     else:
@@ -83,9 +83,9 @@ def _secrets(count: int, survey: Survey | None) -> Iterator[Finding]:
 
 
 def _packages() -> Finding:
-    """libpass and passlib own the same folder: with both, the one installed last wins, in parts.
+    """Checks that passlib is not installed: it and libpass own the same folder, and the last one partly wins.
 
-    Raises `PackageUnfit` where uvicorn has lost a name. The other packages are asked by what is built of them.
+    Raises `PackageUnfit` if uvicorn has lost a name. What is built on the other packages checks them.
     """
     NAMES.check()
     try:
@@ -104,7 +104,7 @@ def _data_dir(settings: Settings) -> Finding:
     path = settings.data_dir
     if not settings.keeps_files and not path.exists():
         return Finding("data", True, "nothing is kept in DATA_DIR")
-    with suppress(OSError):  # told below
+    with suppress(OSError):  # reported below
         path.mkdir(parents=True, exist_ok=True)
     if path.is_dir() and os.access(path, os.W_OK | os.X_OK):
         return Finding("data", True, f"{path.absolute()} can be written")
@@ -114,14 +114,14 @@ def _data_dir(settings: Settings) -> Finding:
 
 
 async def _database(settings: Settings) -> tuple[Finding, Survey | None]:
-    """Whether it answers, and who else serves it."""
+    """Checks whether the database answers, and surveys the processes that serve it."""
     kind = "SQLite" if settings.is_sqlite else "MongoDB"
     try:
         schema = inspect_schema(settings.database)
     except StoreUnavailable:
-        schema = None  # what is wrong is told below
+        schema = None  # what is wrong is reported below
     if schema is not None and (finding := _schema(schema)) is not None:
-        return finding, None  # to open it would change it
+        return finding, None  # opening the database would change it
     try:
         store = open_configured_store(settings)
     except SettingsError as error:
@@ -140,16 +140,16 @@ async def _database(settings: Settings) -> tuple[Finding, Survey | None]:
 
 
 def _schema(schema: Schema) -> Finding | None:
-    """What is wrong with it, if anything."""
+    """Returns what is wrong with the schema, if anything."""
     if schema.version is not None and schema.version > schema.newest:
         text = f"it was made by a newer Duet (schema {schema.version}, this one knows {schema.newest}): upgrade"
     elif schema.version is not None and schema.version < schema.newest:
         text = (
             f"its schema is old ({schema.version}, this Duet's is {schema.newest}):"
-            " the next start brings it up to date; run `duet backup` of the Duet that made it before"
+            " the next start brings it up to date; first run `duet backup` of the Duet that made it"
         )
     elif schema.remedies:
-        text = f"an index is missing, and look-ups are slow: {'; '.join(schema.remedies)}"
+        text = f"an index is missing, so look-ups are slow: {'; '.join(schema.remedies)}"
     else:
         return None
     return Finding("database", False, text)
@@ -182,7 +182,7 @@ def _clock(survey: Survey | None) -> Iterator[Finding]:
 
 
 def _proxy(settings: Settings) -> Finding:
-    """Duet itself speaks no TLS: where people come by https, there is a proxy."""
+    """Checks that the proxy is trusted. Duet itself speaks no TLS, so if people use HTTPS, there is a proxy."""
     if not settings.is_https or settings.trusted_proxies:
         trusted = ", ".join(settings.trusted_proxies)
         return Finding("proxy", True, f"trusted: {trusted}" if trusted else "none is trusted, and none is needed")
@@ -190,7 +190,7 @@ def _proxy(settings: Settings) -> Finding:
         "proxy",
         False,
         "PUBLIC_URL is https and TRUSTED_PROXIES is empty: the proxy's headers are not believed, so everybody has"
-        " its address and shares its limits; set TRUSTED_PROXIES to the address that it calls from",
+        " its IP address and shares its limits; set TRUSTED_PROXIES to the IP address that it calls from",
     )
 
 
@@ -205,7 +205,7 @@ def _cookies(settings: Settings) -> Finding:
         return Finding(
             "cookies", False, "TRUSTED_PROXIES is set but PUBLIC_URL is not https://…, so cookies are not Secure"
         )
-    return Finding("cookies", True, "not Secure: PUBLIC_URL is http, which is for one's own machine alone")
+    return Finding("cookies", True, "not Secure: PUBLIC_URL is http, which is for your own machine only")
 
 
 def _extensions(settings: Settings) -> Iterator[Finding]:

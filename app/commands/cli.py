@@ -1,4 +1,4 @@
-"""The `duet` command: serve, check, back up, and look after users and keys."""
+"""The `duet` command: serves, checks, backs up, and manages users and keys."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ class _Commands(click.Group):
 @click.version_option(package_name="duet", prog_name="duet")
 def main() -> None:
     """One container, one process, one login for FastAPI and Flask."""
-    # So that EXTENSIONS finds what lies here, as with `python -m app`. Last: it hides no installed module.
+    # So that EXTENSIONS finds what is in this folder, as with `python -m app`. At the end, it hides no module that
+    # is installed.
     sys.path.append(os.getcwd())
 
 
@@ -43,9 +44,9 @@ for command in (user, keys, backup, restore):
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535), help="The port.")
 def serve(host: str, port: int) -> None:
-    """Serves pages and API."""
+    """Serves the pages and the API."""
     settings = settings_of(host=host, port=port)
-    # Not above: the web frameworks take twice as long to load as all that the commands for users and keys need.
+    # Imported here: the web frameworks take twice as long to load as everything that the other commands need.
     from app.serving.server import PortTaken, run
 
     try:
@@ -58,8 +59,8 @@ def serve(host: str, port: int) -> None:
 
 @main.command()
 def check() -> None:
-    """Tells what is wrong with settings, secrets, database, mail."""
-    from app.commands.check import run_checks  # not above: it makes the whole app, to see whether it can be made
+    """Checks settings, secrets, database and mail, and tells what is wrong."""
+    from app.commands.check import run_checks  # imported here, because it loads the whole app
 
     findings = run_checks(load_settings)
     for finding in findings:

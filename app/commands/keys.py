@@ -1,4 +1,4 @@
-"""`duet keys`: the keys that sign access tokens, as an operator looks after them."""
+"""`duet keys`: manages the keys that sign access tokens."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _HEAD: Final = ("kid", "algorithm", "state", "signs from (UTC)", "verifies until
 
 @click.group()
 def keys() -> None:
-    """Looks after the keys that sign access tokens."""
+    """Manages the keys that sign access tokens."""
 
 
 @keys.command("list")
@@ -27,9 +27,9 @@ def list_keys() -> None:
     for line in _table(found):
         click.echo(line)
     if not found:
-        click.echo("there is none yet: the first start of the site makes one", err=True)
+        click.echo("there are no keys yet: the first start of the site makes one", err=True)
     if any(entry.state is KeyState.LOST for entry in found):
-        click.echo("duet: a key is lost where SECRET_KEY is not the one that it was made under", err=True)
+        click.echo("duet: a key is lost if SECRET_KEY is not the one that it was made under", err=True)
 
 
 @keys.command("rotate")
@@ -38,10 +38,10 @@ def list_keys() -> None:
     default=int(USUAL_LEAD.total_seconds()),
     show_default=True,
     type=click.IntRange(int(MIN_LEAD.total_seconds()), 86_400),
-    help="For how many seconds the new key is published before it signs.",
+    help="How many seconds the new key is published before it signs.",
 )
 def rotate(lead: int) -> None:
-    """Makes a new key and publishes it; soon it signs, and the old one only verifies.
+    """Makes and publishes a new key, which soon signs while the old one only verifies.
 
     Nobody is logged out. A service that keeps the key set for longer than --lead refuses the new key's tokens
     until it reads the set again.
@@ -53,9 +53,9 @@ def rotate(lead: int) -> None:
 @keys.command("retire")
 @click.argument("kid")
 def retire(kid: str) -> None:
-    """Ends a key that others may have: nothing that it signed counts any more.
+    """Ends a key that others may have, so that nothing that it signed counts any more.
 
-    People in a browser notice nothing, API clients refresh. If the key signs, another one follows it in 5 seconds.
+    People in a browser notice nothing, and API clients refresh. If the key signs, another follows in 5 seconds.
     """
 
     async def end(auth: Auth) -> tuple[KeyEntry, KeyEntry | None]:

@@ -1,4 +1,4 @@
-"""What every command of `duet` stands on: settings, auth over the store, and a refusal in one line."""
+"""What every `duet` command is built on: settings, auth over the store, and refusals in one line."""
 
 from __future__ import annotations
 
@@ -20,14 +20,17 @@ from app.settings import settings as config
 
 T = TypeVar("T")
 
-#: How the audit log names whoever sits at the terminal.
+#: How the audit log names the person at the terminal.
 TERMINAL: Final = Client("cli")
 
 
 def with_auth(act: Callable[[Auth], Awaitable[T]], *, missing: str = "there is no such account") -> T:
-    """Runs `act` over the store that the settings name; a refusal becomes one line and exit code 1."""
+    """Runs `act` over the store that the settings name. A refusal becomes one line and exit code 1.
+
+    A malformed setting or a bad extension ends the command with exit code 2.
+    """
     settings = settings_of()
-    # What is done here stands in the audit log all the same; at a terminal its line is noise.
+    # What is done here is in the audit log anyway; at a terminal, its log line is noise.
     log.configure(style=settings.log_format, level="warning")
 
     async def run() -> T:
@@ -45,14 +48,14 @@ def with_auth(act: Callable[[Auth], Awaitable[T]], *, missing: str = "there is n
 
 
 def load_settings(**given: Any) -> Settings:
-    """The settings, which the log follows from here on. Raises `SettingsError`."""
+    """Reads the settings, and sets up the log accordingly. Raises `SettingsError`."""
     settings = config.load(**given)
     log.configure(style=settings.log_format, level=settings.log_level)
     return settings
 
 
 def settings_of(host: str = "127.0.0.1", port: int = 8000) -> Settings:
-    """The settings; `PUBLIC_URL` is the address that is served, where it is not set."""
+    """Reads the settings, or ends the command. If `PUBLIC_URL` is not set, it is the address that is served."""
     try:
         settings = load_settings()
         if "public_url" not in settings.model_fields_set:

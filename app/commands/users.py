@@ -1,4 +1,4 @@
-"""`duet user`: looks after accounts."""
+"""`duet user`: manages accounts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 @click.group()
 def user() -> None:
-    """Looks after accounts."""
+    """Manages accounts."""
 
 
 def _password_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -33,12 +33,13 @@ def _password_option(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--name", default="", help="The display name.")
 @_password_option
 def create_user(email: str, admin: bool, name: str, password_stdin: bool) -> None:
-    """Makes an account."""
+    """Creates an account."""
     password = _ask_password(password_stdin)
     roles = (ADMIN,) if admin else ()
 
     async def create(auth: Auth) -> User:
-        # Who runs the site vouches for the address: else nobody could log in where addresses have to be verified.
+        # The operator vouches for the email address: otherwise, where email addresses must be confirmed, nobody
+        # could log in.
         return await auth.accounts.create(
             email, password, name=name, roles=roles, client=TERMINAL, is_email_verified=True
         )
@@ -49,7 +50,7 @@ def create_user(email: str, admin: bool, name: str, password_stdin: bool) -> Non
 
 @user.command("list")
 def list_users() -> None:
-    """Lists the accounts: address, id, roles, state."""
+    """Lists the accounts: email address, id, roles and state."""
 
     async def every(auth: Auth) -> None:
         cursor: str | None = ""
@@ -103,16 +104,16 @@ def delete_user(email: str, yes: bool) -> None:
 @user.command("import")
 @click.argument("file", type=click.File("rb", lazy=False))
 @click.option(
-    "--format", "file_format", type=click.Choice(["csv", "jsonl"]), help="Tell it, where it is not clear."
+    "--format", "file_format", type=click.Choice(["csv", "jsonl"]), help="The format of FILE, if it is not clear."
 )
-@click.option("--dry-run", is_flag=True, help="Only tell what would be done.")
+@click.option("--dry-run", is_flag=True, help="Only show what would be done.")
 def import_users(file: BinaryIO, file_format: str | None, dry_run: bool) -> None:
-    """Imports users and their bcrypt hashes, from a file.
+    """Imports users and their bcrypt hashes from a file.
 
     FILE is '-' for standard input. A CSV file begins with the names of its columns: email, password_hash and, if
     you like, id, name, roles, is_active, is_email_verified, created_at. docs/import.md has the rest.
 
-    Lines that are not acceptable are told, and left out; accounts that are there already stay as they are.
+    Unacceptable lines are reported and left out. Accounts that already exist stay as they are.
     """
 
     def tell(bad: BadLine) -> None:
@@ -129,7 +130,7 @@ def import_users(file: BinaryIO, file_format: str | None, dry_run: bool) -> None
 
 
 def _ask_password(from_stdin: bool) -> str:
-    """Never an argument: those stand in the process list and in the shell's history."""
+    """Asks for the password. An argument would be visible in the process list and the shell's history."""
     if from_stdin:
         return sys.stdin.readline().rstrip("\r\n")
     password: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)

@@ -193,7 +193,7 @@ def test_a_damaged_file_changes_nothing(filled: tuple[str, Path]) -> None:
             check_backup(file, KEYS)
     result = command(file.parent, database_url, "restore", "--replace", str(file))
     assert (result.returncode, result.stdout) == (1, "")
-    assert result.stderr == f"duet: {file} is no back-up, or is damaged\n"
+    assert result.stderr == f"duet: {file} is not a backup, or is damaged\n"
     assert kept(database_url) == before
 
 
@@ -248,7 +248,7 @@ def test_a_site_that_runs_is_not_restored_under_its_feet(database_url: str, tmp_
         duet.make_user(EMAIL)
         done(tmp_path, database_url, "backup", str(file))
         result = command(tmp_path, database_url, "restore", "--replace", str(file))
-    assert (result.returncode, result.stderr) == (1, "duet: the site runs (1 x): stop it first\n")
+    assert (result.returncode, result.stderr) == (1, "duet: the site is running (processes: 1): stop it first\n")
 
 
 def test_a_restore_that_is_cut_off(filled: tuple[str, Path]) -> None:
