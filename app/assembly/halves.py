@@ -45,7 +45,7 @@ def create_halves(core: Core) -> Halves:
 
 
 def _bridge(core: Core, pages: Flask, refuse: Refuse) -> PagesApp:
-    """Makes the bridge. It runs `pages` in as many threads as `core` asks for, and slow views apart from others."""
+    """Makes the bridge, which runs `pages` in as many threads as `core` asks for, slow views apart from others."""
     return PagesApp(
         pages.wsgi_app,
         threads=core.settings.web_threads,
