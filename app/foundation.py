@@ -16,7 +16,7 @@ from app.packages import PrivateNames
 from app.settings import Settings, SettingsError
 from app.store import MeasuredStore, open_store
 
-#: Auth itself imports no other part of Duet, so what it needs of a package is looked for here.
+#: Auth itself imports no other part of Duet, so the names that it needs from a package are checked here.
 _ZXCVBN: Final = PrivateNames("zxcvbn", *ZXCVBN_PLACES)
 
 
@@ -59,7 +59,7 @@ def open_configured_store(settings: Settings) -> MeasuredStore:
 
 
 def build_configured_auth(settings: Settings, store: Store) -> Auth:
-    """Auth over `store`, as `settings` say. Raises `PackageUnfit` where zxcvbn has lost a name that it needs."""
+    """Makes auth over `store`, as `settings` say. Raises `PackageUnfit` if zxcvbn has lost a needed name."""
     _ZXCVBN.check()
     return build_auth(auth_config(settings), secrets=settings.secrets(), store=store)
 

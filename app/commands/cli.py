@@ -18,7 +18,7 @@ from app.settings import SettingsError
 
 
 class _Commands(click.Group):
-    """Tells in one line that a package does not fit, whichever command needs it."""
+    """Reports in one line, for every command, that a package does not fit."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

@@ -47,7 +47,7 @@ def verified(token: str, key: SignatureKey, algorithm: str) -> dict[str, Any]:
     try:
         payload: bytes = _SIGNATURES.decode(token, key, algorithms=[algorithm])
     except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
-        # Besides its own errors, PyJWT lets out others: from lone surrogates, deep nesting and odd types.
+        # Besides its own errors, PyJWT lets others out, from lone surrogates, deep nesting and odd types.
         raise TokenInvalid() from error
     return _object(payload)
 
@@ -58,9 +58,9 @@ def signed(claims: Mapping[str, Any], key: SignatureKey, algorithm: str, header:
 
 
 def _object(data: bytes) -> dict[str, Any]:
-    """The JSON object that `data` is, in UTF-8 (RFC 7519 section 7.2). Raises `TokenInvalid` if it is none."""
+    """Parses `data`, a JSON object in UTF-8 (RFC 7519 section 7.2). Raises `TokenInvalid` if it is not one."""
     try:
-        value = json.loads(data.decode())  # of bytes, `json` guesses the encoding: UTF-16 would do
+        value = json.loads(data.decode())  # given bytes, `json` would guess the encoding and accept UTF-16
     except (ValueError, RecursionError) as error:
         raise TokenInvalid() from error
     if not isinstance(value, dict):
