@@ -1,4 +1,4 @@
-"""Watches the other processes on the store. A process starts only if they can verify each other's tokens."""
+"""Watches the other processes on the store. One starts only if all can verify each other's tokens."""
 
 from __future__ import annotations
 

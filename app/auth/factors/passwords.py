@@ -89,7 +89,7 @@ class Passwords:
     ) -> tuple[bool, str | None]:
         """Returns whether `password` belongs to `password_hash`, and a better hash if the stored one is outdated.
 
-        The hash of an unknown user is None, and takes as long as a real one (OWASP ASVS V6.3.8). Raises `TooBusy`.
+        For an unknown user it is None, which takes as long as a real hash (OWASP ASVS V6.3.8). Raises `TooBusy`.
         """
         if len(password) > MAX_PASSWORD_LENGTH:
             return False, None
