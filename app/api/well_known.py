@@ -38,7 +38,7 @@ def create_well_known(auth: Auth) -> Covered[list[Route]]:
     async def jwks(request: Request) -> Response:
         """The public keys that access tokens are verified with (RFC 7517); none where a shared secret signs."""
         try:
-            return _cached(request, auth.signing.jwks(), seconds=JWKS_AGE)
+            return _cached(request, auth.signing.book.jwks(), seconds=JWKS_AGE)
         except StoreUnavailable as error:  # an empty set would be kept, and believed
             body = {"status": "unavailable", "reason": error.code}
             return JSONResponse(body, 503, {"Retry-After": str(error.retry_after)})

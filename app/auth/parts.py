@@ -107,7 +107,7 @@ def create_ground(config: AuthConfig, secrets: Sequence[str], store: Store, cloc
 def create_logins(ground: Ground) -> Logins:
     """Builds what logins need: the one way in, how they go on, and how they end."""
     config, store, clock, audit = ground.config, ground.store, ground.clock, ground.audit
-    tokens = AccessTokens(ground.signing, issuer=config.issuer, lifetime=config.access_lifetime, clock=clock)
+    tokens = AccessTokens(ground.signing.book, issuer=config.issuer, lifetime=config.access_lifetime, clock=clock)
     refresh_tokens = RefreshTokens(ground.keys.keys(Purpose.REFRESH_TOKEN))
     issuing = Issuing(tokens=tokens, refresh_tokens=refresh_tokens, extra_claims=ground.extra_claims)
     proving = Proving(

@@ -31,7 +31,7 @@ def create_health(store: Store, auth: Auth) -> Covered[list[Route]]:
             return JSONResponse(body, 503, {"Retry-After": str(error.retry_after)})
         if not auth.neighbours.agrees:  # it is not known yet, or the log tells which process differs
             return JSONResponse({"status": "unavailable", "reason": "neighbours"}, 503, {"Retry-After": "5"})
-        if not (auth.revocations.is_ready and auth.signing.is_ready):
+        if not (auth.revocations.is_ready and auth.signing.book.is_ready):
             return JSONResponse({"status": "unavailable", "reason": "starting"}, 503, {"Retry-After": "1"})
         return JSONResponse({"status": "ok"})
 

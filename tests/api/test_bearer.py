@@ -220,7 +220,7 @@ def test_an_expired_token_is_told_apart(shared: Running, sign_in: SignIn) -> Non
     earlier = FakeClock()
     earlier.step(minutes=-16)
     tokens = AccessTokens(
-        auth.signing,
+        auth.signing.book,
         issuer=auth.config.issuer,
         lifetime=auth.config.access_lifetime,
         clock=earlier,

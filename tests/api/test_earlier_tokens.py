@@ -136,7 +136,7 @@ def test_one_of_duets_own_never_goes_that_way(shared: Running, sign_in: SignIn) 
     past = FakeClock()
     past.step(minutes=-16)
     old = AccessTokens(
-        auth.signing,
+        auth.signing.book,
         issuer=auth.config.issuer,
         lifetime=auth.config.access_lifetime,
         clock=past,

@@ -66,7 +66,7 @@ class Forger:
         assert self.client.log_in(self.user.email).status_code == 200
         self.token = self.client.access_token
         self.header, self.claims = head_of(self.token), claims_of(self.token)
-        self.key = duet.auth.signing.signer().signing
+        self.key = duet.auth.signing.book.signer().signing
         self._sender = Sender(duet.url)
 
     def close(self) -> None:

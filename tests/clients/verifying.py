@@ -26,7 +26,7 @@ def new_token(site: Site, **given: object) -> str:
 
 def resigned(site: Site, token: str, header: dict[str, Any] | None = None, **claims: Any) -> str:
     """`token` with other claims (None leaves one out), signed by Duet's own key."""
-    signer = site.duet.auth.signing.signer()
+    signer = site.duet.auth.signing.book.signer()
     changed = {name: value for name, value in {**claims_of(token), **claims}.items() if value is not None}
     return jws.signed(changed, signer.signing, signer.algorithm, header or _but_for_alg(token))
 
@@ -69,4 +69,4 @@ def rotate(site: Site) -> None:
     so a service that knows the keys from before has to ask for them again."""
     auth = site.duet.auth
     site.duet.wait(auth.signing._add(auth.clock.now(), timedelta()))
-    site.duet.wait(auth.signing.poll())
+    site.duet.wait(auth.signing.book.poll())

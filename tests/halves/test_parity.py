@@ -135,7 +135,7 @@ class Login:
         auth = self.duet.auth
         now = auth.clock.now()
         tokens = AccessTokens(
-            auth.signing,
+            auth.signing.book,
             issuer=issuer or auth.config.issuer,
             lifetime=auth.config.access_lifetime,
             clock=_Clock(now - timedelta(minutes=ago)),

@@ -132,8 +132,8 @@ def test_keys_rotate_and_retire_under_load(tmp_path: Path, mongo_database_url: s
     )
     with running(settings) as one, running(settings) as two:
         one.make_user()
-        first = one.auth.signing.signer().kid
-        assert two.auth.signing.signer().kid == first
+        first = one.auth.signing.book.signer().kid
+        assert two.auth.signing.book.signer().kid == first
         urls = [one.url, two.url]
         with Browser(one.url) as absent:
             assert absent.log_in().status_code == 303
@@ -168,12 +168,12 @@ def _see_it_retired(load: Load, site: Running, kid: str) -> None:
     load.wait_until(lambda: _is_retired(site, kid), seconds=3)
     calls = load.calls
     load.wait_until(lambda: load.calls > calls + 50, seconds=5)
-    assert kid not in {key["kid"] for key in site.auth.signing.jwks()["keys"]}
+    assert kid not in {key["kid"] for key in site.auth.signing.book.jwks()["keys"]}
     assert len(load.signed) >= 2
     for name, instant in load.signed.items():
         assert load.published[name] < instant
 
 
 def _is_retired(site: Running, kid: str) -> bool:
-    key = site.auth.signing.find(kid)
+    key = site.auth.signing.book.find(kid)
     return key is not None and key.is_retired(site.auth.clock.now())

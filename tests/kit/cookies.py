@@ -55,7 +55,7 @@ def aged_token(duet: Running, browser: Browser, *, minutes: float = 16) -> str:
     earlier = FakeClock()
     earlier.step(minutes=-minutes)
     tokens = AccessTokens(
-        auth.signing,
+        auth.signing.book,
         issuer=auth.config.issuer,
         lifetime=auth.config.access_lifetime,
         clock=earlier,

@@ -187,7 +187,7 @@ async def believed_in_store(folder: Path, cases: Sequence[KeyCase], *, is_sealed
     async with house_on(f"sqlite:///{folder / 'duet.db'}", clock=clock, algorithm="EdDSA") as house:
         for row in rows:
             assert await house.store.add_signing_key(row)
-        await house.auth.signing.poll()
+        await house.auth.signing.book.poll()
         return [case.name for case in cases if _is_believed(house, case.text)]
 
 

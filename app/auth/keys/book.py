@@ -55,32 +55,47 @@ class SigningBook:
         keys: the secrets under which pairs are sealed, and from which HMAC keys are derived.
         algorithm: the one that signs, and whose tokens count.
         lifetime: how long an access token lives.
+
+    Attributes:
+        safe: seals and opens the private halves.
+        rows: the stored keys as of the last poll, those that could not be read included.
+        chains: those that could be read, by their algorithm.
     """
 
     def __init__(self, store: Store, clock: Clock, keys: KeyRing, *, algorithm: str, lifetime: timedelta) -> None:
         self._store = store
         self._clock = clock
-        self._algorithm = algorithm
-        self._lifetime = lifetime
-        self._safe = Safe(keys.keys(Purpose.SIGNING_KEYS))
+        self.algorithm = algorithm
+        self.lifetime = lifetime
+        self.safe = Safe(keys.keys(Purpose.SIGNING_KEYS))
         self._derived = DerivedKeys(keys.keys(Purpose.ACCESS_TOKEN), are_current=algorithm == HMAC)
         self._opened: dict[str, _Opened | None] = {}
         self._seen: dict[str, datetime] = {}
-        self._rows: list[SigningKey] = []
-        self._chains: dict[str, list[KnownKey]] = {}
+        self.rows: list[SigningKey] = []
+        self.chains: dict[str, list[KnownKey]] = {}
         self._pairs: dict[str, TokenKey] = {}
         self._read_at: datetime | None = None
 
     @property
+    def was_read(self) -> bool:
+        """Whether the store was read since the start."""
+        return self._read_at is not None
+
+    @property
+    def has_signer(self) -> bool:
+        """Whether a key pair signs now."""
+        return self._signer() is not None
+
+    @property
     def is_ready(self) -> bool:
         """Whether tokens can be signed and judged."""
-        return self._algorithm == HMAC or self._signer() is not None
+        return self.algorithm == HMAC or self._signer() is not None
 
     # for access tokens
 
     def signer(self) -> TokenKey:
         """Returns the key that signs now. Raises `StoreUnavailable` if there is none yet."""
-        signer = self._derived.signer() if self._algorithm == HMAC else self._signer()
+        signer = self._derived.signer() if self.algorithm == HMAC else self._signer()
         if signer is None:
             raise StoreUnavailable()
         return signer
@@ -102,27 +117,27 @@ class SigningBook:
         Keys that will sign are among them, early enough for others to know them by then. There are none if a
         shared secret signs. Raises `StoreUnavailable` if the store was not read since the start.
         """
-        if self._algorithm == HMAC:
+        if self.algorithm == HMAC:
             return {"keys": []}
         if self._read_at is None:
             raise StoreUnavailable()
         now = self._clock.now()
         current = {kid for kid, key in self._pairs.items() if key.counts(now)}
-        return {"keys": [dict(known.jwk) for known in self._chain if known.row.id in current]}
+        return {"keys": [dict(known.jwk) for known in self.chain if known.row.id in current]}
 
     def entries(self) -> list[KeyEntry]:
         """Returns all keys as of the last poll: the derived ones if they sign, else the pairs, oldest first."""
-        if self._algorithm == HMAC:
+        if self.algorithm == HMAC:
             signer, *others = self._derived.all()
             derived = [KeyEntry(signer.kid, HMAC, KeyState.SIGNING)]
             return derived + [KeyEntry(key.kid, HMAC, KeyState.VERIFYING) for key in others]
         now = self._clock.now()
-        return [self._entry(chain, at, now) for chain in self._chains.values() for at in range(len(chain))]
+        return [self._entry(chain, at, now) for chain in self.chains.values() for at in range(len(chain))]
 
     def _entry(self, chain: Sequence[KnownKey], at: int, now: datetime) -> KeyEntry:
-        row, ends = chain[at].row, ends_at(chain, at, self._lifetime)
+        row, ends = chain[at].row, ends_at(chain, at, self.lifetime)
         until = min((instant for instant in (row.retired_at, ends) if instant is not None), default=None)
-        return KeyEntry(row.id, row.algorithm, state_of(chain, at, now, self._lifetime), row.signs_from, until)
+        return KeyEntry(row.id, row.algorithm, state_of(chain, at, now, self.lifetime), row.signs_from, until)
 
     # from the store
 
@@ -137,16 +152,17 @@ class SigningBook:
             known = self._known(row)
             if known is not None:
                 chains.setdefault(row.algorithm, []).append(known)
-        self._rows, self._chains, self._read_at = rows, chains, now
+        self.rows, self.chains, self._read_at = rows, chains, now
         self._pairs = {key.kid: key for chain in chains.values() for key in self._token_keys(chain)}
 
     @property
-    def _chain(self) -> list[KnownKey]:
-        return self._chains.get(self._algorithm, [])
+    def chain(self) -> list[KnownKey]:
+        """The keys of the algorithm that signs, in the order in which they follow each other."""
+        return self.chains.get(self.algorithm, [])
 
     def _signer(self) -> TokenKey | None:
         now = self._clock.now()
-        able = [self._pairs[known.row.id] for known in self._chain if known.private is not None and known.is_ours]
+        able = [self._pairs[known.row.id] for known in self.chain if known.private is not None and known.is_ours]
         able = [key for key in able if not key.is_retired(now)]
         started = [key for key in able if key.signs_from <= now]
         # If none has started, a clock stepped back. The oldest one is known to everybody.
@@ -156,7 +172,7 @@ class SigningBook:
         """Returns whether a key that this process does not know may have begun to sign."""
         if self._read_at is None:
             return True
-        return self._algorithm != HMAC and self._clock.now() - self._read_at > MIN_LEAD
+        return self.algorithm != HMAC and self._clock.now() - self._read_at > MIN_LEAD
 
     def _known(self, row: SigningKey) -> KnownKey | None:
         opened = self._opened[row.id]
@@ -177,7 +193,7 @@ class SigningBook:
             log.error("signing_key_damaged", kid=row.id)
             return None
         try:
-            return _Opened(row.sealed, jwk, public, self._safe.open(row.sealed, row.id, row.algorithm), True)
+            return _Opened(row.sealed, jwk, public, self.safe.open(row.sealed, row.id, row.algorithm), True)
         except ValueError:
             return _Opened(row.sealed, jwk, public, None, False)
 
@@ -186,7 +202,7 @@ class SigningBook:
         for at, known in enumerate(chain):
             if not known.is_ours:
                 continue
-            is_current = known.row.algorithm == self._algorithm
+            is_current = known.row.algorithm == self.algorithm
             yield TokenKey(
                 known.row.id,
                 known.row.algorithm,
@@ -194,5 +210,5 @@ class SigningBook:
                 known.private,
                 signs_from=known.starts_at,
                 retired_at=retired_at(chain, at),
-                ends_at=ends_at(chain, at, self._lifetime) if is_current else BEGINNING,
+                ends_at=ends_at(chain, at, self.lifetime) if is_current else BEGINNING,
             )

@@ -40,7 +40,7 @@ class KeyRefused(AuthError):
     code = "key_refused"
 
 
-class Signing(SigningBook):
+class Signing:
     """Manages the keys of access tokens. Every method may raise `StoreUnavailable`.
 
     Args:
@@ -49,10 +49,15 @@ class Signing(SigningBook):
         clock: tells the time.
         keys: the secrets.
         audit: is told what an operator did.
+
+    Attributes:
+        book: knows the keys; what signs and verifies asks it.
     """
 
     def __init__(self, config: AuthConfig, *, store: Store, clock: Clock, keys: KeyRing, audit: Audit) -> None:
-        super().__init__(store, clock, keys, algorithm=config.algorithm, lifetime=config.access_lifetime)
+        self.book = SigningBook(store, clock, keys, algorithm=config.algorithm, lifetime=config.access_lifetime)
+        self._store = store
+        self._clock = clock
         self._keep = config.absolute_lifetime
         self._rotate_after = config.rotate_after
         self._audit = audit
@@ -66,7 +71,7 @@ class Signing(SigningBook):
         Only a server may call this, after it found that its neighbours have the same secrets, because keys under
         another secret are retired.
         """
-        await self.poll()
+        await self.book.poll()
         await self.tend()
 
     async def run(self, may_tend: Callable[[], bool] = lambda: True) -> None:
@@ -77,35 +82,35 @@ class Signing(SigningBook):
         """
         while True:
             try:
-                await self.poll()
+                await self.book.poll()
                 if may_tend():
                     await self.tend()
             except StoreUnavailable:
                 pass  # the store logs its outage itself, and what is known still holds
             except Exception:
                 log.exception("signing_keys_failed")
-            is_slow = self._algorithm == HMAC and self._read_at is not None
+            is_slow = self.book.algorithm == HMAC and self.book.was_read
             await anyio.sleep(SLOW_POLL_SECONDS if is_slow else POLL_SECONDS)
 
     async def tend(self) -> None:
         """Does what is due: makes the first or the next key, or ends one. Of several processes, one succeeds."""
         now = self._clock.now()
-        places = [(chain, at) for chain in self._chains.values() for at in range(len(chain))]
+        places = [(chain, at) for chain in self.book.chains.values() for at in range(len(chain))]
         changes = [await self._tend_key(chain, at, now) for chain, at in places]
-        if self._algorithm != HMAC:
+        if self.book.algorithm != HMAC:
             changes.append(await self._add_what_is_due(now))
         if any(changes):
-            await self.poll()
+            await self.book.poll()
 
     async def _add_what_is_due(self, now: datetime) -> bool:
-        if not any(_may_go_on(known, now) for known in self._chain):
+        if not any(_may_go_on(known, now) for known in self.book.chain):
             # A retired key goes on signing here for a leeway, which lets all know the next one before it signs.
-            lead = timedelta() if self._signer() is None else MIN_LEAD
+            lead = MIN_LEAD if self.book.has_signer else timedelta()
             return await self._add(now, lead) is not None
         if self._rotate_after is None:
             return False
         lead = max(MIN_LEAD, min(LONGEST_LEAD, self._rotate_after / 2))
-        last = [known.row for known in self._chain if known.takes_over][-1]
+        last = [known.row for known in self.book.chain if known.takes_over][-1]
         is_due = last.signs_from <= now and now >= last.signs_from + self._rotate_after - lead
         return is_due and await self._add(now, lead) is not None
 
@@ -113,7 +118,7 @@ class Signing(SigningBook):
         """Does what is due for an existing key. Returns whether anything was."""
         known = chain[at]
         row = known.row
-        if row.retired_at is None and not (known.is_ours and row.algorithm == self._algorithm):
+        if row.retired_at is None and not (known.is_ours and row.algorithm == self.book.algorithm):
             # Nothing else would end a key of another secret. A key of another algorithm ends because the operator
             # chose so.
             if not known.is_ours:
@@ -126,10 +131,10 @@ class Signing(SigningBook):
         private = None if self._has_signed_last(chain, at, now) else known.private
         if private is known.private:
             # Each key once: while containers change their secret one by one, the newest is not the same for all.
-            if self._safe.is_newest(row.sealed) or row.id in self._sealed_again:
+            if self.book.safe.is_newest(row.sealed) or row.id in self._sealed_again:
                 return False
             self._sealed_again.add(row.id)
-        sealed = self._safe.seal(private, row.id, row.algorithm)
+        sealed = self.book.safe.seal(private, row.id, row.algorithm)
         return await self._store.set_sealed(row.id, sealed, expected=row.sealed)
 
     def _is_forgettable(self, chain: list[KnownKey], at: int, now: datetime) -> bool:
@@ -137,26 +142,26 @@ class Signing(SigningBook):
 
         The last key of a chain stays, because the next one follows it.
         """
-        is_last = at == len(chain) - 1 and chain[at].row.algorithm == self._algorithm
-        ends = [chain[at].row.retired_at, ends_at(chain, at, self._lifetime)]
+        is_last = at == len(chain) - 1 and chain[at].row.algorithm == self.book.algorithm
+        ends = [chain[at].row.retired_at, ends_at(chain, at, self.book.lifetime)]
         over = min((instant for instant in ends if instant is not None), default=now)
-        return at == 0 and not is_last and now >= over + LEEWAY + self._lifetime + self._keep
+        return at == 0 and not is_last and now >= over + LEEWAY + self.book.lifetime + self._keep
 
     def _has_signed_last(self, chain: list[KnownKey], at: int, now: datetime) -> bool:
         """Returns whether no process signs with it any more, whatever its clock says."""
         over = successor_signs_from(chain, at)
-        if over is None and chain[at].row.algorithm != self._algorithm:
+        if over is None and chain[at].row.algorithm != self.book.algorithm:
             over = chain[at].row.retired_at
         return over is not None and now >= over + 2 * LEEWAY
 
     async def _add(self, now: datetime, lead: timedelta) -> KeyEntry | None:
         """Adds a new key at the end of the chain. Returns None if somebody else has added one meanwhile."""
-        pair = await anyio.to_thread.run_sync(make_pair, self._algorithm)
-        sealed = self._safe.seal(pair.private, pair.kid, self._algorithm)
+        pair = await anyio.to_thread.run_sync(make_pair, self.book.algorithm)
+        sealed = self.book.safe.seal(pair.private, pair.kid, self.book.algorithm)
         # This goes by the rows, not by the keys that could be read: a damaged one still has its place.
-        before = [row.id for row in in_order(self._rows) if row.algorithm == self._algorithm]
+        before = [row.id for row in in_order(self.book.rows) if row.algorithm == self.book.algorithm]
         previous = before[-1] if before else ""
-        row = SigningKey(pair.kid, self._algorithm, pair.public, sealed, now, now + lead, previous)
+        row = SigningKey(pair.kid, self.book.algorithm, pair.public, sealed, now, now + lead, previous)
         if not await self._store.add_signing_key(row):
             return None
         log.info("signing_key_made", kid=row.id, algorithm=row.algorithm, signs_from=row.signs_from.isoformat())
@@ -166,8 +171,8 @@ class Signing(SigningBook):
 
     async def list(self) -> list[KeyEntry]:
         """Returns all keys, the oldest first."""
-        await self.poll()
-        return self.entries()
+        await self.book.poll()
+        return self.book.entries()
 
     async def rotate(self, client: Client, *, lead: timedelta = USUAL_LEAD) -> KeyEntry:
         """Returns the key that will sign next: a new one, or one that is published already and signs no later.
@@ -188,7 +193,7 @@ class Signing(SigningBook):
         for _ in range(_TRIES):
             await self._check_secret()
             now = self._clock.now()
-            last = self._chain[-1] if self._chain else None
+            last = self.book.chain[-1] if self.book.chain else None
             # The written instant counts too: a process that just began, such as a command, saw every key just now.
             if (
                 last is not None
@@ -215,11 +220,11 @@ class Signing(SigningBook):
             KeyRefused: there is no such key, it has ended already, or for the reasons that `rotate` gives.
         """
         await self._check_secret()
-        known = {entry.kid: entry for entry in self.entries()}.get(kid)
+        known = {entry.kid: entry for entry in self.book.entries()}.get(kid)
         if known is None:
             raise KeyRefused("there is no key of that name: `duet keys list` shows them")
         at, successor = self._clock.now(), None
-        row = next(row for row in self._rows if row.id == kid)
+        row = next(row for row in self.book.rows if row.id == kid)
         if row.retired_at is not None:
             raise KeyRefused(f"it is retired already, as of {to_the_second(row.retired_at)}")
         if self._may_sign(kid, at):
@@ -232,26 +237,26 @@ class Signing(SigningBook):
 
     def _may_sign(self, kid: str, now: datetime) -> bool:
         """Returns whether any process signs with it, or will."""
-        for at, known in enumerate(self._chain):
+        for at, known in enumerate(self.book.chain):
             if known.row.id == kid:
-                over = successor_signs_from(self._chain, at)
+                over = successor_signs_from(self.book.chain, at)
                 return known.is_ours and (over is None or now < over + LEEWAY)
         return False
 
     async def _check_secret(self) -> None:
         """Raises `KeyRefused` if a server with these settings could not use what is done here."""
-        if self._algorithm == HMAC:
+        if self.book.algorithm == HMAC:
             raise KeyRefused(
                 "with JWT_ALGORITHM=HS256 the key follows from SECRET_KEY: to change it, move the old one to"
                 " SECRET_KEY_FALLBACKS, set a new one and restart; after a theft, leave the old one out"
             )
-        await self.poll()
-        if any(not known.is_ours and known.row.retired_at is None for known in self._chain):
+        await self.book.poll()
+        if any(not known.is_ours and known.row.retired_at is None for known in self.book.chain):
             raise KeyRefused("SECRET_KEY is not the one that the keys were made under: set the site's own")
 
     async def _entry_of(self, kid: str) -> KeyEntry:
-        await self.poll()
-        return next(entry for entry in self.entries() if entry.kid == kid)
+        await self.book.poll()
+        return next(entry for entry in self.book.entries() if entry.kid == kid)
 
 
 def _may_go_on(known: KnownKey, now: datetime) -> bool:

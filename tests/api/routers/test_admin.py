@@ -87,7 +87,7 @@ def stale(duet: Running, user: User) -> str:
     pair = duet.wait(auth.sessions.log_in(user.email, PASSWORD, Client(API_CLIENT)))
     [session, *_] = duet.wait(auth.sessions.of(pair.principal))
     tokens = AccessTokens(
-        auth.signing,
+        auth.signing.book,
         issuer=auth.config.issuer,
         lifetime=auth.config.access_lifetime,
         clock=auth.clock,

@@ -68,7 +68,7 @@ def test_s14_a_stolen_database_yields_no_key(robbed: Running) -> None:
         robbed.make_user()
         client.log_in()
     secrets = [SECRET.encode(), *(robbed.auth.keys.keys(purpose)[0].secret for purpose in Purpose)]
-    private = robbed.auth.signing.signer().signing
+    private = robbed.auth.signing.book.signer().signing
     secrets.append(private if isinstance(private, bytes) else private.private_bytes_raw())
     stored, _ = thief.stolen_values(robbed)
     for secret in secrets:

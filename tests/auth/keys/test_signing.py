@@ -61,12 +61,12 @@ def kid_of(token: str) -> str:
 
 def published(house: House) -> list[str]:
     """The names in the key set that others read."""
-    return [key["kid"] for key in house.auth.signing.jwks()["keys"]]
+    return [key["kid"] for key in house.auth.signing.book.jwks()["keys"]]
 
 
 def states(house: House) -> list[str]:
     """What each key is good for, the oldest first."""
-    return [entry.state.value for entry in house.auth.signing.entries()]
+    return [entry.state.value for entry in house.auth.signing.book.entries()]
 
 
 async def pass_time(*houses: House, **by: float) -> None:
@@ -74,7 +74,7 @@ async def pass_time(*houses: House, **by: float) -> None:
     for house in houses:
         house.clock.step(**by)
     for house in houses:
-        await house.auth.signing.poll()
+        await house.auth.signing.book.poll()
         await house.auth.signing.tend()
 
 
@@ -93,7 +93,7 @@ async def test_the_first_start_makes_a_key_that_signs(tmp_path: Any, algorithm: 
     async with house_on(f"sqlite:///{tmp_path / 'duet.db'}", algorithm=algorithm) as house:
         await house.make_user()
         token = await token_of(house)
-        [jwk] = house.auth.signing.jwks()["keys"]
+        [jwk] = house.auth.signing.book.jwks()["keys"]
         assert head_of(token) == {"alg": algorithm, "typ": "at+jwt", "kid": jwk["kid"]}
         assert jwk["alg"] == algorithm
         house.auth.sessions.authenticate(token)
@@ -127,11 +127,11 @@ async def test_of_processes_that_start_together_one_makes_the_key(database_url: 
             for house in houses
         ]
         for signing in signings:
-            await signing.poll()
+            await signing.book.poll()
         for signing in signings:  # each has seen an empty store
             await signing.tend()
-            await signing.poll()
-        assert len({signing.signer().kid for signing in signings}) == 1
+            await signing.book.poll()
+        assert len({signing.book.signer().kid for signing in signings}) == 1
         assert len(await houses[0].store.signing_keys()) == 1
 
 
@@ -139,7 +139,7 @@ async def test_a_shared_secret_has_no_key_pairs(house: House) -> None:
     """With HS256 nothing is made and nothing is published; the keys that are derived are listed."""
     await house.auth.signing.tend()
     assert await house.store.signing_keys() == []
-    assert house.auth.signing.jwks() == {"keys": []}
+    assert house.auth.signing.book.jwks() == {"keys": []}
     [entry] = await house.auth.signing.list()
     assert (entry.algorithm, entry.state) == ("HS256", KeyState.SIGNING)
     for act in (house.auth.signing.rotate(OPERATOR), house.auth.signing.retire(entry.kid, OPERATOR)):
@@ -156,7 +156,7 @@ async def test_nothing_is_judged_before_the_keys_are_known(sealed_house: House) 
         clock=sealed_house.clock,
         keys=sealed_house.auth.keys,
         audit=sealed_house.auth.audit,
-    )
+    ).book
     assert not blind.is_ready
     for ask in (blind.signer, blind.jwks, lambda: blind.find(kid_of(token))):
         with pytest.raises(StoreUnavailable):
@@ -231,13 +231,13 @@ async def test_a_key_rotates_by_itself(database_url: str) -> None:
         assert published(house) == [first]
         await pass_time(house, seconds=1)
         _, second = published(house)
-        assert house.auth.signing.signer().kid == first
+        assert house.auth.signing.book.signer().kid == first
         await pass_time(house, hours=1)
-        assert house.auth.signing.signer().kid == second
+        assert house.auth.signing.book.signer().kid == second
         await pass_time(house, days=30, hours=-1)
         assert len(published(house)) == 2
         await pass_time(house, hours=1)
-        assert house.auth.signing.signer().kid not in (first, second)
+        assert house.auth.signing.book.signer().kid not in (first, second)
 
 
 async def test_an_impatient_operator_makes_no_heap_of_keys(sealed_house: House) -> None:
@@ -248,11 +248,11 @@ async def test_an_impatient_operator_makes_no_heap_of_keys(sealed_house: House) 
     assert (await house.auth.signing.rotate(OPERATOR)).kid == quick.kid
     assert len(published(house)) == 3
     await pass_time(house, seconds=USUAL_LEAD.seconds)
-    assert house.auth.signing.signer().kid == quick.kid
+    assert house.auth.signing.book.signer().kid == quick.kid
     await pass_time(house, hours=1)
-    assert house.auth.signing.signer().kid == quick.kid
+    assert house.auth.signing.book.signer().kid == quick.kid
     assert published(house) == [quick.kid]
-    assert {entry.kid: entry.state for entry in house.auth.signing.entries()}[slow.kid] is KeyState.KEPT
+    assert {entry.kid: entry.state for entry in house.auth.signing.book.entries()}[slow.kid] is KeyState.KEPT
 
 
 async def test_a_lead_is_never_shorter_than_the_polls_of_others(sealed_house: House) -> None:
@@ -299,11 +299,11 @@ async def test_containers_agree_while_keys_change(tmp_path: Any, seed: int, act:
                 if act == "rotate":
                     await operator.auth.signing.rotate(OPERATOR)
                 else:
-                    await operator.auth.signing.retire(operator.auth.signing.signer().kid, OPERATOR)
+                    await operator.auth.signing.retire(operator.auth.signing.book.signer().kid, OPERATOR)
             for house in houses:
                 house.clock.step(seconds=1)
             for house in chance.sample(houses, len(houses)):
-                await house.auth.signing.poll()
+                await house.auth.signing.book.poll()
                 await house.auth.signing.tend()
             session = await first.auth.sessions.log_in("ada@example.com", PASSWORD, WEB) if second == 0 else None
             last = {0: session.access_token} if session else last
@@ -331,13 +331,13 @@ async def test_no_clock_makes_a_process_sign_too_early(
 ) -> None:
     """A key that was made elsewhere is used here when it was published for its lead, whatever the instants say."""
     async with fellow(sealed_house, database_url, ahead=ahead) as other:
-        old = other.auth.signing.signer().kid
+        old = other.auth.signing.book.signer().kid
         new = (await sealed_house.auth.signing.rotate(OPERATOR)).kid
-        await other.auth.signing.poll()
+        await other.auth.signing.book.poll()
         other.clock.step(seconds=USUAL_LEAD.seconds - 0.001)
-        assert other.auth.signing.signer().kid == old
+        assert other.auth.signing.book.signer().kid == old
         other.clock.step(seconds=0.001)
-        assert other.auth.signing.signer().kid == new
+        assert other.auth.signing.book.signer().kid == new
 
 
 async def test_a_key_that_may_be_new_is_not_called_unknown(sealed_house: House, database_url: str) -> None:
@@ -353,18 +353,18 @@ async def test_a_key_that_may_be_new_is_not_called_unknown(sealed_house: House, 
         with pytest.raises(StoreUnavailable):
             other.auth.sessions.authenticate(token)
         for rubbish in ("", "x", "x" * 42, "x" * 44):
-            assert other.auth.signing.find(rubbish) is None
-        await other.auth.signing.poll()
+            assert other.auth.signing.book.find(rubbish) is None
+        await other.auth.signing.book.poll()
         other.auth.sessions.authenticate(token)
 
 
 async def test_a_clock_that_steps_back_stops_nobody(sealed_house: House) -> None:
     """The oldest key that can signs: everybody knows it."""
     house = sealed_house
-    first = house.auth.signing.signer().kid
+    first = house.auth.signing.book.signer().kid
     await house.auth.signing.rotate(OPERATOR)
     house.clock.step(days=-400)
-    assert house.auth.signing.signer().kid == first
+    assert house.auth.signing.book.signer().kid == first
 
 
 # retiring
@@ -414,7 +414,7 @@ async def test_a_browser_is_renewed_after_its_key_was_retired(sealed_house: Hous
 async def test_who_stole_a_key_ends_nobody_s_session(sealed_house: House) -> None:
     """A token of a retired key does nothing at the revocation endpoint, expired or not; another key's does."""
     house = sealed_house
-    stolen = house.auth.signing.signer()
+    stolen = house.auth.signing.book.signer()
     pair = await house.auth.sessions.log_in("ada@example.com", PASSWORD, API)
     [session] = await house.auth.sessions.of(pair.principal)
     await house.auth.signing.retire(stolen.kid, OPERATOR)
@@ -440,7 +440,7 @@ async def test_a_key_that_only_verifies_is_retired_at_once(sealed_house: House) 
     assert successor is None
     with pytest.raises(KeyRetired):
         house.auth.sessions.authenticate(old)
-    assert house.auth.signing.signer().kid == new.kid
+    assert house.auth.signing.book.signer().kid == new.kid
 
 
 async def test_a_key_that_did_not_sign_yet_never_will(sealed_house: House) -> None:
@@ -472,7 +472,7 @@ async def test_a_retired_key_signs_no_more_though_none_follows(sealed_house: Hou
 async def test_what_can_not_be_retired_is_said(sealed_house: House) -> None:
     """A name that no key has, and a key that ended already."""
     house = sealed_house
-    kid = house.auth.signing.signer().kid
+    kid = house.auth.signing.book.signer().kid
     await house.auth.signing.retire(kid, OPERATOR)
     for name, reason in ((kid, "retired already"), ("nobody", "no key"), ("", "no key")):
         with pytest.raises(KeyRefused, match=reason):
@@ -549,7 +549,7 @@ async def test_a_process_with_other_secrets_than_its_neighbours_changes_nothing(
 async def test_who_writes_to_the_database_makes_no_key(sealed_house: House) -> None:
     """A key pair of a stranger's, put where a successor belongs, signs nothing that counts; keys rotate on."""
     house = sealed_house
-    good = await stored(house, house.auth.signing.signer().kid)
+    good = await stored(house, house.auth.signing.book.signer().kid)
     pair = make_pair("EdDSA")
     theirs = Safe(KeyRing(["the secret of a stranger: 1234567890"]).keys(Purpose.SIGNING_KEYS))
     now = house.clock.now()
@@ -562,13 +562,13 @@ async def test_who_writes_to_the_database_makes_no_key(sealed_house: House) -> N
             good, id=pair.kid, public=pair.public, sealed=sealed, previous=previous, created_at=now, signs_from=now
         )
         assert await house.store.add_signing_key(row)
-        await house.auth.signing.poll()
+        await house.auth.signing.book.poll()
         assert pair.kid not in published(house)
-        assert house.auth.signing.find(pair.kid) is None
+        assert house.auth.signing.book.find(pair.kid) is None
         if previous == good.id:
             await pass_time(house, minutes=20)
             house.auth.sessions.authenticate(await token_of(house))
-        assert house.auth.signing.signer().kid == good.id
+        assert house.auth.signing.book.signer().kid == good.id
         await pass_time(house, seconds=1)
         assert (await house.auth.signing.rotate(OPERATOR)).kid != pair.kid
         await house.store.remove_signing_key(pair.kid)
@@ -601,9 +601,9 @@ async def test_a_change_of_algorithm_logs_nobody_out(database_url: str, before: 
         for pair in (renewed, refreshed):
             house.auth.sessions.authenticate(pair.access_token)
             assert head_of(pair.access_token)["alg"] == after
-        assert {jwk["alg"] for jwk in house.auth.signing.jwks()["keys"]} == {after} - {"HS256"}
+        assert {jwk["alg"] for jwk in house.auth.signing.book.jwks()["keys"]} == {after} - {"HS256"}
         clock.step(days=200)
-        await house.auth.signing.poll()
+        await house.auth.signing.book.poll()
         await house.auth.signing.tend()
         assert {row.algorithm for row in await house.store.signing_keys()} <= {after}
         with pytest.raises(NotAuthenticated):
@@ -618,7 +618,7 @@ async def test_the_way_back_within_a_minute_has_its_next_key_in_time(
     await sealed_house.store.retire_signing_key(old, at=sealed_house.clock.now())
     async with fellow(sealed_house, database_url) as other:
         await pass_time(sealed_house, other, seconds=2)
-        await sealed_house.auth.signing.poll()
+        await sealed_house.auth.signing.book.poll()
         new = published(sealed_house)[-1]
         assert new != old
         assert published(other)[-1] == new
