@@ -538,7 +538,7 @@ async def test_a_process_with_other_secrets_than_its_neighbours_changes_nothing(
     wrong = _operator(sealed_house, OLD)
     before = await sealed_house.store.signing_keys()
     running = asyncio.create_task(wrong.run(lambda: may_tend))
-    while not wrong.entries() or (may_tend and not wrong.is_ready):
+    while not wrong.book.entries() or (may_tend and not wrong.book.is_ready):
         await asyncio.sleep(0.01)
     running.cancel()
     with contextlib.suppress(asyncio.CancelledError):
