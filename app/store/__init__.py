@@ -1,4 +1,4 @@
-"""The stores behind `app.auth.ports.Store`, and what an operator does with a whole database, by its URL."""
+"""Opens the stores behind `app.auth.ports.Store`, and dumps or inspects a whole database, given its URL."""
 
 from app.store.drivers import DRIVERS, MeasuredStore, inspect_schema, open_dump, open_store
 

@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 #: How long a caller waits for an answer, in seconds.
 PATIENCE: Final = 2.4
-#: And how much longer if it was this process that was late.
+#: How much longer a caller waits if this process itself was late, in seconds.
 LATENESS: Final = 0.1
 #: Pause between two probes while the database is away, in seconds.
 PROBE_PAUSE: Final = 1.0
@@ -31,17 +31,17 @@ log = structlog.get_logger()
 
 
 class StoreUnusable(StoreUnavailable):
-    """The database can't be used until its operator does something; the message tells what.
+    """The database can't be used until its operator acts; the message says how.
 
-    Raised by `open` alone: the message is for whoever runs Duet, not for who visits it.
+    Only `open` raises it: the message is for the person who runs Duet, not for visitors.
     """
 
 
 class Breaker:
     """Runs the work of one store, and fails at once while its database is known to be away.
 
-    `prepare` connects and checks, and is at the same time the probe; `diagnose` says in a few words, without
-    secrets, why an exception of the driver means an outage, or None if it is the caller's mistake.
+    `prepare` connects and checks, and also serves as the probe. `diagnose` says in a few words, without secrets,
+    why an exception of the driver means an outage; it returns None if the exception is the caller's mistake.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Breaker:
         self._running: set[asyncio.Task[Any]] = set()
 
     async def open(self) -> None:
-        """Prepares the database now. If that fails, raises, and goes on trying in the background."""
+        """Prepares the database now. If that fails, raises `StoreUnavailable` and tries on in the background."""
         self._opened = True
         task = self._start(self._try())
         await asyncio.wait({task})
@@ -78,7 +78,7 @@ class Breaker:
             raise StoreUnavailable from error
 
     async def close(self) -> None:
-        """Stops probing, and waits for work that has begun: it is bounded by the driver's time-outs."""
+        """Stops probing, and waits for work that has begun, which the driver's timeouts bound."""
         self._opened = False
         self._away = None
         if self._prober is not None:
@@ -89,7 +89,7 @@ class Breaker:
             await asyncio.wait(self._running, timeout=self._patience)
 
     async def call(self, work: Callable[[], Coroutine[Any, Any, T]], slots: asyncio.Semaphore) -> T:
-        """The result of `work`, which begins when one of `slots` is free; else raises `StoreUnavailable`.
+        """Returns the result of `work`, which begins when one of `slots` is free. Raises `StoreUnavailable`.
 
         Work that has not begun when its caller gives up never begins.
         """
@@ -110,7 +110,7 @@ class Breaker:
             async with asyncio.timeout_at(deadline):
                 await slots.acquire()
         except TimeoutError as error:
-            # A long queue alone is no outage: whoever holds a slot finds out whether the database answers.
+            # A long queue alone is no outage: the callers that hold a slot find out whether the database answers.
             raise StoreUnavailable from error
         try:
             self._check()
@@ -120,7 +120,7 @@ class Breaker:
         task = self._start(work(), slots)
         await asyncio.wait({task}, timeout=deadline - clock())
         if not task.done():
-            # Was it the database, or was it this loop that stood still? An answer that is all but here counts.
+            # Either the database is late or this loop stood still: an answer about to arrive still counts.
             await asyncio.wait({task}, timeout=LATENESS)
         if not task.done():
             self._trip(NO_ANSWER)
@@ -137,7 +137,7 @@ class Breaker:
 
         def settle(done: asyncio.Task[T]) -> None:
             self._running.discard(done)
-            # Before the slot is free: who waits for it must not begin on a database that has just gone.
+            # This comes before the slot is freed: the next caller must not begin on a database that has just gone.
             self._judge(done)
             if slots is not None:
                 slots.release()
@@ -146,7 +146,7 @@ class Breaker:
         return task
 
     def _judge(self, done: asyncio.Task[Any]) -> None:
-        error = None if done.cancelled() else done.exception()  # seen by now: the caller may be gone
+        error = None if done.cancelled() else done.exception()  # retrieved here, since the caller may be gone
         if isinstance(error, self._driver_errors) and (reason := self._diagnose(error)) is not None:
             self._trip(reason)
 
@@ -169,7 +169,7 @@ class Breaker:
 
     async def _probe(self) -> None:
         while self._away is not None:
-            # In a task of its own: `close` ends this loop, and never an attempt that is half done.
+            # The attempt runs in its own task: `close` ends this loop, but never an attempt that is half done.
             await asyncio.wait({self._start(self._try())})
             if self._away is not None:
                 await asyncio.sleep(self._probe_pause)

@@ -1,4 +1,4 @@
-"""Cursors: where the next page of a list begins, opaque to who hands them back, and never trusted."""
+"""Cursors say where the next page of a list begins. They are opaque to clients, and never trusted."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from app.auth.models import AuditEvent, Page
 from app.auth.refusals import CursorInvalid
 from app.store.values import number, text, to_millis
 
-#: Characters: more than any cursor of ours has. Two keys of 320 characters, four bytes each, are 3,500.
+#: In characters: more than any cursor of ours has. Two keys of 320 characters, four bytes each, take 3,500.
 LONGEST_CURSOR: Final = 8192
-#: Milliseconds since 1970 in which every instant can be told, by Python and by each database.
+#: Milliseconds since 1970. Python and each database can represent every instant before this one.
 LATEST: Final = 50_000_000_000_000
 
 _ALPHABET: Final = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 
 
 def write_cursor(*parts: str | int) -> str:
-    """A cursor that holds `parts`."""
+    """Returns a cursor that holds `parts`."""
     data = json.dumps(parts, ensure_ascii=False, separators=(",", ":")).encode()
     return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
 
 def read_cursor(cursor: str) -> list[str | int]:
-    """The parts of a cursor: strings that a database can hold, and whole numbers. Raises `CursorInvalid`."""
+    """Returns a cursor's parts: strings that a database can hold, and whole numbers. Raises `CursorInvalid`."""
     if len(cursor) > LONGEST_CURSOR or not _ALPHABET.fullmatch(cursor):
         raise CursorInvalid
     try:
         data = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         parts: Any = json.loads(data.decode("utf-8"))
-    except (ValueError, RecursionError) as error:  # also what is not base64, UTF-8 or JSON, or nests too deep
+    except (ValueError, RecursionError) as error:  # it is not base64, UTF-8 or JSON, or is nested too deeply
         raise CursorInvalid from error
     if not isinstance(parts, list) or not all(map(_is_part, parts)):
         raise CursorInvalid
@@ -46,9 +46,9 @@ def _is_part(part: object) -> bool:
 
 
 def place_of_events(cursor: str) -> tuple[int, str] | None:
-    """Behind which event to go on: its instant in milliseconds and its id. None at the beginning of the log.
+    """Returns the instant, in milliseconds, and the id of the event after which the page begins.
 
-    Raises `CursorInvalid`.
+    Returns None for the first page. Raises `CursorInvalid`.
     """
     if not text(cursor):
         return None
@@ -59,7 +59,7 @@ def place_of_events(cursor: str) -> tuple[int, str] | None:
 
 
 def page_of_events(events: list[AuditEvent], limit: int) -> Page[AuditEvent]:
-    """The first `limit` of `events`; one more than that tells whether there is another page."""
+    """Returns a page of the first `limit` events. If `events` holds more, there is another page."""
     if number(limit) < 1:
         return Page([])
     if len(events) <= limit:

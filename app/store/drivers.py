@@ -1,6 +1,6 @@
-"""The one table of databases: for each scheme of a URL, what opens it, dumps it and looks at it.
+"""The one table of databases: for each URL scheme, it has what opens, dumps and inspects such a database.
 
-No driver is imported before its database is asked for.
+A driver is only imported when its database is asked for.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ from app.auth.ports import Store
 from app.store.measurements import StoreMeasurements
 from app.store.records import Dump, Schema
 
-#: What the URL of a SQLite file begins with; the path follows, so that an absolute one makes four slashes.
+#: How the URL of a SQLite file begins. The path follows, so an absolute path makes four slashes.
 SQLITE: Final = "sqlite:///"
 
 
 class MeasuredStore(Store, Protocol):
-    """A store that tells how it does."""
+    """A store that measures its calls."""
 
     @property
     def measurements(self) -> StoreMeasurements:
-        """Of its calls."""
+        """The measurements of its calls."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Driver:
-    """What one kind of database is worked with. Each function takes the URL, and imports the driver.
+    """The functions for one kind of database. Each takes the URL, and imports the driver.
 
     Args:
         open_store: makes the store, not opened yet.
-        open_dump: makes what reads and writes everything at once.
+        open_dump: makes the dump, which reads and writes everything at once.
         inspect: looks at the schema without changing it.
     """
 
@@ -44,20 +44,20 @@ class Driver:
 
 
 def open_store(database_url: str) -> MeasuredStore:
-    """The store that `database_url` names, not opened yet. Raises ValueError, which never quotes the URL.
+    """Returns the store that `database_url` names, not opened yet. Raises ValueError, which never quotes the URL.
 
-    `sqlite:///relative/path.db`, `sqlite:////absolute/path.db`, `mongodb://…` or `mongodb+srv://…`.
+    The URL is `sqlite:///relative/path.db`, `sqlite:////absolute/path.db`, `mongodb://…` or `mongodb+srv://…`.
     """
     return _driver(database_url).open_store(database_url)
 
 
 def open_dump(database_url: str) -> Dump:
-    """All that a database keeps, as records; it has to be brought up to date before. Raises ValueError."""
+    """Returns the dump of a database, whose schema has to be up to date. Raises ValueError."""
     return _driver(database_url).open_dump(database_url)
 
 
 def inspect_schema(database_url: str) -> Schema:
-    """What a database's schema is. Raises `StoreUnavailable`, whose text says what an operator can do."""
+    """Returns the state of a database's schema. Raises `StoreUnavailable`, which says what an operator can do."""
     try:
         driver = _driver(database_url)
     except ValueError as error:
@@ -66,12 +66,12 @@ def inspect_schema(database_url: str) -> Schema:
 
 
 def sqlite_url(path: Path) -> str:
-    """The URL of the SQLite file at `path`."""
+    """Returns the URL of the SQLite file at `path`."""
     return f"{SQLITE}{path}"
 
 
 def sqlite_path(database_url: str) -> Path:
-    """Where the SQLite file of a URL lies."""
+    """Returns the path of the SQLite file that a URL names."""
     return Path(database_url.removeprefix(SQLITE))
 
 
@@ -83,7 +83,7 @@ def _driver(database_url: str) -> Driver:
 
 
 def scheme_of(database_url: str) -> str:
-    """The URL's scheme; empty where it has none."""
+    """Returns the URL's scheme, or an empty string if it has none."""
     scheme, separator, _ = database_url.partition("://")
     return scheme if separator else ""
 
@@ -129,5 +129,5 @@ def _mongo_schema(url: str) -> Schema:
 
 _SQLITE: Final = Driver(_sqlite_store, _sqlite_dump, _sqlite_schema)
 _MONGO: Final = Driver(_mongo_store, _mongo_dump, _mongo_schema)
-#: By the schemes of their URLs.
+#: The drivers, by the schemes of their URLs.
 DRIVERS: Final[Mapping[str, Driver]] = {"sqlite": _SQLITE, "mongodb": _MONGO, "mongodb+srv": _MONGO}

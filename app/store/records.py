@@ -1,4 +1,4 @@
-"""What a store keeps, as records that each store can read and write."""
+"""The records that a store keeps, which every store can read and write."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.store.values import from_millis, plain, to_millis
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """What an account logged in from before."""
+    """A device that an account has logged in from."""
 
     user_id: str
     key: str
@@ -21,7 +21,7 @@ class Device:
 
 
 Kept: TypeAlias = User | Session | AuditEvent | Link | Letter | PersonalToken | SigningKey | Device
-#: What is kept, by the name that it has in a back-up. Counters of guesses and running processes are of one moment.
+#: What is kept, by its name in a backup. Counters of guesses and running processes are left out: they don't last.
 KINDS: Final[dict[str, type[Kept]]] = {
     "user": User,
     "device": Device,
@@ -36,37 +36,37 @@ NAMES: Final = {kind: name for name, kind in KINDS.items()}
 
 
 class Dump(Protocol):
-    """A store as a whole, for a command that works on nothing else. Methods may raise its driver's `errors`."""
+    """A whole store, for a command that works on all of it. Methods may raise its driver's `errors`."""
 
     errors: tuple[type[Exception], ...]
 
     def read(self) -> Iterator[Kept]:
-        """All records, as they were at one moment, as far as the database can tell one."""
+        """Yields all records as they were at one moment, as far as the database allows that."""
         ...
 
     def is_cut_off(self) -> bool:
-        """Whether a replacement was begun here and never ended."""
+        """Tells whether a replacement began here and never ended."""
         ...
 
     def is_empty(self) -> bool:
-        """Whether nothing is kept yet."""
+        """Tells whether nothing is kept yet."""
         ...
 
     def replace(self, records: Iterable[Kept]) -> None:
-        """Keeps these, and nothing else.
+        """Replaces everything that is kept with `records`.
 
-        Either whole or not at all; where the database has no transaction of any size, one that was cut off keeps
-        every server from starting until it is done again.
+        This happens completely or not at all. Where the database has no transactions of unlimited size, a
+        replacement that was cut off keeps every server from starting until it is repeated.
         """
         ...
 
     def close(self) -> None:
-        """Lets go of the database."""
+        """Closes the database."""
         ...
 
 
 def to_plain(record: Kept) -> dict[str, Any]:
-    """A record as JSON holds it: instants as milliseconds since 1970, without what is None."""
+    """Returns a record as JSON holds it: instants as milliseconds since 1970, without fields that are None."""
     values = {field.name: plain(getattr(record, field.name)) for field in fields(record)}
     return {
         name: to_millis(value) if isinstance(value, datetime) else value
@@ -76,7 +76,7 @@ def to_plain(record: Kept) -> dict[str, Any]:
 
 
 def from_plain(kind: type[Kept], values: dict[str, Any]) -> Kept:
-    """The record. Raises `ValueError` if these are not its fields."""
+    """Returns the record that has these values. Raises `ValueError` if they are not its fields."""
     known = {field.name: field for field in fields(kind)}
     needed = {
         name for name, field in known.items() if field.default is MISSING and field.default_factory is MISSING
@@ -101,12 +101,12 @@ _PLAIN: Final = {"str": str, "bool": bool, "int": int}
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """What was found.
+    """The state of a database's schema.
 
     Args:
-        version: the schema's; None where nothing was ever kept.
-        newest: what this Duet makes of it.
-        remedies: of each index that is missing, what it is and what makes it.
+        version: the schema's version; None where nothing was ever kept.
+        newest: the version that this Duet brings it to.
+        remedies: for each index that is missing, its name and what creates it.
     """
 
     version: int | None

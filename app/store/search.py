@@ -1,7 +1,8 @@
-"""How users are found by the beginning of their address, name or last name, and read in pages: for every store.
+"""How every store finds users by the beginning of their email address, name or last name, a page at a time.
 
 A store keeps two search keys beside each user (see `name_keys`). A search has three phases, one after the other:
-addresses, names, last names. Each is one range of an index, and leaves out whom an earlier phase has shown.
+email addresses, names, last names. Each reads one range of an index, and leaves out users that an earlier phase
+has shown.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ from app.auth.refusals import CursorInvalid
 from app.store.cursors import read_cursor, write_cursor
 from app.store.values import number, text
 
-#: Only so many characters of a query and of a name count: as many as a whole address has.
+#: Only this many characters of a query and of a name count: as many as the longest email address has.
 LONGEST: Final = MAX_EMAIL_LENGTH
 _HIGHEST: Final = 0x10FFFF
 _SURROGATES: Final = range(0xD800, 0xE000)
 
 
 class Phase(IntEnum):
-    """What a part of the answer was found by."""
+    """What the users in one part of the answer were found by."""
 
     EMAIL = 0
     NAME = 1
@@ -33,10 +34,10 @@ class Phase(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """One step: at most `limit` users of `phase` whose key is `lower` or above, and below `upper`, after `after`.
+    """One step of a search: at most `limit` users whose key for `phase` is at least `lower`, and below `upper`.
 
-    `upper` is None where no string is above all that begin with `lower`. `after` are the keys of the user behind
-    which to begin, in the order of the phase's index.
+    `upper` is None where no string is above all that begin with `lower`. `after` holds the keys of the user after
+    whom to begin, in the order of the phase's index.
     """
 
     phase: Phase
@@ -46,13 +47,13 @@ class Search:
     limit: int
 
 
-#: The users that a step finds, each with its keys in the phase's index.
+#: The users that a step finds, each with their keys in the phase's index.
 Found = list[tuple[User, tuple[str, ...]]]
 
 
 def fold(value: str) -> str:
-    """`value` without what makes no difference to a search: capitals, look-alikes (NFKC), runs of white space."""
-    # Cut first: normalising a long run of combining marks takes the square of its length.
+    """Returns `value` without what a search ignores: capitals, look-alikes (NFKC), runs of white space."""
+    # Cut first: the time to normalise a run of combining marks grows with the square of its length.
     value = _nfkc(_nfkc(text(value)[:LONGEST]).casefold())
     return " ".join(value.split())[:LONGEST]
 
@@ -62,22 +63,22 @@ def _nfkc(value: str) -> str:
 
 
 def name_keys(name: str) -> tuple[str, str]:
-    """The search keys of a name: folded, and of that the last word. The latter is empty if it is the only one."""
+    """Returns a name's search keys: the folded name, and its last word, which is empty if it is the only one."""
     key = fold(name)
     _, _, last = key.rpartition(" ")
     return key, "" if last == key else last
 
 
 def after_prefix(prefix: str) -> str | None:
-    """The smallest string above all that begin with `prefix`, by code points; None if there is none.
+    """Returns the smallest string above all that begin with `prefix`, by code points, or None if there is none.
 
-    Code points and UTF-8 bytes have the same order, which is how both databases compare.
+    Both databases compare UTF-8 bytes, which have the same order as code points.
     """
     kept = prefix.rstrip(chr(_HIGHEST))
     if not kept:
         return None
     following = ord(kept[-1]) + 1
-    if following in _SURROGATES:  # which no text holds
+    if following in _SURROGATES:  # no text holds these
         following = _SURROGATES.stop
     return kept[:-1] + chr(following)
 
@@ -85,13 +86,13 @@ def after_prefix(prefix: str) -> str | None:
 async def page_of_users(
     find: Callable[[Search], Awaitable[Found]], query: str, *, cursor: str, limit: int
 ) -> Page[User]:
-    """A page of the users that `query` finds, filled from as many phases as it takes.
+    """Returns a page of the users that `query` finds, filled from as many phases as it takes.
 
     Args:
-        find: the store's answer to one step.
-        query: the beginning of an address, a name or a last name; empty for everybody.
-        cursor: of the page before, or empty.
-        limit: the users on a page; below 1 there are none.
+        find: finds the users of one step in the store.
+        query: the beginning of an email address, a name or a last name; empty for everybody.
+        cursor: the one that the page before gave; empty for the first page.
+        limit: how many users a page has at most; below 1 it is empty.
 
     Raises `CursorInvalid`.
     """
@@ -104,7 +105,7 @@ async def page_of_users(
     for phase in Phase if lower else (Phase.EMAIL,):
         if phase < first or len(items) > limit:
             continue
-        # One more than fits tells whether there is another page.
+        # One user more than fits tells whether there is another page.
         step = Search(phase, lower, after_prefix(lower), after, limit + 1 - len(items))
         for user, keys in await find(step):
             items.append(user)
@@ -114,7 +115,7 @@ async def page_of_users(
 
 
 def _place(cursor: str, lower: str) -> tuple[Phase, tuple[str, ...] | None]:
-    """In which phase the page begins, and behind which keys. Those of another query's cursor are refused."""
+    """Returns the phase in which the page begins, and after which keys. Refuses the cursor of another query."""
     if not text(cursor):
         return Phase.EMAIL, None
     match read_cursor(cursor):

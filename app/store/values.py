@@ -1,4 +1,4 @@
-"""How values travel between auth's dataclasses and a database: checked on the way in, aware on the way out."""
+"""Values between auth's dataclasses and a database: checked on the way in, aware of time zones on the way out."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND: Final = timedelta(milliseconds=1)
 #: How long a device stays known without being seen.
 KEEP_DEVICES: Final = timedelta(days=400)
-#: How long a process that died without a word is remembered.
+#: How long a process that died without withdrawing is remembered.
 KEEP_INSTANCES: Final = timedelta(days=1)
 
 
 def text(value: str) -> str:
-    """`value` if it is a string: anything else, say a dict with a query operator, is a mistake of the caller.
+    """Returns `value` if it is a string. Anything else, such as a dict with a query operator, is a `TypeError`.
 
-    A lone surrogate, which JSON can carry and no database keeps, is spelled out, so that it matches nothing.
+    A lone surrogate, which JSON can carry but no database keeps, is spelled out, so that it matches nothing.
     """
     if not isinstance(value, str):
         raise TypeError(f"a string was expected, not {type(value).__name__}")
@@ -26,31 +26,31 @@ def text(value: str) -> str:
 
 
 def number(value: int) -> int:
-    """`value` if it is an integer, and neither a bool nor anything else."""
+    """Returns `value` if it is an integer. Anything else, also a bool, is a `TypeError`."""
     if type(value) is not int:
         raise TypeError(f"an integer was expected, not {type(value).__name__}")
     return value
 
 
 def to_millis(value: datetime) -> int:
-    """Whole milliseconds since 1970. A naive datetime is a mistake, not UTC."""
+    """Returns whole milliseconds since 1970. A naive datetime is a `TypeError`, and is not taken for UTC."""
     if value.tzinfo is None:
         raise TypeError("an aware datetime was expected")
     return (value - EPOCH) // MILLISECOND
 
 
 def from_millis(value: int) -> datetime:
-    """The instant in UTC."""
+    """Returns the instant, in UTC."""
     return EPOCH + value * MILLISECOND
 
 
 def instant(value: datetime) -> datetime:
-    """`value` in UTC and whole milliseconds: the finest that every store keeps."""
+    """Returns `value` in UTC and whole milliseconds, the finest resolution that every store keeps."""
     return from_millis(to_millis(value))
 
 
 def plain(value: object) -> str | bool | int | datetime | list[str] | None:
-    """A dataclass field's value as both stores take it; TypeError for what no field holds."""
+    """Returns a field's value as both stores take it. A value that no field holds is a `TypeError`."""
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int):
@@ -65,9 +65,9 @@ def plain(value: object) -> str | bool | int | datetime | list[str] | None:
 
 
 def limit_numbers(limit: Limit) -> dict[str, int]:
-    """The numbers of a limit, in milliseconds, and how often its first wait is doubled before it is the longest.
+    """Returns a limit's numbers, in milliseconds, and how many doublings take its first wait to the longest one.
 
-    With that no power of two grows beyond what a database counts with.
+    The number of doublings keeps powers of two within what a database can count with.
     """
     first, longest = limit.first_wait // MILLISECOND, limit.longest_wait // MILLISECOND
     doublings = 0
