@@ -267,7 +267,7 @@ def test_a_restore_that_is_cut_off(filled: tuple[str, Path]) -> None:
         return
     result = command(file.parent, database_url, "serve", "--port", "1")
     assert result.returncode == 2
-    assert "A restore was cut off: `duet restore` has to be done again." in result.stderr
+    assert "A restore was cut off: run `duet restore` again." in result.stderr
     done(file.parent, database_url, "restore", str(file))
     assert "U1@Example.org" in done(file.parent, database_url, "user", "list")
 

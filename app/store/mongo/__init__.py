@@ -1,1 +1,1 @@
-"""The store on MongoDB. `store.MongoStore` puts the modules together, each of one subject."""
+"""The store on MongoDB. `store.MongoStore` puts its modules together; each has one subject."""

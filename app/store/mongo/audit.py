@@ -12,7 +12,7 @@ from app.store.mongo.base import MongoPart
 from app.store.mongo.schema import AUDIT_EVENTS, Document, document_of, record_from
 from app.store.values import from_millis, number, text
 
-#: By the fields that the events are chosen by.
+#: The index to read, by the fields that events are chosen by.
 _INDEX: Final = {
     (): "newest",
     ("user_id",): "newest_of_user",
@@ -22,7 +22,7 @@ _INDEX: Final = {
 
 
 class MongoAudit(MongoPart):
-    """What happened, in the order of instant and id."""
+    """The audit log, in the order of instant and id."""
 
     async def add_audit_event(self, event: AuditEvent) -> None:
         document = document_of(event)

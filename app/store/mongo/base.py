@@ -16,15 +16,15 @@ Order = Sequence[tuple[str, int]]
 
 
 class MongoPart(ABC):
-    """A part of the store. Collections are `Any`, so that Motor stays `store.py`'s own affair."""
+    """A part of the store. Collections are `Any`, so that only `store.py` knows of Motor."""
 
     @abstractmethod
     def _collection(self, name: str) -> Any:
-        """The collection, on a connected client."""
+        """Returns the collection of a connected client."""
 
     @abstractmethod
     async def _call(self, work: Callable[[], Awaitable[T]]) -> T:
-        """The result of `work`, under the breaker, and with a time limit for all its steps together."""
+        """Returns the result of `work`, run under the breaker and within one time limit for all its steps."""
 
     async def _one(self, kind: type[RecordT], name: str, which: Document) -> RecordT | None:
         document = await self._call(lambda: self._collection(name).find_one(which))
@@ -43,9 +43,9 @@ class MongoPart(ABC):
     async def _page(
         self, name: str, which: Document, order: Order, *, after: Sequence[Any] | None, limit: int, index: str
     ) -> list[Document]:
-        """At most `limit` documents in the order of `index`, those behind the values `after`.
+        """Returns at most `limit` documents in the order of `index`, beginning after the values `after`.
 
-        The index is named, since the planner may prefer another one, read all of it, and sort.
+        The index is named, since the planner might prefer another one, read all of it, and sort.
         """
 
         async def work() -> list[Document]:
@@ -59,9 +59,9 @@ class MongoPart(ABC):
         return await self._call(work)
 
     async def _earliest(self, name: str, field: str, at: datetime, *, also: str, limit: int) -> list[Document]:
-        """At most `limit` documents whose instant in `field` is `at` or later, in that order, with two fields."""
+        """Returns at most `limit` documents whose `field` is `at` or later, in its order, with both fields."""
         query = {field: {"$gte": instant(at)}}
-        # All in one answer: left alone, the first one has 101.
+        # All documents come in one answer: by default, the first one holds 101.
         documents: list[Document] = await self._call(
             lambda: (
                 self._collection(name)
@@ -80,7 +80,7 @@ class MongoPart(ABC):
 
 
 def _ranges(order: Order, after: Sequence[Any] | None) -> Iterator[Document]:
-    """What comes after some values, as conditions that are one range of the index each, in their order."""
+    """Yields the conditions for what comes after some values. Each is one range of the index, in its order."""
     if after is None:
         yield {}
         return

@@ -14,7 +14,7 @@ from app.store.values import instant, text
 
 
 class MongoSigningKeys(MongoPart):
-    """Key pairs: of each algorithm a chain, in which every key has at most one successor."""
+    """Key pairs. Those of an algorithm form a chain, in which every key has at most one successor."""
 
     async def add_signing_key(self, key: SigningKey) -> bool:
         document = document_of(key)
@@ -47,7 +47,7 @@ class MongoSigningKeys(MongoPart):
 
 
 class MongoInstances(MongoPart):
-    """Running processes, of whichever machine. One that died without a word is purged after a day."""
+    """The running processes of all machines. One that died without withdrawing is purged after a day."""
 
     async def announce(self, instance: Instance) -> None:
         document = document_of(instance)

@@ -1,4 +1,4 @@
-"""A MongoDB database as a whole: read at one moment where there is a replica set, replaced under a mark."""
+"""A MongoDB database as a whole: a replica set is read as of one moment, and a replacement leaves a mark."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ _BATCH: Final = 1000
 
 
 class MongoDump:
-    """`app.store.records.Dump` of a database, whose indexes are there.
+    """The `app.store.records.Dump` of a database whose indexes exist.
 
     Args:
-        url: with the name of the database.
+        url: the server's, with the name of the database.
     """
 
     errors: tuple[type[Exception], ...] = (PyMongoError,)
@@ -68,7 +68,7 @@ class MongoDump:
 
     @contextmanager
     def _moment(self) -> Iterator[ClientSession | None]:
-        """A session in which all reads see one state; None on a stand-alone server, which has no such thing."""
+        """Gives a session in which all reads see one state, or None on a stand-alone server, which has none."""
         if not self._client.admin.command("hello").get("setName"):
             yield None
             return
@@ -78,7 +78,7 @@ class MongoDump:
     def read(self) -> Iterator[Kept]:
         with self._moment() as session:
             for kind, name in _COLLECTIONS.items():
-                # Sessions that were not confirmed are none yet.
+                # Sessions that are not confirmed do not count yet.
                 which = {"is_confirmed": True} if kind is Session else {}
                 for document in self._db[name].find(which, session=session, sort=_ORDER.get(kind)):
                     yield record_from(kind, document)

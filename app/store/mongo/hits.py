@@ -1,4 +1,4 @@
-"""The counters of the MongoDB store: what is limited, and until when."""
+"""The counters of the MongoDB store, which tell what is limited, and until when."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from app.store.mongo.base import MongoPart
 from app.store.mongo.schema import HITS, Document
 from app.store.values import EPOCH, instant, limit_numbers, text
 
-#: A change of one document each: the driver repeats those after a lost answer, and none of many (`retryWrites`).
+#: Each changes one document: the driver repeats such writes after a lost answer, but none of many (`retryWrites`).
 HitsChanges: TypeAlias = list[UpdateOne | DeleteOne]
 
 
 class MongoHits(MongoPart):
-    """Counts and checks in one write."""
+    """Counts a hit and checks its limit in one write."""
 
     async def hit(self, bucket: Bucket, *, now: datetime) -> datetime | None:
         return await self._call(lambda: self._hit(bucket, instant(now)))
@@ -54,7 +54,7 @@ class MongoHits(MongoPart):
             try:
                 await self._collection(HITS).update_one(open_one, change, upsert=True)
             except DuplicateKeyError:
-                # It is there and blocked; or somebody else made it, or freed it, at the same moment.
+                # The bucket is there and blocked, or somebody else created or freed it at the same moment.
                 hits = await self._collection(HITS).find_one(this)
                 if hits is not None and hits["blocked_until"] > now:
                     until: datetime = hits["blocked_until"]
@@ -64,21 +64,22 @@ class MongoHits(MongoPart):
 
 
 def take_back_hits(keys: Collection[str]) -> HitsChanges:
-    """The changes that undo one hit on each."""
-    # While a bucket is blocked nobody hits it: the last hit is the one that blocks.
+    """Returns the changes that take back one hit on each key."""
+    # A blocked bucket takes no hits, so the last hit is the one that blocks.
     less = {"$set": {"blocked_until": EPOCH}, "$inc": {"count": -1}}
     return [UpdateOne({"_id": text(key), "count": {"$gt": 0}}, less) for key in keys]
 
 
 def forget_hits(keys: Collection[str]) -> HitsChanges:
-    """The changes by which each begins anew."""
+    """Returns the changes that forget all hits on the keys."""
     return [DeleteOne({"_id": text(key)}) for key in keys]
 
 
 def _change(bucket: Bucket, now: datetime) -> list[Document]:
-    """The update: the expressions of a stage see the document as the stage before left it."""
+    """Returns the stages of the update. Each sees the document as the stage before left it."""
     limits = limit_numbers(bucket.limit)
-    # A bucket begins anew when its window is over, and when all its hits were taken back: or is new.
+    # A bucket starts again when its window is over, and when all its hits have been taken back. This holds for a
+    # new one, too.
     first = {"$or": [{"$lte": ["$expires_at", now]}, {"$lte": ["$count", 0]}]}
     doublings = {"$min": [{"$subtract": ["$count", limits["free"]]}, limits["doublings"]]}
     wait = {"$min": [limits["longest"], {"$multiply": [limits["first"], {"$pow": [2, doublings]}]}]}
@@ -94,7 +95,7 @@ def _change(bucket: Bucket, now: datetime) -> list[Document]:
                 "blocked_until": {
                     "$cond": [
                         {"$gte": ["$count", limits["free"]]},
-                        # No block outlasts the window: one condition tells whether it is open.
+                        # No block outlasts the window, so one condition tells whether it is over.
                         {"$min": [{"$add": [now, wait]}, "$expires_at"]},
                         EPOCH,
                     ]

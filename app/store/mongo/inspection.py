@@ -1,4 +1,4 @@
-"""The schema of a MongoDB database, read and not changed."""
+"""Reads the schema of a MongoDB database without changing it."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from app.store.records import Schema
 
 
 def inspect_database(url: str) -> Schema:
-    """What is in it. Raises `StoreUnavailable` if it does not answer."""
+    """Returns the state of the schema in the database. Raises `StoreUnavailable` if the server does not answer."""
     client: MongoClient[Document]
     try:
         with MongoClient(url, appname="duet", serverSelectionTimeoutMS=2000, connectTimeoutMS=2000) as client:
             database: Any = client.get_default_database("duet")
             found = database[LOCKS].find_one({"_id": SCHEMA})
             if found is None:
-                # One that a Duet made before versions were written down has users, and is as good as the first.
+                # A database from before versions were written down has users, and counts as version 0.
                 return Schema(0 if database["users"].find_one() else None, VERSION)
             if found["version"] != VERSION:
                 return Schema(found["version"], VERSION)
             missing = [f"{name}.{index}" for name in INDEXES for index in _missing(database, name)]
     except (PyMongoError, ValueError) as error:
         raise StoreUnavailable() from error
-    return Schema(VERSION, VERSION, tuple(f"{name}, which the next start makes" for name in missing))
+    return Schema(VERSION, VERSION, tuple(f"{name}, which the next start creates" for name in missing))
 
 
 def _missing(database: Any, name: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""The mails of the MongoDB store that wait to be sent."""
+"""The mails that wait in the MongoDB store to be sent."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from app.store.values import instant, number, text
 
 
 class MongoLinks(MongoPart):
-    """What is here has not been used yet."""
+    """One-time links. Those that are kept have not been used yet."""
 
     async def add_link(self, link: Link) -> None:
         document = document_of(link)

@@ -1,4 +1,4 @@
-"""Locks in MongoDB, for the few things that only one may do at a time and that one write can't decide."""
+"""Locks in MongoDB, for the few things that only one process may do at a time and that one write can't decide."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from app.auth.errors import StoreUnavailable
 from app.store.mongo.base import MongoPart
 from app.store.mongo.schema import LOCKS, Document
 
-#: How long a lock counts, in milliseconds: several times as long as a call may take, so that whoever has one
-#: never writes after somebody else got it; and it frees itself if its holder died.
+#: How long a lock counts, in milliseconds: several times as long as a call may take, so that its holder never
+#: writes after another one got it. It frees itself if its holder dies.
 LEASE: Final = 10_000
-#: How long one waits for it, and how often one looks, in seconds.
+#: How long a caller waits for a lock, and how long it pauses between two tries, in seconds.
 PATIENCE: Final = 1.2
 PAUSE: Final = 0.02
 
 
 class MongoLocks(MongoPart):
-    """Leases, by the clock of the server, which is the same for all."""
+    """Locks are leases by the server's clock, which is the same for all processes."""
 
     @asynccontextmanager
     async def _locked(self, name: str) -> AsyncIterator[None]:
-        """The lock `name`. Part of a `_call`, so that its time is limited. Raises `StoreUnavailable`."""
+        """Holds the lock `name`. It is used within a `_call`, which limits its time. Raises `StoreUnavailable`."""
         holder = ObjectId()
         clock = asyncio.get_running_loop().time
         deadline = clock() + PATIENCE
@@ -39,14 +39,14 @@ class MongoLocks(MongoPart):
         try:
             yield
         finally:
-            # What was done is done: if this fails, the lease runs out.
+            # The work is done: if this fails, the lease runs out.
             with suppress(PyMongoError):
                 await self._collection(LOCKS).update_one(
                     {"_id": name, "holder": holder}, {"$unset": {"until": True}}
                 )
 
     async def _took(self, name: str, holder: ObjectId) -> bool:
-        is_free = {"$lte": ["$until", "$$NOW"]}  # also where there is no `until`
+        is_free = {"$lte": ["$until", "$$NOW"]}  # also true if there is no `until`
         lease: Document = {
             "holder": {"$cond": [is_free, holder, "$holder"]},
             "until": {"$cond": [is_free, {"$add": ["$$NOW", LEASE]}, "$until"]},
@@ -55,6 +55,6 @@ class MongoLocks(MongoPart):
             lock = await self._collection(LOCKS).find_one_and_update(
                 {"_id": name}, [{"$set": lease}], upsert=True, return_document=ReturnDocument.AFTER
             )
-        except DuplicateKeyError:  # the very first two, at once
+        except DuplicateKeyError:  # two created the lock at once
             return False
         return bool(lock["holder"] == holder)

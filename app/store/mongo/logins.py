@@ -27,11 +27,12 @@ from app.store.values import instant, text
 
 
 class MongoLogins(MongoPart):
-    """One aggregation before the hash, and a few writes after it."""
+    """A login takes one aggregation before its password is hashed, and a few writes after that."""
 
     async def user_to_log_in(self, email_key: str, *, devices: Collection[str]) -> LoginCandidate | None:
         keys = {"key": {"$in": [text(key) for key in devices]}}
-        # By the index over both, so that an account with thousands of devices costs no more; and one of any.
+        # The known devices are read by the index over both fields, so that thousands of devices cost no more. The
+        # second stage reads any one device.
         pipeline: list[Document] = [
             {"$match": {"email_key": text(email_key)}},
             _devices("known", keys, limit=max(len(devices), 1)),
@@ -59,10 +60,9 @@ class MongoLogins(MongoPart):
         return await self._call(work)
 
     async def _begin(self, document: Document, user: Document) -> bool:
-        # Who changes the password or disables the user does that first and revokes the sessions then. So either
-        # that revocation meets the session inserted here, or the look at the user below comes after the change.
-        # Until it is confirmed nobody gets to see the session, so a crash between the steps leaves nothing that
-        # lives.
+        # A change of password and the disabling of a user write the user first, and revoke the sessions then. So
+        # either that revocation meets the session inserted here, or the user is read below after the change.
+        # Nobody sees the session until it is confirmed, so a crash between the steps leaves no live session.
         this = {"_id": document["_id"]}
         await self._collection(SESSIONS).insert_one(document)
         if await self._collection(USERS).find_one(user, {"_id": True}) is not None:
@@ -75,7 +75,7 @@ class MongoLogins(MongoPart):
         return False
 
     async def _write(self, session: Session, record: LoginRecord) -> Added:
-        """All at once. A crash on the way leaves a session whose tokens nobody was given, and a count too high."""
+        """Writes all at once. A crash halfway leaves a session whose tokens nobody got, and a count too high."""
         user_id, seen_at = text(session.user_id), instant(session.created_at)
         hits = [*forget_hits(record.wiped), *take_back_hits(record.taken_back)]
         is_new, *_ = await asyncio.gather(
@@ -86,7 +86,7 @@ class MongoLogins(MongoPart):
         return Added(is_new_device=is_new)
 
     async def _note_device(self, user_id: str, key: str, seen_at: datetime) -> bool:
-        """Whether it was new."""
+        """Notes when a device was seen. Returns whether it is new."""
         try:
             result = await self._collection(DEVICES).update_one(
                 {"user_id": user_id, "key": key}, {"$set": {"seen_at": seen_at}}, upsert=True
@@ -97,7 +97,7 @@ class MongoLogins(MongoPart):
 
 
 def _devices(name: str, which: Document, *, limit: int) -> Document:
-    """The stage that adds an account's devices to it."""
+    """Returns the stage that adds an account's devices to its document."""
     return {
         "$lookup": {
             "from": DEVICES,

@@ -13,20 +13,20 @@ from app.store.breaker import StoreUnusable
 from app.store.mongo.schema import INDEXES, LOCKS, SCHEMA, STALE_INDEXES, USERS, VERSION, Document
 from app.store.mongo.users import search_fields
 
-#: How long the making of a collection's indexes over existing data may take, in seconds.
+#: How long it may take to build a collection's indexes over existing data, in seconds.
 INDEX_TIME: Final = 300.0
-#: How long one batch of the filling may take, in seconds.
+#: How long it may take to fill one batch of documents, in seconds.
 BATCH_TIME: Final = 30.0
 BATCH: Final = 2000
-#: The server's code.
+#: The server's error code.
 INDEX_NOT_FOUND: Final = 27
 
 
 async def migrate(collection: Callable[[str], Any]) -> None:
-    """May be called by many at once, and again after a failure: it goes on where it was.
+    """Migrates the database. Many may call it at once, and again after a failure: it goes on where it stopped.
 
     Raises:
-        StoreUnusable: a newer Duet has been here.
+        StoreUnusable: a newer Duet has migrated the database.
     """
     schema = await collection(LOCKS).find_one({"_id": SCHEMA})
     if schema is not None and schema["version"] > VERSION:
@@ -60,8 +60,8 @@ async def _fill_search_fields(users: Any) -> None:
             lacking: list[Document] = await users.find({"name_key": None}, {"name": 1}).limit(BATCH).to_list(None)
             if not lacking:
                 return
-            # With the name as it was read: whoever changes it meanwhile fills the fields, or leaves it to the
-            # next round.
+            # The condition has the name as it was read. If the name changes meanwhile, that change or the next
+            # round fills the fields.
             await users.bulk_write(
                 [
                     UpdateOne(

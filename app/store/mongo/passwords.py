@@ -1,4 +1,4 @@
-"""Passwords that take another's place, in the MongoDB store."""
+"""Replaces passwords in the MongoDB store."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ from app.store.values import instant, number, text
 
 
 class MongoPasswords(MongoUnfinished):
-    """One conditional write replaces the hash. From it on no older session or access token counts: they carry an
-    older version. It also notes all else that goes with it, which is done next, by whoever comes next."""
+    """Password hashes, and everything that changes with them.
+
+    One conditional write replaces the hash. After it, no older session or access token counts, since each carries
+    an older version. The write also notes what has to follow, and `MongoUnfinished` does that next.
+    """
 
     async def replace_password(self, new: NewPassword) -> Replaced | None:
         which, change = _condition(new), _change(new)
 
         async def work() -> Replaced | None:
-            await self._finish(which["_id"])  # so that a link that was taken already is gone
+            await self._finish(which["_id"])  # so that a link that was used already is gone
             if new.link is not None and not await self._counts(new):
                 return None
             document = await self._collection(USERS).find_one_and_update(
@@ -37,7 +40,7 @@ class MongoPasswords(MongoUnfinished):
         return await self._update(USERS, which, {"password_hash": text(password_hash)})
 
     async def _counts(self, new: NewPassword) -> bool:
-        """Whether the link is there. That two resets at once take it once, the account's version sees to."""
+        """Tells whether the link is there. The account's version lets only one of two resets at once use it."""
         assert new.link is not None
         which = {"_id": text(new.link.id), "user_id": text(new.user_id), "expires_at": {"$gt": instant(new.at)}}
         return await self._collection(LINKS).find_one(which, {"_id": True}) is not None
@@ -71,6 +74,6 @@ def _change(new: NewPassword) -> Document:
         "event": document_of(new.event),
         "letter": None if new.letter is None else document_of(new.letter),
     }
-    # A field that is not there counts from 0, as `this_version` reads it.
+    # A missing field counts from 0, as `this_version` reads it.
     counters = {"credentials_version": 1, **({"rights_version": 1} if new.keep is None else {})}
     return {"$set": values, "$inc": counters}

@@ -1,4 +1,4 @@
-"""What the MongoDB store keeps an active admin for: the changes of rights, and the removal of a user."""
+"""Changes of rights and removals of users in the MongoDB store, which always leave an active admin."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from app.store.mongo.schema import (
 )
 from app.store.values import instant, text
 
-#: Held by whoever takes an active admin away.
+#: The lock under which an active admin is taken away.
 _ADMINS: Final = "admins"
 _NO_ADMIN: Final[Document] = {"$nor": [dict(ACTIVE_ADMIN)]}
 _BLANK: Final[Document] = {"$set": {"ip": "", "user_agent": ""}}
 
 
 class MongoRights(MongoLocks):
-    """Who may what, and who is there.
+    """What users may do, and whether they exist.
 
-    Who is no active admin is changed by one conditional write. An active admin is taken away under a lock alone:
-    so whoever holds it can count on those that it sees, and more may only come.
+    A user who is no active admin is changed by one conditional write. An active admin is only taken away under a
+    lock, so the lock's holder can count on the admins that it sees: meanwhile others can only be added.
     """
 
     async def has_admin(self) -> bool:
@@ -78,8 +78,8 @@ class MongoRights(MongoLocks):
         this = {"_id": text(user_id)}
 
         async def delete(which: Document) -> bool:
-            # First, so that a failure half way leaves a user who can be deleted again. Once more after it,
-            # for a log-in that came between: one that comes later finds no user.
+            # This comes first, so that after a failure halfway the user can be deleted again. It is repeated
+            # afterwards for a login that came in between: a later login finds no user.
             await self._forget(user_id, at)
             result = await self._collection(USERS).delete_one(which)
             await self._forget(user_id, at)
@@ -110,8 +110,8 @@ class MongoRights(MongoLocks):
             raise LastAdmin
 
     async def _forget(self, user_id: str, at: datetime) -> None:
-        """Ends the sessions, removes what is the user's own, and blanks what tells where the user was."""
-        if not text(user_id):  # which stands for "nobody" in the other collections
+        """Ends the user's sessions, removes what belongs to the user, and blanks IP addresses and user agents."""
+        if not text(user_id):  # an empty id stands for "nobody" in the other collections
             return
         which = {"user_id": user_id}
         ended = {"revoked_at": instant(at), "revoked_reason": AccountDeleted.code}

@@ -20,33 +20,33 @@ TOKENS: Final = "personal_tokens"
 DEVICES: Final = "devices"
 HITS: Final = "hits"
 SIGNING_KEYS: Final = "signing_keys"
-#: Which processes run.
+#: The running processes.
 INSTANCES: Final = "instances"
-#: Who does something that only one may do at a time.
+#: Who is doing something that only one process may do at a time.
 LOCKS: Final = "locks"
-#: Beside the locks: which version the schema has.
+#: The document beside the locks that holds the schema's version.
 SCHEMA: Final = "schema"
-#: The one that this Duet makes. A higher one may mean something else, and is refused.
+#: The version that this Duet makes. A higher one may mean something else, and is refused.
 VERSION: Final = 1
-#: The lock of a restore: while it is there, what is kept is not whole.
+#: The lock of a restore. While it is there, what is kept is not complete.
 RESTORING: Final = "restore"
-#: One document that a probe writes to, which tells a database that only reads.
+#: Holds one document that a probe writes to, which reveals a read-only database.
 PROBE: Final = "probe"
 
 #: The field of a user's document that holds what has still to be done (see `unfinished`).
 UNFINISHED: Final = "unfinished"
 
-#: How long after its absolute limit a session goes by itself, in seconds, if nobody calls `purge`.
+#: How long after its absolute limit a session is removed if nobody calls `purge`, in seconds.
 FORGET_SESSIONS: Final = 30 * 24 * 3600
-#: The same for what else runs out: long enough for clocks that differ.
+#: The same for everything else that expires: long enough for clocks that differ.
 FORGET: Final = 24 * 3600
 
-#: Who is an active admin.
+#: What tells an active admin.
 ACTIVE_ADMIN: Final[Mapping[str, Any]] = {"is_active": True, "roles": ADMIN}
 
 
 def _index(name: str, *keys: str, **options: Any) -> IndexModel:
-    """An index over the fields, in the ascending order; those with a minus in front in the descending one."""
+    """Returns an index over the fields, in ascending order, or descending where a minus is in front."""
     order = [(key.lstrip("-"), DESCENDING if key.startswith("-") else ASCENDING) for key in keys]
     return IndexModel(order, name=name, **options)
 
@@ -56,7 +56,7 @@ INDEXES: Final[Mapping[str, list[IndexModel]]] = {
     USERS: [
         _index("email_key", "email_key", unique=True),
         _index("rights_changed", "rights_changed_at", sparse=True),
-        # Not a partial one: it finds the documents without the field, too (see `migrations`).
+        # Not a partial index: it also finds the documents that lack the field (see `migrations`).
         _index("by_name", "name_key", "email_key"),
         _index(
             "by_last_name", "last_name_key", "email_key", "name_key",
@@ -71,7 +71,7 @@ INDEXES: Final[Mapping[str, list[IndexModel]]] = {
         _index("idle_expires", "idle_expires_at"),
         _index("expires", "expires_at", expireAfterSeconds=FORGET_SESSIONS),
     ],
-    # No TTL here: how long the audit log is kept is the operator's choice, and `purge` is told it.
+    # There is no TTL here: the operator chooses how long the audit log is kept, and `purge` is told.
     AUDIT_EVENTS: [
         _index("newest", "-at", "-_id"),
         _index("newest_of_user", "user_id", "-at", "-_id"),
@@ -99,7 +99,7 @@ INDEXES: Final[Mapping[str, list[IndexModel]]] = {
     INSTANCES: [_index("seen", "seen_at", expireAfterSeconds=FORGET)],
 }  # fmt: skip
 
-#: What an older Duet made and this one does not use.
+#: Indexes that an older Duet made and this one does not use.
 STALE_INDEXES: Final[Mapping[str, tuple[str, ...]]] = {AUDIT_EVENTS: ("by_time", "of_user")}
 
 Document = dict[str, Any]
@@ -108,7 +108,7 @@ RecordT = TypeVar("RecordT", User, Session, AuditEvent, Link, Letter, PersonalTo
 
 
 def document_of(record: Record) -> Document:
-    """The record as a document: `id` is `_id`, and what is None is left out."""
+    """Returns the record as a document: `id` becomes `_id`, and fields that are None are left out."""
     values = {field.name: plain(getattr(record, field.name)) for field in fields(record)}
     return {"_id": values.pop("id"), **{name: value for name, value in values.items() if value is not None}}
 
@@ -120,12 +120,12 @@ _NAMES: Final = {kind: frozenset(field.name for field in fields(kind)) for kind 
 
 
 def record_from(kind: type[RecordT], document: Mapping[str, Any]) -> RecordT:
-    """The record in a document. Fields that only a newer Duet knows are passed over."""
+    """Returns the record in a document. Ignores fields that only a newer Duet knows."""
     names = _NAMES[kind] & document.keys()
     values: dict[str, Any] = {name: tuple(document[name]) if name in _LISTS else document[name] for name in names}
     return kind(**values, id=document["_id"])
 
 
 def this_version(version: int) -> Document:
-    """The condition that a counter of changes has this value: in older documents it is not there, which is 0."""
+    """Returns the condition that a counter of changes has this value. Older documents lack it: that is 0."""
     return {"$in": [0, None]} if number(version) == 0 else {"$eq": version}

@@ -15,7 +15,7 @@ from app.store.values import instant, number, text
 
 
 class MongoSessions(MongoUnfinished):
-    """Logins that have begun: each change is one conditional write."""
+    """Sessions. Each change of one is a single conditional write."""
 
     async def session_with_user(self, session_id: str) -> SessionOfUser | None:
         return await self._call(lambda: self._read(text(session_id)))
@@ -60,7 +60,7 @@ class MongoSessions(MongoUnfinished):
         which: Document = {"user_id": text(user_id), "revoked_at": None}
         if keep is not None:
             which["_id"] = {"$ne": text(keep)}
-        # The mark tells afterwards which ones it was that this call ended, and not another at the same time.
+        # The mark tells afterwards which sessions this call ended, and not another call at the same time.
         mark = ObjectId()
         values = {"revoked_at": instant(at), "revoked_reason": text(reason), "revocation": mark}
 
@@ -88,6 +88,6 @@ class MongoSessions(MongoUnfinished):
 
 
 def _live(now: datetime) -> Document:
-    """The condition that `Session.is_live` tells, as a filter."""
+    """Returns the condition of `Session.is_live` as a filter."""
     later = {"$gt": instant(now)}
     return {"revoked_at": None, "is_confirmed": True, "expires_at": later, "idle_expires_at": later}

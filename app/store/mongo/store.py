@@ -1,8 +1,8 @@
-"""The store for more than one container as a whole: everything that auth keeps, in MongoDB, through Motor.
+"""The whole store for more than one container: everything that auth keeps, in MongoDB, through Motor.
 
-Nothing here needs a multi-document transaction, so that a stand-alone mongod will do: every condition is part
-of the single write that depends on it, and what takes several writes is ordered so that it can stop anywhere.
-The one condition on other documents, the last admin, is looked at under a lock.
+Nothing here needs a multi-document transaction, so a stand-alone mongod will do: every condition is part of the
+single write that depends on it, and several writes are ordered so that they can stop anywhere. The one condition
+on other documents, which concerns the last admin, is checked under a lock.
 """
 
 from __future__ import annotations
@@ -41,18 +41,21 @@ T = TypeVar("T")
 
 #: How long all the steps of one call together may take, in seconds: less than a caller's patience.
 ANSWER_TIME: Final = 2.0
-#: Calls under way at once. Motor's threads, five a core, do the work; the others queue here, where a caller
-#: that gives up takes its place in the queue with it.
+#: How many calls may be under way at once. Motor's threads, five per core, do the work. The other calls queue
+#: here, where a caller that gives up leaves the queue.
 CONCURRENCY: Final = 64
 
-#: Server codes that speak of what we sent: BadValue, FailedToParse, TypeMismatch, DocumentValidationFailure.
+#: Server codes for mistakes in what we sent: BadValue, FailedToParse, TypeMismatch, DocumentValidationFailure.
 MISTAKES: Final = frozenset({2, 9, 14, 121})
 #: Unauthorized, AuthenticationFailed.
 REFUSALS: Final = frozenset({13, 18})
 
 
 def diagnose(error: Exception) -> str | None:
-    """Why `error` means that the database can't serve, without its text: that may quote the URL."""
+    """Returns why `error` means that the database can't serve; None for a mistake of ours.
+
+    The error's text is left out, since it may quote the URL.
+    """
     if isinstance(error, BSONError | DuplicateKeyError | InvalidOperation):
         return None
     if isinstance(error, OperationFailure):
@@ -67,7 +70,7 @@ class MongoStore(
     """`app.auth.ports.Store` on MongoDB, a replica set or a stand-alone server."""
 
     def __init__(self, url: str) -> None:
-        if not url.startswith("mongodb+srv://"):  # which parsing would ask the DNS about
+        if not url.startswith("mongodb+srv://"):  # parsing it would query the DNS
             try:
                 parse_uri(url)
             except (PyMongoError, ValueError):
@@ -75,7 +78,7 @@ class MongoStore(
         self._url = url
         self._client: AsyncIOMotorClient[Document] | None = None
         self._database: AsyncIOMotorDatabase[Document] | None = None
-        #: To make one costs a tenth of what it is used for.
+        #: Creating one costs a tenth of the call that uses it.
         self._collections: dict[str, AsyncIOMotorCollection[Document]] = {}
         self._is_migrated = False
         self._slots = asyncio.Semaphore(CONCURRENCY)
@@ -85,7 +88,7 @@ class MongoStore(
 
     @property
     def measurements(self) -> StoreMeasurements:
-        """Of its calls."""
+        """The measurements of its calls."""
         return self._breaker.measurements
 
     async def open(self) -> None:
@@ -105,7 +108,7 @@ class MongoStore(
     async def _prepare(self) -> None:
         try:
             if self._client is None:
-                # In a thread: a mongodb+srv:// URL is looked up in the DNS.
+                # This runs in a thread: a mongodb+srv:// URL is looked up in the DNS.
                 self._client = await asyncio.to_thread(_connect, self._url)
                 self._database = self._client.get_default_database("duet")
             with pymongo.timeout(ANSWER_TIME):
@@ -113,7 +116,7 @@ class MongoStore(
                     {"_id": "probe"}, {"$currentDate": {"at": True}}, upsert=True
                 )
                 if await self._collection(LOCKS).find_one({"_id": RESTORING}) is not None:
-                    raise StoreUnusable("A restore was cut off: `duet restore` has to be done again.")
+                    raise StoreUnusable("A restore was cut off: run `duet restore` again.")
             if not self._is_migrated:
                 await migrate(self._collection)
                 self._is_migrated = True
@@ -148,7 +151,7 @@ class MongoStore(
 
 
 def _connect(url: str) -> AsyncIOMotorClient[Document]:
-    # Set here, they win over the URL: what the conditional writes rely on is not for a deployment to loosen.
+    # Options set here override the URL: a deployment must not loosen what the conditional writes rely on.
     return AsyncIOMotorClient(
         url,
         appname="duet",

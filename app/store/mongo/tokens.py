@@ -13,7 +13,7 @@ from app.store.values import instant, number, text
 
 
 class MongoTokens(MongoUnfinished):
-    """Personal access tokens, by the hashes of them."""
+    """Personal access tokens, found by their hashes."""
 
     async def add_token(self, token: PersonalToken, *, limit: int) -> bool:
         document = document_of(token)

@@ -1,7 +1,7 @@
 """What a write to a user's document entails in other collections, in the MongoDB store.
 
-There may be no transactions here. So the one write that decides also notes what is left to do. Whoever wrote it
-does that at once; if they die on the way, whoever comes next does it.
+There may be no transactions here, so the one write that decides also notes what is left to do. Its caller does
+that at once. If the caller dies on the way, the next one does it.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ from app.store.mongo.schema import (
     Document,
 )
 
-#: Those that open what the new password has just closed.
+#: The purposes of links that would open what the new password has just closed.
 _PURPOSES: Final = [LinkPurpose.RESET_PASSWORD.value, LinkPurpose.CHANGE_EMAIL.value]
-#: How many are finished in one go, where several were left.
+#: How many users are finished in one go, where several are left.
 BATCH: Final = 100
 
 
 class MongoUnfinished(MongoPart):
-    """Finishes what is noted under `UNFINISHED`. Each step may be done twice, by several at once."""
+    """Finishes what is noted under `UNFINISHED`. Each step may be done twice, and by several callers at once."""
 
     async def _with_user(self, name: str, which: Document) -> Document | None:
-        """The document of a collection, with its `user`, for whom nothing is left to do. None if either is gone.
+        """Returns the document, with its `user`, for whom nothing is left to do, or None if either is gone.
 
-        Part of a `_call`.
+        It is used within a `_call`.
         """
         pipeline: list[Document] = [
             {"$match": which},
@@ -47,16 +47,16 @@ class MongoUnfinished(MongoPart):
             found = await self._collection(name).aggregate(pipeline).to_list(None)
             if not found or UNFINISHED not in found[0]["user"]:
                 return found[0] if found else None
-            await self._finish(found[0]["user_id"])  # it may end what was found
+            await self._finish(found[0]["user_id"])  # this may end what was found
 
     async def _finish_all(self) -> None:
-        """Finishes what others have left, of a hundred users at most. Part of a `_call`."""
+        """Finishes what others have left, for a hundred users at most. It is used within a `_call`."""
         left = self._collection(USERS).find({f"{UNFINISHED}.at": {"$exists": True}}, {"_id": True}).limit(BATCH)
         for user in await left.to_list(None):
             await self._finish(user["_id"])
 
     async def _finish(self, user_id: str) -> tuple[str, ...]:
-        """Finishes what is left to do for a user, if anything is. Part of a `_call`.
+        """Finishes what is left to do for a user, if anything is. It is used within a `_call`.
 
         Returns:
             The ids of the sessions that it ended.
@@ -86,7 +86,7 @@ class MongoUnfinished(MongoPart):
         return ended
 
     async def _end_sessions(self, user_id: str, left: Document) -> tuple[str, ...]:
-        """Ends those from before, which no longer count anyway; one that began with the new password stays."""
+        """Ends older sessions, which no longer count anyway. One that began with the new password stays."""
         which = {
             "user_id": user_id,
             "revoked_at": None,

@@ -1,4 +1,4 @@
-"""The removal of what the MongoDB store need not keep any longer."""
+"""Removes what the MongoDB store no longer has to keep."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from app.store.mongo.schema import AUDIT_EVENTS, DEVICES, HITS, INSTANCES, LINKS
 from app.store.mongo.unfinished import MongoUnfinished
 from app.store.values import KEEP_DEVICES, KEEP_INSTANCES, instant
 
-#: Documents that one step of `purge` removes.
+#: How many documents one step of `purge` removes at most.
 PURGE_BATCH: Final = 500
 #: How long one `purge` goes on, in seconds.
 PURGE_TIME: Final = 2.0
 
 
 class MongoUpkeep(MongoUnfinished):
-    """What is old goes, a batch at a time. Its indexes do the same, later, where nobody calls `purge`."""
+    """Removes what is old, a batch at a time. If nobody calls `purge`, the TTL indexes do most of this, later."""
 
     async def purge(self, *, now: datetime, sessions_before: datetime, audit_before: datetime) -> int:
         await self._call(self._finish_all)
@@ -45,6 +45,6 @@ class MongoUpkeep(MongoUnfinished):
     async def _batch(self, name: str, which: Document) -> tuple[int, int]:
         found = await self._collection(name).find(which, {"_id": True}).limit(PURGE_BATCH).to_list(None)
         ids = [document["_id"] for document in found]
-        # By the ids, which the planner leaves for an index of what is old, and reads all of it each time.
+        # The index of ids is named: the planner would take an index of what is old, and read all of it each time.
         result = await self._collection(name).delete_many({**which, "_id": {"$in": ids}}, hint="_id_")
         return len(ids), result.deleted_count

@@ -1,4 +1,4 @@
-"""The search of the MongoDB store: each of its steps is one range of an index, read in that index's order."""
+"""Searches users in the MongoDB store: each step reads one range of an index, in that index's order."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app.store.mongo.base import MongoPart
 from app.store.mongo.schema import USERS, Document, record_from
 from app.store.search import Found, Phase, Search, page_of_users
 
-#: The index of each phase, and the fields of it that the phase goes by: the beginning of the first one counts.
+#: The index of each phase, and its fields in their order. The search compares the beginning of the first.
 _INDEX: Final = {Phase.EMAIL: "email_key", Phase.NAME: "by_name", Phase.LAST_NAME: "by_last_name"}
 _ORDER: Final = {
     Phase.EMAIL: ("email_key",),
@@ -21,7 +21,7 @@ _ORDER: Final = {
 
 
 class MongoUserSearch(MongoPart):
-    """Finds users in pages."""
+    """Finds users, a page at a time."""
 
     async def find_users(self, query: str = "", *, cursor: str = "", limit: int = 100) -> Page[User]:
         return await page_of_users(self._step, query, cursor=cursor, limit=limit)
@@ -40,7 +40,7 @@ class MongoUserSearch(MongoPart):
 
 
 def condition(search: Search) -> Document:
-    """The filter of one step."""
+    """Returns the filter of one step."""
     begins = {"$gte": search.lower, **({} if search.upper is None else {"$lt": search.upper})}
     which: Document = {_ORDER[search.phase][0]: begins}
     for phase in Phase:
@@ -50,8 +50,8 @@ def condition(search: Search) -> Document:
 
 
 def _not_beginning_with(prefix: str) -> str:
-    """A regular expression for whom no earlier phase found: unlike `$not`, one is decided in the index.
+    """Returns a regular expression for users whom no earlier phase found. Unlike `$not`, the index decides it.
 
-    Every character goes in by its number, so that none means anything.
+    Every character is written as its code point, so that none has a special meaning.
     """
     return "^(?!" + "".join(f"\\x{{{ord(char):x}}}" for char in prefix) + ")"

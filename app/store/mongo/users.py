@@ -1,4 +1,4 @@
-"""The users of the MongoDB store: adding, finding and changing them, all but their rights."""
+"""Adds, finds and changes users in the MongoDB store, except for their rights."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from app.store.mongo.schema import USERS, Document, document_of, record_from
 from app.store.search import name_keys
 from app.store.values import text
 
-#: The server's code.
+#: The server's error code.
 DUPLICATE_KEY: Final = 11000
 
 
@@ -58,7 +58,7 @@ class MongoUsers(MongoPart):
         return await self._one(User, USERS, {"email_key": text(email_key)})
 
     async def has_users(self) -> bool:
-        # Any address is above the empty string: a look into the index, not into the collection.
+        # Any email address is above the empty string, so this reads the index and not the collection.
         which, fields = {"email_key": {"$gte": ""}}, {"email_key": True, "_id": False}
         return await self._call(lambda: self._collection(USERS).find_one(which, fields)) is not None
 
@@ -81,7 +81,7 @@ class MongoUsers(MongoPart):
                 document: Document | None = await self._collection(USERS).find_one_and_update(
                     which, {"$set": values}, return_document=ReturnDocument.AFTER
                 )
-            except DuplicateKeyError:  # of the address: no other key is set
+            except DuplicateKeyError:  # the email address is taken: no other unique field is set
                 raise EmailTaken from None
             return document
 
@@ -90,12 +90,13 @@ class MongoUsers(MongoPart):
 
 
 def search_fields(name: str) -> Document:
-    """The store's own fields, which a search goes by. They are always there, be it empty."""
+    """Returns the store's own fields, which a search compares. They are always there, even if they are empty."""
     name_key, last_name_key = name_keys(name)
     return {"name_key": name_key, "last_name_key": last_name_key}
 
 
 def stored_user(user: User) -> Document:
+    """Returns a user's document, including the store's own fields."""
     return {**document_of(user), **search_fields(user.name)}
 
 
@@ -105,7 +106,7 @@ def _is_about_email(details: object) -> bool:
 
 
 def _refused(error: BulkWriteError) -> list[str]:
-    """The ids of the users whose address is taken. Raises what means anything else."""
+    """Returns the ids of the users whose email address is taken. Raises any other error."""
     errors = (error.details or {}).get("writeErrors", [])
     for each in errors:
         if not _is_about_email(each):

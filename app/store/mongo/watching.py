@@ -1,4 +1,4 @@
-"""What MongoDB tells by itself: a replica set has change streams, a stand-alone server has none."""
+"""What MongoDB announces by itself: a replica set has change streams, a stand-alone server has none."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from app.auth.models import Revocation, RightsChange
 from app.store.mongo.base import MongoPart
 from app.store.mongo.schema import SESSIONS, USERS, Document
 
-#: What a stand-alone server says to a change stream.
+#: The error code of a stand-alone server that is asked for a change stream.
 NO_REPLICA_SET: Final = 40573
 _CHANGED: Final = "updateDescription.updatedFields"
-#: Only what ends something, and only what is needed of it.
+#: Selects only changes that end something, and only the fields that are needed.
 _PIPELINE: Final[list[Document]] = [
     {
         "$match": {
@@ -40,7 +40,7 @@ _PIPELINE: Final[list[Document]] = [
 
 
 class MongoWatching(MongoPart):
-    """Listens on one connection, whose waiting the driver does in a thread of its own."""
+    """Listens on one connection, for which the driver waits in its own thread."""
 
     async def endings(self) -> AsyncIterator[Revocation | RightsChange]:
         try:

@@ -1,1 +1,1 @@
-"""The embedded store, in one SQLite file. `store.SqliteStore` puts the modules together, each of one subject."""
+"""The embedded store, in one SQLite file. `store.SqliteStore` puts its modules together; each has one subject."""

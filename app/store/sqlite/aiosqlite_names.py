@@ -1,4 +1,4 @@
-"""The names that Duet takes out of aiosqlite's inside, and why."""
+"""The private names of aiosqlite that Duet uses, and why."""
 
 from __future__ import annotations
 
@@ -14,21 +14,22 @@ T = TypeVar("T")
 
 NAMES: Final = PrivateNames(
     "aiosqlite",
-    # The thread of a connection, which is not started before the connection is awaited: see `end_with_process`.
+    # The thread of a connection, which starts when the connection is awaited: see `end_with_process`.
     "aiosqlite:Connection._thread",
-    # Runs a function in that thread, and `sqlite3`'s own connection, which is for that thread alone: see `run`.
+    # What runs a function in that thread, and the connection of `sqlite3`, which only that thread may use: see
+    # `run`.
     "aiosqlite:Connection._execute",
     "aiosqlite:Connection._conn",
 )
 
 
 def end_with_process(connection: Connection) -> None:
-    """Lets the process end although `connection` is open. To be called before it is awaited."""
+    """Lets the process end although `connection` is open. Call it before the connection is awaited."""
     connection._thread.daemon = True
 
 
 async def run(connection: Connection, function: Callable[[sqlite3.Connection], T]) -> T:
-    """The result of `function`, as one step of the connection's thread.
+    """Returns the result of `function`, which runs as one step of the connection's thread.
 
     Raises:
         ValueError: the connection is closed.

@@ -15,7 +15,7 @@ ADD_EVENT: Final = f"INSERT INTO audit_events ({column_list(_COLUMNS)}) VALUES (
 
 
 class SqliteAudit(SqlitePart):
-    """What happened, in the order of instant and id."""
+    """The audit log, in the order of instant and id."""
 
     async def add_audit_event(self, event: AuditEvent) -> None:
         await self._db.write(ADD_EVENT, values_of(event))

@@ -9,8 +9,10 @@ from app.store.sqlite.rows import RecordT, record_from
 
 
 class SqlitePart:
-    """A part of the store: statements are put together from the column names of our own dataclasses alone, and
-    values only ever are parameters."""
+    """A part of the store.
+
+    Statements are built from the column names of our own dataclasses alone. Values are always parameters.
+    """
 
     def __init__(self, path: Path) -> None:
         self._db = Connections(path)

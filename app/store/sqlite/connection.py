@@ -1,4 +1,4 @@
-"""The SQLite store's two connections, one that writes and one that reads, and how they are opened and used."""
+"""Opens and uses the SQLite store's two connections, one that writes and one that reads."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from app.store.sqlite.aiosqlite_names import NAMES, end_with_process, run
 from app.store.sqlite.migrations import migrate
 from app.store.sqlite.schema import VERSION
 
-#: How long SQLite waits for another process' lock, in seconds: less than a caller's patience.
+#: How long SQLite waits for another process's lock, in seconds: less than a caller's patience.
 LOCK_PATIENCE: Final = 2.0
-#: STRICT tables and RETURNING.
+#: The first version that has both STRICT tables and RETURNING.
 OLDEST_SQLITE: Final = (3, 37, 0)
 
 T = TypeVar("T")
 
-#: By position, or by name.
+#: The parameters of a statement, by position or by name.
 Values = Sequence[Any] | Mapping[str, Any]
 Rows = list[tuple[Any, ...]]
 
@@ -41,20 +41,20 @@ MISTAKES: Final = (
 
 
 def diagnose(error: Exception) -> str | None:
-    """Why `error` means that the database can't serve; None for a mistake of ours."""
+    """Returns why `error` means that the database can't serve; None for a mistake of ours."""
     if isinstance(error, MISTAKES):
         return None
     return f"{getattr(error, 'sqlite_errorname', type(error).__name__)}: {error}"
 
 
 class Transaction:
-    """What the work of one transaction may do. It runs in the connection's thread, in one go."""
+    """What the work of one transaction may use. The work runs in the connection's thread, in one go."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
     def execute(self, sql: str, values: Values = ()) -> Rows:
-        """What one statement gives. A failing one changes nothing by itself, and may be caught."""
+        """Returns the rows of one statement. A failed one changes nothing, and its error may be caught."""
         return self._connection.execute(sql, values).fetchall()
 
     def execute_many(self, sql: str, rows: Sequence[Values]) -> None:
@@ -63,10 +63,10 @@ class Transaction:
 
 
 class Connections:
-    """Reads and writes go over a connection each, so that no read waits for a write to reach the disk.
+    """Uses one connection for reads and one for writes, so that no read waits for a write to reach the disk.
 
-    A statement by itself is atomic in SQLite, and so are several that are one transaction. Either is one step of
-    the connection's thread, in a task that no caller's cancellation reaches (see `breaker`).
+    A single statement is atomic in SQLite, and so are the statements of one transaction. Either is one step of the
+    connection's thread, in a task that a caller's cancellation does not reach (see `breaker`).
 
     Raises:
         PackageUnfit: aiosqlite has lost a name that this needs.
@@ -83,11 +83,11 @@ class Connections:
 
     @property
     def measurements(self) -> StoreMeasurements:
-        """Of all calls."""
+        """The measurements of all calls."""
         return self._breaker.measurements
 
     async def open(self) -> None:
-        """Connects and migrates; raises `StoreUnusable` where the operator has to act."""
+        """Connects and migrates. Raises `StoreUnusable` if the operator has to act."""
         await self._breaker.open()
 
     async def close(self) -> None:
@@ -96,7 +96,7 @@ class Connections:
         await self._disconnect()
 
     async def read(self, sql: str, values: Values = ()) -> Rows:
-        """The rows of one SELECT."""
+        """Returns the rows of one SELECT."""
 
         async def work() -> Rows:
             return await _fetch(self._reader, sql, values)
@@ -104,7 +104,7 @@ class Connections:
         return await self._breaker.call(work, self._reads)
 
     async def write(self, sql: str, values: Values = ()) -> Rows:
-        """What one writing statement RETURNs; it is committed by itself."""
+        """Returns what one writing statement RETURNs. The statement is committed by itself."""
 
         async def work() -> Rows:
             return await _fetch(self._writer, sql, values)
@@ -112,9 +112,9 @@ class Connections:
         return await self._breaker.call(work, self._writes)
 
     async def transact(self, work: Callable[[Transaction], T]) -> T:
-        """The result of `work`, whose statements are committed together; none of them is if it raises.
+        """Returns the result of `work`, whose statements are committed together, or not at all if it raises.
 
-        It runs in the connection's thread. From the beginning on nobody else writes.
+        It runs in the connection's thread. Nobody else writes from its beginning to its end.
         """
 
         async def whole() -> T:
@@ -123,7 +123,7 @@ class Connections:
         return await self._breaker.call(whole, self._writes)
 
     async def _prepare(self) -> None:
-        # New connections each time, also in a probe: whatever was wrong with the old ones is gone with them.
+        # Each attempt makes new connections, and so does a probe: faults of the old ones are gone with them.
         async with self._writes, self._reads:
             await self._disconnect()
             if sqlite3.sqlite_version_info < OLDEST_SQLITE:
@@ -140,11 +140,11 @@ class Connections:
                 raise
 
     async def _connect(self) -> aiosqlite.Connection:
-        # mode=rw: never creates a file, which only `_create_file` does, with the right mode.
+        # mode=rw never creates a file: only `_create_file` does that, with the right mode.
         connection = aiosqlite.connect(
             f"{self.path.as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=LOCK_PATIENCE
         )
-        # A process that ends without `close`, say in a traceback, must end: SQLite undoes what is half done.
+        # A process that ends without `close`, as after a traceback, must end: SQLite undoes what is half done.
         end_with_process(connection)
         await connection
         try:
@@ -167,7 +167,7 @@ class Connections:
 
 
 def _create_file(path: Path) -> None:
-    """An empty file, which is an empty database, that its owner alone may read."""
+    """Creates an empty file, which is an empty database. Only its owner may read it."""
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     except OSError as error:
@@ -175,7 +175,7 @@ def _create_file(path: Path) -> None:
 
 
 def _explain(error: BaseException, path: Path) -> None:
-    """Raises what an operator understands, where the cause lies in the file."""
+    """Raises `StoreUnusable`, in words for the operator, if the cause lies in the file."""
     name = getattr(error, "sqlite_errorname", "") if isinstance(error, sqlite3.Error) else ""
     if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
         raise StoreUnusable(f"{path} is not a SQLite database, or is damaged.") from error
@@ -194,7 +194,7 @@ async def _fetch(connection: aiosqlite.Connection | None, sql: str, values: Valu
 async def _transact(connection: aiosqlite.Connection | None, work: Callable[[Transaction], T]) -> T:
     if connection is None:
         raise sqlite3.OperationalError("not connected")
-    # One step for the thread: each way there and back costs more than a statement that finds its rows in memory.
+    # This is one step of the thread: each round trip to it costs more than a statement whose rows are in memory.
     return await run(connection, partial(_whole, work))
 
 
@@ -212,11 +212,11 @@ def _whole(work: Callable[[Transaction], T], connection: sqlite3.Connection) -> 
 
 async def _use_wal(connection: aiosqlite.Connection, path: Path) -> None:
     version = (await _fetch(connection, "PRAGMA user_version"))[0][0]
-    if version > VERSION:  # before anything in the file is changed
+    if version > VERSION:  # refused before anything in the file is changed
         raise StoreUnusable(
             f"{path} was made by a newer Duet (schema {version}, this one knows {VERSION}): please upgrade."
         )
-    # SQLite does not wait for a lock here by itself: two processes that make the same file would fail.
+    # SQLite does not wait for this lock by itself, so two processes that create the same file would fail.
     deadline = asyncio.get_running_loop().time() + LOCK_PATIENCE
     while True:
         try:

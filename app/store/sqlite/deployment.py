@@ -20,7 +20,7 @@ _ANNOUNCE: Final = f"INSERT OR REPLACE INTO instances ({column_list(_INSTANCES)}
 
 
 class SqliteSigningKeys(SqlitePart):
-    """Key pairs: of each algorithm a chain, in which every key has at most one successor."""
+    """Key pairs. Those of an algorithm form a chain, in which every key has at most one successor."""
 
     async def add_signing_key(self, key: SigningKey) -> bool:
         return bool(await self._db.write(_ADD_KEY, values_of(key)))
@@ -53,7 +53,7 @@ class SqliteSigningKeys(SqlitePart):
 
 
 class SqliteInstances(SqlitePart):
-    """Running processes, of this machine."""
+    """The running processes of this machine."""
 
     async def announce(self, instance: Instance) -> None:
         await self._db.write(_ANNOUNCE, values_of(instance))

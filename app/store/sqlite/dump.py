@@ -25,18 +25,18 @@ _TABLES: Final[dict[Any, str]] = {
     SigningKey: "signing_keys",
     AuditEvent: "audit_events",
 }
-#: In the order in which they were written, which the audit log's own column keeps.
+#: Events are read in the order in which they were written, which the audit log's `seq` keeps.
 _ORDER: Final = {AuditEvent: " ORDER BY seq"}
-#: Whatever is of one moment: it goes with the rest.
+#: What does not last: a dump leaves it out, and a replacement removes it.
 _MOMENTARY: Final = ("hits", "instances")
 _BATCH: Final = 500
 
 
 class SqliteDump:
-    """`app.store.records.Dump` of a file, whose schema is up to date.
+    """The `app.store.records.Dump` of a file whose schema is up to date.
 
     Args:
-        path: of the file.
+        path: the file's.
     """
 
     errors: tuple[type[Exception], ...] = (sqlite3.Error,)
@@ -51,10 +51,10 @@ class SqliteDump:
         return database
 
     def is_cut_off(self) -> bool:
-        return False  # a transaction is done or not
+        return False  # a transaction is done completely or not at all
 
     def read(self) -> Iterator[Kept]:
-        self._db.execute("BEGIN")  # from its first SELECT on it sees one state, whoever writes meanwhile
+        self._db.execute("BEGIN")  # from the first SELECT on, it sees one state, even if others write
         try:
             for kind, table in _TABLES.items():
                 sql = f"SELECT {column_list(columns_of(kind))} FROM {table}{_ORDER.get(kind, '')}"  # noqa: S608
@@ -88,7 +88,7 @@ class SqliteDump:
 
 
 def _batches(records: Iterable[Kept]) -> Iterator[tuple[str, list[list[Any]]]]:
-    """Statements with the rows of many records each, in their order."""
+    """Yields statements, each with the rows of many records, in their order."""
     iterator = iter(map(_insertion, records))
     while batch := list(islice(iterator, _BATCH)):
         for sql in dict.fromkeys(sql for sql, _ in batch):

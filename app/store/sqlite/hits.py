@@ -1,4 +1,4 @@
-"""The counters of the SQLite store: what is limited, and until when."""
+"""The counters of the SQLite store, which tell what is limited, and until when."""
 
 from __future__ import annotations
 
@@ -13,19 +13,22 @@ from app.store.sqlite.connection import Transaction
 from app.store.sqlite.rows import marks
 from app.store.values import from_millis, limit_numbers, text, to_millis
 
-# A bucket begins anew when its window is over, and when all its hits were taken back.
+# A bucket starts again when its window is over, and when all its hits have been taken back.
 _FIRST: Final = "(hits.expires_at <= :now OR hits.count = 0)"
 _COUNT: Final = f"CASE WHEN {_FIRST} THEN 1 ELSE hits.count + 1 END"
 _EXPIRES: Final = f"CASE WHEN {_FIRST} THEN :now + :window ELSE hits.expires_at END"
 
 
 def _blocked(count: str, expires: str) -> str:
-    """Until when the hit number `count` blocks. No block outlasts the window, so that one comparison tells all."""
+    """Returns SQL for when the block by hit number `count` ends.
+
+    No block outlasts the window, so one comparison tells whether a bucket is blocked.
+    """
     wait = f"min(:longest, :first << min(({count}) - :free, :doublings))"
     return f"CASE WHEN ({count}) >= :free THEN min(:now + {wait}, {expires}) ELSE 0 END"
 
 
-#: Gives a row if the hit was counted.
+#: Returns a row if the hit was counted.
 _HIT: Final = (
     "INSERT INTO hits (key, count, expires_at, blocked_until)"  # noqa: S608
     f" VALUES (:key, 1, :now + :window, {_blocked('1', ':now + :window')})"
@@ -36,7 +39,7 @@ _HIT: Final = (
 
 
 class SqliteHits(SqlitePart):
-    """Counts and checks in one statement."""
+    """Counts a hit and checks its limit in one statement."""
 
     async def hit(self, bucket: Bucket, *, now: datetime) -> datetime | None:
         def work(transaction: Transaction) -> datetime | None:
@@ -65,7 +68,7 @@ class SqliteHits(SqlitePart):
 
 
 class _IsBlocked(Exception):
-    """Nothing of the transaction is kept."""
+    """Rolls the transaction back, because a bucket is blocked."""
 
     def __init__(self, which: Blocked) -> None:
         self.which = which
@@ -81,12 +84,12 @@ def _hit(transaction: Transaction, bucket: Bucket, now: datetime) -> datetime | 
 
 
 def take_back_hits(count: int) -> str:
-    """The statement for so many keys."""
-    # While a bucket is blocked nobody hits it: the last hit is the one that blocks.
+    """Returns the statement that takes back one hit on each of `count` keys."""
+    # A blocked bucket takes no hits, so the last hit is the one that blocks.
     which = f"key IN ({marks(range(count))}) AND count > 0"
     return f"UPDATE hits SET count = count - 1, blocked_until = 0 WHERE {which}"  # noqa: S608
 
 
 def forget_hits(count: int) -> str:
-    """The statement for so many keys."""
+    """Returns the statement that forgets all hits on `count` keys."""
     return f"DELETE FROM hits WHERE key IN ({marks(range(count))})"  # noqa: S608

@@ -1,4 +1,4 @@
-"""The schema of a SQLite file, read and not changed."""
+"""Reads the schema of a SQLite file without changing it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.store.sqlite.schema import MIGRATIONS, VERSION
 
 
 def inspect_file(path: Path) -> Schema:
-    """What is in it. Raises `StoreUnavailable` if it can't be read."""
+    """Returns the state of the schema in the file. Raises `StoreUnavailable` if the file can't be read."""
     if not path.exists():
         return Schema(None, VERSION)
     try:
@@ -28,13 +28,13 @@ def inspect_file(path: Path) -> Schema:
         return Schema(version, VERSION)
     missing = {name: sql for name, sql in _expected().items() if name not in there}
     remedies = (
-        f"{name}, which the sqlite3 program makes: {' '.join(sql.split())}" for name, sql in missing.items()
+        f"{name}, which the sqlite3 program creates: {' '.join(sql.split())}" for name, sql in missing.items()
     )
     return Schema(version, VERSION, tuple(remedies))
 
 
 def _expected() -> dict[str, str]:
-    """The indexes of a new file, with what makes them."""
+    """Returns the indexes of a new file, with the SQL that creates them."""
     with closing(sqlite3.connect(":memory:")) as database:
         for name, function in FUNCTIONS.items():
             database.create_function(name, 1, function, deterministic=True)

@@ -1,4 +1,4 @@
-"""The mails of the SQLite store that wait to be sent."""
+"""The mails that wait in the SQLite store to be sent."""
 
 from __future__ import annotations
 

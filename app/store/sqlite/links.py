@@ -18,7 +18,7 @@ _TAKE: Final = f"DELETE FROM links WHERE id = ? AND expires_at > ? RETURNING {co
 
 
 class SqliteLinks(SqlitePart):
-    """What is here has not been used yet."""
+    """One-time links. Those that are kept have not been used yet."""
 
     async def add_link(self, link: Link) -> None:
         await self._db.write(_ADD, values_of(link))

@@ -30,7 +30,7 @@ _NEW_DEVICE: Final = "INSERT INTO devices (seen_at, user_id, key) VALUES (?, ?, 
 
 
 class SqliteLogins(SqlitePart):
-    """One SELECT before the hash, and one transaction after it."""
+    """A login takes one SELECT before its password is hashed, and one transaction after that."""
 
     async def user_to_log_in(self, email_key: str, *, devices: Collection[str]) -> LoginCandidate | None:
         rows = await self._db.read(

@@ -26,7 +26,7 @@ def _has_admin_role(roles: str) -> int:
     return int(ADMIN in json.loads(roles))
 
 
-#: What migrations may call: SQL can't fold a name. All take one column.
+#: Functions that migrations may call, since SQL can't fold a name. Each takes one column.
 FUNCTIONS: Final[Mapping[str, Callable[[str], str | int | None]]] = {
     "name_key_of": _name_key,
     "last_name_key_of": _last_name_key,
@@ -45,7 +45,7 @@ async def migrate(connection: aiosqlite.Connection) -> None:
         for statements in MIGRATIONS[version:]:
             for sql in statements:
                 await connection.execute_fetchall(sql)
-        # Also where nothing changed: a real write tells a full disk and a read-only file.
+        # Written even if nothing changed: a real write reveals a full disk or a read-only file.
         await connection.execute_fetchall(f"PRAGMA user_version = {max(version, VERSION)}")
         await connection.execute_fetchall("COMMIT")
     except BaseException:

@@ -1,4 +1,4 @@
-"""Passwords that take another's place, in the SQLite store: one transaction each."""
+"""Replaces passwords in the SQLite store, each in one transaction."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from app.store.sqlite.users import RETURNING_USER
 from app.store.values import number, text, to_millis
 
 _LINK: Final = "SELECT 1 FROM links WHERE id = ? AND user_id = ? AND expires_at > ?"
-#: Without a session that goes on, older access tokens count no longer either, as where rights change.
+#: If no session is kept, older access tokens no longer count either, as after a change of rights.
 _REPLACE: Final = (
     "UPDATE users SET password_hash = :hash, password_changed_at = :at,"  # noqa: S608
     " credentials_version = credentials_version + 1, is_email_verified = is_email_verified OR :by_link,"
@@ -37,7 +37,7 @@ _UPGRADE: Final = "UPDATE users SET password_hash = ? WHERE id = ? AND credentia
 
 
 class SqlitePasswords(SqlitePart):
-    """Hashes of passwords, and what goes with a change of them."""
+    """Password hashes, and everything that changes with them."""
 
     async def replace_password(self, new: NewPassword) -> Replaced | None:
         values = _values_of(new)
@@ -75,7 +75,7 @@ def _is_there(transaction: Transaction, link: MailedLink, new: NewPassword) -> b
 
 
 def _write(transaction: Transaction, new: NewPassword, user: User) -> tuple[str, ...]:
-    """All that goes with the new hash; the ids of the sessions that ended."""
+    """Writes everything that goes with the new hash. Returns the ids of the sessions that ended."""
     ended = transaction.execute(_END_SESSIONS, [to_millis(new.at), text(new.reason), user.id, new.keep])
     if new.keep is None:
         transaction.execute(_REMOVE_TOKENS, [user.id])

@@ -1,4 +1,4 @@
-"""What the SQLite store keeps an active admin for: the changes of rights, and the removal of a user."""
+"""Changes of rights and removals of users in the SQLite store, which always leave an active admin."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.store.sqlite.rows import list_column, record_from
 from app.store.sqlite.users import RETURNING_USER
 from app.store.values import from_millis, number, text, to_millis
 
-# Part of the statement that changes the row: whichever of two comes second sees what the first one did.
+# This is part of the statement that changes the row, so the second of two sees what the first one did.
 _ANOTHER_ADMIN: Final = (
     "EXISTS (SELECT 1 FROM users AS other WHERE other.is_admin AND other.is_active AND other.id <> users.id)"
 )
@@ -28,7 +28,7 @@ _SET_RIGHTS: Final = (
 _DELETE: Final = (
     f"DELETE FROM users WHERE id = ? AND (NOT (is_admin AND is_active) OR {_ANOTHER_ADMIN}) RETURNING id"  # noqa: S608
 )
-# The right-hand sides see the row as it was: an earlier reason stays.
+# The right-hand sides see the row as it was, so an earlier reason stays.
 _END_SESSIONS: Final = (
     "UPDATE sessions SET ip = '', user_agent = '', revoked_at = coalesce(revoked_at, ?),"
     " revoked_reason = CASE WHEN revoked_at IS NULL THEN ? ELSE revoked_reason END WHERE user_id = ?"
@@ -39,13 +39,13 @@ _FORGET: Final = (
     "DELETE FROM personal_tokens WHERE user_id = ?",
     "DELETE FROM devices WHERE user_id = ?",
     "UPDATE audit_events SET ip = '', user_agent = '' WHERE user_id = ?",
-    # The second condition is the index's.
+    # The second condition is there for the partial index.
     "UPDATE audit_events SET ip = '', user_agent = '' WHERE actor_id = ? AND actor_id <> ''",
 )
 
 
 class SqliteRights(SqlitePart):
-    """Who may what, and who is there."""
+    """What users may do, and whether they exist."""
 
     async def has_admin(self) -> bool:
         return bool(await self._db.read("SELECT 1 FROM users WHERE is_admin AND is_active LIMIT 1"))
@@ -95,6 +95,6 @@ class SqliteRights(SqlitePart):
 
 
 def _refuse_if_there(transaction: Transaction, user_id: str) -> None:
-    """Why a statement changed nothing: the user is the last admin, or there is none."""
+    """Raises `LastAdmin` if the user that a statement did not change exists: then it is the last admin."""
     if transaction.execute("SELECT 1 FROM users WHERE id = ?", [text(user_id)]):
         raise LastAdmin

@@ -1,4 +1,4 @@
-"""How auth's dataclasses become rows of SQLite and back: instants as milliseconds, lists as JSON."""
+"""Turns auth's dataclasses into rows of SQLite and back: instants are milliseconds, lists are JSON."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ LISTS: Final = frozenset(
 
 
 def columns_of(kind: type[Record]) -> tuple[str, ...]:
-    """The columns that hold the fields of a dataclass."""
+    """Returns the columns that hold the fields of a dataclass."""
     return tuple(field.name for field in fields(kind))
 
 
 def column_list(names: Iterable[str], table: str = "") -> str:
-    """The columns as a SELECT names them. Quoted, since `to` is a word of SQL."""
+    """Returns the columns as a SELECT names them. They are quoted, since `to` is a keyword of SQL."""
     return ", ".join(f'{table}."{name}"' if table else f'"{name}"' for name in names)
 
 
 def marks(values: Collection[object]) -> str:
-    """A question mark for each."""
+    """Returns a question mark for each value."""
     return ", ".join("?" for _ in values)
 
 
@@ -47,12 +47,12 @@ SESSION_COLUMNS: Final = columns_of(Session)
 
 
 def list_column(texts: Sequence[str]) -> str:
-    """Texts, such as roles, as their column holds them."""
+    """Returns texts, such as roles, as their column holds them."""
     return json.dumps([text(each) for each in texts])
 
 
 def values_of(record: Record) -> list[Value]:
-    """The record's columns, in the order of its dataclass."""
+    """Returns the values of the record's columns, in the order of its dataclass."""
     return [_column(getattr(record, field.name)) for field in fields(record)]
 
 
@@ -66,7 +66,7 @@ def _column(value: object) -> Value:
 
 
 def _field_from(name: str) -> Callable[[Any], Any]:
-    """What makes a field's value of its column's."""
+    """Returns the function that turns a column's value into its field's."""
     if name in INSTANTS:
         return from_millis
     if name in FLAGS:
@@ -86,7 +86,7 @@ _FIELDS_FROM: Final = {kind: tuple(map(_field_from, columns_of(kind))) for kind 
 
 
 def record_from(kind: type[RecordT], row: Row) -> RecordT:
-    """The record in a row of the columns of `kind`."""
+    """Returns the record in a row of the columns of `kind`."""
     pairs = zip(_FIELDS_FROM[kind], row, strict=True)
     values: list[Any] = [None if value is None else field_from(value) for field_from, value in pairs]
     return kind(*values)

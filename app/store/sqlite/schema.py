@@ -20,7 +20,7 @@ CREATE TABLE users (
 ) STRICT
 """
 
-# No foreign key to users: a deleted user's revoked sessions stay until `purge`, so that others learn of them.
+# No foreign key to users: a deleted user's revoked sessions stay until `purge`, so other processes learn of them.
 SESSIONS = """
 CREATE TABLE sessions (
     id TEXT NOT NULL PRIMARY KEY,
@@ -60,7 +60,7 @@ UPDATE users SET
     name_key = name_key_of(name), last_name_key = last_name_key_of(name), is_admin = has_admin_role(roles)
 """
 
-# With the columns that tell whether an earlier phase of a search has shown the user.
+# Includes the columns that tell whether an earlier phase of a search has shown the user.
 INDEX_LAST_NAMES = """
 CREATE INDEX users_by_last_name ON users (last_name_key, email_key, name_key) WHERE last_name_key IS NOT NULL
 """
@@ -150,7 +150,7 @@ CREATE TABLE instances (
 ) STRICT
 """
 
-#: One tuple of statements per version, oldest first. Only ever append: files in the field have run the others.
+#: One tuple of statements per version, oldest first. Only ever append: existing files have run the others.
 #: They may call the functions of `migrations.FUNCTIONS`.
 MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     (
@@ -165,7 +165,7 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         "CREATE INDEX audit_of_user ON audit_events (user_id, at)",
     ),
     (
-        # The store's own columns: what a search compares (NULL where there is nothing), and a role it asks for.
+        # The store's own columns: what a search compares (NULL where there is nothing), and who is an admin.
         "ALTER TABLE users ADD COLUMN name_key TEXT",
         "ALTER TABLE users ADD COLUMN last_name_key TEXT",
         "ALTER TABLE users ADD COLUMN is_admin INTEGER NOT NULL DEFAULT 0",

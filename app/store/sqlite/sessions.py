@@ -17,7 +17,7 @@ _SESSION_WITH_USER: Final = (
     f"SELECT {column_list(SESSION_COLUMNS, 'sessions')}, {column_list(USER_COLUMNS, 'users')}"  # noqa: S608
     " FROM sessions JOIN users ON users.id = sessions.user_id WHERE sessions.id = ?"
 )
-#: Takes the id, then the instant twice.
+#: Its parameters are the id, then the instant twice.
 _IF_LIVE: Final = "WHERE id = ? AND revoked_at IS NULL AND expires_at > ? AND idle_expires_at > ?"
 _ROTATE: Final = (
     "UPDATE sessions SET generation = generation + 1, rotated_at = ?, last_used_at = ?, idle_expires_at = ?"  # noqa: S608
@@ -26,7 +26,7 @@ _ROTATE: Final = (
 
 
 class SqliteSessions(SqlitePart):
-    """Logins that have begun: each change is one conditional statement."""
+    """Sessions. Each change of one is a single conditional statement."""
 
     async def session_with_user(self, session_id: str) -> SessionOfUser | None:
         return _with_user(await self._db.read(_SESSION_WITH_USER, [text(session_id)]))

@@ -29,7 +29,7 @@ class SqliteStore(
 
     @property
     def measurements(self) -> StoreMeasurements:
-        """Of its calls."""
+        """The measurements of its calls."""
         return self._db.measurements
 
     async def open(self) -> None:
@@ -42,6 +42,6 @@ class SqliteStore(
         await self._db.read("SELECT 1 FROM users LIMIT 1")
 
     async def endings(self) -> AsyncIterator[Revocation | RightsChange]:
-        """SQLite tells nobody of anything."""
+        """Yields nothing: SQLite does not notify of changes."""
         return
         yield

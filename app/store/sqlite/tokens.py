@@ -26,7 +26,7 @@ _TOKENS_OF: Final = (
 
 
 class SqliteTokens(SqlitePart):
-    """Personal access tokens, by the hashes of them."""
+    """Personal access tokens, found by their hashes."""
 
     async def add_token(self, token: PersonalToken, *, limit: int) -> bool:
         return bool(await self._db.write(_ADD, [*values_of(token), text(token.user_id), number(limit)]))

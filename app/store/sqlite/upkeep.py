@@ -1,4 +1,4 @@
-"""The removal of what the SQLite store need not keep any longer."""
+"""Removes what the SQLite store no longer has to keep."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 from app.store.sqlite.base import SqlitePart
 from app.store.values import KEEP_DEVICES, KEEP_INSTANCES, to_millis
 
-#: Rows that one statement of `purge` removes, so that nobody waits long for the writer.
+#: How many rows one statement of `purge` removes at most, so that nobody waits long for the writer.
 PURGE_BATCH: Final = 500
 #: How long one `purge` goes on, in seconds.
 PURGE_TIME: Final = 2.0
@@ -40,7 +40,7 @@ _INSTANCES: Final = (
 
 
 class SqliteUpkeep(SqlitePart):
-    """What is old goes, a batch at a time."""
+    """Removes what is old, a batch at a time."""
 
     async def purge(self, *, now: datetime, sessions_before: datetime, audit_before: datetime) -> int:
         return await self._purge(

@@ -1,4 +1,4 @@
-"""The search of the SQLite store: each of its steps is one range of an index, read in that index's order."""
+"""Searches users in the SQLite store: each step reads one range of an index, in that index's order."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from app.store.search import Found, Phase, Search, page_of_users
 from app.store.sqlite.base import SqlitePart
 from app.store.sqlite.rows import USER_COLUMNS, Value, column_list, record_from
 
-#: The columns that each phase goes by, which are those of its index, and the column whose beginning counts.
+#: The columns of each phase's index, in their order. The search compares the beginning of the first.
 _ORDER: Final = {
     Phase.EMAIL: ("email_key",),
     Phase.NAME: ("name_key", "email_key"),
@@ -18,7 +18,7 @@ _ORDER: Final = {
 
 
 class SqliteUserSearch(SqlitePart):
-    """Finds users in pages."""
+    """Finds users, a page at a time."""
 
     async def find_users(self, query: str = "", *, cursor: str = "", limit: int = 100) -> Page[User]:
         return await page_of_users(self._step, query, cursor=cursor, limit=limit)
@@ -30,10 +30,10 @@ class SqliteUserSearch(SqlitePart):
 
 
 def statement(search: Search) -> tuple[str, list[Value]]:
-    """The SELECT of one step: the user's columns, then those of the order."""
+    """Returns the SELECT of one step and its values. It selects the user's columns, then those of the order."""
     order = _ORDER[search.phase]
-    # One lower bound, not two: SQLite takes the first that it meets. That the key is not NULL goes without
-    # saying, but has to be said for a partial index.
+    # One lower bound, not two: SQLite uses the first that it meets. The comparison implies that the key is not
+    # NULL, but SQLite only uses a partial index if the statement says so.
     conditions, values = [f"{order[0]} IS NOT NULL"], list[Value]()
     if search.after is None:
         conditions.append(f"{order[0]} >= ?")
@@ -57,7 +57,7 @@ def statement(search: Search) -> tuple[str, list[Value]]:
 
 
 def _shown_before(column: str, search: Search) -> tuple[str, list[Value]]:
-    """Leaves out whom an earlier phase found. The plus keeps SQLite from going by the index of that phase."""
+    """Leaves out users whom an earlier phase found. The plus keeps SQLite from using that phase's index."""
     if search.upper is None:
         return f"NOT ifnull(+{column} >= ?, 0)", [search.lower]
     return f"NOT ifnull(+{column} >= ? AND +{column} < ?, 0)", [search.lower, search.upper]

@@ -1,4 +1,4 @@
-"""The users of the SQLite store: adding, finding and changing them, all but their rights."""
+"""Adds, finds and changes users in the SQLite store, except for their rights."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.store.sqlite.connection import Transaction
 from app.store.sqlite.rows import USER_COLUMNS, Value, column_list, marks, record_from, values_of
 from app.store.values import text
 
-#: With the store's own columns.
+#: All columns of a user, including the store's own.
 _STORED: Final = (*USER_COLUMNS, "name_key", "last_name_key", "is_admin")
 USERS: Final = f"SELECT {column_list(USER_COLUMNS)} FROM users"  # noqa: S608
 ADD_USER: Final = (
@@ -28,7 +28,7 @@ _SET_EMAIL: Final = (
     f" WHERE id = ? AND email_key = ? {RETURNING_USER}"
 )
 _SET_VERIFIED: Final = f"UPDATE users SET is_email_verified = 1 WHERE id = ? AND email_key = ? {RETURNING_USER}"  # noqa: S608
-#: Parameters that one statement takes at most.
+#: How many parameters one statement takes at most.
 _MARKS: Final = 500
 
 
@@ -90,4 +90,5 @@ def _name_columns(name: str) -> list[str | None]:
 
 
 def stored_user(user: User) -> list[Value]:
+    """Returns the values of a user's columns, including the store's own."""
     return [*values_of(user), *_name_columns(user.name), int(ADMIN in user.roles)]
