@@ -1,4 +1,4 @@
-"""The one seam between Flask's threads and the event loop, both ways."""
+"""The only place where Flask's threads and the event loop meet, in both directions."""
 
 from app.bridge.crossing import Crossing
 from app.bridge.pages import PagesApp

@@ -1,4 +1,4 @@
-"""The one name that Duet takes out of a2wsgi's inside, and why. The only importer of `a2wsgi`."""
+"""The one private name of a2wsgi that Duet uses, and why. No other module imports `a2wsgi`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from app.packages import PrivateNames
 
 NAMES: Final = PrivateNames(
     "a2wsgi",
-    # Makes a WSGI environ of an ASGI scope. a2wsgi documents `WSGIMiddleware` alone, which takes a thread before
-    # the body is there (docs/adr/0009).
+    # Makes a WSGI environ from an ASGI scope. a2wsgi only documents `WSGIMiddleware`, which takes a thread before
+    # the body has arrived (docs/adr/0009).
     "a2wsgi.wsgi:build_environ",
 )
 

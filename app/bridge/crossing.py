@@ -14,8 +14,7 @@ T = TypeVar("T")
 class Crossing:
     """Lets a Flask view wait for a coroutine that runs on the event loop.
 
-    One is made by the composition root, opened in the root app's lifespan, and its `wait` handed to the
-    pages::
+    The composition root makes one, opens it in the root app's lifespan, and passes its `wait` to the pages::
 
         async with crossing.open():
             ...
@@ -28,7 +27,7 @@ class Crossing:
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Self]:
-        """Open the way for the life of the `async with` block; on leaving it, waits under way are cancelled."""
+        """Open the way for the `async with` block. On leaving the block, waits under way are cancelled."""
         if self._portal is not None:
             raise RuntimeError("the crossing is open already")
         async with BlockingPortal() as portal:
@@ -37,7 +36,7 @@ class Crossing:
                 yield self
             finally:
                 self._portal = None
-                # A view that waits for a store which no longer answers must not keep the process alive.
+                # A view that waits for a store that no longer answers must not keep the process alive.
                 await portal.stop(cancel_remaining=True)
 
     def wait(self, awaitable: Awaitable[T]) -> T:
@@ -50,8 +49,8 @@ class Crossing:
             What the awaitable returns.
 
         Raises:
-            RuntimeError: called on the event loop's own thread, which would wait for itself for ever, or
-                while the crossing is not open.
+            RuntimeError: it was called on the event loop's own thread, which would wait for itself for ever, or
+                while the crossing was not open.
             Exception: whatever the awaitable raises, with its type.
         """
 
@@ -66,6 +65,6 @@ class Crossing:
                 raise RuntimeError("wait() was called on the event loop; await the coroutine there instead")
             return portal.call(run)
         finally:
-            # A no-op for a coroutine that ran; one that never did is not left to warn about it.
+            # This does nothing to a coroutine that ran, and keeps one that never ran from warning about it.
             if inspect.iscoroutine(awaitable):
                 awaitable.close()

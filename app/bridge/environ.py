@@ -1,4 +1,4 @@
-"""A request on its way in: its body, read on the event loop, and its WSGI environ."""
+"""Prepares a request for WSGI: reads its body on the event loop, and builds its environ."""
 
 import io
 import sys
@@ -18,10 +18,10 @@ SPOOL_BYTES = 1024 * 1024
 async def read_body(receive: Receive) -> tuple[IO[bytes], int] | None:
     """Read a request's body to its end, before a thread is taken: a slow client must not hold one.
 
-    The cap and the deadline are kept by `receive`, which the edge guards.
+    The edge's `receive` enforces the size limit and the deadline.
 
     Returns:
-        The body, to be read from its start, and its size in bytes; None when the client went away.
+        The body, to be read from its start, and its size in bytes; None if the client went away.
     """
     message = await receive()
     if message["type"] != "http.request":
@@ -49,16 +49,16 @@ async def read_body(receive: Receive) -> tuple[IO[bytes], int] | None:
 def make_environ(scope: Scope, body: IO[bytes], size: int) -> dict[str, Any]:
     """Build the WSGI environ of a request whose body is complete.
 
-    It is a2wsgi's, without what a2wsgi gets wrong: repeated `Cookie` headers joined by a comma, errors
-    written to standard output, a query that is not ASCII ending in an exception, and a chunked body
-    without a length, which Flask would see as an empty form.
+    It is a2wsgi's environ, with what a2wsgi gets wrong corrected: it joins repeated `Cookie` headers with a
+    comma, writes errors to standard output, raises an exception for a query that is not ASCII, and gives no
+    length for a chunked body, which Flask would take for an empty form.
     """
     query: bytes = scope.get("query_string", b"")
     plain = scope if query.isascii() else {**scope, "query_string": quote(query, safe="%&=+/?;").encode()}
     environ: dict[str, Any] = build_environ(plain, body)  # type: ignore[arg-type,assignment]
-    # Flask's side looks in here for what the gate found; it must be the scope that all layers share.
+    # Flask's side looks here for what the gate found, so it must be the scope that all layers share.
     environ[IN_ENVIRON] = scope
-    # a2wsgi lets a variable of the process's environment win.
+    # a2wsgi would prefer an environment variable of the process.
     environ["SCRIPT_NAME"] = scope.get("root_path", "").encode("utf-8").decode("latin-1")
     environ["wsgi.errors"] = sys.stderr
     environ["wsgi.multiprocess"] = False

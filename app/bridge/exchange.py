@@ -1,4 +1,4 @@
-"""One WSGI call in its thread: PEP 3333's side of an answer."""
+"""Runs one WSGI call in its thread: the answer as PEP 3333 has it."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
@@ -13,10 +13,10 @@ from app.bridge.pool import ClientGone, StepAside
 WSGIApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType]
 
-#: A finished answer of several pieces crosses to the loop as a whole up to this size; a larger one piece by piece.
+#: Bytes. A finished answer of several pieces crosses to the loop as a whole up to this size, else piece by piece.
 WHOLE_BYTES = 1024 * 1024
 
-# PEP 3333 forbids them to an application: they belong to the connection (RFC 9110 §7.6.1).
+# PEP 3333 forbids these headers to an application: they belong to the connection (RFC 9110 §7.6.1).
 _HOP_BY_HOP = frozenset(
     {
         b"connection",
@@ -44,14 +44,14 @@ class Whole:
 class Exchange:
     """Calls a WSGI app for one request.
 
-    An answer is finished when the app told its length (Werkzeug does, unless a view streams) or returned
-    a list; it goes back to the event loop as a `Whole`. Any other is sent from here, chunk by chunk, each
-    when the client took the one before.
+    An answer is finished if the app gave its length (Werkzeug does, unless a view streams) or returned a list.
+    It then goes back to the event loop as a `Whole`. Any other answer is sent from here, chunk by chunk, each
+    once the client has taken the one before.
 
     Args:
         app: the WSGI app.
         environ: the request.
-        loop: where `receive` and `send` live.
+        loop: the event loop on which `receive` and `send` run.
         receive, send: the server's.
     """
 
@@ -91,14 +91,14 @@ class Exchange:
                 if close := getattr(iterable, "close", None):
                     close()
         except StopIteration as error:
-            # A future can't carry it: the request would wait for ever.
+            # A future can't carry a StopIteration: the request would wait for ever.
             raise RuntimeError("the WSGI app raised StopIteration") from error
         finally:
             self._environ["wsgi.input"].close()
 
     def _answer(self, iterable: Iterable[bytes]) -> Whole | None:
         chunks = iter(iterable)
-        # `start_response` may be called as late as with the first chunk that is not empty.
+        # The app may call `start_response` as late as with its first chunk that is not empty.
         first = next((chunk for chunk in chunks if chunk), b"")
         if self._start is None:
             raise AssertionError("the WSGI app did not call start_response")
@@ -111,7 +111,7 @@ class Exchange:
         if length is None and isinstance(iterable, list | tuple):
             length = sum(map(len, iterable))
             self._start["headers"].append((b"content-length", b"%d" % length))
-        # Where the first piece is all of it, it lies in memory already, and no thread has to wait for the client.
+        # If the first piece is the whole body, it is in memory already, and no thread has to wait for the client.
         if length is not None and (length <= WHOLE_BYTES or length == len(first)):
             return Whole(self._start, _gather(first, chunks, length))
         self._stream(first, chunks)
@@ -134,7 +134,7 @@ class Exchange:
                 if self._sent:
                     raise exc_info[1].with_traceback(exc_info[2])
             finally:
-                exc_info = None  # PEP 3333: no reference cycle through the traceback
+                exc_info = None  # PEP 3333: avoids a reference cycle through the traceback
         elif self._start is not None:
             raise AssertionError("start_response was called twice without exc_info")
         code = int(status[:3])
@@ -188,10 +188,10 @@ def _nothing() -> None: ...
 
 
 def _gather(first: bytes, chunks: Iterator[bytes], length: int) -> bytes:
-    """Join an answer that said how long it is.
+    """Join the chunks of an answer that gave its length.
 
     Raises:
-        RuntimeError: it is not; better a clean 500 than an answer that ends early or runs on.
+        RuntimeError: the length is wrong. A clean 500 is better than an answer that ends early or runs on.
     """
     body = [first]
     size = len(first)

@@ -11,7 +11,7 @@ from app.bridge.exchange import Exchange, WSGIApp
 from app.bridge.pool import ClientGone, Pool, PoolFull
 from app.edge import Refuse
 
-#: How long a view may go on after the server stopped, in seconds.
+#: How long a view may go on after the server has stopped, in seconds.
 CLOSING_SECONDS = 1
 
 BUSY = "Too many people are asking for pages at this moment. Please try again."
@@ -28,13 +28,13 @@ class PagesApp:
         wsgi_app: the WSGI app.
         threads: how many quick requests run at once.
         slow_threads: how many slow ones.
-        is_slow: tells of a request's scope whether its view is marked `@slow`.
-        refuse: draws the 503 of a full pool.
-        max_queued: how many quick requests may wait for a thread; one more is a 503 at once.
+        is_slow: tells whether the view of a request with this scope is marked `@slow`.
+        refuse: makes the 503 answer of a full pool.
+        max_queued: how many quick requests may wait for a thread; any further one gets a 503 at once.
         max_slow_queued: how many slow ones.
 
     Raises:
-        PackageUnfit: a2wsgi has lost a name that this needs.
+        PackageUnfit: a2wsgi lacks a name that this needs.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class PagesApp:
         self._refuse = refuse
 
     def counts(self) -> dict[str, dict[str, int]]:
-        """Of both pools."""
+        """Return the counts of both pools, by their names."""
         return {"pages": self._quick.counts(), "slow-pages": self._slow.counts()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -103,9 +103,9 @@ class PagesApp:
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else content})
 
     async def aclose(self, seconds: float = CLOSING_SECONDS) -> None:
-        """End the threads, and wait for the views under way. The last word: nothing is served after it.
+        """End the threads, and wait for the views under way. Nothing is served after this.
 
         Args:
-            seconds: how long to wait at most. What the server gave up already had its time.
+            seconds: how long to wait at most. Requests that the server gave up have had their time already.
         """
         await asyncio.gather(self._quick.aclose(seconds), self._slow.aclose(seconds))

@@ -1,4 +1,4 @@
-"""A bounded number of requests that run in threads, and a bounded number that wait for their turn."""
+"""Runs a bounded number of requests in threads, while a bounded number wait for their turn."""
 
 import asyncio
 import contextvars
@@ -10,16 +10,16 @@ from typing import Any, Final, TypeVar
 
 from app.bridge.threads import Threads
 
-#: How many answers of one pool may wait for clients that are slow to take them, without keeping a place.
+#: How many answers of one pool may wait for slow clients without keeping a place.
 MAX_ASIDE: Final = 100
 
-#: What a request calls, on the loop, when it only waits for its client from now on.
+#: What a request calls, on the loop, once it only waits for its client.
 StepAside = Callable[[], None]
 T = TypeVar("T")
 
 
 class PoolFull(Exception):
-    """As many requests wait for a thread as may."""
+    """As many requests wait for a thread as are allowed to."""
 
 
 class ClientGone(Exception):
@@ -29,14 +29,14 @@ class ClientGone(Exception):
 class Pool:
     """Threads that run one request each.
 
-    The waiting is done on the event loop and not in the executor's queue, so that a client that goes away
-    leaves its place to another. And whoever waits for a client to take its answer steps aside: ten that read
-    nothing would else keep everybody from every page.
+    Requests wait on the event loop and not in the executor's queue, so that a client that goes away leaves its
+    place to another. A request that waits for its client to take the answer steps aside: otherwise ten clients
+    that read nothing would keep everybody from every page.
 
     Args:
         name: the threads' name.
         threads: how many requests run at once.
-        max_queued: how many more may wait.
+        max_queued: how many more requests may wait.
     """
 
     def __init__(self, name: str, *, threads: int, max_queued: int) -> None:
@@ -49,7 +49,7 @@ class Pool:
         self._aside = 0
 
     def counts(self) -> dict[str, int]:
-        """How many requests have a place, wait for one, or only wait for their clients; and the places."""
+        """Return how many requests have a place, wait for one, or only wait for their clients, and the places."""
         running = len(self._running) - self._aside
         return {"running": running, "waiting": self._queued, "aside": self._aside, "places": self._places}
 
@@ -57,19 +57,19 @@ class Pool:
         """Run `work` in a thread, within a copy of the caller's context variables.
 
         Args:
-            work: what to run; its argument is to be called on the event loop.
-            gone: a coroutine function that returns once the client is gone; it is asked while the request
-                waits for a thread.
+            work: what to run. It must call its argument on the event loop.
+            gone: a coroutine function that returns once the client is gone. It runs while the request waits
+                for a thread.
 
         Raises:
-            PoolFull: no thread is free, and no place to wait for one.
+            PoolFull: no thread is free, and neither is a place to wait for one.
             ClientGone: the client went away while it waited.
             Exception: whatever `work` raises.
         """
         if self._free.locked():
             await self._queue(gone)
         else:
-            await self._free.acquire()  # without a switch to another task: it is free
+            await self._free.acquire()  # does not switch to another task, since it is free
         place = _Place(self)
         try:
             future = self._threads.submit(partial(contextvars.copy_context().run, work, place.step_aside))
@@ -102,14 +102,14 @@ class Pool:
             watch.cancel()
 
     async def aclose(self, seconds: float) -> None:
-        """End the threads, and wait for what runs, `seconds` at most: no thread can be ended from outside."""
+        """End the threads, and wait at most `seconds` for running ones: no thread can be ended from outside."""
         self._threads.shutdown()
         if running := [asyncio.wrap_future(future) for future in tuple(self._running)]:
             await asyncio.wait(running, timeout=seconds)
 
 
 class _Place:
-    """One request's share of a pool. All of it happens on the event loop."""
+    """One request's place in a pool. It is only used on the event loop."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -117,14 +117,14 @@ class _Place:
         self._has_left = False
 
     def step_aside(self) -> None:
-        """Gives the place to the next request, while this one's thread waits for its client."""
+        """Give the place to the next request, while this one's thread waits for its client."""
         if not self._is_aside and not self._has_left and self._pool._aside < MAX_ASIDE:
             self._is_aside = True
             self._pool._aside += 1
             self._pool._free.release()
 
     def leave(self) -> None:
-        """The request is done."""
+        """Free the place, since the request is done."""
         self._has_left = True
         if self._is_aside:
             self._pool._aside -= 1
@@ -133,7 +133,7 @@ class _Place:
 
 
 def _leave_after(future: "Future[Any]", place: _Place) -> None:
-    """Free the place: now if the thread ended, else (the server gave the request up) when it does."""
+    """Free the place: now if the thread has ended, or when it does if the server gave the request up."""
     if future.done():
         place.leave()
         return

@@ -1,4 +1,4 @@
-"""The marker of views that wait long, so that they do not take the threads of quick ones."""
+"""Marks views that wait for long, so that they do not take the threads of quick ones."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar, overload
@@ -13,16 +13,16 @@ def slow(view: F) -> F: ...
 @overload
 def slow(*, methods: Iterable[str]) -> Callable[[F], F]: ...
 def slow(view: F | None = None, *, methods: Iterable[str] | None = None) -> F | Callable[[F], F]:
-    """Mark a Flask view whose work waits long: a password hash, a mail, somebody else's service.
+    """Mark a Flask view that waits for long: for a password hash, a mail, somebody else's service.
 
-    Such a view runs in a second, bounded executor, and sixteen of them do not stop the other pages::
+    Such a view runs in a second pool of threads, so that sixteen of them do not stop the other pages::
 
         @slow                       # whatever the method
         @slow(methods=("POST",))    # only where the form is sent
 
     Args:
         view: the view function, or a `MethodView`'s method or class.
-        methods: the HTTP methods it is slow for; all of them when left out.
+        methods: the HTTP methods that it is slow for; all of them if left out.
     """
     if isinstance(methods, str):
         raise TypeError("methods is a collection of names, such as ('POST',)")

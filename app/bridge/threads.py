@@ -1,4 +1,4 @@
-"""Threads that are started when they are needed; of those that have nothing to do only so many stay."""
+"""Threads that are started when they are needed. A limited number of idle ones stay."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ T = TypeVar("T")
 
 
 class Threads:
-    """Runs whatever it is given at once. How much that may be is for its owner to bound.
+    """Runs at once whatever it is given. Its owner has to limit how much that is.
 
-    Python's own executor never lets go of a thread that it has started.
+    Python's own executor keeps every thread that it has started.
 
     Args:
         name: the threads' name.
-        keep: how many stay when they have nothing to do.
+        keep: how many threads stay when they are idle.
     """
 
     def __init__(self, name: str, *, keep: int) -> None:
@@ -44,7 +44,7 @@ class Threads:
         return future
 
     def shutdown(self) -> None:
-        """Ends those that have nothing to do now, and the others when they are done."""
+        """Ends idle threads now, and the others when they are done."""
         with self._lock:
             self._has_ended = True
             for _ in range(self._idle):
@@ -54,7 +54,7 @@ class Threads:
     def _run(self) -> None:
         while (item := self._work.get()) is not None:
             _do(*item)
-            del item  # not to be kept alive until there is more to do
+            del item  # otherwise it would be kept alive until there is more to do
             with self._lock:
                 if self._has_ended or self._all > self._keep:
                     self._all -= 1
