@@ -1,4 +1,4 @@
-"""The outermost ASGI layer, for both halves: is this request well-formed, and is its answer safe?"""
+"""The outermost ASGI layer, for both halves: it checks that requests are well-formed, and makes answers safe."""
 
 from app.edge.headers import SECURITY_HEADERS
 from app.edge.layer import Edge, Refuse

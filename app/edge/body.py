@@ -1,4 +1,4 @@
-"""The cap and the deadline of a request's body, kept in the `receive` that both halves read from."""
+"""Enforces a request body's size limit and deadline, in the `receive` that both halves read from."""
 
 import asyncio
 
@@ -11,17 +11,17 @@ TOO_SLOW = "The request's body did not arrive in time."
 
 
 class GuardedBody:
-    """Hands a body on piece by piece, and stops at one that is too large or too slow.
+    """Hands a body on piece by piece, and stops if it is too large or too slow.
 
-    The app inside may turn the exception that its `receive` raises into an answer of its own (FastAPI: a
-    400 about a body it could not parse), so the fault is remembered for the edge to answer.
+    The app inside may turn the exception that its `receive` raises into an answer of its own (FastAPI answers
+    400, since it could not parse the body). So the fault is remembered, and the edge answers it.
 
     Args:
         receive: the server's.
-        is_expected: whether the head announced a body. Where it did not, there is nothing to wait for.
-        max_bytes: what a body may weigh.
-        seconds: what a body may take, on top of the time that `min_rate` grants.
-        min_rate: bytes per second. A long body gets one more second for each of these that arrived.
+        is_expected: whether the head announced a body. If it did not, there is nothing to wait for.
+        max_bytes: how large a body may be.
+        seconds: how long a body may take, on top of the time that `min_rate` grants.
+        min_rate: bytes per second. A body gets one more second for each `min_rate` bytes that have arrived.
     """
 
     def __init__(
@@ -38,15 +38,15 @@ class GuardedBody:
         self.disconnected = False
 
     async def receive(self) -> Message:
-        """Await the next message, as ASGI's `receive`.
+        """Wait for the next message, as ASGI's `receive` does.
 
         Raises:
-            Malformed: the body is too large (413) or too slow (408), now or at an earlier call.
+            Malformed: the body is too large (413) or too slow (408), or was so at an earlier call.
         """
         if self.fault is not None:
             raise self.fault
-        # Behind a complete body nothing comes but `http.disconnect`, which a streaming answer waits for
-        # as long as it likes.
+        # Only `http.disconnect` follows a complete body, and a streaming answer may wait for it as long as it
+        # likes.
         message = await (self._receive() if self._complete else self._next_piece())
         if message["type"] != "http.request":
             self._complete = self.disconnected = True

@@ -1,4 +1,4 @@
-"""The security headers that every answer carries, whichever layer wrote it."""
+"""The security headers that every answer carries, no matter which layer wrote it."""
 
 from collections.abc import Iterable
 
@@ -9,8 +9,8 @@ CONTENT_SECURITY_POLICY = (
     "base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
 )
 
-# `same-origin` and not `no-referrer`: with the latter Chromium sends `Origin: null` with a page's own
-# forms, and the check of the Origin would refuse them.
+# The referrer policy is `same-origin` and not `no-referrer`: with the latter, Chromium sends `Origin: null` with
+# a page's own forms, and the check of the Origin would refuse them.
 SECURITY_HEADERS: tuple[Header, ...] = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"same-origin"),
@@ -20,17 +20,17 @@ SECURITY_HEADERS: tuple[Header, ...] = (
         b"camera=(), display-capture=(), geolocation=(), microphone=(), midi=(), payment=(), usb=()",
     ),
     (b"cross-origin-opener-policy", b"same-origin"),
-    # Whatever does not say that it may be kept holds somebody's data, or could (RFC 6749 §5.1, CVE-2023-30861).
+    # An answer that does not allow caching holds somebody's data, or may do so (RFC 6749 §5.1, CVE-2023-30861).
     (b"cache-control", b"no-store"),
 )
 
-# Two years, as V3.4.1 and the preload lists ask; without `includeSubDomains`, because the hosts beside
-# this one are not Duet's to decide about.
+# Two years, as V3.4.1 and the preload lists ask. `includeSubDomains` is left out, because Duet must not decide
+# about other hosts.
 STRICT_TRANSPORT_SECURITY: Header = (b"strict-transport-security", b"max-age=63072000")
 
 
 def with_security_headers(headers: Iterable[Header], *, https: bool) -> list[Header]:
-    """Return `headers` and each security header that they do not set themselves."""
+    """Return `headers`, with each security header added that they do not set themselves."""
     result = list(headers)
     present = {name.lower() for name, _ in result}
     result += [header for header in SECURITY_HEADERS if header[0] not in present]

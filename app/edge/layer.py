@@ -1,4 +1,4 @@
-"""The outermost ASGI layer itself: it judges each request, and dresses and logs each answer."""
+"""The outermost ASGI layer itself: it checks each request, adds headers to each answer, and logs it."""
 
 import random
 import time
@@ -24,38 +24,38 @@ from app.edge.wellformed import (
 )
 from app.scope import REPEATED_COOKIES, REQUEST_ID, ROUTE
 
-#: Draws a refusal as the half that the scope's path belongs to would: `(scope, status, detail)` to the
-#: answer's headers and body. `detail` is a sentence for people.
+#: Makes a refusal in the form of the half that the scope's path belongs to: from `(scope, status, detail)` to
+#: the answer's headers and body. `detail` is a sentence for people.
 Refuse = Callable[[Scope, int, str], tuple[list[Header], bytes]]
-#: Is told of an answer: its scope, its status (None if there was none) and how many seconds it took.
+#: Is told of each answer: its scope, its status (None if there was no answer) and how many seconds it took.
 Observe = Callable[[Scope, int | None, float], None]
 
 _log = structlog.stdlib.get_logger("duet.edge")
 
-# After these the body that the client is sending stays unread, so the connection can't be used again.
+# After these statuses, the body that the client is sending stays unread, so the connection can't be used again.
 _CLOSING = frozenset({400, 408, 413, 414, 431})
 
 
 class Edge:
     """Refuses what is not well-formed, for both halves, and makes every answer safe.
 
-    It hands on a copy of the scope; the layers inside must share that one, not copy it again, if the
-    route that they leave in `scope[ROUTE]` is to be logged.
+    It hands on a copy of the scope. The layers inside must share that copy, and not make another, so that the
+    route that they leave in `scope[ROUTE]` can be logged.
 
     Args:
-        app: what lies inside.
-        max_body_bytes: what a request's body may weigh; more is a 413.
-        refuse: draws the refusals.
-        trusted_proxies: addresses and CIDR networks whose `X-Forwarded-*` are believed. uvicorn's own
+        app: the ASGI app inside.
+        max_body_bytes: how large a request's body may be; a larger one gets a 413.
+        refuse: makes the refusals.
+        trusted_proxies: IP addresses and CIDR networks whose `X-Forwarded-*` are believed. uvicorn's own
             `proxy_headers` has to be off, or it changes the client before the edge sees it.
-        https: whether people reach Duet over https even where this process sees http.
-        body_seconds: what a body may take to arrive, on top of a second for each `body_min_rate` bytes;
-            later is a 408.
+        https: whether people reach Duet over https even if this process sees http.
+        body_seconds: how long a body may take to arrive, on top of a second for each `body_min_rate` bytes; a
+            slower one gets a 408.
         body_min_rate: bytes per second.
-        observe: is told of each answer: its scope, its status, and how many seconds it took.
+        observe: is told of each answer.
 
     Raises:
-        ValueError: a trusted proxy is neither an address nor a network.
+        ValueError: a trusted proxy is neither an IP address nor a network.
     """
 
     def __init__(
@@ -78,8 +78,8 @@ class Edge:
         self._body_seconds = body_seconds
         self._body_min_rate = body_min_rate
         self._observe = observe
-        # Ids of requests have to be different, and are no secrets. To ask the system for each costs a system call,
-        # which frees the interpreter lock.
+        # Ids of requests have to differ, but are not secret. Asking the operating system for each would cost a
+        # system call, which releases the interpreter lock.
         self._ids = random.Random()  # noqa: S311
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -117,7 +117,7 @@ class Edge:
             )
 
     def _tidy(self, scope: Scope) -> Malformed | None:
-        """Make `scope` what the app may rely on, and return what is wrong with the request, if anything."""
+        """Make `scope` one that the app may rely on, and return what is wrong with the request, if anything."""
         scope[REQUEST_ID] = f"{self._ids.getrandbits(64):016x}"
         try:
             tidy_target(scope)
@@ -139,14 +139,14 @@ class Edge:
             try:
                 await self._app(scope, receive, answer.send)
             except ClientDisconnect:
-                pass  # it went away in the middle of its body: no failure of ours, and nobody is there to answer
+                pass  # the client went away in the middle of its body: no failure of ours, and nobody to answer
             except Exception:
                 if body.fault is None:
                     _log.exception("request_failed", method=scope.get("method"), route=scope.get(ROUTE, "-"))
             fault = body.fault
         if answer.started or body.disconnected:
-            # An answer that began and did not end is left so: uvicorn then cuts the connection, and the
-            # client can tell that it is not complete.
+            # An answer that began and did not end is left like that: uvicorn then cuts the connection, so the
+            # client can tell that the answer is not complete.
             return
         if fault is None:
             fault = Malformed(500, "Something went wrong here. It has been noted.")
@@ -178,7 +178,7 @@ class Edge:
 
 
 class _Answer:
-    """One answer on its way out: adds its headers, and holds it back once the body is at fault."""
+    """Sends one answer: adds its headers, and holds it back if the request's body is at fault."""
 
     def __init__(self, scope: Scope, send: Send, body: GuardedBody, *, https: bool) -> None:
         self._scope = scope
@@ -192,7 +192,7 @@ class _Answer:
         return self.status is not None
 
     async def send(self, message: Message) -> None:
-        """The app's `send`. What it says about a body that is at fault is dropped, unless it spoke before."""
+        """The app's `send`. If the body is at fault, it drops an answer that has not started yet."""
         if self._body.fault is None or self.started:
             await self.send_directly(message)
 
@@ -204,7 +204,7 @@ class _Answer:
         elif kind == "websocket.accept":
             self.status = 101
         elif kind == "websocket.close" and not self.started:
-            self.status = 403  # what a server makes of a close before the handshake is answered
+            self.status = 403  # servers answer 403 to a close before the handshake is complete
         await self._send(message)
 
     def _dress(self, headers: Sequence[Header]) -> list[Header]:

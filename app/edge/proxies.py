@@ -1,4 +1,4 @@
-"""Whose `X-Forwarded-*` headers are believed, and what they then change."""
+"""Decides whose `X-Forwarded-*` headers are believed, and what they change."""
 
 import functools
 import ipaddress
@@ -19,9 +19,10 @@ _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 @functools.lru_cache(1024)  # the same few clients ask again and again
 def parse_address(text: str) -> _Address | None:
-    """Read an IP address, with or without a port; an IPv4-mapped one as IPv4. None if it is none.
+    """Read an IP address, with or without a port, an IPv4-mapped one as IPv4. Return None if it is not one.
 
-    A zone ('%eth0', RFC 4007 section 11) is dropped: Python takes any text for one, into logs and counters.
+    A zone ('%eth0', RFC 4007 section 11) is dropped: Python takes any text for a zone, which would get into logs
+    and counters.
     """
     if match := _WITH_PORT.fullmatch(text):
         text = match["v6"] or match["v4"]
@@ -59,10 +60,9 @@ class TrustedProxies:
         return any(address in network for network in self._networks)
 
     def apply(self, scope: Scope, aside: Mapping[bytes, list[bytes]]) -> str | None:
-        """Write into `scope` what a trusted proxy says of client, scheme and host.
+        """Write into `scope` what a trusted proxy says about the client, the scheme and the host.
 
-        From any other peer `aside` is without effect: anybody can send these headers. Malformed values are
-        ignored.
+        From any other peer, `aside` has no effect: anybody can send these headers. Malformed values are ignored.
 
         Args:
             scope: the request's scope; `client`, `scheme` and the host among `headers` are changed in it.
@@ -92,10 +92,10 @@ class TrustedProxies:
         return request_id.decode("ascii") if _REQUEST_ID.fullmatch(request_id) else None
 
     def _origin(self, peer: _Address, values: list[bytes]) -> _Address:
-        """Walk the chain from the right, as far as each hop was written by a proxy that is trusted.
+        """Walk the chain from the right, as long as a trusted proxy wrote each hop.
 
-        What stands further left was sent by the client and may be invented. A malformed entry ends the
-        walk for the same reason.
+        The client sent what stands further left, and may have invented it. A malformed entry ends the walk for
+        the same reason.
         """
         origin = peer
         for text in reversed(b",".join(values).decode("latin-1").split(",")):
@@ -109,6 +109,6 @@ class TrustedProxies:
 
 
 def _last(aside: Mapping[bytes, list[bytes]], name: bytes) -> bytes:
-    """Return what the nearest proxy wrote: the last item of the list that the header is."""
+    """Return what the nearest proxy wrote, which is the last item of the header's list."""
     values = aside.get(name)
     return values[-1].rpartition(b",")[2].strip() if values else b""

@@ -1,4 +1,4 @@
-"""What a well-formed request is: its target, its `Host`, its headers. Pure functions, no ASGI calls."""
+"""Checks that a request is well-formed: its target, its `Host`, its headers. Pure functions, no ASGI calls."""
 
 import ipaddress
 import re
@@ -14,10 +14,10 @@ MAX_HEADER_BYTES = 32 * 1024
 MAX_TARGET_BYTES = 8 * 1024
 
 _SLASHES = re.compile(r"//+")
-# `%2F` is a slash in the decoded path, by which requests are routed and judged.
+# `%2F` is a slash in the decoded path, by which requests are routed and checked.
 _RAW_SLASHES = re.compile(rb"(?:/|%2[fF]){2,}")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-# A registered name or an IPv4 address. Narrower than RFC 3986's reg-name, which would let quotes, commas
+# A registered name or an IPv4 address. This is narrower than RFC 3986's reg-name, which would let quotes, commas
 # and percent-escapes into links and logs.
 _NAME = re.compile(rb"[A-Za-z0-9._~-]{1,253}")
 _AUTHORITY = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[^\[\]:@/?#]+)(?::([0-9]{0,5}))?")
@@ -27,7 +27,7 @@ class Malformed(Exception):
     """The request can't be taken as it is.
 
     Attributes:
-        status: the HTTP status to refuse it with.
+        status: the HTTP status of the refusal.
         detail: one sentence for the client. It never repeats what the client sent.
     """
 
@@ -40,8 +40,8 @@ class Malformed(Exception):
 def tidy_target(scope: Scope) -> None:
     """Collapse the slashes in the path of `scope`, and check path and query.
 
-    `//api/x` and `/api//x` must not be judged by other rules than `/api/x`. The path is collapsed before
-    anything is refused, so that the refusal too is drawn by the half that it belongs to.
+    `//api/x` and `/api//x` must fall under the same rules as `/api/x`. The path is collapsed before anything is
+    refused, so that a refusal also comes from the half that the path belongs to.
 
     Raises:
         Malformed: the target is too long (414), not UTF-8, has a control character, or does not start
@@ -54,7 +54,7 @@ def tidy_target(scope: Scope) -> None:
         raise Malformed(414, "The address is too long.")
     path = scope["path"] = _SLASHES.sub("/", scope["path"])
     scope["raw_path"] = _RAW_SLASHES.sub(b"/", raw)
-    # uvicorn replaces what is not UTF-8 by U+FFFD, so that two paths become one: ask the bytes.
+    # uvicorn replaces what is not UTF-8 with U+FFFD, so two paths would become one: check the bytes instead.
     try:
         unquote_to_bytes(raw).decode("utf-8")
     except UnicodeDecodeError:
@@ -68,9 +68,9 @@ def tidy_target(scope: Scope) -> None:
 def sift(headers: Iterable[Header]) -> tuple[list[Header], dict[bytes, list[bytes]]]:
     """Sort the headers of a request into those for the app and those that only a trusted proxy may set.
 
-    Names with an underscore are dropped: in WSGI's environ `X_Forwarded_For` and `X-Forwarded-For` are
-    one. Several `Cookie` headers (RFC 9113 §8.2.3 allows them) become one, because a WSGI bridge would
-    join them by a comma and lose the session.
+    Names with an underscore are dropped: in WSGI's environ, `X_Forwarded_For` and `X-Forwarded-For` are the same.
+    Several `Cookie` headers (RFC 9113 §8.2.3 allows them) become one, because a WSGI bridge would join them with a
+    comma and lose the session.
 
     Raises:
         Malformed: the headers are too large (431).
@@ -97,9 +97,9 @@ def sift(headers: Iterable[Header]) -> tuple[list[Header], dict[bytes, list[byte
 
 
 def first_of_each(cookies: bytes) -> bytes:
-    """Drop each cookie whose name came before.
+    """Drop each cookie whose name has occurred before.
 
-    Starlette would read the last of two, Werkzeug the first: the halves must not see different sessions.
+    Of two, Starlette would read the last and Werkzeug the first, but the halves must not see different sessions.
     The first is the one with the longest path (RFC 6265 §5.4).
     """
     pairs = [pair.strip() for pair in cookies.split(b";")]
@@ -110,7 +110,7 @@ def first_of_each(cookies: bytes) -> bytes:
 
 
 def repeated_cookies(headers: Iterable[Header]) -> frozenset[bytes]:
-    """The names that several cookies have: one of them may have been planted by another host on the domain."""
+    """Return the names that several cookies share: another host on the domain may have planted one of them."""
     pairs = [pair for name, value in headers if name == b"cookie" for pair in value.split(b";")]
     names = Counter(pair.partition(b"=")[0].strip() for pair in pairs)
     return frozenset(name for name, times in names.items() if times > 1)
@@ -120,7 +120,7 @@ def check_framing(headers: Iterable[Header]) -> int | None:
     """Return the request's `Content-Length`, or None if it has none.
 
     Raises:
-        Malformed: there are several, or one that is not a plain number (400; RFC 9112 §6.3).
+        Malformed: there are several, or it is not a plain number (400; RFC 9112 §6.3).
     """
     lengths = [value.strip() for name, value in headers if name == b"content-length"]
     if not lengths:
@@ -131,17 +131,17 @@ def check_framing(headers: Iterable[Header]) -> int | None:
 
 
 def announces_body(scope: Scope) -> bool:
-    """Tell whether a body may follow the head: in HTTP/1 only where one of two headers says so (RFC 9112 §6.3)."""
+    """Tell whether a body may follow the head: in HTTP/1, one of two headers has to say so (RFC 9112 §6.3)."""
     if scope.get("http_version") not in ("1.0", "1.1"):
         return True
     return any(name in (b"content-length", b"transfer-encoding") for name, _ in scope["headers"])
 
 
 def check_host(headers: Iterable[Header]) -> None:
-    """Ask for exactly one well-formed `Host`, of HTTP/1.0 too (RFC 9110 §7.2).
+    """Require exactly one well-formed `Host`, from HTTP/1.0 too (RFC 9110 §7.2).
 
     Raises:
-        Malformed: there is none, or several, or one that is no host (400).
+        Malformed: there is none, or several, or it is not a host (400).
     """
     hosts = [value for name, value in headers if name == b"host"]
     if len(hosts) != 1 or not is_host(hosts[0]):
