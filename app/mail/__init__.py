@@ -1,1 +1,1 @@
-"""Mail: letters that wait in the store are sent by SMTP, or written to a folder where there is none."""
+"""Sends the letters that wait in the store by SMTP, or writes them to a folder if there is no mail server."""

@@ -1,10 +1,10 @@
-"""Why a mail did not go out, in words for the operator: no address, no link and no server's text is in them."""
+"""Why a mail was not sent, in words for the operator, without email addresses, links and texts of servers."""
 
 from __future__ import annotations
 
 
 class MailError(Exception):
-    """A mail did not go out. The message is one line, and may be logged."""
+    """A mail was not sent. The message is one line, and may be logged."""
 
     def __init__(self, message: str) -> None:
         self.message = message
@@ -12,9 +12,9 @@ class MailError(Exception):
 
 
 class NotSent(MailError):
-    """It may go out later: the server is away, or busy, or does not let us in.
+    """The mail may be sent later: the server is away or busy, or does not let us in.
 
-    `needs_operator` tells that waiting alone will not mend it.
+    `needs_operator` tells that waiting alone will not help.
     """
 
     def __init__(self, message: str, *, needs_operator: bool = False) -> None:
@@ -23,4 +23,4 @@ class NotSent(MailError):
 
 
 class Refused(MailError):
-    """It will never go out: the server refused this recipient, or this message, for good."""
+    """The mail will never be sent: the server refused this recipient or this message for good."""

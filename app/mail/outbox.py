@@ -1,4 +1,4 @@
-"""Where no mail server is configured: a folder that mails are written to, to be read there."""
+"""Writes mails to a folder, to be read there, if no mail server is configured."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ log = structlog.get_logger(__name__)
 
 
 class Outbox:
-    """Writes mails to `folder`, readable for the owner alone: whoever reads a link may use it."""
+    """Writes mails to `folder`. Only its owner may read them: anyone who reads a link may use it."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     async def send(self, message: EmailMessage, letter: Letter) -> None:
-        """Writes the mail to a file of its own, in a thread. Raises `NotSent` where that fails."""
+        """Writes the mail to its own file, in a thread. Raises `NotSent` if that fails."""
         path = self._folder / file_name(letter)
         data = message.as_bytes(policy=SMTPUTF8)
         try:
@@ -36,12 +36,15 @@ class Outbox:
 
 
 def file_name(letter: Letter) -> str:
-    """`20261124T201500Z-verify-email-<id>.eml`: in the order of time, and the same at every attempt."""
+    """Returns a name like `20261124T201500Z-verify-email-<id>.eml`, which sorts by time.
+
+    It is the same at every attempt.
+    """
     return f"{letter.created_at.astimezone(UTC):%Y%m%dT%H%M%SZ}-{letter.kind}-{letter.id}.eml"
 
 
 def is_writable(folder: Path) -> bool:
-    """Whether mails can be written to `folder`, which need not exist yet."""
+    """Tells whether mails can be written to `folder`, which need not exist yet."""
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
@@ -49,7 +52,7 @@ def is_writable(folder: Path) -> bool:
 
 def _write(path: Path, data: bytes) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # Whoever reads the folder sees whole mails alone.
+    # Anyone who reads the folder sees only complete mails.
     temporary = path.with_suffix(f".{datetime.now(UTC).timestamp():.6f}.tmp")
     try:
         with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:

@@ -1,4 +1,4 @@
-"""What a mail says: its templates rendered, and how they word instants and devices."""
+"""Renders the templates of mails, and words instants and devices in them."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from app.auth.models import LIFETIMES, LetterKind
 from app.user_agents import device
 
 PRODUCT: Final = "Duet"
-#: Characters in a line of text, RFC 5322 section 2.1.1 recommends at most 78.
+#: Characters in a line of text. RFC 5322 section 2.1.1 recommends at most 78.
 WIDTH: Final = 72
 
 
 @dataclass(frozen=True, slots=True)
 class RenderedMail:
-    """A mail's subject, and its body twice."""
+    """A mail's subject, and its body as text and as HTML."""
 
     subject: str
     text: str
@@ -51,7 +51,7 @@ class Templates:
         )
 
     def render(self, kind: LetterKind, link: str, params: Mapping[str, str]) -> RenderedMail:
-        """The words of a mail of that kind. Raises a `jinja2.TemplateError` where a value is missing."""
+        """Returns the words of a mail of that kind. Raises a `jinja2.TemplateError` if a value is missing."""
         values = {name: one_line(value) for name, value in params.items()}
         values["link"] = link
         text = self._environment.get_template(f"{kind}.txt")
@@ -61,9 +61,9 @@ class Templates:
 
 
 def wrapped(text: str) -> str:
-    """`text` with its paragraphs wrapped, as the values in them have changed the lines' lengths.
+    """Returns `text` with its paragraphs wrapped, since the values in them have changed the lines' lengths.
 
-    One that holds an address (a link stands alone on its line) or is laid out with blanks stays as it is.
+    A paragraph that holds a link (which stands alone on its line) or is laid out with blanks stays as it is.
     """
     return "\n\n".join(
         part
@@ -74,11 +74,11 @@ def wrapped(text: str) -> str:
 
 
 def one_line(value: str) -> str:
-    """`value` without line breaks and other control characters, and its blanks single."""
+    """Returns `value` without line breaks and other control characters, and with single blanks."""
     return re.sub(r"\s+", " ", "".join(char if char.isprintable() else " " for char in value)).strip()
 
 
 def moment(instant: str) -> str:
-    """'24 November 2026, 20:15 UTC' for an ISO instant."""
+    """Returns a text such as '24 November 2026, 20:15 UTC' for an ISO instant."""
     when = datetime.fromisoformat(instant).astimezone(UTC)
     return f"{when.day} {when:%B %Y, %H:%M} UTC"

@@ -1,4 +1,4 @@
-"""Sends the letters that wait in the store, at least once each, however often servers and processes go away."""
+"""Sends each letter that waits in the store at least once, even if servers and processes go away."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from app.auth.models import Letter
 from app.auth.ports import Letters
 from app.mail.errors import NotSent, Refused
 
-#: How long a letter belongs to who claimed it: longer than an attempt can take.
+#: How long a letter belongs to the process that claimed it: longer than an attempt can take.
 LEASE: Final = timedelta(minutes=2)
-#: Pauses after the first, second, … failure, in seconds; then the last one again and again.
+#: Pauses after the first, second, … failure, in seconds. The last one repeats.
 BACK_OFF: Final = (10, 30, 60, 120, 300, 900, 1800, 3600)
 GIVE_UP: Final = timedelta(days=3)
 IN_FLIGHT: Final = 4
-#: How often to look for what other processes posted, in seconds.
+#: How often to look for letters that other processes posted, in seconds.
 POLL: Final = 5.0
 
 log = structlog.get_logger(__name__)
@@ -39,7 +39,7 @@ class Post(Protocol):
         ...
 
     async def resolve(self, letter: Letter) -> Message | None:
-        """What to send, with its link; None if it need not be sent any more."""
+        """Returns what to send, with its link, or None if it no longer needs to be sent."""
         ...
 
 
@@ -47,20 +47,20 @@ class Composer(Protocol):
     """Makes mails: `app.mail.message`."""
 
     def compose(self, letter: Letter, message: Message) -> EmailMessage:
-        """The mail as it goes out. Raises `Refused` where the address is none."""
+        """Returns the mail as it is sent. Raises `Refused` if the recipient is not an email address."""
         ...
 
 
 class Carrier(Protocol):
-    """Takes mails out of the house: `SmtpCarrier` or `Outbox`."""
+    """Takes mails out of Duet: `SmtpCarrier` or `Outbox`."""
 
     async def send(self, message: EmailMessage, letter: Letter) -> None:
-        """Returns when the mail is out of our hands, and logs that. Raises `NotSent` or `Refused`."""
+        """Returns when the mail has left Duet, and logs that. Raises `NotSent` or `Refused`."""
         ...
 
 
 class MailRunner:
-    """Claims letters that are due, a few at a time, and sends them. Any number of processes may do so."""
+    """Claims letters that are due, a few at a time, and sends them. Any number of processes may do this."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class MailRunner:
         self._carrier = carrier
         self._back_off = back_off
         self._poll = poll
-        #: What is out, though the store could not be told.
+        #: Letters that have been sent although the store could not be told.
         self._sent: set[str] = set()
 
     async def run(self) -> None:
@@ -124,7 +124,7 @@ class MailRunner:
             slots.release()
 
     async def _deliver(self, letter: Letter) -> None:
-        """One attempt, and its outcome in the store."""
+        """Makes one attempt, and notes its outcome in the store."""
         try:
             if letter.id not in self._sent:
                 await self._send(letter)
@@ -135,7 +135,7 @@ class MailRunner:
         except NotSent as error:
             await self._put_off(letter, error.message, is_error=error.needs_operator)
             return
-        except Exception as error:  # a letter that can't be made must not hold up the others
+        except Exception as error:  # a letter that can't be composed must not hold up the others
             await self._put_off(letter, _where(error), is_error=True)
             return
         await self._store.remove_letter(letter.id)
@@ -162,7 +162,7 @@ class MailRunner:
         await self._store.put_letter_off(letter.id, due_at=due_at)
 
     async def _hand_back(self, letter: Letter) -> None:
-        """On the way down: nobody should wait for the lease of a process that is gone."""
+        """Gives a letter back at shutdown: nobody should wait for the lease of a process that is gone."""
         with anyio.move_on_after(2, shield=True):
             try:
                 if letter.id in self._sent:
@@ -174,11 +174,11 @@ class MailRunner:
 
 
 def _about(letter: Letter) -> dict[str, object]:
-    """What a log line may tell: neither the address nor what the mail says."""
+    """Returns what a log line may tell: neither the email address nor what the mail says."""
     return {"letter": letter.id, "kind": letter.kind, "user_id": letter.user_id, "attempt": letter.attempts}
 
 
 def _where(error: Exception) -> str:
-    """Type and place of a fault. Its message is left out: it may quote what the letter holds."""
+    """Returns the type and place of a fault. Its message is left out, since it may quote the letter."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__} in {frame.name} ({frame.filename.rpartition('/')[2]}:{frame.lineno})"

@@ -1,4 +1,4 @@
-"""What `SMTP_URL` says: which server, how it is spoken to, and as whom."""
+"""Reads `SMTP_URL`: which server to use, how to connect to it, and as which user."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ class SmtpServer:
     """A mail server.
 
     Args:
-        host: its name, which its certificate has to bear.
+        host: its name, which must be in its certificate.
         port: its port.
-        tls: `none`; `starttls`: the connection becomes a TLS one, or is not used; `implicit`: it is one at once.
-        user: empty where nobody logs in.
+        tls: `none`; `starttls`, where the connection becomes a TLS one or is not used; or `implicit`, where it is
+            one from the start.
+        user: empty if there is no login.
         password: the user's.
     """
 
@@ -32,16 +33,16 @@ class SmtpServer:
 
 
 def parse_smtp_url(url: str) -> SmtpServer:
-    """The server of an `SMTP_URL`. Raises ValueError, which never quotes the URL.
+    """Returns the server of an `SMTP_URL`. Raises ValueError, which never quotes the URL.
 
-    `smtp://` means STARTTLS, and no mail without it: a client that makes do with what is offered can be talked out
-    of it by whoever sits in between (RFC 8314 section 3). Plain is only what does not leave the machine, or what
-    the operator asked for with `?starttls=no`; and neither if there is a password to be overheard.
+    `smtp://` means STARTTLS, and no mail is sent without it: somebody in between can talk a client that uses
+    whatever is offered out of encryption (RFC 8314 section 3). Mail is only sent in the clear if it does not leave
+    the machine or the operator asked for that with `?starttls=no`, and never if there is a password to overhear.
     """
     parts = urlsplit(url)
     if parts.scheme not in ("smtp", "smtps") or not parts.hostname or parts.path.strip("/") or parts.fragment:
         raise ValueError(f"is not of the form {FORM}")
-    port = parts.port  # raises ValueError where it is no port
+    port = parts.port  # raises ValueError if it is not a port
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     wants_plain = options == {"starttls": "no"}
     if options and not (wants_plain and parts.scheme == "smtp"):

@@ -1,4 +1,4 @@
-"""Puts mail together from what the settings say."""
+"""Builds what sends mail, from the settings."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from app.mail.smtp import STEP, SmtpCarrier
 def build_mail(
     store: Letters, clock: Clock, post: Post, *, public_url: str, mail_from: str, smtp_url: str, outbox: Path
 ) -> MailRunner:
-    """What sends mail beside the requests.
+    """Returns what sends mail beside the requests.
 
     Args:
         store: keeps the letters that wait.
         clock: tells the time.
-        post: says what a letter holds.
+        post: resolves a letter into what it says.
         public_url: the site's address.
-        mail_from: `MAIL_FROM`; empty: `Duet <duet@…>` at the site's host.
-        smtp_url: `SMTP_URL`; empty: mails are written to `outbox`.
-        outbox: a folder, made when it is needed.
+        mail_from: `MAIL_FROM`. If it is empty, mails come from `Duet <duet@…>` at the site's host.
+        smtp_url: `SMTP_URL`. If it is empty, mails are written to `outbox`.
+        outbox: a folder, which is created when it is needed.
     """
     carrier: Carrier
     if smtp_url:
@@ -37,6 +37,6 @@ def build_mail(
 
 
 def build_smtp(*, public_url: str, mail_from: str, smtp_url: str, step: float = STEP) -> SmtpCarrier:
-    """What hands mails to the server of `smtp_url`, with `step` seconds for each step of the conversation."""
+    """Returns what hands mails to the server of `smtp_url`, with `step` seconds for each step of it."""
     sender, greeting = sender_of(mail_from, public_url), host_name(public_url)
     return SmtpCarrier(parse_smtp_url(smtp_url), sender=sender, greeting=greeting, step=step)

@@ -1,4 +1,4 @@
-"""Sends a mail to a mail server, and says in words that an operator can act on why one was not taken."""
+"""Sends mails to a mail server. If one is not accepted, says why in words that an operator can act on."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from app.auth.models import Letter
 from app.mail.errors import MailError, NotSent, Refused
 from app.mail.server import SmtpServer
 
-#: Seconds for each step of the conversation, the connection being the first.
+#: Seconds for each step of the conversation. Connecting is the first step.
 STEP: Final = 10.0
-#: Seconds for all of them together.
+#: Seconds for all steps together.
 WHOLE: Final = 30.0
 
 log = structlog.get_logger(__name__)
 
 
 class SmtpCarrier:
-    """Hands mails to `server`, each on a connection of its own.
+    """Hands mails to `server`, each on its own connection.
 
     Args:
-        server: where they go.
-        sender: whom they are from, in the envelope too, so that he gets what bounces.
-        greeting: what this host calls itself, as in `message.host_name`.
+        server: where the mails go.
+        sender: where they come from, in the envelope too, so that bounces go there.
+        greeting: the name by which this host greets the server, as `message.host_name` returns it.
         step: seconds for each step.
         whole: seconds for a message.
     """
@@ -50,21 +50,21 @@ class SmtpCarrier:
         self._trust: ssl.SSLContext | None = None
 
     async def send(self, message: EmailMessage, letter: Letter) -> None:
-        """Returns when the server has taken it. Raises `NotSent` or `Refused`."""
+        """Returns when the server has accepted the mail. Raises `NotSent` or `Refused`."""
         to = message["To"].addresses[0].addr_spec
         async with self._connection() as client:
             await client.send_message(message, sender=self._sender, recipients=[to])
         log.info("mail_sent", kind=letter.kind, letter=letter.id, user_id=letter.user_id, attempt=letter.attempts)
 
     async def probe(self) -> None:
-        """Goes as far as naming the sender, and sends nothing. Raises `NotSent`."""
+        """Talks to the server as far as naming the sender, and sends nothing. Raises `NotSent`."""
         async with self._connection() as client:
             if self._sender.isascii():
                 await client.mail(self._sender)
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[aiosmtplib.SMTP]:
-        """A connection that is encrypted and logged in as the server's URL says; its faults are `MailError`s."""
+        """Opens a connection, encrypted and logged in as the server's URL says. Turns faults into `MailError`."""
         client = aiosmtplib.SMTP(
             hostname=self._server.host,
             port=self._server.port,
@@ -82,7 +82,7 @@ class SmtpCarrier:
                 if self._server.user:
                     await client.login(self._server.user, self._server.password)
                 yield client
-            with suppress(aiosmtplib.SMTPException, OSError):  # it is the server's by now, whatever comes
+            with suppress(aiosmtplib.SMTPException, OSError):  # the server has accepted the mail by now
                 await client.quit(timeout=1)
         except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
             raise diagnose(error, self._server) from error
@@ -92,7 +92,7 @@ class SmtpCarrier:
     async def _start_tls(self, client: aiosmtplib.SMTP) -> None:
         await client.ehlo()
         if not client.supports_extension("starttls"):
-            # Also what it looks like when somebody in between took the offer out (RFC 3207 section 6).
+            # This is also what it looks like if somebody in between removed the offer (RFC 3207 section 6).
             way_out = "" if self._server.user else ", or ?starttls=no on a network that you trust"
             raise NotSent(
                 f"{self._server} offers no STARTTLS, and mail is not sent in the clear: use smtps://{way_out}",
@@ -101,20 +101,23 @@ class SmtpCarrier:
         await client.starttls()
 
     async def _trusted(self) -> ssl.SSLContext:
-        """Checks certificates and names. Made once, in a thread: the system has some hundred authorities."""
+        """Returns the context that checks certificates and names.
+
+        It is made once, in a thread, since the system has some hundred authorities.
+        """
         if self._trust is None:
             self._trust = await anyio.to_thread.run_sync(ssl.create_default_context)
         return self._trust
 
 
 def diagnose(error: Exception, server: SmtpServer) -> MailError:
-    """What went wrong, and what mends it. The server's own words are left out: they may quote the recipient."""
+    """Returns what went wrong and what helps, without the server's own words, which may quote the recipient."""
     if isinstance(error, aiosmtplib.SMTPRecipientsRefused):
         error = error.recipients[0]
     if isinstance(error, aiosmtplib.SMTPResponseException):
         return _of_answer(error, server)
     if isinstance(error, aiosmtplib.SMTPNotSupported):
-        return Refused(f"{server} takes no addresses beyond ASCII (it has no SMTPUTF8)")
+        return Refused(f"{server} accepts no email addresses beyond ASCII (it has no SMTPUTF8)")
     causes = _causes(error)
     for one in causes:
         if (found := _of_cause(one, server)) is not None:
@@ -130,7 +133,7 @@ def diagnose(error: Exception, server: SmtpServer) -> MailError:
         error.__cause__, aiosmtplib.SMTPException
     ):
         return NotSent(f"{server} can't be reached: is it running, and is the port in SMTP_URL right?")
-    if isinstance(error, ConnectionError):  # aiosmtplib's own for a lost connection as well
+    if isinstance(error, ConnectionError):  # aiosmtplib's error for a lost connection is one, too
         return NotSent(f"{server} closed the connection")
     return NotSent(f"{server} offers no login that Duet knows: check its settings", needs_operator=True)
 
@@ -167,8 +170,8 @@ def _of_answer(error: aiosmtplib.SMTPResponseException, server: SmtpServer) -> M
     if not isinstance(error, aiosmtplib.SMTPRecipientRefused | aiosmtplib.SMTPDataError):
         return NotSent(f"{server} answers {code}", needs_operator=is_final)
     if not is_final:
-        return NotSent(f"{server} does not take it for now ({code})")
-    # 'Relay access denied' and the like: about us, not about the recipient, and a mistake in the settings mostly.
+        return NotSent(f"{server} does not accept the mail for now ({code})")
+    # 'Relay access denied' and the like concern us, not the recipient. Mostly a setting is wrong.
     if error.code == 530 or (detail and detail[0].startswith("5.7.")):
         text = f"{server} does not send for us ({code}): check the user in SMTP_URL, and MAIL_FROM"
         return NotSent(text, needs_operator=True)
