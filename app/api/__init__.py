@@ -1,1 +1,1 @@
-"""The API: FastAPI at `/api`, JSON in and out."""
+"""The API: FastAPI at `/api`, which takes and returns JSON."""

@@ -1,7 +1,7 @@
-"""What routes ask for: the signed-in caller in one line, and auth.
+"""Dependencies of routes: the caller who is logged in, in one line, and auth.
 
-All of these are `async`, although none waits: FastAPI would send a plain function through a thread, at more than
-the cost of the whole rest of a small request.
+All of these are `async`, although none waits: FastAPI would run a plain function in a thread, which costs more
+than the rest of a small request.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from app.scope import PRINCIPAL
 
 
 async def optional_principal(connection: HTTPConnection) -> Principal | None:
-    """The caller of a `@public` route, if somebody is signed in."""
+    """Returns the caller of a `@public` route, if somebody is logged in."""
     principal: Principal | None = connection.scope[PRINCIPAL]
     return principal
 
 
 async def current_principal(connection: HTTPConnection) -> Principal:
-    """The caller of a route that needs a login, which is every route without `@public`."""
+    """Returns the caller of a route that needs a login, which is every route without `@public`."""
     principal = await optional_principal(connection)
     if principal is None:
         raise TokenMissing()
@@ -32,13 +32,13 @@ async def current_principal(connection: HTTPConnection) -> Principal:
 
 
 async def get_auth(connection: HTTPConnection) -> Auth:
-    """The one auth object of this process."""
+    """Returns the one auth object of this process."""
     auth: Auth = connection.state.auth
     return auth
 
 
 async def get_client(connection: HTTPConnection) -> Client:
-    """Where the request comes from."""
+    """Returns where the request comes from."""
     ip = connection.client.host if connection.client else ""
     return Client.of(API_CLIENT, ip=ip, user_agent=connection.headers.get("user-agent", ""))
 

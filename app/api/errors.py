@@ -1,4 +1,4 @@
-"""From errors to answers, in this one place for the whole API."""
+"""Turns errors into answers, in this one place for the whole API."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from app.auth.refusals import EmailTaken, InputRefused
 from app.paths import speaks_oauth
 from app.scope import CALLER
 
-# Kinds of error, from the special to the general. What is not here is a 403.
+# Kinds of error, from the special to the general. Every other kind is a 403.
 _STATUS: Final[tuple[tuple[type[AuthError], int], ...]] = (
     (NotAuthenticated, 401),
     (LoginStale, 401),
@@ -52,8 +52,8 @@ _STATUS: Final[tuple[tuple[type[AuthError], int], ...]] = (
     (TooManyRequests, 429),
     (TryLater, 503),
 )
-# The same under `/api/auth`, in the words of RFC 6749 section 5.2, RFC 6750 section 3.1, RFC 8628 section 3.5
-# (`slow_down`) and RFC 9470 section 3. What is not here is an `invalid_request`.
+# The codes under `/api/auth`, from RFC 6749 section 5.2, RFC 6750 section 3.1, RFC 8628 section 3.5 (`slow_down`)
+# and RFC 9470 section 3. Every other kind is an `invalid_request`.
 _OAUTH_CODES: Final[tuple[tuple[type[AuthError], str], ...]] = (
     (InvalidCredentials, "invalid_grant"),
     (InvalidGrant, "invalid_grant"),
@@ -69,7 +69,7 @@ _OAUTH_CODES: Final[tuple[tuple[type[AuthError], str], ...]] = (
 
 
 def add_handlers(app: FastAPI) -> None:
-    """Registers what turns each kind of error into its answer."""
+    """Registers the handlers that turn each kind of error into its answer."""
     app.add_exception_handler(AuthError, _auth_error)
     app.add_exception_handler(FormRefused, _form_refused)
     app.add_exception_handler(RequestValidationError, _invalid_input)
@@ -78,7 +78,7 @@ def add_handlers(app: FastAPI) -> None:
 
 
 def status_of(error: AuthError) -> int:
-    """The HTTP status that `error` is answered with."""
+    """Returns the HTTP status of the answer to `error`."""
     return next((status for kind, status in _STATUS if isinstance(error, kind)), 403)
 
 
@@ -90,7 +90,7 @@ async def _auth_error(request: Request, error: Exception) -> Response:
     if principal is not None and isinstance(error, RoleMissing | ScopeMissing):
         await request.state.auth.audit.refused(principal, error, await get_client(request))
     if speaks_oauth(request.scope["path"]):
-        # There, whatever is wrong with the input is a 400 (RFC 6749 section 5.2).
+        # There, any fault in the input is a 400 (RFC 6749 section 5.2).
         status = 400 if isinstance(error, InputRefused) else status
         return oauth_error(status, _oauth_code(error), error.message, headers=headers)
     errors = []
@@ -100,11 +100,11 @@ async def _auth_error(request: Request, error: Exception) -> Response:
 
 
 def _headers(error: AuthError, *, by_session: bool) -> dict[str, str]:
-    """The challenge of RFC 6750 section 3, and when to come back."""
+    """Returns the challenge of RFC 6750 section 3, or the header that says when to try again."""
     if isinstance(error, TryLater):
         return {"Retry-After": str(error.retry_after)}
-    # Where no token was shown nothing is said of one (section 3.1). The script of a page, about whose session it
-    # is, reads the code in the body.
+    # If no token was shown, the challenge does not mention one (section 3.1). If the error concerns a page's
+    # session, the page's script reads the code in the body.
     is_about_session = by_session and isinstance(error, NotAuthenticated | LoginStale)
     if is_about_session or isinstance(error, TokenMissing):
         return {"WWW-Authenticate": "Bearer"}
@@ -113,8 +113,8 @@ def _headers(error: AuthError, *, by_session: bool) -> dict[str, str]:
     if isinstance(error, LoginStale):  # RFC 9470 section 3
         max_age = int(error.max_age.total_seconds())
         return _challenge(error="insufficient_user_authentication", max_age=str(max_age))
-    # Not for every 403: a wrong password or a closed registration is not about rights.
-    if isinstance(error, ScopeMissing):  # with the scope that would be enough, to be asked for at the next login
+    # Not every 403 has a challenge: a wrong password or a closed registration does not concern rights.
+    if isinstance(error, ScopeMissing):  # names the scope to ask for at the next login
         return _challenge(error="insufficient_scope", error_description=error.message, scope=WRITE)
     if isinstance(error, RoleMissing):  # no scope would help
         return _challenge(error="insufficient_scope")
@@ -136,7 +136,7 @@ async def _form_refused(request: Request, error: Exception) -> Response:
 
 
 async def _invalid_input(request: Request, error: Exception) -> Response:
-    """Says where the input is wrong, never what it was: people type passwords into the wrong field."""
+    """Says where the input is wrong, but never what it was: people type passwords into the wrong field."""
     assert isinstance(error, RequestValidationError)
     errors = [_without_input(item) for item in error.errors()]
     if speaks_oauth(request.scope["path"]):
@@ -147,15 +147,18 @@ async def _invalid_input(request: Request, error: Exception) -> Response:
 
 
 def _without_input(item: dict[str, Any]) -> dict[str, str]:
-    """A message of pydantic's own holds bounds and types; a validator's own could hold the value, so it goes."""
+    """Returns what is wrong, and where.
+
+    pydantic's own messages only hold bounds and types. A validator's message could hold the value: it is replaced.
+    """
     detail = "The value is not acceptable." if item["type"] == "value_error" else item["msg"]
-    # The last part of an unknown field's place is its name, which was typed in as well.
+    # The last part of an unknown field's location is its name, which was typed in as well.
     location = item["loc"][:-1] if item["type"] == "extra_forbidden" else item["loc"]
     return {"pointer": _pointer(location), "detail": detail}
 
 
 def _pointer(location: Sequence[str | int]) -> str:
-    """A JSON pointer (RFC 6901) into the body, or the name of the query or path parameter in the same form."""
+    """Returns a JSON pointer (RFC 6901) into the body, or a query or path parameter's name in the same form."""
     parts = location[1:] if location and location[0] in ("body", "query", "path") else location
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
 
@@ -172,7 +175,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 
 def _allowed(request: Request) -> str:
-    """Every method of this address. The router names those of the first route alone (RFC 9110 section 10.2.1)."""
+    """Returns every method of this path. The router only names the first route's (RFC 9110 section 10.2.1)."""
     methods: set[str] = set()
     for route in request.app.routes:
         if route.matches(request.scope)[0] is not Match.NONE:
@@ -188,9 +191,9 @@ _SENTENCES: Final = {
 
 class _NoAnswer(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Sends nothing: the exception is raised again, and the edge logs it and answers, for both halves."""
+        """Sends nothing: the exception is raised again, and the edge logs it and answers, as for both halves."""
 
 
 async def leave_to_the_edge(request: Request, error: Exception) -> Response:
-    """The handler of what nobody expected: it leaves the answer to the edge."""
+    """Handles unexpected exceptions: it leaves the answer to the edge."""
     return _NoAnswer()

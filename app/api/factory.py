@@ -1,4 +1,4 @@
-"""Builds the API: FastAPI with Duet's routes and those of the team, each behind the policy."""
+"""Builds the API: FastAPI with Duet's and the team's routes, each behind its policy."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ _PROBLEM_JSON: Final = {"schema": {"$ref": "#/components/schemas/Problem"}}
 _PROBLEM: Final = {PROBLEM_JSON: _PROBLEM_JSON}
 _OAUTH: Final = {"application/json": {"schema": {"$ref": "#/components/schemas/OAuthError"}}}
 _SCOPES: Final = {
-    READ: "To read what you may read.",
-    WRITE: "To change what you may change; it reads as well.",
+    READ: "Read what you may read.",
+    WRITE: "Change what you may change. This includes reading.",
 }
 _OWN: Final[tuple[APIRouter, ...]] = (
     tokens.router,
@@ -48,11 +48,11 @@ _OWN: Final[tuple[APIRouter, ...]] = (
 
 
 def create_api(*, version: str, clock: Clock, extensions: Sequence[Extension]) -> Covered[FastAPI]:
-    """The API and its rows of the policy's table.
+    """Returns the API and its rows of the policy's table.
 
     Raises:
         PolicyError: a route can't be protected, or an extension's prefix is taken.
-        PackageUnfit: FastAPI or Swagger UI has lost a name that this needs.
+        PackageUnfit: FastAPI or Swagger UI lacks a name that this needs.
     """
     fastapi_names.check()
     swagger_ui_names.check()
@@ -72,13 +72,13 @@ def _claim(claims: Claims, prefix: str, name: str) -> None:
     if not prefix:
         raise PolicyError(f"extension {name}: its router needs a prefix, such as /{name}")
     if "{" in prefix.split("/")[1]:
-        # The first route that matches answers, so it would also answer for others' routes.
+        # The first route that matches answers, so such a route would also answer requests for other routes.
         raise PolicyError(f"extension {name}: the prefix {API}{prefix} must begin with a fixed word")
     claims.claim(prefix, name)
 
 
 class _Api(FastAPI):
-    """FastAPI without anything that the policy's table does not name, and with a description of what it does."""
+    """FastAPI with an OpenAPI description, and without any route that the policy's table does not name."""
 
     rules: Sequence[Rule] = ()
 
@@ -86,7 +86,7 @@ class _Api(FastAPI):
         super().__init__(
             title="Duet",
             version=version,
-            description="One login for these routes and for the pages. Authorize with your address and password.",
+            description="One login for the API and the pages. Authorize with your email address and password.",
             servers=[{"url": API}],
             openapi_url=None,
             docs_url=None,
@@ -95,7 +95,7 @@ class _Api(FastAPI):
         )
 
     def openapi(self) -> dict[str, Any]:
-        """The description, with the way in for everything that the policy does not open."""
+        """Returns the description, with the ways to log in for every operation that is not public."""
         if self.openapi_schema is None:
             schema = super().openapi()
             token_url = f"{API}/auth/token"
@@ -115,7 +115,7 @@ class _Api(FastAPI):
 
 
 def _describe(schema: dict[str, Any], rule: Rule) -> None:
-    """Adds to each operation of `rule` what its policy asks for and answers."""
+    """Adds to each operation of `rule` what its policy requires, and its refusals."""
     path, policy = rule.path.removeprefix(API), rule.policy
     content = _OAUTH if path.startswith("/auth/") else _PROBLEM
     for method in rule.methods:
@@ -123,7 +123,7 @@ def _describe(schema: dict[str, Any], rule: Rule) -> None:
         if operation is None or policy == PUBLIC:
             continue
         operation["security"] = [{"login": []}, {"token": []}]  # either
-        operation["responses"]["401"] = {"description": "No token, or one that does not count", "content": content}
+        operation["responses"]["401"] = {"description": "No token, or it does not count", "content": content}
         if policy.role or policy.fresh:
             own = operation["responses"].get("403")
             needs = f"Needs: {policy}" + (f"; {own['description']}" if own else "")
@@ -132,15 +132,15 @@ def _describe(schema: dict[str, Any], rule: Rule) -> None:
 
 
 def _describe_refusals(schema: dict[str, Any]) -> None:
-    """Says of each refusal what it is here: not FastAPI's own form of a 422, and of the right media type."""
+    """Describes each refusal as it is here: not as FastAPI's own kind of 422, and with the right media type."""
     for path, operations in schema["paths"].items():
         for operation in operations.values():
             responses = operation["responses"]
             if "422" in responses and path.startswith("/auth/"):
-                del responses["422"]  # a 400 there
+                del responses["422"]  # it is a 400 there
             elif "422" in responses:
                 responses["422"] = {"description": "Invalid input: where, and why", "content": _PROBLEM}
-            # What the edge says of a path with a control character in it, say, before the route is asked.
+            # The edge answers this before the route is asked, for example to a path with a control character.
             responses.setdefault("400", {"description": "The request is malformed", "content": _PROBLEM})
             for response in responses.values():
                 if response.get("content", {}).get("application/json") == _PROBLEM_JSON:

@@ -1,4 +1,4 @@
-"""The names that Duet takes out of the inside of FastAPI and of Starlette below it, and why."""
+"""The private names of FastAPI, and of Starlette below it, that Duet uses, and why."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from app.packages import PrivateNames
 
 NAMES: Final = PrivateNames(
     "fastapi",
-    # Each operation of an included router, with what the routers around it add. It was made for such as Duet; what
-    # else its contexts have, beside path, methods, endpoint and route, is whatever FastAPI's own class has.
+    # Yields each operation of an included router, with what the routers around it add. It is meant for programs
+    # like Duet, but its contexts only promise path, methods, endpoint and route. The rest is FastAPI's own.
     "fastapi.routing:iter_route_contexts",
     "fastapi.routing:RouteContext.original_route",
-    # Makes an operation with the guard's class, whatever class its router has: see `add_operation`.
+    # Makes an operation with the guard's class, no matter which class its router has: see `add_operation`.
     "fastapi.routing:APIRouter.add_api_route(route_class_override)",
-    # Whose `dependency_overrides` count for a WebSocket: see `make_websocket_route`.
+    # The object whose `dependency_overrides` count for a WebSocket: see `make_websocket_route`.
     "fastapi.routing:APIWebSocketRoute(dependency_overrides_provider)",
-    # The pages of a frontend, which are asked last and are no operations: see `last_routes`.
+    # The pages of a frontend, which are asked last and are not operations: see `last_routes`.
     "fastapi.routing:APIRouter._low_priority_routes",
     # FastAPI's stand-in for a router that another one includes: see `with_included`.
     "fastapi.routing:_IncludedRouter.original_router",
-    # What runs when an app begins and ends, and how to tell that there is nothing to run: see `has_beginning`.
+    # What runs when an app begins and ends, and what tells that there is nothing to run: see `has_beginning`.
     "fastapi.routing:APIRouter.on_startup",
     "fastapi.routing:APIRouter.on_shutdown",
     "fastapi.routing:APIRouter.lifespan_context",
@@ -41,8 +41,8 @@ NAMES: Final = PrivateNames(
 with NAMES.importing():
     from fastapi.routing import RouteContext, _DefaultLifespan, _merge_lifespan_context, iter_route_contexts
 
-#: What makes up an operation of FastAPI's, apart from its path and endpoint. Each is an attribute of a
-#: `RouteContext` and a parameter of `add_api_route`, by the same name.
+#: What makes up an operation in FastAPI, apart from its path and endpoint. Each name is an attribute of a
+#: `RouteContext` and a parameter of `add_api_route`.
 OPERATION: Final = (
     "callbacks",
     "dependencies",
@@ -90,7 +90,7 @@ WebSocketRoute = TypeVar("WebSocketRoute", bound=APIWebSocketRoute)
 
 
 def check() -> None:
-    """Raises `PackageUnfit` where FastAPI has lost a name of these, or a lifespan no longer shows what it is."""
+    """Raises `PackageUnfit` if FastAPI lacks one of these names, or if lifespans can no longer be told apart."""
     NAMES.check()
     inner, outer = APIRouter(), APIRouter()
     inner.add_api_route("/", check)
@@ -112,7 +112,7 @@ def _nothing(_: object) -> Any: ...
 
 
 def add_operation(router: APIRouter, context: RouteContext, route_class: type[APIRoute]) -> BaseRoute:
-    """Adds the operation of `context` to `router` anew, as a route of `route_class`, which is returned."""
+    """Adds the operation of `context` to `router` as a new route of `route_class`. Returns the route."""
     operation: dict[str, Any] = {name: getattr(context, name) for name in OPERATION}
     assert context.path is not None
     assert context.endpoint is not None
@@ -121,7 +121,7 @@ def add_operation(router: APIRouter, context: RouteContext, route_class: type[AP
 
 
 def make_websocket_route(route_class: type[WebSocketRoute], context: RouteContext, app: FastAPI) -> WebSocketRoute:
-    """The WebSocket route of `context` anew, as one of `route_class`, for `app`."""
+    """Returns the WebSocket route of `context` as a new one of `route_class`, for `app`."""
     assert context.path is not None
     assert context.endpoint is not None
     return route_class(
@@ -134,7 +134,7 @@ def make_websocket_route(route_class: type[WebSocketRoute], context: RouteContex
 
 
 def with_included(router: APIRouter) -> Iterator[APIRouter]:
-    """`router`, and those that it includes, however deep."""
+    """Yields `router` and the routers that it includes, at any depth."""
     yield router
     for route in router.routes:
         inner = getattr(route, "original_router", None)
@@ -143,12 +143,12 @@ def with_included(router: APIRouter) -> Iterator[APIRouter]:
 
 
 def has_beginning(router: APIRouter) -> bool:
-    """Whether `router` has something to run when an app begins or ends."""
+    """Tells whether `router` has something to run when an app begins or ends."""
     return bool(router.on_startup or router.on_shutdown) or _is_given(router.lifespan_context)
 
 
 def _is_given(lifespan: Any) -> bool:
-    """Whether somebody gave a router a lifespan; FastAPI makes one for each, and merges those of the included."""
+    """Tells whether somebody gave a router a lifespan. FastAPI makes one for each, and merges included ones."""
     inner = inspect.unwrap(lifespan)
     if type(inner) is _DefaultLifespan:
         return False
@@ -158,15 +158,15 @@ def _is_given(lifespan: Any) -> bool:
 
 
 def last_routes(router: APIRouter) -> list[BaseRoute]:
-    """What `router` asks when none of its routes answers."""
+    """Returns the routes that `router` asks when none of its others answers."""
     return router._low_priority_routes
 
 
 def layers_of(app: FastAPI) -> ASGIApp:
-    """The layers around the router of `app`, which draw its errors, and the router within."""
+    """Returns the layers around the router of `app`, which answer its errors, with the router inside."""
     return app.build_middleware_stack()
 
 
 def set_outermost(app: FastAPI, layer: Callable[..., Any]) -> None:
-    """Makes `layer` what a server calls for `app`. Middleware that is added later stays without effect."""
+    """Makes `layer` what a server calls for `app`. Middleware that is added later has no effect."""
     app.middleware_stack = layer

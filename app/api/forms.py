@@ -1,4 +1,4 @@
-"""The forms of OAuth's endpoints: read by hand, so that whatever is wrong with one is said as RFC 6749 says it."""
+"""Reads the forms of OAuth's endpoints by hand, so that every fault is answered as RFC 6749 asks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.api.schemas.common import OAuthError
 FORM: Final = "application/x-www-form-urlencoded"
 TEXT: Final = {"type": "string"}
 NOT_EMPTY: Final = {"type": "string", "minLength": 1}
-#: What every endpoint with such a form may refuse; the 400s vary.
+#: The refusal that every endpoint with such a form may give. The 400s vary.
 UNAVAILABLE: Final[dict[int | str, dict[str, Any]]] = {
     503: {"model": OAuthError, "description": "`temporarily_unavailable`: see `Retry-After`"},
 }
@@ -24,7 +24,7 @@ class FormRefused(Exception):
 
     Args:
         error: OAuth's code for it (section 5.2).
-        description: a sentence for people; it repeats nothing that was sent.
+        description: a sentence for people. It repeats nothing that was sent.
     """
 
     def __init__(self, error: str, description: str) -> None:
@@ -34,16 +34,16 @@ class FormRefused(Exception):
 
 
 def described(required: list[str], **fields: dict[str, Any]) -> dict[str, Any]:
-    """The OpenAPI description of a form with these fields."""
+    """Returns the OpenAPI description of a form with these fields."""
     schema = {"type": "object", "required": required, "properties": fields}
     return {"requestBody": {"required": True, "content": {FORM: {"schema": schema}}}}
 
 
 async def read_form(request: Request) -> dict[str, str]:
-    """The parameters of a form, each at most once (RFC 6749 section 3.2).
+    """Returns the parameters of a form, each at most once (RFC 6749 section 3.2).
 
     Raises:
-        FormRefused: it is no form, or a parameter is there twice.
+        FormRefused: it is not a form, or a parameter occurs twice.
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != FORM:
@@ -56,7 +56,7 @@ async def read_form(request: Request) -> dict[str, str]:
 
 
 def required(form: Mapping[str, str], name: str) -> str:
-    """The value of a parameter. Raises `FormRefused` where it is missing, or empty, which is the same (3.1)."""
+    """Returns a parameter's value. Raises `FormRefused` if it is missing or empty, which is the same (3.1)."""
     value = form.get(name, "")
     if not value:
         raise FormRefused("invalid_request", f"The parameter {name} is missing.")

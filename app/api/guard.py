@@ -35,27 +35,27 @@ from app.scope import CALLER, PRINCIPAL, ROUTE, SAFE_METHODS
 
 
 class Guard(BaseRoute):
-    """A route that asks its policy before it does anything else. Mixed into FastAPI's route classes."""
+    """A route that asks its policy before it does anything else. It is mixed into FastAPI's route classes."""
 
     policy: Policy
     template: str
     clock: Clock
     methods: set[str]
-    #: What every path of the route begins with.
+    #: The beginning of every path that the route answers.
     beginning: str
-    #: The template without the names of its parameters: two routes that have the same answer the same addresses.
+    #: The template without the names of its parameters: two routes with the same pattern answer the same paths.
     pattern: str
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """As any route's, but quick to say no: each request asks one route after the other."""
+        """Matches as any route does, but refuses quickly: each request asks one route after the other."""
         if not scope["path"].startswith(self.beginning):
             return Match.NONE, {}
         return super().matches(scope)
 
     def admit(self, scope: Scope) -> None:
-        """Leaves the caller's `Principal` in the scope. Raises the `AuthError` that refuses them."""
+        """Leaves the caller's `Principal` in the scope, or raises the `AuthError` that refuses the caller."""
         scope[ROUTE] = self.template
-        # A WebSocket has no method. What will be sent over it nobody knows yet, so it counts as a write.
+        # A WebSocket has no method. Nobody knows yet what will be sent over it, so it counts as a write.
         writes = scope.get("method") not in SAFE_METHODS
         scope[PRINCIPAL] = decide(self.policy, scope[CALLER], self.clock.now(), writes=writes)
 
@@ -69,7 +69,7 @@ class _GuardedRoute(Guard):
 
 
 class OwnRoute(_GuardedRoute, APIRoute):  # type: ignore[misc]  # Starlette knows routes without methods
-    """A path operation of Duet's own routers: made once, with its router, and copied into every app by `adopt`."""
+    """A path operation of Duet's own routers, made once with its router. `adopt` copies it into every app."""
 
 
 class _GuardedWebSocketRoute(Guard, APIWebSocketRoute):
@@ -93,12 +93,12 @@ def include(api: FastAPI, router: APIRouter, *, prefix: str, clock: Clock) -> li
 
     Args:
         api: what serves the routes.
-        router: the routes, those of routers that it includes among them.
+        router: the routes, including those of the routers that it includes.
         prefix: where `api` is mounted, for messages, the log and the table.
         clock: tells how long ago a password was proven.
 
     Returns:
-        A row of the table for each.
+        A row of the table for each route.
 
     Raises:
         PolicyError: a marker does not reach its endpoint, two routes answer the same call, or something is neither
@@ -112,10 +112,10 @@ def include(api: FastAPI, router: APIRouter, *, prefix: str, clock: Clock) -> li
 
 
 def adopt(api: FastAPI, router: APIRouter, *, prefix: str, clock: Clock) -> list[Rule]:
-    """The same for a router of Duet's own, each of whose routes is an `OwnRoute`.
+    """Does the same for one of Duet's own routers, each of whose routes is an `OwnRoute`.
 
-    To make a route takes FastAPI a thousand times as long as to copy one. The copies have policy and clock to
-    themselves; what they share is never changed.
+    FastAPI takes a thousand times as long to make a route as to copy one. Each copy has its own policy and clock.
+    What the copies share is never changed.
     """
     rules = []
     for route in router.routes:
@@ -127,7 +127,7 @@ def adopt(api: FastAPI, router: APIRouter, *, prefix: str, clock: Clock) -> list
 
 
 def _cover(api: FastAPI, route: Guard, endpoint: Any, *, path: str, clock: Clock) -> Rule:
-    """Puts the policy of `endpoint` before `route`, which `api` has already; its row of the table."""
+    """Puts the policy of `endpoint` before `route`, which `api` has already. Returns its row of the table."""
     route.template = path
     route.beginning = path.partition("{")[0]
     route.pattern = re.sub(r"\{[^{}:]+", "{", path)
@@ -145,7 +145,7 @@ def _add(api: FastAPI, context: RouteContext, prefix: str) -> Guard:
     if path is None or endpoint is None or not isinstance(original, APIRoute | APIWebSocketRoute):
         where = f"{prefix}{path}" if path else f"host {getattr(original, 'host', original)}"
         raise PolicyError(
-            f"{where}: a {type(original).__name__} can't be protected. Routers of Duet's take path operations "
+            f"{where}: a {type(original).__name__} can't be protected. Routers in Duet take path operations "
             "such as @router.get and @router.websocket."
         )
     if isinstance(original, APIWebSocketRoute):
@@ -158,7 +158,7 @@ def _add(api: FastAPI, context: RouteContext, prefix: str) -> Guard:
 
 
 def _guarded(route_class: type[APIRoute]) -> type[APIRoute]:
-    """A team's own route class keeps its ways, behind the guard."""
+    """Returns a team's own route class with the guard in front, so that the class keeps its behaviour."""
     return type(f"Guarded{route_class.__name__}", (_GuardedRoute, route_class), {})
 
 
@@ -183,7 +183,7 @@ def _name_of(endpoint: Any) -> str:
 
 
 def check_covered(router: APIRouter, known: Sequence[BaseRoute], *, where: str) -> None:
-    """Raises `PolicyError`, naming it, if `router` serves something beside `known` and guarded routes."""
+    """Raises `PolicyError` if `router` serves anything except `known` and guarded routes; the message names it."""
     for route in (*router.routes, *last_routes(router)):
         if not isinstance(route, Guard) and not any(route is one for one in known):
             inner = next(iter_route_contexts([route]), None)

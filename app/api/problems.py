@@ -1,4 +1,4 @@
-"""Errors as the API says them: problem details (RFC 9457), and OAuth's own form under `/api/auth` (RFC 6749)."""
+"""Errors in the form of the API: problem details (RFC 9457), or under `/api/auth` OAuth's own (RFC 6749)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def problem(
     errors: Sequence[Mapping[str, str]] = (),
     headers: Headers | None = None,
 ) -> JSONResponse:
-    """A problem detail. `code` is the reason as machines read it, `errors` are `{pointer, detail}` for input."""
+    """Returns a problem detail. `code` is the reason for machines, `errors` are `{pointer, detail}` for input."""
     body: dict[str, Any] = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
@@ -38,12 +38,14 @@ def problem(
 
 
 def quotable(text: str) -> str:
-    """`text` as it may stand within quotation marks, in a challenge or an error: neither those nor a backslash nor
-    anything beyond ASCII (RFC 6749 appendix A.8, RFC 6750 section 3)."""
+    """Returns `text` as it may stand in quotation marks, in a challenge or an error.
+
+    It has no quotation marks, no backslash and nothing beyond ASCII (RFC 6749 appendix A.8, RFC 6750 section 3).
+    """
     return re.sub(r"[^\x20\x21\x23-\x5b\x5d-\x7e]", "'", text)
 
 
 def oauth_error(status: int, error: str, description: str, *, headers: Headers | None = None) -> JSONResponse:
-    """An error of the token endpoints (RFC 6749 section 5.2), never to be cached (section 5.1)."""
+    """Returns an error of the token endpoints (RFC 6749 section 5.2), which must not be cached (section 5.1)."""
     body = {"error": error, "error_description": quotable(description)}
     return JSONResponse(body, status, {"Cache-Control": "no-store", "Pragma": "no-cache", **(headers or {})})

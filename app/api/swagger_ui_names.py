@@ -1,4 +1,4 @@
-"""The files that Duet takes out of flask-swagger-ui, and why. The only importer of `flask_swagger_ui`."""
+"""The files of flask-swagger-ui that Duet uses, and why. No other module imports `flask_swagger_ui`."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ NAMES: Final = PrivateNames("flask-swagger-ui")
 
 _FOLDER: Final = Path(flask_swagger_ui.__file__).parent / "dist"
 
-#: Swagger UI itself, by the names under which the documentation serves it. Where they lie is the package's own
-#: affair: what it documents is a Flask blueprint, which Duet has no use for.
+#: The files of Swagger UI, by the names under which the documentation serves them. The package does not document
+#: where they lie, only a Flask blueprint, which Duet has no use for.
 FILES: Final[Mapping[str, Path]] = {name: _FOLDER / name for name in ("swagger-ui.css", "swagger-ui-bundle.js")}
 
 
 def check() -> None:
-    """Raises `PackageUnfit` where a file is not there."""
+    """Raises `PackageUnfit` if a file is missing."""
     for path in FILES.values():
         if not path.is_file():
             raise NAMES.gone(f"{path.parent.name}/", path.name)

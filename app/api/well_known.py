@@ -1,4 +1,4 @@
-"""`/.well-known`: what clients and other services ask for first, the metadata of RFC 8414 and the public keys."""
+"""`/.well-known`: the metadata of RFC 8414 and the public keys, which clients and other services ask for first."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from app.paths import API, WELL_KNOWN
 
 METADATA: Final = f"{WELL_KNOWN}/oauth-authorization-server"
 JWKS: Final = f"{WELL_KNOWN}/jwks.json"
-#: Seconds. Nothing in it changes but by a restart.
+#: Seconds for which the metadata may be cached. It only changes with a restart.
 METADATA_AGE: Final = 300
-#: Seconds. Far less than the time for which a key is published before it signs.
+#: Seconds for which the keys may be cached: far less than the time for which a key is published before it signs.
 JWKS_AGE: Final = 10
 
 
 def create_well_known(auth: Auth) -> Covered[list[Route]]:
-    """The two routes, open to everybody, and their rows of the policy's table."""
+    """Returns the two routes, which are open to everybody, and their rows of the policy's table."""
     known = metadata(auth.config)
 
     async def authorization_server(request: Request) -> Response:
-        """The metadata of this deployment (RFC 8414)."""
+        """Answers with the metadata of this deployment (RFC 8414)."""
         return _cached(request, known, seconds=METADATA_AGE)
 
     async def jwks(request: Request) -> Response:
-        """The public keys that access tokens are verified with (RFC 7517); none where a shared secret signs."""
+        """Answers with the public keys that verify access tokens (RFC 7517): none if a shared secret signs."""
         try:
             return _cached(request, auth.signing.book.jwks(), seconds=JWKS_AGE)
-        except StoreUnavailable as error:  # an empty set would be kept, and believed
+        except StoreUnavailable as error:  # an empty set would be cached and believed
             body = {"status": "unavailable", "reason": error.code}
             return JSONResponse(body, 503, {"Retry-After": str(error.retry_after)})
 
@@ -48,11 +48,11 @@ def create_well_known(auth: Auth) -> Covered[list[Route]]:
 
 
 def metadata(config: AuthConfig) -> dict[str, Any]:
-    """What RFC 8414 section 2 names, as far as it is true here.
+    """Returns the members of RFC 8414 section 2 that apply here.
 
-    There is no authorization endpoint, hence no response type: `[]` says so, although section 3.2 would leave an
-    empty list out, because section 2 requires the member. Every client is public: nothing but the password, the
-    refresh token or the token itself is ever asked for.
+    There is no authorization endpoint, hence no response type. `[]` says so because section 2 requires the member,
+    although section 3.2 would leave an empty list out. Every client is public: it only has to show the password,
+    the refresh token or the token itself.
     """
     issuer = config.issuer
     return {
@@ -65,17 +65,17 @@ def metadata(config: AuthConfig) -> dict[str, Any]:
         "revocation_endpoint": f"{issuer}{API}/auth/revoke",
         "revocation_endpoint_auth_methods_supported": ["none"],
         "introspection_endpoint": f"{issuer}{API}/auth/introspect",
-        # From the registry of access token types: the caller shows a token of their own.
+        # From the registry of access token types: callers show an access token of their own.
         "introspection_endpoint_auth_methods_supported": ["Bearer"],
         "jwks_uri": f"{issuer}{JWKS}",
-        # Ours: RFC 8414 has no name for it, and whoever verifies has to pin it.
+        # This member is Duet's own: RFC 8414 has no name for it, and a service that verifies tokens has to pin it.
         "access_token_signing_alg_values_supported": [config.algorithm],
         "service_documentation": f"{issuer}{API}/docs",
     }
 
 
 def _cached(request: Request, body: Mapping[str, Any], *, seconds: int) -> Response:
-    """`body` as JSON, or a 304 for whoever has it already (RFC 9110 section 13.1.2)."""
+    """Returns `body` as JSON, or a 304 to a client that has it already (RFC 9110 section 13.1.2)."""
     tag = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:32]
     headers = {"Cache-Control": f"public, max-age={seconds}", "ETag": f'"{tag}"'}
     if tag in request.headers.get("if-none-match", ""):

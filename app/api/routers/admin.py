@@ -1,4 +1,4 @@
-"""`/api/admin/users` and `/api/admin/invites`: what admins do about accounts."""
+"""`/api/admin/users` and `/api/admin/invites`: how admins manage accounts."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ router = APIRouter(prefix="/admin", tags=["admin"], route_class=OwnRoute)
 _UNKNOWN: Final[dict[int | str, dict[str, Any]]] = {404: {"model": Problem, "description": "Nobody has this id"}}
 _LAST_ADMIN: Final[dict[int | str, dict[str, Any]]] = {
     **_UNKNOWN,
-    409: {"model": Problem, "description": "`last_admin`: nobody could administrate the site any more"},
+    409: {"model": Problem, "description": "`last_admin`: nobody could administer the site any more"},
 }
 
 
 @router.get("/users")
 @require(role=ADMIN)
 async def list_users(query: Annotated[UserQuery, Query()], auth: CurrentAuth) -> UserPage:
-    """A page of the users whose address, name or last name begins with `query`."""
+    """Returns a page of the users whose email address, name or last name begins with `query`."""
     return UserPage.of(await auth.administration.search(query.query, cursor=query.cursor, limit=query.limit))
 
 
 @router.get("/users/{user_id}", responses=_UNKNOWN)
 @require(role=ADMIN)
 async def read_user(user_id: Id, auth: CurrentAuth) -> UserOut:
-    """An account."""
+    """Returns an account."""
     return UserOut.of(await auth.accounts.get(user_id))
 
 
@@ -41,7 +41,7 @@ async def read_user(user_id: Id, auth: CurrentAuth) -> UserOut:
 async def change_user(
     user_id: Id, change: RightsChange, principal: CurrentPrincipal, auth: CurrentAuth, client: CurrentClient
 ) -> UserOut:
-    """Switches an account off or on, or replaces its roles. It counts at once."""
+    """Disables or enables an account, or replaces its roles. This takes effect at once."""
     return UserOut.of(
         await auth.administration.change(
             user_id, client, is_active=change.is_active, roles=change.roles, by=principal
@@ -59,8 +59,8 @@ async def delete_user(user_id: Id, principal: CurrentPrincipal, auth: CurrentAut
 @router.get("/users/{user_id}/sessions", responses=_UNKNOWN)
 @require(role=ADMIN)
 async def list_user_sessions(user_id: Id, principal: CurrentPrincipal, auth: CurrentAuth) -> list[SessionOut]:
-    """An account's live sessions, the latest used first. `current` is the caller's own."""
-    await auth.accounts.get(user_id)  # an id that nobody has is no account without sessions
+    """Returns an account's live sessions, the most recently used first. `current` marks the caller's own."""
+    await auth.accounts.get(user_id)  # an unknown id is a 404, and not an account without sessions
     return [SessionOut.of(session, principal) for session in await auth.administration.sessions_of(user_id)]
 
 
@@ -78,7 +78,7 @@ async def end_user_sessions(
 async def send_reset(
     user_id: Id, principal: CurrentPrincipal, auth: CurrentAuth, client: CurrentClient
 ) -> Accepted:
-    """Mails its owner a link to choose another password. Until they do, the old one counts."""
+    """Mails the owner of an account a link to choose another password. Until then the old one counts."""
     await auth.administration.send_reset(user_id, client, by=principal)
     return Accepted(detail="A mail with a link is on its way, if the account is active.")
 
@@ -87,15 +87,15 @@ async def send_reset(
     "/invites",
     status_code=status.HTTP_201_CREATED,
     responses={
-        403: {"model": Problem, "description": "`registration_closed`, or no admin"},
-        409: {"model": Problem, "description": "`email_taken`: somebody has that address"},
+        403: {"model": Problem, "description": "`registration_closed`, or the caller is not an admin"},
+        409: {"model": Problem, "description": "`email_taken`: somebody has that email address"},
     },
 )
 @require(role=ADMIN, fresh=FRESH)
 async def invite(
     new: NewInvite, principal: CurrentPrincipal, auth: CurrentAuth, client: CurrentClient
 ) -> InviteOut:
-    """Lets somebody register once, by the link that is answered, and mailed where an address is given."""
+    """Lets somebody register once, by a link. The answer holds it, and it is mailed if `email` is given."""
     link = await auth.invitations.invite(
         principal, client, email=new.email, roles=new.roles, expires_in_days=new.expires_in_days
     )
@@ -105,18 +105,18 @@ async def invite(
 @router.get("/invites")
 @require(role=ADMIN)
 async def list_invites(auth: CurrentAuth) -> list[OpenInvite]:
-    """The invites that nobody has used yet, the newest first, 200 at most; without their links."""
+    """Returns the invitations that nobody has used yet, the newest first, 200 at most, without their links."""
     return [OpenInvite.of(link) for link in await auth.invitations.open()]
 
 
 @router.delete(
     "/invites/{invite_id}",
     status_code=status.HTTP_204_NO_CONTENT,
-    responses={404: {"model": Problem, "description": "No open invite has this id"}},
+    responses={404: {"model": Problem, "description": "No open invitation has this id"}},
 )
 @require(role=ADMIN, fresh=FRESH)
 async def withdraw_invite(
     invite_id: Id, principal: CurrentPrincipal, auth: CurrentAuth, client: CurrentClient
 ) -> None:
-    """Withdraws an invite: its link counts no more."""
+    """Withdraws an invitation: its link no longer counts."""
     await auth.invitations.withdraw(invite_id, client, by=principal)

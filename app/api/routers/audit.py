@@ -1,4 +1,4 @@
-"""The audit log: one's own, and for admins everybody's, in pages or as CSV."""
+"""The audit log: the caller's own, and for admins everybody's, in pages or as CSV."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from app.auth.service import Auth
 
 router = APIRouter(tags=["audit"], route_class=OwnRoute)
 
-#: Rows that are read, and held in memory, at once.
+#: How many rows are read, and held in memory, at once.
 _BATCH: Final = 500
 
 
@@ -27,7 +27,7 @@ _BATCH: Final = 500
 async def list_own_events(
     query: Annotated[PageQuery, Query()], principal: CurrentPrincipal, auth: CurrentAuth
 ) -> OwnEventPage:
-    """What happened to the caller's account, the newest first."""
+    """Returns what happened to the caller's account, the newest first."""
     page = await auth.audit.events(user_id=principal.user_id, cursor=query.cursor, limit=query.limit)
     return OwnEventPage.of(page, principal)
 
@@ -35,7 +35,7 @@ async def list_own_events(
 @router.get("/admin/audit")
 @require(role=ADMIN)
 async def list_events(query: Annotated[AuditQuery, Query()], auth: CurrentAuth) -> EventPage:
-    """What happened, the newest first."""
+    """Returns what happened, the newest first."""
     return EventPage.of(await _events(auth, query, cursor=query.cursor, limit=query.limit))
 
 
@@ -46,8 +46,8 @@ async def list_events(query: Annotated[AuditQuery, Query()], auth: CurrentAuth) 
 )
 @require(role=ADMIN)
 async def download_events(query: Annotated[AuditFilter, Query()], auth: CurrentAuth) -> Response:
-    """All that the filters find, as CSV with a header line, the newest first."""
-    # Read before the answer begins, so that a store that is away is a 503.
+    """Returns everything that the filters find, as CSV with a header line, the newest first."""
+    # This is read before the answer begins, so that an outage of the store is a 503.
     first = await _events(auth, query)
     return StreamingResponse(
         _lines(auth, query, first),
@@ -57,7 +57,7 @@ async def download_events(query: Annotated[AuditFilter, Query()], auth: CurrentA
 
 
 async def _lines(auth: Auth, query: AuditFilter, page: Page[AuditEvent]) -> AsyncIterator[str]:
-    """The file in pieces. If the store goes away meanwhile, the answer breaks off rather than look complete."""
+    """Yields the file in pieces. If the store goes away meanwhile, the answer breaks off, and looks incomplete."""
     yield audit_csv.header() + audit_csv.rows(page.items)
     while page.cursor is not None:
         page = await _events(auth, query, cursor=page.cursor)
@@ -69,6 +69,6 @@ async def _events(auth: Auth, query: AuditFilter, *, cursor: str = "", limit: in
     if "@" in user_id:
         try:
             user_id = (await auth.accounts.find(user_id)).id
-        except NotFound:  # also of an account that was deleted: its rows are kept by its id alone
+        except NotFound:  # also for a deleted account, whose rows only keep its id
             return Page([])
     return await auth.audit.events(user_id=user_id, event=query.event, cursor=cursor, limit=limit)

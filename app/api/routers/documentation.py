@@ -36,8 +36,8 @@ _PAGE: Final = f"""<!doctype html>
 </body>
 </html>
 """
-# The policy of every page, and beside it `data:`, from which Swagger UI draws its icons. It sets its styles by
-# script, one by one, which needs no 'unsafe-inline'; tests/browser/test_docs.py shows both.
+# The policy of every page, with `data:` added, from which Swagger UI draws its icons. Its script sets styles one
+# by one, which needs no 'unsafe-inline'. tests/browser/test_docs.py shows both.
 _POLICY: Final = (
     "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; object-src 'none'; "
     "base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
@@ -47,7 +47,7 @@ _POLICY: Final = (
 @router.get("/openapi.json")
 @public
 async def openapi(request: Request) -> dict[str, Any]:
-    """The OpenAPI description."""
+    """Returns the OpenAPI description."""
     description: dict[str, Any] = request.app.openapi()
     return description
 
@@ -55,14 +55,14 @@ async def openapi(request: Request) -> dict[str, Any]:
 @router.get("/docs")
 @public
 async def docs() -> Response:
-    """Swagger UI."""
+    """Returns the page of Swagger UI."""
     return HTMLResponse(_PAGE, headers={"Content-Security-Policy": _POLICY, "Cache-Control": "no-cache"})
 
 
 @router.get("/docs/{name}")
 @public
 async def asset(name: str) -> Response:
-    """A file of Swagger UI's."""
+    """Returns a file of Swagger UI."""
     path = _ASSETS.get(name)
     if path is None:
         raise HTTPException(404)

@@ -1,4 +1,4 @@
-"""`/api/auth/introspect`: what a token is, for whoever may know (RFC 7662)."""
+"""`/api/auth/introspect`: tells what a token is to callers who may know (RFC 7662)."""
 
 from __future__ import annotations
 
@@ -30,10 +30,11 @@ _ERRORS: Final[dict[int | str, dict[str, Any]]] = {
 )
 @require(reads=True)
 async def introspect_token(request: Request, auth: CurrentAuth, principal: CurrentPrincipal) -> Response:
-    """Whether an access, refresh or personal token counts, and what it says: the caller's own, any for an admin.
+    """Tells whether an access, refresh or personal access token counts, and what it says. Admins may ask about any
+    token, everybody else about their own.
 
-    `{"active": false}` and nothing else for one that expired, was revoked or never was one, whose owner was
-    disabled, and for somebody else's. `token_type` is `Bearer` for what opens the API, `N_A` for a refresh token.
-    A `token_type_hint` is taken and changes nothing."""
+    The answer is `{"active": false}` and nothing else if the token has expired, was revoked or never was a token,
+    if its owner is disabled, and if it is somebody else's. `token_type` is `Bearer` for what opens the API, and
+    `N_A` for a refresh token. A `token_type_hint` is accepted and changes nothing."""
     found = await auth.introspection.look_at(required(await read_form(request), "token"), principal)
     return JSONResponse(dict(found), headers={"Cache-Control": "no-store", "Pragma": "no-cache"})

@@ -15,7 +15,7 @@ router = APIRouter(prefix="/users/me/tokens", tags=["personal access tokens"], r
 
 @router.get("")
 async def list_tokens(principal: CurrentPrincipal, auth: CurrentAuth) -> list[TokenOut]:
-    """The caller's tokens, expired ones too, the newest first."""
+    """Returns the caller's tokens, including expired ones, the newest first."""
     return [TokenOut.of(token) for token in await auth.personal_tokens.of(principal)]
 
 
@@ -24,7 +24,7 @@ async def list_tokens(principal: CurrentPrincipal, auth: CurrentAuth) -> list[To
 async def create_token(
     new: NewToken, principal: CurrentPrincipal, auth: CurrentAuth, client: CurrentClient, response: Response
 ) -> MadeToken:
-    """Makes a token for a script, to be sent as a bearer token. Its text is in this answer, and nowhere else."""
+    """Makes a token for a script, which sends it as a bearer token. Only this answer holds its text."""
     token, text = await auth.personal_tokens.create(
         principal, new.name, client, expires_in_days=new.expires_in_days, read_only=new.read_only
     )
@@ -37,5 +37,5 @@ async def create_token(
 async def remove_token(
     token_id: Id, principal: CurrentPrincipal, auth: CurrentAuth, client: CurrentClient
 ) -> None:
-    """Ends one of the caller's tokens, at once."""
+    """Removes one of the caller's tokens. It no longer counts from then on."""
     await auth.personal_tokens.remove(principal, token_id, client)

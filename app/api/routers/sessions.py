@@ -1,4 +1,4 @@
-"""`/api/users/me/sessions`: the caller's logins, on pages and API alike."""
+"""`/api/users/me/sessions`: the caller's logins, both on pages and on the API."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ router = APIRouter(prefix="/users/me/sessions", tags=["sessions"], route_class=O
 
 @router.get("")
 async def list_sessions(principal: CurrentPrincipal, auth: CurrentAuth) -> list[SessionOut]:
-    """The caller's live sessions, the latest used first."""
+    """Returns the caller's live sessions, the most recently used first."""
     return [SessionOut.of(session, principal) for session in await auth.sessions.of(principal)]
 
 
 @router.delete("", status_code=status.HTTP_204_NO_CONTENT)
 async def end_other_sessions(principal: CurrentPrincipal, auth: CurrentAuth, client: CurrentClient) -> None:
-    """Ends all of the caller's sessions but this one."""
+    """Ends all of the caller's sessions except this one."""
     await auth.endings.end_others(principal, client)
 
 
@@ -27,5 +27,5 @@ async def end_other_sessions(principal: CurrentPrincipal, auth: CurrentAuth, cli
 async def end_session(
     session_id: Id, principal: CurrentPrincipal, auth: CurrentAuth, client: CurrentClient
 ) -> None:
-    """Ends one of the caller's sessions, this one too if it is named."""
+    """Ends one of the caller's sessions, which may be this one."""
     await auth.endings.end(principal, session_id, client)

@@ -1,4 +1,4 @@
-"""`/api/auth`: tokens by password and by refresh (RFC 6749), and their revocation (RFC 7009)."""
+"""`/api/auth`: issues tokens for a password or a refresh token (RFC 6749), and revokes them (RFC 7009)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from app.auth.models import Client, TokenPair
 from app.auth.policy import public
 from app.auth.service import Auth
 
-#: What the token endpoint takes (RFC 6749 sections 4.3 and 6).
+#: The grant types of the token endpoint (RFC 6749 sections 4.3 and 6).
 GRANT_TYPES: Final = ("password", "refresh_token")
 
 router = APIRouter(prefix="/auth", tags=["tokens"], route_class=OwnRoute)
@@ -27,7 +27,7 @@ _TOKEN_FORM: Final = described(
     username=TEXT,
     password={"type": "string", "format": "password"},
     refresh_token=TEXT,
-    scope={"type": "string", "description": "`read`, `write` or both; all that there is, where it is left out."},
+    scope={"type": "string", "description": "`read`, `write` or both. If it is left out, everything."},
 )
 _TOKEN_ERRORS: Final[dict[int | str, dict[str, Any]]] = {
     400: {
@@ -45,8 +45,9 @@ _REVOKE_ERRORS: Final[dict[int | str, dict[str, Any]]] = {
 @router.post("/token", openapi_extra=_TOKEN_FORM, response_model=TokenAnswer, responses=_TOKEN_ERRORS)
 @public
 async def issue_token(request: Request, auth: CurrentAuth, client: CurrentClient) -> Response:
-    """Exchanges a password, or a refresh token, for an access token and the next refresh token. With `scope=read`
-    they only read; a refresh may ask for less than the login has, for that access token, and never for more."""
+    """Exchanges a password or a refresh token for an access token and the next refresh token. With `scope=read`,
+    the tokens can only read. A refresh may ask for a smaller scope than the login's, for that access token alone,
+    but never for a larger one."""
     pair = await _grant(await read_form(request), auth, client)
     answer = TokenAnswer(
         access_token=pair.access_token,
@@ -65,8 +66,8 @@ async def issue_token(request: Request, auth: CurrentAuth, client: CurrentClient
 )
 @public
 async def revoke_token(request: Request, auth: CurrentAuth, client: CurrentClient) -> Response:
-    """Ends the session of a refresh or access token, or a personal access token itself. 200 whatever the token was
-    (RFC 7009 section 2.2)."""
+    """Ends the session of a refresh or access token, or removes a personal access token. The answer is 200 no
+    matter what the token was (RFC 7009 section 2.2)."""
     token = required(await read_form(request), "token")
     await auth.bearers.revoke(token, client)
     return JSONResponse({}, headers={"Cache-Control": "no-store"})

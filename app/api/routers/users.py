@@ -1,4 +1,4 @@
-"""`/api/users`: making an account, and what its owner does with it."""
+"""`/api/users`: how people make an account, and what they do with it."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ _WRONG_PASSWORD: Final[dict[int | str, dict[str, Any]]] = {
     403: {"model": Problem, "description": "`wrong_password`"},
     **_LATER,
 }
-#: The same for a new and for a taken address.
+#: The same answer for a new and for a taken email address.
 _LINK_MAILED: Final = Accepted(detail="A mail is on its way to this address; follow the link in it to go on.")
 
 
 class _InviteInvalid(InputRefused):
-    """The invite is not ours, was used or withdrawn, or is too old."""
+    """The invitation is not ours, was used or withdrawn, or is too old."""
 
     code = LinkInvalid.code
     field = "invite"
@@ -53,7 +53,10 @@ class _InviteInvalid(InputRefused):
     status_code=status.HTTP_201_CREATED,
     response_model=UserOut,
     responses={
-        202: {"model": Accepted, "description": "Where addresses have to be verified: for every address the same"},
+        202: {
+            "model": Accepted,
+            "description": "Email addresses have to be confirmed: the answer is the same for every address",
+        },
         403: {"model": Problem, "description": "`registration_closed`"},
         409: {"model": Problem, "description": "`email_taken`"},
         **_LATER,
@@ -73,7 +76,7 @@ async def register(new: NewUser, auth: CurrentAuth, client: CurrentClient) -> Us
 
 @router.get("/me")
 async def read_me(principal: CurrentPrincipal, auth: CurrentAuth) -> UserOut:
-    """The caller's account."""
+    """Returns the caller's account."""
     return UserOut.of(await _of_caller(auth.accounts.get(principal.user_id)))
 
 
@@ -99,7 +102,7 @@ async def delete_me(
 async def change_password(
     change: PasswordChange, principal: CurrentPrincipal, auth: CurrentAuth, client: CurrentClient
 ) -> None:
-    """Replaces the caller's password; every other session of theirs ends."""
+    """Replaces the caller's password. Their other sessions end."""
     await _of_caller(
         auth.credentials.change_password(principal, change.current_password, change.new_password, client)
     )
@@ -109,22 +112,26 @@ async def change_password(
 async def change_email(
     change: EmailChange, principal: CurrentPrincipal, auth: CurrentAuth, client: CurrentClient
 ) -> Accepted:
-    """Mails a link to another address; once it is followed, that one is the caller's. The old one is told."""
+    """Mails a link to another email address, which becomes the caller's when the link is followed. The old address
+    gets a mail about it."""
     await _of_caller(auth.addresses.request_change(principal, change.password, change.email, client))
     return _LINK_MAILED
 
 
 @router.get("/me/export", response_model=dict[str, Any])
 async def export_me(principal: CurrentPrincipal, auth: CurrentAuth) -> StreamingResponse:
-    """All that is kept of the caller, to take away."""
+    """Returns everything that is kept about the caller, as a file."""
     headers = {"Content-Disposition": 'attachment; filename="duet-account.json"', "Cache-Control": "no-store"}
     pieces = await _of_caller(auth.own_account.export(principal))
     return StreamingResponse(pieces, media_type="application/json", headers=headers)
 
 
 async def _of_caller(work: Awaitable[T]) -> T:
-    """The result of `work` on the caller's own account. If another container deleted that a moment ago, the
-    caller is nobody any more (401), rather than their account something that is not there (404)."""
+    """Returns the result of `work` on the caller's own account.
+
+    If another container deleted the account a moment ago, the caller is no longer logged in (401). A 404 would say
+    that something else is missing.
+    """
     try:
         return await work
     except NotFound:

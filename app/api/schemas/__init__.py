@@ -1,1 +1,1 @@
-"""What the API takes and gives, as JSON."""
+"""What the API takes and returns as JSON."""

@@ -1,4 +1,4 @@
-"""What the administration of the API takes and gives: users in pages, rights, invites, the audit log."""
+"""What the API takes and returns for admins: pages of users, rights, invitations, the audit log."""
 
 from __future__ import annotations
 
@@ -11,54 +11,54 @@ from pydantic_core import PydanticCustomError
 from app.api.schemas.common import Email, Input, UserOut
 from app.auth.models import DEFAULT_INVITE_DAYS, MAX_INVITE_DAYS, AuditEvent, Link, Page, Principal, User
 
-#: Rows on a page.
+#: The most rows on a page.
 MOST: Final = 200
 Limit = Annotated[int, Field(ge=1, le=MOST, description="Rows on a page.")]
-Cursor = Annotated[str, Field(description="`next_cursor` of the page before; empty for the first page.")]
-# Lengths that no request may exceed; which names are acceptable, auth decides.
+Cursor = Annotated[str, Field(description="The previous page's `next_cursor`; empty for the first page.")]
+# Lengths that no request may exceed. Auth decides which names are acceptable.
 Roles = Annotated[
     list[Annotated[str, Field(max_length=100)]], Field(max_length=100, examples=[["admin"], ["editor"], []])
 ]
 
 
 class PageQuery(Input):
-    """Which part of a list. An unknown parameter is refused: a misspelled filter would find everything."""
+    """Which part of a list to return. Unknown parameters are refused: a misspelt filter would find everything."""
 
     limit: Limit = 50
     cursor: Cursor = ""
 
 
 class UserQuery(PageQuery):
-    """Which users."""
+    """Which users to return."""
 
-    query: str = Field("", max_length=400, description="How the address, the name or the last name begins.")
+    query: str = Field("", max_length=400, description="The beginning of an email address, name or last name.")
 
 
 class AuditFilter(Input):
-    """Which events."""
+    """Which events to return."""
 
-    user: str = Field("", max_length=400, description="Whom they concern: an id or an e-mail address.")
+    user: str = Field("", max_length=400, description="Whom they concern: an id or an email address.")
     event: str = Field("", max_length=100, description="Their kind.", examples=["login_failed"])
 
 
 class AuditQuery(AuditFilter, PageQuery):
-    """Which events, and which part of the list."""
+    """Which events to return, and which part of the list."""
 
 
 class UserPage(BaseModel):
     """A part of the list of users."""
 
     items: list[UserOut]
-    next_cursor: str | None = Field(description="Where the next page begins; null on the last.")
+    next_cursor: str | None = Field(description="Where the next page begins; null on the last page.")
 
     @classmethod
     def of(cls, page: Page[User]) -> UserPage:
-        """A page as an admin sees it."""
+        """Returns a page as an admin sees it."""
         return cls(items=[UserOut.of(user) for user in page.items], next_cursor=page.cursor)
 
 
 class RightsChange(Input):
-    """What an admin may change of an account: at least one of the two."""
+    """What an admin may change in an account: at least one of the two."""
 
     is_active: StrictBool | None = None
     roles: Roles | None = Field(None, description="All roles that the account has from then on.")
@@ -74,7 +74,7 @@ class NewInvite(Input):
     """Who may register, and as what."""
 
     email: Email | None = Field(
-        None, description="Where the invite is mailed to; without it the link is for anybody."
+        None, description="Where the invitation is mailed to. Without it, anybody may use the link."
     )
     roles: Roles = Field(default_factory=list)
     expires_in_days: StrictInt = Field(
@@ -85,7 +85,7 @@ class NewInvite(Input):
 
 
 class OpenInvite(BaseModel):
-    """An invite that nobody has used yet."""
+    """An invitation that nobody has used yet."""
 
     id: str
     email: str | None
@@ -96,7 +96,7 @@ class OpenInvite(BaseModel):
 
     @classmethod
     def of(cls, link: Link) -> OpenInvite:
-        """An invite as an admin sees it in the list: without its link, which is shown once."""
+        """Returns an invitation as an admin sees it in the list: without its link, which is only shown once."""
         return cls(
             id=link.id,
             email=link.email or None,
@@ -108,7 +108,7 @@ class OpenInvite(BaseModel):
 
 
 class InviteOut(BaseModel):
-    """A new invite, with the link to be handed on."""
+    """A new invitation, with the link to pass on."""
 
     id: str
     url: str
@@ -118,14 +118,14 @@ class InviteOut(BaseModel):
 
     @classmethod
     def of(cls, link: Link, url: str) -> InviteOut:
-        """An invite as its maker sees it, once."""
+        """Returns an invitation as its maker sees it, once."""
         return cls(
             id=link.id, url=url, email=link.email or None, roles=list(link.roles), expires_at=link.expires_at
         )
 
 
 class EventOut(BaseModel):
-    """One line of the audit log: what happened, to whom, from where, by whom if that is somebody else."""
+    """One line of the audit log: what happened, to whom, from where, and by whom if that was somebody else."""
 
     id: str
     at: datetime
@@ -139,7 +139,7 @@ class EventOut(BaseModel):
 
     @classmethod
     def of(cls, event: AuditEvent) -> EventOut:
-        """An event as an admin sees it."""
+        """Returns an event as an admin sees it."""
         return cls(
             id=event.id,
             at=event.at,
@@ -157,16 +157,16 @@ class EventPage(BaseModel):
     """A part of the audit log, the newest first."""
 
     items: list[EventOut]
-    next_cursor: str | None = Field(description="Where the next page begins; null on the last.")
+    next_cursor: str | None = Field(description="Where the next page begins; null on the last page.")
 
     @classmethod
     def of(cls, page: Page[AuditEvent]) -> EventPage:
-        """A page as an admin sees it."""
+        """Returns a page as an admin sees it."""
         return cls(items=[EventOut.of(event) for event in page.items], next_cursor=page.cursor)
 
 
 class OwnEventOut(BaseModel):
-    """One line of one's own audit log. Where an admin was it, neither who nor from where."""
+    """One line of the caller's audit log. If an admin did it, it says neither who nor from where."""
 
     id: str
     at: datetime
@@ -179,7 +179,7 @@ class OwnEventOut(BaseModel):
 
     @classmethod
     def of(cls, event: AuditEvent, caller: Principal) -> OwnEventOut:
-        """An event as the one whom it concerns sees it."""
+        """Returns an event as the person whom it concerns sees it."""
         by_admin = event.actor_id not in ("", caller.user_id)
         return cls(
             id=event.id,
@@ -194,12 +194,12 @@ class OwnEventOut(BaseModel):
 
 
 class OwnEventPage(BaseModel):
-    """A part of one's own audit log, the newest first."""
+    """A part of the caller's audit log, the newest first."""
 
     items: list[OwnEventOut]
-    next_cursor: str | None = Field(description="Where the next page begins; null on the last.")
+    next_cursor: str | None = Field(description="Where the next page begins; null on the last page.")
 
     @classmethod
     def of(cls, page: Page[AuditEvent], caller: Principal) -> OwnEventPage:
-        """A page as the caller sees it."""
+        """Returns a page as the caller sees it."""
         return cls(items=[OwnEventOut.of(event, caller) for event in page.items], next_cursor=page.cursor)

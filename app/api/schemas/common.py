@@ -1,4 +1,4 @@
-"""What the API takes and gives, as OpenAPI describes it. Unknown fields are refused."""
+"""What the API takes and returns, as OpenAPI describes it. Unknown fields are refused."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.auth.models import MAX_EMAIL_LENGTH, MAX_NAME_LENGTH, MAX_PASSWORD_LENGTH, Principal, Session, User
 
-# Lengths that no request may exceed; what is acceptable within them, auth decides.
+# Lengths that no request may exceed. Within them, auth decides what is acceptable.
 Email = Annotated[
     str,
     Field(
@@ -20,10 +20,10 @@ Email = Annotated[
         json_schema_extra={"format": "idn-email"},
     ),
 ]
-# What ids look like. Only described: one that is no id is nobody's, a 404 as any other.
+# What ids look like. This is only a description: a text that is not an id is a 404, like any unknown id.
 Id = Annotated[str, Path(json_schema_extra={"pattern": "^[A-Za-z0-9_-]{1,64}$"})]
-# Longer than a name or a password may be, so that auth says why in its own words; far shorter than a body may be.
-# What is acceptable in the end is what the description says.
+# Longer than a name or a password may be, so that auth refuses those in its own words, and far shorter than a body
+# may be. The description says what is acceptable in the end.
 Name = Annotated[
     str,
     Field(
@@ -39,7 +39,7 @@ Password = Annotated[
 ]
 
 
-# What a mailed link ends with; longer than any, so that a wrong one is told from a malformed request.
+# The end of a mailed link. This is longer than any, so that a wrong link is not a malformed request.
 LinkToken = Annotated[str, Field(max_length=1024)]
 
 
@@ -50,16 +50,16 @@ class Input(BaseModel):
 
 
 class NewUser(Input):
-    """An account to be made."""
+    """An account to make."""
 
     email: Email
     password: Password
     name: Name = ""
-    invite: LinkToken | None = Field(None, description="What the invite's link ends with.")
+    invite: LinkToken | None = Field(None, description="The end of the invitation's link.")
 
 
 class Profile(Input):
-    """What a user may change of themselves without more ado."""
+    """What users may change in their account without further proof."""
 
     name: Name
 
@@ -72,39 +72,39 @@ class PasswordChange(Input):
 
 
 class Deletion(Input):
-    """The proof that it is the owner who deletes the account."""
+    """The proof that the owner deletes the account."""
 
     password: Password
 
 
 class EmailChange(Input):
-    """Another address, and the password as proof."""
+    """Another email address, and the password as proof."""
 
     password: Password
     email: Email
 
 
 class Address(Input):
-    """Where a mail is wanted."""
+    """The email address that a mail should go to."""
 
     email: Email
 
 
 class LinkUse(Input):
-    """What a mailed link ends with."""
+    """The end of a mailed link."""
 
     token: LinkToken
 
 
 class PasswordReset(Input):
-    """What a mailed link ends with, and the password that is to count from then on."""
+    """The end of a mailed link, and the password that counts from then on."""
 
     token: LinkToken
     password: Password
 
 
 class Accepted(BaseModel):
-    """What happens next. It tells nothing about who has an account."""
+    """What happens next. This does not reveal who has an account."""
 
     detail: str
 
@@ -122,7 +122,7 @@ class UserOut(BaseModel):
 
     @classmethod
     def of(cls, user: User) -> UserOut:
-        """What a user may see of themselves."""
+        """Returns an account as its owner sees it."""
         return cls(
             id=user.id,
             email=user.email,
@@ -135,7 +135,7 @@ class UserOut(BaseModel):
 
 
 class SessionOut(BaseModel):
-    """One login on one device. `last_used_at` is as of its last renewal."""
+    """One login on one device. `last_used_at` is when it was last renewed."""
 
     id: str
     client_id: str
@@ -148,7 +148,7 @@ class SessionOut(BaseModel):
 
     @classmethod
     def of(cls, session: Session, caller: Principal) -> SessionOut:
-        """A session as its owner sees it."""
+        """Returns a session as its owner sees it."""
         return cls(
             id=session.id,
             client_id=session.client_id,

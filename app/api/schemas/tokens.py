@@ -1,4 +1,4 @@
-"""What the API takes and gives about personal access tokens."""
+"""What the API takes and returns for personal access tokens and introspection."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app.auth.models import DEFAULT_TOKEN_DAYS, MAX_TOKEN_DAYS, SCOPE, PersonalT
 
 
 class NewToken(Input):
-    """A personal access token to be made."""
+    """A personal access token to make."""
 
     name: Name = Field(examples=["nightly report"], json_schema_extra={"minLength": 1})
     expires_in_days: StrictInt = Field(
@@ -19,11 +19,11 @@ class NewToken(Input):
         description=f"1 to {MAX_TOKEN_DAYS}.",
         json_schema_extra={"minimum": 1, "maximum": MAX_TOKEN_DAYS},
     )
-    read_only: StrictBool = Field(False, description="Refused for everything but GET, HEAD and OPTIONS.")
+    read_only: StrictBool = Field(False, description="It is refused for everything except GET, HEAD and OPTIONS.")
 
 
 class TokenOut(BaseModel):
-    """A personal access token, without the token itself. `last_used_at` is right to the minute."""
+    """A personal access token, without the token itself. `last_used_at` is accurate to the minute."""
 
     id: str
     name: str
@@ -34,7 +34,7 @@ class TokenOut(BaseModel):
 
     @classmethod
     def of(cls, token: PersonalToken) -> TokenOut:
-        """A token as its owner sees it."""
+        """Returns a token as its owner sees it."""
         return cls(
             id=token.id,
             name=token.name,
@@ -46,21 +46,21 @@ class TokenOut(BaseModel):
 
 
 class MadeToken(TokenOut):
-    """A new personal access token, with its text, which is shown here and never again."""
+    """A new personal access token, with its text, which is only shown here."""
 
     token: str = Field(examples=["duet_pat_…"])
 
 
 class Introspected(BaseModel):
-    """What is known of a token that was shown (RFC 7662 section 2.2), and what extensions add to access tokens."""
+    """What is known about a token (RFC 7662 section 2.2), and what extensions add to access tokens."""
 
     model_config = ConfigDict(extra="allow")
 
-    active: bool = Field(description="Where it is false, nothing else is there.")
+    active: bool = Field(description="If it is false, there are no other members.")
     token_type: str = Field("", description="`Bearer`, or `N_A` for a refresh token.", examples=["Bearer"])
     scope: str = Field("", examples=[SCOPE])
     client_id: str = Field("", examples=["api"])
-    username: str = Field("", description="The owner's address.", examples=["ada@example.com"])
+    username: str = Field("", description="The owner's email address.", examples=["ada@example.com"])
     sub: str = Field("", description="The owner's id.")
     iss: str = ""
     aud: str = ""
