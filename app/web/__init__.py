@@ -1,4 +1,4 @@
-"""The pages: Flask at `/`. A team's own views need these names, and the markers of `app.auth.policy`."""
+"""The pages: Flask at `/`. A team's own views need the names below, and the markers of `app.auth.policy`."""
 
 from app.web.context import current_client, current_principal, current_user, optional_principal, wait
 

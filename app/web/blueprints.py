@@ -1,4 +1,4 @@
-"""Adds the team's blueprints to the pages, and refuses what would clash with Duet's pages or another's."""
+"""Adds the team's blueprints to the pages, and refuses any that would clash with Duet or with each other."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _RESERVED: Final = tuple(f"{path}/" for path in RESERVED)
 
 
 def register_blueprints(app: Flask, extensions: Sequence[Extension]) -> None:
-    """Registers the blueprints of `extensions` with `app`, which has Duet's own already.
+    """Registers the blueprints of `extensions` with `app`, which already has Duet's own.
 
     Raises:
         PolicyError: a blueprint's name, prefix or page is taken, or one of its pages would never be reached.
@@ -43,7 +43,7 @@ def register_blueprints(app: Flask, extensions: Sequence[Extension]) -> None:
 
 
 def _refuse_hidden_pages(app: Flask) -> None:
-    """A static folder is served before the pages, so a page below its address would never be reached."""
+    """Refuses pages below a static folder: it is served before the pages, so they would never be reached."""
     folders = static_paths(app)
     for endpoint, folder in folders.items():
         for rule in app.url_map.iter_rules():

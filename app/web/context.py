@@ -1,4 +1,4 @@
-"""What every view may ask for in one line: who is there, auth, and the way to the event loop."""
+"""What every view may ask for in one line: the caller, auth, and the way to the event loop."""
 
 from __future__ import annotations
 
@@ -31,37 +31,37 @@ class Duet:
 
     @property
     def is_https(self) -> bool:
-        """Whether people reach the site over https, so that cookies are `Secure`."""
+        """Tells whether people reach the site over https, so that cookies are `Secure`."""
         return self.public_url.startswith("https://")
 
 
 def duet() -> Duet:
-    """What this app was built with."""
+    """Returns what this app was built with."""
     return cast(Duet, current_app.extensions["duet"])
 
 
 def get_auth() -> Auth:
-    """The one auth object of this process."""
+    """Returns the one auth object of this process."""
     return duet().auth
 
 
 def hand_table(app: Flask, rules: Sequence[Rule]) -> None:
-    """Gives the pages the policy's table of both halves, which is complete only after they are made."""
+    """Gives the pages the policy's table of both halves, which is only complete after the pages are made."""
     app.extensions[_TABLE] = rules
 
 
 def get_table() -> Sequence[Rule]:
-    """The policy's table: every endpoint of both halves, and who may call it."""
+    """Returns the policy's table: every endpoint of both halves, and who may call it."""
     return cast("Sequence[Rule]", current_app.extensions[_TABLE])
 
 
 def wait(awaitable: Awaitable[T]) -> T:
-    """Runs `awaitable` on the event loop and blocks this thread until it is done; its exceptions arrive here."""
+    """Runs `awaitable` on the event loop, and blocks this thread until it is done. Raises its exceptions here."""
     return duet().crossing.wait(awaitable)
 
 
 def optional_principal() -> Principal | None:
-    """The caller of a `@public` page, if somebody is signed in."""
+    """Returns the caller of a `@public` page, if somebody is logged in."""
     return cast("Principal | None", g.get("principal"))
 
 
@@ -77,7 +77,7 @@ current_principal: Principal = cast(Principal, LocalProxy(_current_principal))
 
 
 def current_user() -> User:
-    """The stored account of the caller, read at most once a request."""
+    """Returns the caller's stored account, which is read at most once per request."""
     return _account(_current_principal())
 
 
@@ -91,7 +91,7 @@ def _account(principal: Principal) -> User:
 
 
 def current_client() -> Client:
-    """Where the request comes from."""
+    """Returns where the request comes from."""
     devices = read_devices(request, is_https=duet().is_https)
     return Client.of(
         WEB_CLIENT, ip=request.remote_addr or "", user_agent=request.user_agent.string, devices=devices
@@ -99,24 +99,24 @@ def current_client() -> Client:
 
 
 class Person:
-    """The signed-in person as templates see them; the store is asked only when a template needs the account."""
+    """The person who is logged in, as templates see them. The store is only asked for the account if needed."""
 
     def __init__(self, principal: Principal) -> None:
         self._principal = principal
 
     @property
     def id(self) -> str:
-        """Of the account; it never changes."""
+        """The id of the account, which never changes."""
         return self._principal.user_id
 
     @property
     def roles(self) -> frozenset[str]:
-        """As the access token tells them."""
+        """The roles in the access token."""
         return self._principal.roles
 
     @property
     def email(self) -> str:
-        """As its owner spells it."""
+        """The email address, as its owner spells it."""
         return _account(self._principal).email
 
     @property
@@ -126,13 +126,13 @@ class Person:
 
 
 def person() -> Person | None:
-    """Who is there, if somebody is: also on the page that refuses them."""
+    """Returns the person who is logged in, if there is one, even on a page that refuses them."""
     principal = _caller().principal
     return Person(principal) if principal else None
 
 
 def drawn_for() -> str | None:
-    """Whose page this is: the id of who is signed in, empty for nobody, None if the store can't tell just now."""
+    """Returns whose page this is: the id of the account, empty for nobody, None if the store can't tell now."""
     caller = _caller()
     if caller.principal:
         return caller.principal.user_id

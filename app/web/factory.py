@@ -1,4 +1,4 @@
-"""Builds the pages: Flask with Duet's views and those of the team, each behind the policy."""
+"""Builds the pages: Flask with Duet's and the team's views, each behind its policy."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 
 def create_session_cookie(auth: Auth, settings: Settings) -> SessionCookie:
-    """The session cookie, which the pages write and the gate reads."""
+    """Returns the session cookie, which the pages write and the gate reads."""
     max_age = int(auth.config.absolute_lifetime.total_seconds())
     return SessionCookie(auth.keys.keys(Purpose.WEB_SESSION), is_https=settings.is_https, max_age=max_age)
 
 
 def create_page_scripts(auth: Auth, cookie: SessionCookie) -> PageScripts:
-    """What lets the session count on the API, for scripts of the pages."""
+    """Returns what lets the session count on the API, for scripts of the pages."""
     return PageScripts(cookie, csrf_keys=auth.keys.keys(Purpose.CSRF), public_url=auth.config.issuer)
 
 
@@ -69,11 +69,11 @@ def create_pages(
     settings: Settings,
     extensions: Sequence[Extension],
 ) -> Covered[Flask]:
-    """The pages and their rows of the policy's table. Whoever has all of its rows calls `hand_table`.
+    """Returns the pages and their rows of the policy's table. The caller passes the whole table to `hand_table`.
 
     Raises:
-        PolicyError: a page can't be protected, or what an extension brings is taken.
-        PackageUnfit: Flask or Flask-WTF has lost a name that this needs.
+        PolicyError: a page can't be protected, or a name or an address of an extension is taken.
+        PackageUnfit: Flask or Flask-WTF lacks a name that this needs.
     """
     flask_names.NAMES.check()
     flask_wtf_names.check()
@@ -92,7 +92,7 @@ def create_pages(
 
 
 def _prepare_templates(app: Flask, extensions: Sequence[Extension]) -> None:
-    """Gives templates what all of them may use."""
+    """Gives all templates what they may use."""
     version_assets(app)
     app.jinja_env.filters.update(
         moment=filters.moment, day=filters.day, ago=filters.ago, device=device, event_label=event_label
@@ -103,21 +103,21 @@ def _prepare_templates(app: Flask, extensions: Sequence[Extension]) -> None:
 def _config(auth: Auth, cookie: SessionCookie, settings: Settings) -> dict[str, Any]:
     csrf_keys = [key.secret for key in auth.keys.keys(Purpose.CSRF)]
     return {
-        # For what extensions sign. Sessions and forms have keys of their own.
+        # This key is for what extensions sign. Sessions and forms have their own keys.
         "SECRET_KEY": auth.keys.keys(Purpose.EXTENSIONS)[0].secret,
         "SESSION_COOKIE_NAME": cookie.name,
         "SESSION_COOKIE_SECURE": settings.is_https,
         "SESSION_COOKIE_HTTPONLY": True,
         "SESSION_COOKIE_SAMESITE": "Lax",
-        # Written when it changed, and no more: a late answer can't bring back what a log-out took away.
+        # The cookie is only written when it has changed: a late answer can't bring back what a logout removed.
         "SESSION_REFRESH_EACH_REQUEST": False,
         "PERMANENT_SESSION_LIFETIME": min(auth.config.absolute_lifetime, LONGEST_COOKIE_LIFE),
         "WTF_CSRF_SECRET_KEY": flask_wtf_names.secrets_of(csrf_keys),
-        # As long as the session that it is bound to: an open form is not lost over lunch.
+        # A token lasts as long as the session that it is bound to: a form that stays open over lunch is not lost.
         "WTF_CSRF_TIME_LIMIT": None,
-        # The guard has compared the Origin already; behind a proxy the Referer's host may be another.
+        # The guard has compared the Origin already. Behind a proxy, the Referer's host may be a different one.
         "WTF_CSRF_SSL_STRICT": False,
-        # An unexpected error is logged and answered in one place, the edge, for both halves.
+        # The edge logs and answers unexpected errors, in one place for both halves.
         "PROPAGATE_EXCEPTIONS": True,
         "TRAP_HTTP_EXCEPTIONS": False,
         "MAX_CONTENT_LENGTH": settings.max_body_bytes,
@@ -141,14 +141,14 @@ def _context(extensions: Sequence[Extension]) -> Callable[[], dict[str, Any]]:
 
 
 def _never_cached(response: Response) -> Response:
-    """No page is kept by a cache or shown again after the log-out (CVE-2023-30861)."""
+    """Keeps pages out of caches, so that none is shown again after the logout (CVE-2023-30861)."""
     response.headers.setdefault("Cache-Control", "no-store")
     response.vary.add("Cookie")
     return response
 
 
 def slow_pages(app: Flask) -> Callable[[Scope], bool]:
-    """Tells of a request, before it has a thread, whether its view is marked `@slow`."""
+    """Returns what tells, before a request has a thread, whether its view is marked `@slow`."""
     marked = {
         (endpoint, method)
         for endpoint, view in app.view_functions.items()

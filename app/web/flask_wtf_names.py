@@ -1,7 +1,7 @@
-"""The names that Duet takes out of Flask-WTF's inside, and why.
+"""The private names of Flask-WTF that Duet uses, and why.
 
-The CSRF token of a page is Flask-WTF's. Scripts of the page show it to the API, where there is no Flask and so no
-Flask-WTF to verify it: there its signature is checked by the same means.
+Flask-WTF makes the CSRF token of a page. The page's scripts show it to the API, where there is no Flask, and so no
+Flask-WTF to verify it. There the signature is verified by the same means.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from app.packages import PrivateNames
 
 NAMES: Final = PrivateNames("flask-wtf")
 
-#: Where Flask-WTF keeps the session's own half of the token.
+#: The key under which Flask-WTF keeps the session's half of the token.
 CSRF_FIELD: Final = "csrf_token"
 _SALT: Final = "wtf-csrf-token"
 
 
 def secrets_of(keys: Sequence[bytes]) -> list[bytes]:
-    """`keys`, of which the first signs and all verify, as Flask-WTF takes them; it documents one key alone."""
+    """Returns `keys`, of which the first signs and all verify, in Flask-WTF's order. It only documents one key."""
     return list(reversed(keys))  # itsdangerous signs with the last
 
 
 def csrf_reader(keys: Sequence[bytes]) -> URLSafeTimedSerializer:
-    """What reads the token that Flask-WTF signs with the first of `keys`, or has signed with another one."""
+    """Returns what reads tokens that Flask-WTF signs with the first of `keys`, or has signed with another one."""
     return URLSafeTimedSerializer(secrets_of(keys), salt=_SALT)
 
 
 def check() -> None:
-    """Makes a token as a page does, and reads it as the API does. Raises `PackageUnfit` where that fails."""
+    """Makes a token as a page does, and reads it as the API does. Raises `PackageUnfit` if that fails."""
     keys = [b"of today", b"of yesterday"]
     app = Flask(__name__, static_folder=None)
     app.config.update(SECRET_KEY=keys[0], WTF_CSRF_SECRET_KEY=secrets_of(keys))

@@ -1,4 +1,4 @@
-"""Applies the policy to every page: the table by endpoint, and what happens before a view runs."""
+"""Applies the policy to every page: builds the table by endpoint, and decides before a view runs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _METHODS: Final = ("get", "head", "post", "put", "patch", "delete", "options")
 
 
 def build_table(app: Flask) -> tuple[dict[str, Policy], list[Rule]]:
-    """The policy of every endpoint of `app`, and the rows of the table.
+    """Returns the policy of every endpoint of `app`, and the rows of the table.
 
     Raises:
         PolicyError: an endpoint has no view or an `async` one, a hook is `async`, a marker does not reach its
@@ -38,9 +38,9 @@ def build_table(app: Flask) -> tuple[dict[str, Policy], list[Rule]]:
         if view is None:
             raise PolicyError(f"{name}: it has no view, so no policy covers it")
         if any(map(inspect.iscoroutinefunction, _functions_of(view))):
-            # It would run on a loop of its own, where drivers that belong to the server's loop break.
+            # It would run on its own event loop, where drivers that belong to the server's loop break.
             raise PolicyError(f"{name}: a view can't be async; let it call wait() instead")
-        # Flask adds OPTIONS to every rule, so two views of one path may well share it.
+        # Flask adds OPTIONS to every rule, so two views of one path may share it.
         methods = tuple(sorted((url_rule.methods or set()) - {"OPTIONS"}))
         for method in methods:
             other = taken.setdefault((_pattern(url_rule.rule), method), url_rule.endpoint)
@@ -53,7 +53,7 @@ def build_table(app: Flask) -> tuple[dict[str, Policy], list[Rule]]:
 
 
 def _functions_of(view: Any) -> Iterator[Any]:
-    """What Flask or a decorator calls for `view`: it, what it wraps, and the methods of its class."""
+    """Yields what Flask or a decorator calls for `view`: what it wraps, and the methods of its class."""
     yield inspect.unwrap(view)
     view_class = getattr(view, "view_class", None)
     for name in ("dispatch_request", *_METHODS):
@@ -71,19 +71,19 @@ def _refuse_async_hooks(app: Flask) -> None:
 
 
 def _pattern(path: str) -> str:
-    """The path without the names of its variables: `/<int:a>` and `/<int:b>` are the same address."""
+    """Returns the path without the names of its variables: `/<int:a>` and `/<int:b>` match the same paths."""
     return re.sub(r"<(?:([^<>:]+):)?[^<>]+>", r"<\1>", path)
 
 
 def _is_static(app: Flask, endpoint: str) -> bool:
-    """Whether Flask made `endpoint` itself, for a static folder; a view that is merely called so is none."""
+    """Tells whether Flask made `endpoint` for a static folder. A view that merely has such a name is none."""
     owner_name, _, view_name = endpoint.rpartition(".")
     owner = app.blueprints.get(owner_name) if owner_name else app
     return view_name == "static" and owner is not None and owner.has_static_folder
 
 
 def check_sealed(app: Flask, rules: Sequence[Rule]) -> None:
-    """Raises `PolicyError`, naming it, if `app` has a page that is not in the table: it came too late."""
+    """Raises `PolicyError`, which names the page, if `app` has one that was added too late for the table."""
     known = {(rule.path, rule.endpoint) for rule in rules}
     for url_rule in app.url_map.iter_rules():
         if (url_rule.rule, url_rule.endpoint) not in known:
@@ -93,15 +93,15 @@ def check_sealed(app: Flask, rules: Sequence[Rule]) -> None:
 
 
 def guard(app: Flask) -> list[Rule]:
-    """Puts the policy before every view of `app`, whose views are all registered; the rows of the table."""
+    """Puts the policy before every view of `app`, which has all its views. Returns the rows of the table."""
     policies, rules = build_table(app)
-    # First of all, before what extensions do before a request.
+    # It comes first, before what extensions do before a request.
     put_first(app, lambda: _admit(policies))
     return rules
 
 
 def _admit(policies: Mapping[str, Policy]) -> None:
-    """Judges the request. Raises the `AuthError` that refuses it."""
+    """Admits the request, or raises the `AuthError` that refuses it."""
     scope: dict[str, Any] = request.environ.get(IN_ENVIRON, {})
     caller: Caller = scope.get(CALLER) or Caller(error=TokenMissing())
     if caller.renewed is not None:
@@ -113,18 +113,18 @@ def _admit(policies: Mapping[str, Policy]) -> None:
     writes = request.method not in SAFE_METHODS
     if writes:
         _refuse_foreign_origin()
-    # A missing row can't happen after the start; if it does, nobody enters.
+    # A row can't be missing after the start. If one is, the lookup fails and nobody enters.
     policy = policies[request.url_rule.endpoint]
     g.principal = decide(policy, caller, get_auth().clock.now(), writes=writes)
 
 
 def _refuse_foreign_origin() -> None:
-    """Refuses a write that another site's page caused (OWASP ASVS V3.5.1), before its CSRF token is looked at."""
+    """Refuses a write that another site's page caused (OWASP ASVS V3.5.1), before its CSRF token is checked."""
     if request.headers.get("Sec-Fetch-Site") == "cross-site":
         raise ForeignOrigin()
     origin = request.headers.get("Origin")
     if origin is None:
         return
     own = own_origins(duet().public_url, scheme=request.scheme, host=request.host)
-    if origin.lower() not in own:  # 'null' among them: a sandboxed frame sends it
+    if origin.lower() not in own:  # 'null' is refused, too: a sandboxed frame sends it
         raise ForeignOrigin()

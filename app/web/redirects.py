@@ -1,4 +1,4 @@
-"""Where `next` may lead: nowhere but to a page of this site."""
+"""Decides where `next` may lead: only to a page of this site."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from werkzeug.wrappers import Response
 
 
 def is_safe_target(target: str) -> bool:
-    """Whether a browser that follows `target` stays on this site.
+    """Tells whether a browser that follows `target` stays on this site.
 
-    Browsers read a backslash as a slash and drop tabs and line breaks, so those are refused wherever they stand.
+    Browsers read a backslash as a slash, and drop tabs and line breaks, so these are refused anywhere in it.
     """
     if not target.startswith("/") or target.startswith("//") or len(target) > 2000:
         return False
@@ -26,13 +26,13 @@ def is_safe_target(target: str) -> bool:
 
 
 def safe_target() -> str:
-    """The `next` of this request if it is safe, else the home page."""
+    """Returns the `next` of this request if it is safe, else the home page."""
     target = request.values.get("next", "")
     return target if is_safe_target(target) else url_for("home.home")
 
 
 def requested_target() -> str | None:
-    """The page that was asked for, as a `next` to come back to; None where that makes no sense."""
+    """Returns the requested page, as a `next` to come back to, or None if that makes no sense."""
     if request.method not in ("GET", "HEAD"):
         return None
     query = request.query_string.decode("latin-1")
@@ -40,10 +40,10 @@ def requested_target() -> str | None:
 
 
 def form_target(origins: Collection[str]) -> str | None:
-    """The page where the form was that this POST sent: at the same address, or where the Referer says.
+    """Returns the page whose form this POST sent: the one at the same path, or the one that the Referer names.
 
     Args:
-        origins: this site's; a Referer of any other is not followed.
+        origins: this site's. A Referer with any other origin is not followed.
     """
     urls = current_app.create_url_adapter(request)
     if urls is not None and urls.test(request.path, "GET"):
@@ -66,5 +66,5 @@ def _safe(target: str) -> str | None:
 
 
 def see_other(location: str) -> Response:
-    """303: whatever the method was, go there with a GET."""
+    """Returns a 303: the browser goes there with a GET, no matter what the method was."""
     return redirect(location, 303)

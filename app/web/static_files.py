@@ -1,4 +1,4 @@
-"""Static files, Duet's and those of blueprints: served on the event loop, public, and never touching a session."""
+"""Serves static files of Duet and of blueprints, on the event loop, to everybody, and without a session."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _ASK_AGAIN: Final = "public, no-cache"
 class _VersionedFiles(StaticFiles):
     async def get_response(self, path: str, scope: Scope) -> Response:
         response = await super().get_response(path, scope)
-        # With its hash in the address a file never changes; without, the browser asks whether it did.
+        # A file with its hash in the URL never changes. Without it, the browser asks whether the file has changed.
         has_version = scope["query_string"].startswith(b"v=")
         response.headers["Cache-Control"] = _A_YEAR if has_version else _ASK_AGAIN
         return response
 
 
 def static_paths(app: Flask) -> dict[str, str]:
-    """Where the static folders of `app` and its blueprints are served, by endpoint."""
+    """Returns the paths of the static folders of `app` and its blueprints, by endpoint."""
     owners = {"static": app, **{f"{name}.static": blueprint for name, blueprint in app.blueprints.items()}}
     return {
         rule.endpoint: rule.rule.removesuffix("/<path:filename>")
@@ -37,7 +37,7 @@ def static_paths(app: Flask) -> dict[str, str]:
 
 
 def static_mounts(app: Flask) -> list[Mount]:
-    """A mount for every static folder of `app` and its blueprints."""
+    """Returns a mount for every static folder of `app` and its blueprints."""
     mounts = []
     for endpoint, path in static_paths(app).items():
         owner_name = endpoint.rpartition(".")[0]
@@ -47,7 +47,7 @@ def static_mounts(app: Flask) -> list[Mount]:
 
 
 def version_assets(app: Flask) -> None:
-    """Lets `url_for` put a hash of the content behind the address of Duet's own static files."""
+    """Lets `url_for` add a hash of the content to the URLs of Duet's own static files."""
     folder = Path(app.static_folder or "")
 
     @lru_cache(maxsize=256)
@@ -62,6 +62,6 @@ def version_assets(app: Flask) -> None:
         if endpoint == "static" and "v" not in values:
             values["v"] = version(values["filename"])
 
-    # For the error pages that are drawn outside of any request.
+    # These are for error pages that are rendered outside of a request.
     for name, filename in (("stylesheet_url", "duet.css"), ("icon_url", "duet.svg")):
         app.jinja_env.globals[name] = f"{app.static_url_path}/{filename}?v={version(filename)}"

@@ -1,4 +1,4 @@
-"""What browsers keep for the pages, and what a request has to prove beside it."""
+"""The cookies that browsers keep for the pages, and what a request has to prove in addition."""
 
 from app.web.cookies.devices import LONGEST_COOKIE_LIFE, read_devices, write_devices
 from app.web.cookies.origins import own_origins

@@ -1,7 +1,7 @@
-"""The device cookie: which browser this is, for as long as the browser keeps it.
+"""The device cookie identifies a browser for as long as the browser keeps it.
 
-It proves an earlier login here and nothing more: with it the owner's own browser gets past a lockout that a
-stranger caused, and no mail tells of a new device. What is in it, auth makes; it opens nothing by itself.
+It only proves an earlier login here: with it, the owner's browser gets past a lockout that a stranger caused, and
+no mail reports a new device. Auth makes its content, which opens nothing by itself.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final
 from flask import Request
 from werkzeug.wrappers import Response
 
-#: Of a browser that several people use, the last five.
+#: For a browser that several people use, the last five are kept.
 MAX_DEVICES: Final = 5
 #: As long as browsers keep any cookie.
 LONGEST_COOKIE_LIFE: Final = timedelta(days=400)
@@ -22,12 +22,12 @@ _ID: Final = re.compile(r"[A-Za-z0-9_-]{22}")
 
 
 def cookie_name(*, is_https: bool) -> str:
-    """Over https a name that no other host and no page without TLS can set."""
+    """Returns the cookie's name. Over https, no other host and no page without TLS can set it."""
     return "__Host-duet_device" if is_https else "duet_device"
 
 
 def read_devices(request: Request, *, is_https: bool) -> tuple[str, ...]:
-    """The ids in the cookie, the newest first; none where it holds anything that is no id of ours."""
+    """Returns the ids in the cookie, the newest first, or none if it holds anything but our ids."""
     parts = request.cookies.get(cookie_name(is_https=is_https), "").split(".", MAX_DEVICES)
     if len(parts) > MAX_DEVICES or not all(_ID.fullmatch(part) for part in parts):
         return ()
@@ -35,7 +35,7 @@ def read_devices(request: Request, *, is_https: bool) -> tuple[str, ...]:
 
 
 def write_devices(response: Response, devices: Sequence[str], *, is_https: bool) -> None:
-    """Sets the cookie for as long again as browsers keep any."""
+    """Sets the cookie, for as long as browsers keep any cookie."""
     response.set_cookie(
         cookie_name(is_https=is_https),
         ".".join(devices[:MAX_DEVICES]),

@@ -1,7 +1,7 @@
-"""Scripts of this site's pages on the API: when the browser's session counts there.
+"""Decides when the browser's session counts on the API, for scripts of this site's pages.
 
-A browser adds the cookie to whatever request any page causes. Another site's page may cause one, and so may one of
-another port of this host, which shares the cookies: so a write needs proof that a page of this origin sends it.
+A browser adds the cookie to every request that any page causes. This may be a page of another site, or of another
+port of this host, which shares the cookies. So a write needs proof that a page of this origin sent it.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from app.web.cookies.origins import own_origins
 from app.web.cookies.session import SessionCookie
 from app.web.flask_wtf_names import CSRF_FIELD, csrf_reader
 
-#: Either may hold the page's CSRF token: the names that Flask-WTF takes.
+#: Either of these may hold the page's CSRF token. They are the names that Flask-WTF accepts.
 CSRF_HEADERS: Final = (b"x-csrftoken", b"x-csrf-token")
 _READS: Final = frozenset({"GET", "HEAD"})
 _WRITES: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
 class SameOriginUnproven(AuthError):
-    """A write that shows a browser's session, but no proof that a page of this site sent it (RFC 6265 8.2)."""
+    """A write has a browser's session, but no proof that a page of this site sent it (RFC 6265 section 8.2)."""
 
     code = "same_origin_unproven"
     message = (
@@ -35,38 +35,38 @@ class SameOriginUnproven(AuthError):
 
 
 class PageScripts:
-    """Reads the session of requests to the API: a second `SessionReader` of the gate's.
+    """Reads the session of requests to the API, as the gate's second `SessionReader`.
 
     Args:
         cookie: reads Flask's cookie.
-        csrf_keys: what the CSRF tokens of pages are signed with; the first signs, all verify.
+        csrf_keys: the keys of the pages' CSRF tokens. The first signs, all verify.
         public_url: where people reach the site.
     """
 
     def __init__(self, cookie: SessionCookie, *, csrf_keys: Sequence[Key], public_url: str) -> None:
         self._cookie = cookie
         self._public_url = public_url
-        # As Flask-WTF signs them; here it is verified on the event loop, where there is no Flask.
+        # Flask-WTF signs the tokens. Here they are verified on the event loop, where there is no Flask.
         self._csrf = csrf_reader([key.secret for key in csrf_keys])
 
     def access_token(self, scope: Scope) -> str | None:
-        """The access token in the session, if a page of this site may have sent this read, or has sent this write.
+        """Returns the session's access token if a page of this site may have sent this read, or sent this write.
 
-        None where there is no session, and where nothing but the cookie speaks for it.
+        Returns None if there is no session, for a read from another site, and for a write with the cookie alone.
 
         Raises:
-            SameOriginUnproven: it is a write of some page, and not provably of one of ours.
+            SameOriginUnproven: a page sent this write, and it is not proven that it was one of ours.
         """
         token = self._cookie.access_token(scope)
         method = scope.get("method")  # a WebSocket has none: its handshake can't carry the CSRF token
         if method not in _READS | _WRITES:
             return None
-        if not token:  # no session to misuse; whoever shows a broken one is told so, as on pages
+        if not token:  # no session to misuse; a broken one is reported, as on pages
             return token
         sites, origins = _values(scope, b"sec-fetch-site"), _values(scope, b"origin")
         if method in _READS:
-            # 'none': a person who typed the address. Browsers that send none of this keep what is read here from
-            # other sites' scripts by themselves (same-origin policy), and the cookie from their requests (Lax).
+            # 'none' means that a person typed the URL. Browsers that send neither header still keep the answer
+            # from other sites' scripts (same-origin policy), and the cookie out of these sites' requests (Lax).
             return token if self._are_ours(scope, sites, origins, allowed=("same-origin", "none")) else None
         proofs = [value for name in CSRF_HEADERS for value in _values(scope, name)]
         if not sites and not origins and not proofs:
@@ -79,14 +79,14 @@ class PageScripts:
     def _are_ours(
         self, scope: Scope, sites: Sequence[str], origins: Sequence[str], *, allowed: Sequence[str]
     ) -> bool:
-        """Whether what the browser says of where this comes from, if it says anything, is this site."""
+        """Tells whether the request's source is this site, as far as the browser names it at all."""
         own = own_origins(self._public_url, scheme=scope["scheme"], host=next(iter(_values(scope, b"host")), ""))
         return (not sites or (len(sites) == 1 and sites[0] in allowed)) and (
             not origins or (len(origins) == 1 and origins[0].lower() in own)
         )
 
     def _is_of_session(self, token: str, session: dict[str, Any]) -> bool:
-        """Whether `token` was given to a page of this very session."""
+        """Tells whether `token` was given to a page of this very session."""
         secret = session.get(CSRF_FIELD)
         if not isinstance(secret, str) or not secret:
             return False

@@ -1,4 +1,4 @@
-"""The audit log in words: what each event is called on the pages. Its code stands beside it."""
+"""The audit log in words: what the pages call each event. They show its code beside it."""
 
 from __future__ import annotations
 
@@ -47,5 +47,5 @@ EVENTS: Final[Mapping[str, str]] = MappingProxyType(
 
 
 def event_label(event: str) -> str:
-    """'Logged in' for `login`; an event without words is called by its code."""
+    """Returns 'Logged in' for `login`. An event without words is called by its code."""
     return EVENTS.get(event) or event.replace("_", " ").capitalize()

@@ -1,4 +1,4 @@
-"""How the pages word what machines write: instants, and user agents (as mails do)."""
+"""Words what machines write, for the pages: instants, and user agents (as mails do)."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ __all__ = ["ago", "day", "device", "moment"]
 
 
 def moment(when: datetime) -> str:
-    """'24 November 2026, 20:15 UTC'."""
+    """Returns a text such as '24 November 2026, 20:15 UTC'."""
     return f"{when.day} {when:%B %Y, %H:%M}\N{NO-BREAK SPACE}UTC"
 
 
 def day(when: datetime) -> str:
-    """'24 November 2026'."""
+    """Returns a text such as '24 November 2026'."""
     return f"{when.day} {when:%B %Y}"
 
 
 def ago(when: datetime, now: datetime | None = None) -> str:
-    """'now', '5 minutes ago', '3 days ago', and after a month the day: '24 October 2026'."""
+    """Returns 'now', '5 minutes ago' or '3 days ago', and after a month the day: '24 October 2026'."""
     minutes = int(((now or datetime.now(UTC)) - when).total_seconds() // 60)
     if minutes < 1:
         return "now"

@@ -1,4 +1,4 @@
-"""What a person reads where a page is refused."""
+"""What people read if a page is refused."""
 
 from app.web.errors.errors import ForeignOrigin, draw_error
 

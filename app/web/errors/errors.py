@@ -1,4 +1,4 @@
-"""From errors to pages, in this one place for all: a message and a redirect, or a page that says what to do."""
+"""Turns errors into pages, in one place: a message and a redirect, or a page that says what to do."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ log = structlog.get_logger(__name__)
 
 
 class ForeignOrigin(AuthError):
-    """A page of another site made the browser send this."""
+    """A page of another site made the browser send this request."""
 
     code = "foreign_origin"
     message = "This request came from another site."
 
 
 def add_handlers(app: Flask) -> None:
-    """Registers what turns each kind of error into its page."""
+    """Registers the handlers that turn each kind of error into its page."""
     app.register_error_handler(AuthError, _auth_error)
     app.register_error_handler(CSRFError, _csrf_error)
     app.register_error_handler(HTTPException, _http_error)
@@ -70,7 +70,7 @@ def _auth_error(error: AuthError) -> Response:
         return error_page(400, explanation=error.message, text=LINK_TEXTS.get(request.endpoint or ""))
     if isinstance(error, RegistrationClosed) and request.blueprint == "joining":
         return error_page(403, explanation=error.message, text=REGISTRATION_CLOSED)
-    if isinstance(error, InputRefused | InvalidCredentials):  # a form's own errors are the form's to show
+    if isinstance(error, InputRefused | InvalidCredentials):  # no form was there to show it
         return error_page(400, explanation=error.message)
     return error_page(409 if isinstance(error, LastAdmin) else 403, explanation=error.message)
 
@@ -83,9 +83,9 @@ def _try_later(error: TryLater) -> Response:
 
 
 def _to_reauthentication() -> Response:
-    """To the password, and from there on to what was asked for, or to the page where the form was.
+    """Asks for the password, and then leads to the requested page, or to the page whose form was sent.
 
-    What was sent is not kept: the person sees it on the page again and sends it themselves.
+    What was sent is not kept: people see the page again, and send it themselves.
     """
     if request.method in ("GET", "HEAD"):
         return see_other(url_for("auth.reauthenticate", next=requested_target()))
@@ -94,14 +94,14 @@ def _to_reauthentication() -> Response:
 
 
 def _is_hidden() -> bool:
-    """Whether this page does not exist for who may not open it, the caller: nobody learns what admins have."""
+    """Tells whether this page does not exist for a caller who may not open it: nobody learns what admins have."""
     return "admin" in request.blueprints and optional_principal() is None
 
 
 def _to_login(error: NotAuthenticated) -> Response:
-    """To the login, with the reason, and from there back. Only a page that a person opens leaves a message."""
+    """Leads to the login, with the reason, and then back. Only a page that a person opens leaves a message."""
     if _is_navigation():
-        session.pop(ACCESS_TOKEN, None)  # not earlier: an image's request must not take the reason with it
+        session.pop(ACCESS_TOKEN, None)  # only here: an image's request must not use up the reason
         flash(_why(error), "info" if isinstance(error, TokenMissing) else "warning")
     return see_other(url_for("auth.login", next=requested_target()))
 
@@ -113,7 +113,7 @@ def _why(error: NotAuthenticated) -> str:
 
 
 def _is_navigation() -> bool:
-    """Whether a person goes to this page, rather than a script, an image or a prefetch (Fetch Metadata)."""
+    """Tells whether a person opens this page, and not a script, an image or a prefetch (Fetch Metadata)."""
     if "prefetch" in request.headers.get("Sec-Purpose", ""):
         return False
     return request.headers.get("Sec-Fetch-Mode", "navigate") == "navigate"
@@ -143,28 +143,28 @@ def _http_error(error: HTTPException) -> Response:
 def error_page(
     status: int, *, explanation: str | None = None, text: ErrorText | None = None, retry_after: int | None = None
 ) -> Response:
-    """The page for `status`, within a request: with the menu, so that whoever is signed in is not lost.
+    """Returns the page for `status`, within a request: with the menu, so that people can go on from there.
 
-    It writes no cookie, because a missing image is such a page too: it takes no messages, and has a button to log
-    out only where there is a CSRF token already. It asks nothing of the store, which may be what failed.
+    It writes no cookie, because a missing image is answered by such a page, too. So it shows no messages, and only
+    has a button to log out if there is a CSRF token already. It does not use the store, which may be what failed.
     """
     request_id = request.environ.get(IN_ENVIRON, {}).get(REQUEST_ID, "")
     words = _words(status, explanation, text, retry_after, request_id)
     try:
-        # Where nobody can tell who this is, because the store is away, a menu for nobody would be a lie.
+        # If the store is away, it is unknown who is logged in, and a menu for nobody would be wrong.
         layout = "_skeleton.html" if drawn_for() is None else "base.html"
         href = url_for(text.endpoint) if text else "/"
         html = render_template(
             "error.html", layout=layout, can_log_out=CSRF_FIELD in session, action_href=href, **words
         )
-    except Exception:  # what an extension adds to every page may be the very thing that fails
+    except Exception:  # what an extension adds to every page may be what fails
         log.exception("error_page_without_menu", status=status)
         html = current_app.jinja_env.get_template("error.html").render(words)
     return Response(html, status, mimetype="text/html")
 
 
 def draw_error(jinja: Environment, status: int, *, request_id: str = "") -> str:
-    """The page for `status` as HTML, without a menu; needs no request, so that the edge's refusals look alike.
+    """Returns the page for `status` as HTML, without a menu. It needs no request, so the edge can use it, too.
 
     Args:
         jinja: renders it.
@@ -177,7 +177,7 @@ def draw_error(jinja: Environment, status: int, *, request_id: str = "") -> str:
 def _words(
     status: int, explanation: str | None, text: ErrorText | None, retry_after: int | None, request_id: str
 ) -> dict[str, Any]:
-    """What the page says. `explanation` and `text` stand in for the usual words of `status`."""
+    """Returns what the page says. `explanation` and `text` replace the usual words for `status`."""
     text = text or ERROR_TEXTS.get(status) or _plain(status)
     return {
         "status": status,
@@ -193,6 +193,6 @@ def _words(
 def _plain(status: int) -> ErrorText:
     try:
         title = HTTPStatus(status).phrase
-    except ValueError:  # a view may answer with a status that nobody has registered
+    except ValueError:  # a view may answer with an unregistered status
         title = "That did not work"
     return ErrorText(title, "The request could not be answered.", "Go back and try another way.")

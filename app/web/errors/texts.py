@@ -13,7 +13,7 @@ class ErrorText:
     title: str
     explanation: str
     advice: str
-    #: Where the button leads, and what it says.
+    #: The endpoint that the button leads to, and what the button says.
     endpoint: str = "home.home"
     action: str = "Go to the home page"
 
@@ -88,7 +88,7 @@ ERROR_TEXTS: Final[Mapping[int, ErrorText]] = MappingProxyType(
     }
 )
 
-#: Where an account can't be made: the error's own message explains it.
+#: For a registration that is closed. The error's own message explains it.
 REGISTRATION_CLOSED: Final = ErrorText(
     title="You cannot register here",
     explanation="",
@@ -97,7 +97,7 @@ REGISTRATION_CLOSED: Final = ErrorText(
     action="Log in",
 )
 
-#: What the page behind a mailed link says when the link does not count, by endpoint: how to get another.
+#: What the page of a mailed link says if the link does not count, by endpoint: how to get another one.
 LINK_TEXTS: Final[Mapping[str, ErrorText]] = MappingProxyType(
     {
         "verification.verify": ErrorText(

@@ -1,4 +1,4 @@
-"""Forms, and the pages that show them again with what is amiss."""
+"""Forms, and how pages show them again with what was wrong."""
 
 from app.web.forms.form import Form, show_at
 from app.web.forms.forms import (

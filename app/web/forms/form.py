@@ -1,4 +1,4 @@
-"""What all forms of the pages have in common: they show what auth refuses."""
+"""What all forms have in common: they show what auth refuses."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from wtforms import Field
 
 from app.auth.errors import AuthError, LastAdmin, TooManyRequests
 
-#: What stands above a refusal that no other spelling would mend.
+#: The headings of refusals that no different input would help against.
 _HEADINGS: Final[dict[type[AuthError], str]] = {
     LastAdmin: "That is not possible now",
     TooManyRequests: "Please wait a moment",
@@ -17,15 +17,15 @@ _HEADINGS: Final[dict[type[AuthError], str]] = {
 
 
 class Form(FlaskForm):  # type: ignore[misc]
-    """A form that says what auth refused: at the field that it is about, or at the top."""
+    """A form that shows what auth refused: at the field concerned, or at the top."""
 
     form_errors: list[str]
-    #: What was refused of the form as a whole, if anything. The page's status follows from it.
+    #: The refusal that concerns the form as a whole, if any. The page's status depends on it.
     refusal: AuthError | None = None
 
     @property
     def summary_heading(self) -> str:
-        """What stands above all that is wrong; empty for the usual words."""
+        """The heading above everything that is wrong; empty for the usual words."""
         return _HEADINGS.get(type(self.refusal), "") if self.refusal else ""
 
     def refuse(self, error: AuthError, *, at: Field | None = None) -> None:

@@ -1,4 +1,4 @@
-"""The forms of the pages. What is acceptable, auth decides; a form shows what was wrong."""
+"""The forms of the pages. Auth decides what is acceptable; a form shows what was wrong."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from wtforms.validators import DataRequired, Length
 from app.auth.models import DEFAULT_TOKEN_DAYS, MAX_NAME_LENGTH, MAX_PASSWORD_LENGTH, MAX_TOKEN_DAYS
 from app.web.forms.form import Form
 
-# A form takes more than may be in it, so that auth says why not in its own words; far less than a body may be.
+# A form accepts more than is valid, so that auth refuses it in its own words, but far less than a body may hold.
 TOO_LONG: Final = "That is too long."
 
 
@@ -36,7 +36,7 @@ class PlainForm(Form):
 
 
 class LoginForm(Form):
-    """E-mail and password."""
+    """An email address and a password."""
 
     email = _email()
     password = _own_password()
@@ -51,13 +51,13 @@ class RegisterForm(Form):
 
 
 class AddressForm(Form):
-    """To whom a mail shall go."""
+    """The email address that a mail should go to."""
 
     email = _email()
 
 
 class ChangeEmailForm(Form):
-    """A new address, and the password."""
+    """A new email address, and the password."""
 
     email = StringField("New e-mail", validators=_needed("Please enter your new e-mail address."))
     password = _own_password()
@@ -70,7 +70,7 @@ class PasswordForm(Form):
 
 
 class NewPasswordForm(Form):
-    """A new password for whoever forgot the old one."""
+    """A new password for a person who forgot the old one."""
 
     new_password = PasswordField("New password", validators=_needed("Please choose a new password."))
 
@@ -82,7 +82,7 @@ class ChangePasswordForm(NewPasswordForm):
 
 
 class ProfileForm(Form):
-    """What a person may change of themselves without more ado."""
+    """What people may change in their account without further proof."""
 
     name = _name()
 

@@ -1,4 +1,4 @@
-"""How a view shows its form: new, or again with what was wrong, in the same manner on every page."""
+"""Shows a view's form in the same way on every page: new, or again with what was wrong."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ Answer = Response | str | tuple[str, int] | tuple[str, int, dict[str, str]]
 
 @contextmanager
 def shown_on(form: Form, *, at: Field | None = None) -> Iterator[None]:
-    """Shows on `form` what auth refuses within the block, which is left then; the view goes on behind it.
+    """Shows on `form` what auth refuses within the block. The block then ends, and the view goes on after it.
 
     Args:
-        form: whose fields the refusals name.
-        at: the field at which to show what names none. Without it that is shown at the top.
+        form: the form whose fields the refusals name.
+        at: the field at which to show a refusal that names none. Without it, such a refusal is shown at the top.
     """
     try:
         yield
@@ -35,9 +35,9 @@ def shown_on(form: Form, *, at: Field | None = None) -> Iterator[None]:
 
 
 def form_page(template: str, form: Form, *, failed: int = 422, **values: Any) -> Answer:
-    """The page with the form: 200 if it is new, else `failed`, or what the refusal of the whole form asks for.
+    """Returns the page with the form: 200 if it is new, else `failed`, or the status of the form's own refusal.
 
-    What was typed is there again, passwords aside: WTForms never renders those.
+    It shows again what was typed, except for passwords, which WTForms never renders.
     """
     status, headers = failed if form.is_submitted() else 200, {}
     if isinstance(form.refusal, TooManyRequests):

@@ -1,4 +1,4 @@
-"""Logging in and out, and proving the password again."""
+"""The pages to log in, to log out, and to prove the password again."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ blueprint = Blueprint("auth", __name__)
 @slow(methods=("POST",))
 @public
 def login() -> Answer:
-    """Asks for address and password, and leads to where the person was going."""
+    """Asks for an email address and a password, and leads to where the person was going."""
     auth, form = get_auth(), LoginForm()
     if not form.is_submitted() and optional_principal() is not None:
         return see_other(safe_target())
@@ -41,15 +41,15 @@ def login() -> Answer:
 
 
 def _begin(pair: TokenPair) -> Response:
-    """Starts a new session: nothing of what was in it before, a planted CSRF token among it, goes on (V7.2.4)."""
+    """Starts a new session, which keeps nothing of the one before, such as a planted CSRF token (V7.2.4)."""
     client, previous = current_client(), optional_principal()
     if previous is not None:
         wait(get_auth().endings.log_out(previous, client))
     session.clear()
-    session.permanent = True  # the cookie outlives the window; how long the session lives, the store decides
+    session.permanent = True  # the cookie outlives the window; the store decides how long the session lives
     session[ACCESS_TOKEN] = pair.access_token
     answer = see_other(safe_target())
-    # Only ids that auth made become known to it; one that somebody planted here stays nobody's.
+    # Auth only knows ids that it made itself: one that somebody planted here belongs to nobody.
     devices = (pair.device, *client.devices) if pair.device else client.devices
     if devices:
         write_devices(answer, devices, is_https=duet().is_https)
@@ -59,12 +59,12 @@ def _begin(pair: TokenPair) -> Response:
 @blueprint.post("/logout")
 @public
 def logout() -> Answer:
-    """Ends the session, here and everywhere it was copied to."""
+    """Ends the session, here and everywhere that it was copied to."""
     principal = optional_principal()
     if principal is not None:
         wait(get_auth().endings.log_out(principal, current_client()))
     elif isinstance(g.caller.error, TryLater):
-        raise g.caller.error  # without the store nothing is ended, so the person must not believe that it is
+        raise g.caller.error  # without the store, the session has not ended, and the person must know that
     forget_session()
     flash("You are logged out.", "success")
     return see_other(url_for("auth.login"))
@@ -73,7 +73,7 @@ def logout() -> Answer:
 @blueprint.route("/reauthenticate", methods=["GET", "POST"])
 @slow(methods=("POST",))
 def reauthenticate() -> Answer:
-    """Asks for the password again before a sensitive act, then goes on."""
+    """Asks for the password again before a sensitive act, and then goes on."""
     form = PasswordForm()
     is_unsent = bool(request.values.get("unsent"))
     if form.validate_on_submit():

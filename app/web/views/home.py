@@ -1,4 +1,4 @@
-"""The first page after the login: who you are."""
+"""The first page after the login, which shows who you are."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ blueprint = Blueprint("home", __name__)
 
 @blueprint.get("/")
 def home() -> str:
-    """Who is signed in, and since when."""
+    """Shows who is logged in, and since when."""
     return render_template(
         "home.html", member_since=current_user().created_at, login_since=current_principal.auth_time
     )

@@ -1,4 +1,4 @@
-"""How an account begins: by registering, by an invitation, or as the first admin of a new site."""
+"""The pages that make an account: by registration, by an invitation, or for the first admin of a new site."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def register() -> Answer:
 @slow(methods=("POST",))
 @public
 def invite(token: str) -> Answer:
-    """Makes an account by an invitation; one that was mailed is for that address alone."""
+    """Makes an account by an invitation. One that was mailed is only for that email address."""
     auth = get_auth()
     link = wait(auth.registration.peek_invite(token))
     form = RegisterForm()
     if link.email:
-        form.email.data = link.email  # whatever was sent
+        form.email.data = link.email  # no matter what was sent
     if form.validate_on_submit():
         with shown_on(form):
             email, password, name = _typed(form)
@@ -53,7 +53,7 @@ def invite(token: str) -> Answer:
 @slow(methods=("POST",))
 @public
 def set_up(token: str) -> Answer:
-    """Makes the first admin of a new site, by the link that the start printed."""
+    """Makes the first admin of a new site, by the link that was printed at the start."""
     auth, form = get_auth(), RegisterForm()
     wait(auth.registration.peek_setup(token))
     if form.validate_on_submit():
@@ -68,7 +68,7 @@ def _typed(form: RegisterForm) -> tuple[str, str, str]:
 
 
 def _welcome(user: User | None) -> Response:
-    """To the login. Where nothing may be told (None), a taken address looks like a new one."""
+    """Leads to the login. If nothing may be revealed (None), a taken email address looks like a new one."""
     if user is None:
         flash("Almost done: please follow the link that we mailed to you. Then you can log in.", "info")
     elif user.is_email_verified:

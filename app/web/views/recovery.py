@@ -1,4 +1,4 @@
-"""The way back for whoever forgot the password."""
+"""The pages for people who forgot their password."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ blueprint = Blueprint("recovery", __name__)
 @blueprint.route("/forgot-password", methods=["GET", "POST"])
 @public
 def forgot() -> Answer:
-    """Mails a link to choose a new password; says the same whatever the address."""
+    """Mails a link to choose a new password. The answer is the same for every email address."""
     form = AddressForm()
     if form.validate_on_submit():
         with shown_on(form):
@@ -37,7 +37,7 @@ def forgot() -> Answer:
 @slow(methods=("POST",))
 @public
 def reset(token: str) -> Answer:
-    """Sets a new password, by the mailed link. Nobody is logged in by it."""
+    """Sets a new password, by the mailed link. This does not log anybody in."""
     auth, form = get_auth(), NewPasswordForm()
     owner = wait(auth.credentials.peek_reset(token))
     if form.validate_on_submit():

@@ -1,4 +1,4 @@
-"""Proving that an address is one's own, by the link that was mailed to it."""
+"""The pages that confirm an email address, by the link that was mailed to it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from app.web.redirects import see_other
 blueprint = Blueprint("verification", __name__)
 
 
-# Looking at the page uses nothing: mail scanners follow links. They press no buttons.
+# Opening the page does not use the link up: mail scanners follow links, but press no buttons.
 @blueprint.route("/verify-email/<token>", methods=["GET", "POST"])
 @public
 def verify(token: str) -> Answer:
-    """Confirms the address that the link was mailed to, or changes to it."""
+    """Confirms the email address that the link was mailed to, or changes the account's address to it."""
     addresses, form = get_auth().addresses, PlainForm()
     if form.validate_on_submit():
         try:
@@ -36,7 +36,7 @@ def verify(token: str) -> Answer:
 @blueprint.route("/resend-verification", methods=["GET", "POST"])
 @public
 def resend() -> Answer:
-    """Mails a new link; says the same whatever the address."""
+    """Mails a new link. The answer is the same for every email address."""
     form = AddressForm()
     if form.validate_on_submit():
         with shown_on(form):

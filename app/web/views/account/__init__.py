@@ -1,1 +1,1 @@
-"""The pages of one's own account."""
+"""The pages about the caller's own account."""

@@ -1,4 +1,4 @@
-"""What is kept of a person, for them to see: the log of their account, and everything in one file."""
+"""Shows people what is kept about them: the log of their account, and everything in one file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.bridge import slow
 from app.web.context import current_principal, get_auth, wait
 from app.web.forms import Answer
 
-#: Events on one page.
+#: How many events one page shows.
 PAGE_SIZE: Final = 50
 
 blueprint = Blueprint("own_data", __name__, url_prefix="/account")
@@ -20,7 +20,7 @@ blueprint = Blueprint("own_data", __name__, url_prefix="/account")
 
 @blueprint.get("/activity")
 def activity() -> Answer:
-    """What happened to one's own account, the newest first."""
+    """Shows what happened to the caller's account, the newest first."""
     auth, cursor = get_auth(), request.args.get("cursor", "")
     page = wait(auth.audit.events(user_id=current_principal.user_id, cursor=cursor, limit=PAGE_SIZE))
     return render_template(
@@ -30,14 +30,14 @@ def activity() -> Answer:
 
 @blueprint.get("/data")
 def data() -> Answer:
-    """What the file holds, and a button that fetches it."""
+    """Shows what the file holds, and a button that downloads it."""
     return render_template("account/data.html")
 
 
 @blueprint.post("/data")
 @slow
 def download() -> Answer:
-    """All that is kept of oneself, as a file."""
+    """Returns everything that is kept about the caller, as a file."""
     pieces = wait(get_auth().own_account.export(current_principal))
     answer = Response(stream_with_context(_one_by_one(pieces)), mimetype="application/json")
     answer.headers["Content-Disposition"] = 'attachment; filename="duet-data.json"'

@@ -1,4 +1,4 @@
-"""One's own account: profile, address, password, and its end."""
+"""The caller's own account: profile, email address, password and deletion."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ blueprint = Blueprint("account", __name__, url_prefix="/account")
 
 @blueprint.route("", methods=["GET", "POST"])
 def profile() -> Answer:
-    """Name and facts."""
+    """Shows the account, and changes its name."""
     user = current_user()
     form = ProfileForm(obj=user)
     if form.validate_on_submit():
@@ -36,7 +36,7 @@ def profile() -> Answer:
 
 @blueprint.post("/resend-verification")
 def resend() -> Answer:
-    """Mails a new link that confirms one's own address."""
+    """Mails a new link that confirms the caller's email address."""
     wait(get_auth().addresses.resend(current_user().email, current_client()))
     flash("A new link is on its way to you.", "success")
     return see_other(url_for("account.profile"))
@@ -45,7 +45,7 @@ def resend() -> Answer:
 @blueprint.route("/email", methods=["GET", "POST"])
 @slow(methods=("POST",))
 def email() -> Answer:
-    """Another address, which counts when its owner follows the link that is mailed to it."""
+    """Changes the email address. The new one counts once the link that is mailed to it is followed."""
     form = ChangeEmailForm()
     if form.validate_on_submit():
         with shown_on(form):
@@ -60,7 +60,7 @@ def email() -> Answer:
 @blueprint.route("/password", methods=["GET", "POST"])
 @slow(methods=("POST",))
 def password() -> Answer:
-    """A new password, for the current one."""
+    """Replaces the password, given the current one."""
     auth, form = get_auth(), ChangePasswordForm()
     if form.validate_on_submit():
         with shown_on(form):
@@ -74,7 +74,7 @@ def password() -> Answer:
 @blueprint.route("/delete", methods=["GET", "POST"])
 @slow(methods=("POST",))
 def delete() -> Answer:
-    """Deletes the account, for good."""
+    """Deletes the account for good."""
     form = PasswordForm()
     if form.validate_on_submit():
         with shown_on(form):

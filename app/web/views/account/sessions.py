@@ -1,4 +1,4 @@
-"""Where one is logged in, and how to end it."""
+"""Shows where the caller is logged in, and ends sessions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ blueprint = Blueprint("sessions", __name__, url_prefix="/account/sessions")
 
 @blueprint.get("")
 def index() -> Answer:
-    """One's own sessions, this one first."""
+    """Shows the caller's sessions, this one first."""
     auth, current = get_auth(), current_principal.session_id
     found = wait(auth.sessions.of(current_principal))
     found.sort(key=lambda one: one.id != current)  # stable: the others stay in the order of their last use
@@ -24,7 +24,7 @@ def index() -> Answer:
 
 @blueprint.post("/<session_id>/end")
 def end(session_id: str) -> Answer:
-    """Ends one session; this one too, if it is named, which is a log-out."""
+    """Ends a session. If it is this one, that is a logout."""
     endings = get_auth().endings
     if session_id == current_principal.session_id:
         wait(endings.log_out(current_principal, current_client()))
@@ -42,7 +42,7 @@ def end(session_id: str) -> Answer:
 
 @blueprint.post("/end-others")
 def end_others() -> Answer:
-    """Ends all sessions but this one."""
+    """Ends all sessions except this one."""
     wait(get_auth().endings.end_others(current_principal, current_client()))
     flash("All other sessions were ended.", "success")
     return see_other(url_for("sessions.index"))

@@ -1,4 +1,4 @@
-"""Personal access tokens: made, shown once, listed and removed."""
+"""The pages that make, list and remove personal access tokens."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ blueprint = Blueprint("personal_tokens", __name__, url_prefix="/account/tokens")
 
 @blueprint.get("")
 def index() -> Answer:
-    """One's own tokens, and the form for another."""
+    """Shows the caller's tokens, and a form for another one."""
     return _page(TokenForm())
 
 
 @blueprint.post("")
 @require(fresh=FRESH)
 def create() -> Answer:
-    """Makes a token and shows it, in this answer alone: a redirect would have to keep it somewhere."""
+    """Makes a token, and shows it only in this answer: a redirect would have to keep it somewhere."""
     form = TokenForm()
     if form.validate_on_submit():
         with shown_on(form):
@@ -42,7 +42,7 @@ def create() -> Answer:
 @blueprint.post("/<token_id>/remove")
 @require(fresh=FRESH)
 def remove(token_id: str) -> Answer:
-    """Removes a token: from now on it opens nothing."""
+    """Removes a token: it no longer opens anything."""
     try:
         wait(get_auth().personal_tokens.remove(current_principal, token_id, current_client()))
     except NotFound:
@@ -60,6 +60,6 @@ def _page(form: TokenForm) -> Answer:
         form,
         tokens=wait(auth.personal_tokens.of(current_principal)),
         now=now,
-        # Said before somebody fills in the form in vain.
+        # The page says so before somebody fills in the form in vain.
         asks_password=now - current_principal.auth_time > FRESH,
     )

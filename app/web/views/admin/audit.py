@@ -1,4 +1,4 @@
-"""Admin pages about the audit log: read it by person and by event, and take it away as CSV."""
+"""Admin pages about the audit log: they show it by person and by event, and export it as CSV."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from app.bridge import slow
 from app.web.context import get_auth, wait
 from app.web.display import EVENTS
 
-#: Events on one page of the list.
+#: How many events one page of the list shows.
 PAGE_SIZE: Final = 50
-#: Events that are read from the store, and held in memory, at once for the file.
+#: How many events are read from the store, and held in memory, at once for the file.
 _BATCH: Final = 500
 
 blueprint = Blueprint("audit", __name__)
@@ -28,7 +28,7 @@ blueprint = Blueprint("audit", __name__)
 @blueprint.get("/audit")
 @require(role=ADMIN)
 def index() -> str:
-    """What happened, the newest first; of one account, or of one kind, if that is asked for."""
+    """Shows what happened, the newest first, or only the events of one account or of one kind."""
     user, event, cursor = (request.args.get(name, "").strip() for name in ("user", "event", "cursor"))
     auth = get_auth()
     found = wait(_events(auth, user, event, cursor=cursor, limit=PAGE_SIZE))
@@ -49,9 +49,9 @@ def index() -> str:
 @slow
 @require(role=ADMIN)
 def download() -> Response:
-    """All that the filters find, as a file."""
+    """Returns everything that the filters find, as a file."""
     user, event = request.args.get("user", "").strip(), request.args.get("event", "").strip()
-    # Read before the answer begins, so that a store that is away is a 503.
+    # This is read before the answer begins, so that an outage of the store is a 503.
     first = wait(_events(get_auth(), user, event, limit=_BATCH))
     return Response(
         stream_with_context(_pieces(user, event, first)),
@@ -61,7 +61,7 @@ def download() -> Response:
 
 
 def _pieces(user: str, event: str, page: Page[AuditEvent]) -> Iterator[str]:
-    """The file in pieces. If the store goes away meanwhile, the answer breaks off rather than look complete."""
+    """Yields the file in pieces. If the store goes away meanwhile, the answer breaks off, and looks incomplete."""
     yield audit_csv.header() + audit_csv.rows(page.items)
     while page.cursor is not None:
         page = wait(_events(get_auth(), user, event, cursor=page.cursor, limit=_BATCH))
@@ -69,7 +69,7 @@ def _pieces(user: str, event: str, page: Page[AuditEvent]) -> Iterator[str]:
 
 
 async def _events(auth: Auth, user: str, event: str, *, cursor: str = "", limit: int) -> Page[AuditEvent]:
-    """A part of the log. `user` is an id or an address; of an account that is gone the id alone is known."""
+    """Returns a part of the log. `user` is an id or an email address; only the id finds a deleted account."""
     if "@" in user:
         try:
             user = (await auth.accounts.find(user)).id
@@ -79,7 +79,7 @@ async def _events(auth: Auth, user: str, event: str, *, cursor: str = "", limit:
 
 
 async def _addresses(auth: Auth, user_ids: Collection[str]) -> dict[str, str]:
-    """The addresses of those accounts that still exist, by id."""
+    """Returns the email addresses of the accounts that still exist, by id."""
     found = {}
     for user_id in user_ids:
         try:

@@ -15,12 +15,12 @@ _A_NUMBER = "Please enter a number of days."
 
 
 def role_names(text: str | None) -> list[str]:
-    """The roles that were typed, by commas or spaces, each once. Whether they are acceptable, auth decides."""
+    """Returns the roles in a text with commas or spaces, each once. Auth decides whether they are acceptable."""
     return list(dict.fromkeys(re.split(r"[\s,;]+", (text or "").strip()))) if (text or "").strip() else []
 
 
 class _DaysField(IntegerField):  # type: ignore[misc]
-    """A number of days, in a text field: what is no number is shown again as it was typed."""
+    """A number of days, in a text field. Input that is not a number is shown again as it was typed."""
 
     def process_formdata(self, valuelist: list[str]) -> None:
         try:
@@ -44,4 +44,4 @@ class InviteForm(Form):
 
 
 class ActForm(Form):
-    """Nothing but a button."""
+    """A button and nothing else."""

@@ -1,4 +1,4 @@
-"""Admin pages about invites: make one, see which are open, withdraw one."""
+"""Admin pages about invitations: they make, list and withdraw them."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ blueprint = Blueprint("invites", __name__)
 @blueprint.get("/invites")
 @require(role=ADMIN)
 def index() -> Answer:
-    """The open invites, and a form for another."""
+    """Shows the open invitations, and a form for another one."""
     return _page(InviteForm())
 
 
 @blueprint.post("/invites")
 @require(role=ADMIN, fresh=FRESH)
 def make() -> Answer:
-    """Makes an invite. Its link stands in this one answer, and in no cookie on the way to another page."""
+    """Makes an invitation. Only this answer holds its link: a redirect would have to put it into a cookie."""
     form = InviteForm()
     if form.validate_on_submit():
         with shown_on(form):
@@ -47,7 +47,7 @@ def make() -> Answer:
 @blueprint.post("/invites/<link_id>/withdraw")
 @require(role=ADMIN, fresh=FRESH)
 def withdraw(link_id: str) -> Answer:
-    """Makes the link of an open invite worthless."""
+    """Withdraws an open invitation: its link no longer counts."""
     try:
         wait(get_auth().invitations.withdraw(link_id, current_client(), by=current_principal))
     except NotFound:
@@ -62,7 +62,7 @@ def _page(form: InviteForm) -> Answer:
 
 
 def _values(made: Link | None = None) -> dict[str, Any]:
-    """What the page shows beside its form: the open invites, and the one that was just made."""
+    """Returns what the page shows beside its form: the open invitations, and the one that was just made."""
     auth = get_auth()
     return {
         "max_days": MAX_INVITE_DAYS,

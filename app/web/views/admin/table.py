@@ -1,4 +1,4 @@
-"""Pages for admins; for everybody else they do not exist."""
+"""The pages for admins. They do not exist for anybody else."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from app.web.views.admin import invites as admin_invites
 from app.web.views.admin import users as admin_users
 
 blueprint = Blueprint("admin", __name__, url_prefix="/admin")
-# Their addresses are written out, without a prefix of their own: `/users` is not theirs, but the team's.
+# Their paths are written out, without a prefix: `/users` belongs to the team, and not to them.
 for part in (admin_users.blueprint, admin_invites.blueprint, admin_audit.blueprint):
     blueprint.register_blueprint(part)
 
@@ -24,19 +24,19 @@ for part in (admin_users.blueprint, admin_invites.blueprint, admin_audit.bluepri
 @blueprint.get("")
 @require(role=ADMIN)
 def index() -> Response:
-    """Where admins begin."""
+    """Leads to the page where admins begin."""
     return see_other(url_for("admin.users.index"))
 
 
 @blueprint.get("/routes")
 @require(role=ADMIN)
 def routes() -> str:
-    """Who may call what, across both frameworks."""
+    """Shows who may call what, in both frameworks."""
     in_order = sorted(get_table(), key=lambda rule: (rule.path, rule.methods))
     return render_template("admin/routes.html", rules=in_order)
 
 
 @blueprint.context_processor
 def add_roles() -> dict[str, Any]:
-    """The roles that some page or call asks for: what is worth to be given."""
+    """Returns the roles that some page or API call requires, so that it is worth granting them."""
     return {"known_roles": sorted({rule.policy.role for rule in get_table() if rule.policy.role} | {ADMIN})}

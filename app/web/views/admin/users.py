@@ -1,4 +1,4 @@
-"""Admin pages about accounts: search them, look at one, and change, log out or delete it."""
+"""Admin pages about accounts: they search, show, change, log out and delete them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from app.web.forms import Answer, form_page, shown_on
 from app.web.redirects import see_other
 from app.web.views.admin.forms import ActForm, RolesForm, role_names
 
-#: Accounts on one page of the list.
+#: How many accounts one page of the list shows.
 PAGE_SIZE: Final = 50
 
 blueprint = Blueprint("users", __name__)
@@ -25,7 +25,7 @@ blueprint = Blueprint("users", __name__)
 @blueprint.get("/users")
 @require(role=ADMIN)
 def index() -> Answer:
-    """Everybody, or those whose address or name begins with what is searched for."""
+    """Shows everybody, or the accounts whose email address or name begins with the query."""
     query, cursor = request.args.get("query", "").strip(), request.args.get("cursor", "")
     found = wait(get_auth().administration.search(query, cursor=cursor, limit=PAGE_SIZE))
     return render_template("admin/users.html", users=found.items, query=query, cursor=cursor, next=found.cursor)
@@ -34,16 +34,16 @@ def index() -> Answer:
 @blueprint.get("/users/<user_id>")
 @require(role=ADMIN)
 def show(user_id: str) -> Answer:
-    """One account, and what can be done to it."""
+    """Shows an account, and what can be done to it."""
     user = wait(get_auth().accounts.get(user_id))
     return _page(user, RolesForm(data={"roles": ", ".join(user.roles)}))
 
 
-# At the address of the page itself, so that the form, shown again with what was wrong, can be reloaded.
+# This has the path of the page itself, so that the form can be reloaded when it is shown again.
 @blueprint.post("/users/<user_id>")
 @require(role=ADMIN, fresh=FRESH)
 def set_roles(user_id: str) -> Answer:
-    """Gives the account these roles and no others."""
+    """Gives the account exactly these roles."""
     form, auth = RolesForm(), get_auth()
     if form.validate_on_submit():
         with shown_on(form, at=form.roles):
@@ -57,14 +57,14 @@ def set_roles(user_id: str) -> Answer:
 @blueprint.post("/users/<user_id>/disable")
 @require(role=ADMIN, fresh=FRESH)
 def disable(user_id: str) -> Answer:
-    """Switches the account off, and logs it out everywhere."""
+    """Disables the account, and logs it out everywhere."""
     return _set_active(user_id, False, "The account was disabled, and is logged out everywhere.")
 
 
 @blueprint.post("/users/<user_id>/enable")
 @require(role=ADMIN, fresh=FRESH)
 def enable(user_id: str) -> Answer:
-    """Switches the account on again."""
+    """Enables the account again."""
     return _set_active(user_id, True, "The account was enabled.")
 
 
@@ -81,7 +81,7 @@ def _set_active(user_id: str, is_active: bool, done: str) -> Answer:
 @blueprint.post("/users/<user_id>/send-reset")
 @require(role=ADMIN, fresh=FRESH)
 def send_reset(user_id: str) -> Answer:
-    """Mails a link by which the owner sets a new password."""
+    """Mails the owner a link to set a new password."""
     wait(get_auth().administration.send_reset(user_id, current_client(), by=current_principal))
     flash("A link to set a new password is on its way by mail.", "success")
     return _back_to(user_id)
@@ -101,7 +101,7 @@ def end_sessions(user_id: str) -> Answer:
 @blueprint.route("/users/<user_id>/delete", methods=["GET", "POST"])
 @require(role=ADMIN, fresh=FRESH)
 def delete(user_id: str) -> Answer:
-    """Asks once more, then deletes the account for good."""
+    """Asks for confirmation, then deletes the account for good."""
     auth, form = get_auth(), ActForm()
     user = wait(auth.accounts.get(user_id))
     if not form.validate_on_submit():
@@ -127,7 +127,7 @@ def _back_to(user_id: str) -> Response:
 
 
 def _good_bye(message: str) -> Response:
-    """An admin who acts on the own account is logged out by that: to the login, with the reason."""
+    """Leads admins who logged themselves out by what they did to the login, with the reason."""
     forget_session()
     flash(message, "success")
     return see_other(url_for("auth.login"))
