@@ -1,1 +1,1 @@
-"""How uvicorn serves the app."""
+"""Serves the app with uvicorn."""

@@ -1,4 +1,4 @@
-"""uvicorn's HTTP protocol with the deadlines, caps and checks that can only be kept below ASGI."""
+"""uvicorn's HTTP protocol, with the deadlines, limits and checks that can only be enforced below ASGI."""
 
 import asyncio
 import enum
@@ -23,19 +23,19 @@ class _Phase(enum.Enum):
 
 
 class DuetProtocol(UvicornProtocol):
-    """For uvicorn's `http=`. A deployment or test that needs other limits subclasses it.
+    """The class for uvicorn's `http=`. A deployment or test that needs other limits subclasses it.
 
     Attributes:
-        header_seconds: what the head of a request may take from its first byte (or from the connection's
-            start), and the rest of a body that nobody waits for any more.
-        max_header_bytes: what a head may weigh before it is complete, and what the framing of a body
-            (chunk extensions, trailers) may weigh. A complete head is capped by the edge.
-        stall_seconds: how long a client may take nothing of an answer that waits for it.
-        linger_seconds: how long a refused client is listened to, so that it can read why.
-        farewell_seconds: how long a connection without a request stays when the server ends: the next one may be
-            on its way already, and would be lost (RFC 9112 §9.6).
+        header_seconds: how long the head of a request may take from its first byte (or from the connection's
+            start), and also the rest of a body that nobody waits for any more.
+        max_header_bytes: how large a head may grow before it is complete, and how large the framing of a body
+            (chunk extensions, trailers) may be. The edge limits the size of a complete head.
+        stall_seconds: how long a client may read nothing of an answer that waits for it.
+        linger_seconds: how long the server keeps listening to a refused client, so that the client can read why.
+        farewell_seconds: how long a connection without a request stays open when the server ends: the next request
+            may be on its way already, and would be lost (RFC 9112 §9.6).
         is_ending: whether the server is about to end. Each answer is then the last one on its connection.
-        https: whether people reach Duet over https even where this process sees http.
+        https: whether people reach Duet over https even if this process sees http.
     """
 
     header_seconds: float = 10
@@ -46,13 +46,13 @@ class DuetProtocol(UvicornProtocol):
     is_ending: bool = False
     https: bool = False
 
-    # Seen with uvicorn 0.54: a half-sent head stays for good, and so does a client that sends nothing or
-    # reads nothing; 5 MB of head are taken; trailers are added to the headers that the app sees.
+    # uvicorn 0.54 was seen to keep a half-sent head for good, and also a client that sends or reads nothing. It
+    # accepted a head of 5 MB, and added trailers to the headers that the app sees.
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._phase = _Phase.IDLE
-        self._deaf = False  # what still comes is not listened to
+        self._deaf = False  # further input is ignored
         self._hung_up = False  # the last byte has been written
         self._head_bytes = 0
         self._framing_bytes = 0
@@ -76,7 +76,7 @@ class DuetProtocol(UvicornProtocol):
         if self._deaf:
             return
         if self._phase is _Phase.IDLE:
-            # An empty line before a request (RFC 9112 §2.2) is the first byte of its head too.
+            # An empty line before a request (RFC 9112 §2.2) also counts as the beginning of its head.
             self._phase = _Phase.HEAD
             self._head_bytes = 0
             self._set_deadline(None)
@@ -89,7 +89,7 @@ class DuetProtocol(UvicornProtocol):
                 self._set_deadline(self.header_seconds, self._late)
         elif self._phase is _Phase.BODY:
             self._framing_bytes += len(data)
-            # Sixteen bytes of framing for a byte of body allow a client that sends byte by byte.
+            # Sixteen bytes of framing per byte of body are enough for a client that sends byte by byte.
             if self._framing_bytes - self._payload_bytes > self.max_header_bytes + 16 * self._payload_bytes:
                 self._refuse(400)
 
@@ -99,13 +99,13 @@ class DuetProtocol(UvicornProtocol):
         self._head_bytes = 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        # A field in the trailer must not pass for one of the head (RFC 9110 §6.5.1): not a second Host,
-        # not an Authorization or X-Forwarded-For that a proxy never saw.
+        # A field in the trailer must not count as one in the head (RFC 9110 §6.5.1): it could be a second Host, or
+        # an Authorization or X-Forwarded-For that a proxy never saw.
         if self._phase is not _Phase.BODY:
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        self._check_framing()  # raises into the parser, which ends in send_400_response
+        self._check_framing()  # what this raises makes the parser fail, and ends in send_400_response
         self._set_deadline(None)
         self._phase = _Phase.BODY
         self._framing_bytes = self._payload_bytes = 0
@@ -120,35 +120,35 @@ class DuetProtocol(UvicornProtocol):
         self._phase = _Phase.IDLE
         self._set_deadline(None)
         if self._running is not None and self._running.response_complete:
-            # The rest of a body that the answer did not wait for; each piece of it has stopped uvicorn's
-            # own timer, and uvicorn starts that at the end of an answer alone.
+            # This was the rest of a body that the answer did not wait for. Each piece of it has stopped uvicorn's
+            # own timer, which uvicorn only starts at the end of an answer.
             self._set_deadline(self.timeout_keep_alive, self._late)
 
     def _check_framing(self) -> None:
-        """Refuse what httptools lets through, though two readers may disagree about it.
+        """Refuse what httptools accepts although two readers may disagree about it.
 
-        httptools 0.9 itself refuses Content-Length beside Transfer-Encoding, several Content-Lengths,
+        httptools 0.9 itself refuses Content-Length together with Transfer-Encoding, several Content-Lengths,
         folded lines, bare line feeds and a space before the colon.
         """
         version = self.parser.get_http_version()
         if version not in ("1.0", "1.1"):
             raise ValueError("unknown version")
         codings = [value.strip().lower() for name, value in self.headers if name == b"transfer-encoding"]
-        # RFC 9112 §6.1: a coding that the server doesn't understand, or one from an HTTP/1.0 client.
+        # RFC 9112 §6.1: the server doesn't understand the coding, or it comes from an HTTP/1.0 client.
         if codings and (codings != [b"chunked"] or version == "1.0"):
             raise ValueError("unknown transfer coding")
-        # The parser takes an Upgrade for the end of HTTP: the body would be read as the next request.
+        # The parser takes an Upgrade for the end of HTTP, so the body would be read as the next request.
         lengths = [value for name, value in self.headers if name == b"content-length" and value.strip(b"0 \t")]
         if self.parser.should_upgrade() and (codings or lengths):
             raise ValueError("upgrade with a body")
-        # RFC 9112 §3.2.2: an absolute target names the host. uvicorn drops it, so it has to be Host's.
+        # RFC 9112 §3.2.2: an absolute target names the host. uvicorn drops it, so it has to equal Host.
         if match := _ABSOLUTE.match(self.url):
             hosts = [value.lower() for name, value in self.headers if name == b"host"]
             if hosts != [match[1].lower()]:
                 raise ValueError("target and Host differ")
 
     def _late(self) -> None:
-        if self.flow.read_paused:  # it is this side that does not read
+        if self.flow.read_paused:  # this side is the one that does not read
             self._set_deadline(self.header_seconds, self._late)
         elif self._phase is _Phase.HEAD:
             self._refuse(408)
@@ -167,7 +167,7 @@ class DuetProtocol(UvicornProtocol):
         then()
 
     def shutdown(self) -> None:
-        """Called when the server ends. What was asked is answered."""
+        """Called when the server ends. Requests that have arrived are still answered."""
         self.is_ending = True
         if self._running is not None and not self._running.response_complete:
             self._running.keep_alive = False
@@ -181,8 +181,8 @@ class DuetProtocol(UvicornProtocol):
         super().handle_websocket_upgrade()
 
     def pass_over_upgrade(self) -> None:
-        # RFC 9110 §7.8: an upgrade may be ignored. What follows on the connection may be in either
-        # language, and is not parsed.
+        # RFC 9110 §7.8: an upgrade may be ignored. What follows on the connection may be in either protocol, so it
+        # is not parsed.
         self._deaf = True
         if self.cycle is not None:
             self.cycle.keep_alive = False
@@ -193,7 +193,7 @@ class DuetProtocol(UvicornProtocol):
         self._refuse(400)
 
     def _refuse(self, status: int) -> None:
-        """Answer what is not a request, unless that would stand inside or before another answer."""
+        """Answer what is not a request, unless this would come inside or before another answer."""
         self._deaf = True
         self._set_deadline(None)
         current = self._running
@@ -204,7 +204,7 @@ class DuetProtocol(UvicornProtocol):
             self.pipeline.clear()
             return
         if broken is not None:
-            # Nobody is to write behind this, and `receive` says that the client is gone.
+            # Nobody may write after this, and `receive` says that the client is gone.
             broken.disconnected = True
             broken.message_event.set()
         if broken is None or not broken.response_started:
@@ -242,8 +242,8 @@ class DuetProtocol(UvicornProtocol):
     def _hang_up(self) -> None:
         """Close the connection so that the client can read the last answer.
 
-        To close a socket on which bytes are still coming in makes TCP reset the connection, and the answer
-        may be lost before it was read (RFC 9112 §9.6): so stop writing, and listen for a while.
+        If a socket is closed while bytes are still coming in, TCP resets the connection, and the answer may be
+        lost before it is read (RFC 9112 §9.6). So this stops writing, and listens for a while.
         """
         self._deaf = self._hung_up = True
         self._polite.flush()

@@ -31,27 +31,28 @@ from app.serving.protocol import DuetProtocol
 from app.serving.uvicorn_names import NAMES, forget_signals
 from app.settings import Settings, SettingsError
 
-#: How long a proxy has, after a SIGTERM, to see at /healthz that this process ends, in seconds. It still serves.
+#: How long a proxy has to see at /healthz that this process ends, in seconds after a SIGTERM. It serves meanwhile.
 LEAVING_SECONDS: Final = 3.0
-#: How long requests in flight may take then: together less than the ten seconds that container engines wait.
+#: How long requests in flight may take then, in seconds. Both together are less than the ten seconds that
+#: container engines wait.
 GRACEFUL_SECONDS: Final = 5
-#: Where nobody is connected: what the system has let in already is waiting.
+#: How long to go on if nobody is connected, in seconds: the system may have accepted connections already.
 LAST_ACCEPTS: Final = 0.1
-#: When the process leaves whatever still runs, a view in its thread say, in seconds after the signal.
+#: When the process ends although something still runs, such as a view in its thread, in seconds after the signal.
 LAST_SECONDS: Final = 9.5
 
 
 class PortTaken(Exception):
-    """Duet can't listen where it was told to. The message is one line."""
+    """Duet can't listen on the host and port that it was given. The message is one line."""
 
 
 def run(settings: Settings, *, host: str, port: int) -> None:
     """Serves until it is told to stop.
 
     Raises:
-        SettingsError, PolicyError: what `create_app` raises, or the start of the app or of an extension.
-        PortTaken: somebody else listens there.
-        PackageUnfit: a package has lost a name that Duet needs.
+        SettingsError, PolicyError: `create_app` raised it, or the start of the app or of an extension did.
+        PortTaken: Duet can't listen there.
+        PackageUnfit: a package lacks a name that Duet needs.
         SystemExit: the start failed for another reason, which the log tells.
     """
     NAMES.check()
@@ -63,15 +64,16 @@ def run(settings: Settings, *, host: str, port: int) -> None:
         http=protocol,
         loop="uvloop" if sys.platform != "win32" else "asyncio",
         lifespan="on",
-        proxy_headers=False,  # the edge judges them, by TRUSTED_PROXIES
+        proxy_headers=False,  # the edge handles them, by TRUSTED_PROXIES
         server_header=False,
         access_log=False,  # the edge writes one, without secrets
         log_config=None,
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
     )
-    # Bound before anything is opened: a port that is taken is told at once, and nothing else happens.
+    # The sockets are bound before anything is opened: if the port is taken, this is said at once and nothing else
+    # happens.
     sockets = _bind(host, port)
-    # What uvicorn says of a refused start would be a second line.
+    # uvicorn's message about a refused start would be a second line.
     logging.getLogger("uvicorn.error").addFilter(lambda _: app.refusal is None)
     try:
         greet = partial(_greet, settings, host, port)
@@ -82,7 +84,7 @@ def run(settings: Settings, *, host: str, port: int) -> None:
 
 
 class _Startup:
-    """Keeps what refused the start, to be told in one line instead of a traceback in the log."""
+    """Keeps the error that refused the start, so that it is shown as one line and not as a logged traceback."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -97,7 +99,7 @@ class _Startup:
         async def hold(message: Message) -> None:
             nonlocal failure
             if message["type"] == "lifespan.startup.failed":
-                failure = message  # its text is the traceback; what was raised is not known yet
+                failure = message  # its text is the traceback; the exception is not known yet
             else:
                 await send(message)
 
@@ -112,14 +114,14 @@ class _Startup:
 
 
 def _refusal_in(error: BaseException) -> Exception | None:
-    """The refusal among what ended the lifespan, where a task group may have wrapped it."""
+    """Returns the refusal among the errors that ended the lifespan. A task group may have wrapped it."""
     if isinstance(error, BaseExceptionGroup):
         return next(filter(None, map(_refusal_in, error.exceptions)), None)
     return error if isinstance(error, SettingsError | PolicyError) else None
 
 
 class _Server(uvicorn.Server):
-    """Greets when it answers, not before, and ends in time when it is told to."""
+    """Greets once it answers requests, and ends in time when it is told to."""
 
     def __init__(
         self,
@@ -145,16 +147,17 @@ class _Server(uvicorn.Server):
             self._invitation = asyncio.create_task(_invite_first_admin(self._duet.state.auth.registration))
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Hears a signal, and sees to it that the process does end: a thread can't be stopped from outside."""
+        """Handles a signal, and ensures that the process ends: a thread can't be stopped from outside."""
         if not self.should_exit:
             self._last_resort.start()
         self._is_interrupted = sig == signal.SIGINT
         super().handle_exit(sig, frame)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Ends what is served. Who was told to stop, and did, ends with 0 and not by the signal, as uvicorn would:
+        """Stops serving.
 
-        process 1 of a container can't, and no terminal says 'Aborted'.
+        A process that stopped as it was told to exits with 0, and not by the signal as uvicorn would: process 1 of
+        a container can't do that, and terminals would say 'Aborted'.
         """
         if self._invitation is not None:
             self._invitation.cancel()
@@ -163,14 +166,14 @@ class _Server(uvicorn.Server):
         forget_signals(self)
 
     async def _leave(self) -> None:
-        """Goes on serving until nobody asks any more, because a proxy has noticed, or the time is over."""
+        """Goes on serving until a proxy has had the time to notice that this process ends."""
         self._duet.state.is_ending = self._protocol.is_ending = True
         is_used = bool(self.server_state.connections) and not self._is_interrupted
         await asyncio.sleep(LEAVING_SECONDS if is_used else LAST_ACCEPTS)
 
 
 async def _invite_first_admin(registration: Registration) -> None:
-    """Prints the set-up link if there is no account yet; as soon as the database can tell."""
+    """Prints the setup link if there is no account yet, as soon as the database can tell."""
     while True:
         try:
             url = await registration.setup_url()
@@ -178,7 +181,7 @@ async def _invite_first_admin(registration: Registration) -> None:
         except StoreUnavailable:
             await asyncio.sleep(1)
     if url is not None:
-        # To the terminal and not to the log: whoever has it is the first admin.
+        # To the terminal and not to the log: anyone who has the link can become the first admin.
         life = lasting(LIFETIMES[LinkPurpose.SETUP])
         click.echo(f"Set up    {url}  makes the first admin, once, within {life}")
 
@@ -189,7 +192,7 @@ def _cut_off() -> None:
 
 
 def _bind(host: str, port: int) -> list[socket.socket]:
-    """A socket for each address that `host` stands for: 'localhost' is two. One of them is enough."""
+    """Binds a socket for each IP address of `host`, of which 'localhost' has two. One of them is enough."""
     sockets = []
     try:
         for family, kind, protocol, _, address in socket.getaddrinfo(

@@ -1,4 +1,4 @@
-"""What a request's answer is written to: the server's transport, with manners of its own."""
+"""What a request's answer is written to: the server's transport, which is closed politely."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,10 +6,10 @@ from typing import Any
 
 
 class PoliteTransport:
-    """What a request's cycle gets for a transport: it counts what is written, and closes politely.
+    """The transport of a request's cycle: it counts what is written, and closes politely.
 
     An answer's head waits for the first piece of its body, which nearly always follows at once: uvloop sends each
-    by itself, and a packet costs as much as a log line. Beyond this turn of the loop it waits for nothing.
+    write by itself, and a packet costs as much as a log line. The head does not wait beyond this turn of the loop.
     """
 
     def __init__(
@@ -24,7 +24,7 @@ class PoliteTransport:
         self._is_head = False
 
     def begin_answer(self) -> None:
-        """What is written next is the head of an answer."""
+        """Declares that the next write is the head of an answer."""
         self._is_head = True
 
     def write(self, data: bytes) -> None:
@@ -38,7 +38,7 @@ class PoliteTransport:
         self._transport.write(held + data if held else data)
 
     def flush(self) -> None:
-        """Writes the head that still waits, if anybody is there to read it."""
+        """Writes the head that still waits, unless the connection is closing."""
         held, self._held = self._held, b""
         if held and not self.is_closing():
             self._transport.write(held)

@@ -1,7 +1,7 @@
-"""The names that Duet takes out of uvicorn's inside, and why.
+"""The private names of uvicorn that Duet uses, and why.
 
-uvicorn documents how `Config` and `Server` are called. Duet's protocol and its server are subclasses of uvicorn's
-(docs/adr/0018), and so build on what is inside.
+uvicorn documents how `Config` and `Server` are called. Duet's protocol and server are subclasses of uvicorn's
+(docs/adr/0018), and so depend on its private names.
 """
 
 from __future__ import annotations
@@ -16,29 +16,29 @@ _HTTP: Final = "uvicorn.protocols.http.httptools_impl"
 
 NAMES: Final = PrivateNames(
     "uvicorn",
-    # The first line of an answer, by status: refusals are written below ASGI, where nobody else writes one.
+    # The first line of an answer, by status. Duet writes refusals below ASGI, where uvicorn does not write one.
     f"{_HTTP}:STATUS_LINE",
-    # What a connection is served by. Bytes, the parts of a request that httptools tells of, and the connection's
-    # beginning and end arrive in methods that asyncio and httptools name; these are uvicorn's own.
+    # The class that serves a connection. Bytes, the parts of a request that httptools reports, and the beginning
+    # and end of the connection arrive in methods that asyncio and httptools name. The following are uvicorn's own.
     f"{_HTTP}:HttpToolsProtocol._start_asgi_task",  # a request begins: see `UvicornProtocol.begin`
     f"{_HTTP}:HttpToolsProtocol._unsupported_upgrade_warning",  # see `UvicornProtocol.pass_over_upgrade`
-    f"{_HTTP}:HttpToolsProtocol.handle_websocket_upgrade",  # another protocol takes over, and no deadline counts
-    f"{_HTTP}:HttpToolsProtocol.send_400_response",  # the parser gave up: the refusal is Duet's
+    f"{_HTTP}:HttpToolsProtocol.handle_websocket_upgrade",  # another protocol takes over, and deadlines end
+    f"{_HTTP}:HttpToolsProtocol.send_400_response",  # the parser gave up: Duet writes the refusal
     f"{_HTTP}:HttpToolsProtocol.on_response_complete",  # starts the next request, or waits for one
     f"{_HTTP}:HttpToolsProtocol.shutdown",  # the server ends
-    f"{_HTTP}:HttpToolsProtocol.loop",  # deadlines are its timers
-    f"{_HTTP}:HttpToolsProtocol.parser",  # httptools', asked for the version and the upgrade
+    f"{_HTTP}:HttpToolsProtocol.loop",  # its timers are the deadlines
+    f"{_HTTP}:HttpToolsProtocol.parser",  # httptools' parser, which tells the version and the upgrade
     f"{_HTTP}:HttpToolsProtocol.transport",
-    f"{_HTTP}:HttpToolsProtocol.flow",  # whether the client is read from just now
+    f"{_HTTP}:HttpToolsProtocol.flow",  # tells whether input from the client is paused
     f"{_HTTP}:HttpToolsProtocol.scheme",
-    f"{_HTTP}:HttpToolsProtocol.url",  # what a request's framing is judged by
+    f"{_HTTP}:HttpToolsProtocol.url",  # these two tell whether a request's framing is valid
     f"{_HTTP}:HttpToolsProtocol.headers",
     f"{_HTTP}:HttpToolsProtocol.timeout_keep_alive",  # seconds
-    f"{_HTTP}:HttpToolsProtocol.pipeline",  # requests that wait for the answer before theirs; a refusal drops them
-    f"{_HTTP}:HttpToolsProtocol.cycle",  # the request that was read last, not the one that is being answered
+    f"{_HTTP}:HttpToolsProtocol.pipeline",  # requests that wait for an earlier answer; a refusal drops them
+    f"{_HTTP}:HttpToolsProtocol.cycle",  # the last request that was read, not the one being answered
     f"{_HTTP}:HttpToolsProtocol.server_state",
-    # One request and its answer: how far it got, and whether the connection outlives it.
-    f"{_HTTP}:RequestResponseCycle.transport",  # changed for a polite one
+    # A request and its answer: how far they got, and whether the connection outlives them.
+    f"{_HTTP}:RequestResponseCycle.transport",  # replaced by a polite one
     f"{_HTTP}:RequestResponseCycle.keep_alive",
     f"{_HTTP}:RequestResponseCycle.disconnected",
     f"{_HTTP}:RequestResponseCycle.message_event",
@@ -46,7 +46,7 @@ NAMES: Final = PrivateNames(
     f"{_HTTP}:RequestResponseCycle.response_complete",
     "uvicorn.protocols.http.flow_control:FlowControl.read_paused",
     "uvicorn.protocols.http.flow_control:FlowControl.resume_reading",
-    # What all connections share: the headers of every answer, the count of requests, and who is connected.
+    # What all connections share: the headers of every answer, the count of requests, and the connections.
     "uvicorn.server:ServerState.default_headers",
     "uvicorn.server:ServerState.total_requests",
     "uvicorn.server:ServerState.connections",
@@ -58,9 +58,9 @@ NAMES: Final = PrivateNames(
     "uvicorn:Server.started",
     "uvicorn:Server.should_exit",
     "uvicorn:Server.server_state",
-    # The signals that uvicorn raises again when it has ended: see `forget_signals`.
+    # The signals that uvicorn raises again after it has ended: see `forget_signals`.
     "uvicorn:Server._captured_signals",
-    # The class that serves a connection, in place of a name such as 'httptools'.
+    # The class that serves a connection, instead of a name such as 'httptools'.
     "uvicorn:Config(http)",
 )
 
@@ -71,22 +71,22 @@ __all__ = ["NAMES", "STATUS_LINE", "RequestResponseCycle", "UvicornProtocol", "f
 
 
 class UvicornProtocol(HttpToolsProtocol):
-    """uvicorn's protocol, with names of Duet's own for its two steps whose names are private."""
+    """uvicorn's protocol, with public names in Duet for two of its steps whose names are private."""
 
     def begin(self, cycle: RequestResponseCycle) -> None:
-        """Called when the app is about to be asked for the answer of `cycle`."""
+        """Called when the app is about to answer the request of `cycle`."""
 
     def pass_over_upgrade(self) -> None:
-        """Called when a client wants to speak another language than HTTP, which is not spoken here."""
+        """Called when a client wants to switch to a protocol that is not supported here."""
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self.begin(cycle)
         super()._start_asgi_task(cycle, app)
 
     def _unsupported_upgrade_warning(self) -> None:
-        self.pass_over_upgrade()  # and no line in the log: anybody could write as many as they like
+        self.pass_over_upgrade()  # without a line in the log, which anybody could fill
 
 
 def forget_signals(server: uvicorn.Server) -> None:
-    """Lets `server` not raise again, when it has ended, the signals that it was ended by."""
+    """Keeps `server` from raising the signals that ended it again, after it has ended."""
     server._captured_signals.clear()
