@@ -1,4 +1,4 @@
-"""The way from a thread of the pages to the event loop, where the stores live."""
+"""Lets threads of the pages run coroutines on the event loop, which the stores belong to."""
 
 import inspect
 import threading

@@ -35,9 +35,9 @@ class SmtpServer:
 def parse_smtp_url(url: str) -> SmtpServer:
     """Returns the server of an `SMTP_URL`. Raises ValueError, which never quotes the URL.
 
-    `smtp://` means STARTTLS, and no mail is sent without it: somebody in between can talk a client that uses
-    whatever is offered out of encryption (RFC 8314 section 3). Mail is only sent in the clear if it does not leave
-    the machine or the operator asked for that with `?starttls=no`, and never if there is a password to overhear.
+    `smtp://` means STARTTLS, and no mail is sent without it: if a client accepted a connection without encryption,
+    somebody in between could bring one about (RFC 8314 section 3). Mail is only sent in the clear if it does not
+    leave the machine or the operator asked for it by `?starttls=no`, and never if there is a password to overhear.
     """
     parts = urlsplit(url)
     if parts.scheme not in ("smtp", "smtps") or not parts.hostname or parts.path.strip("/") or parts.fragment:

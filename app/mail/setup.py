@@ -22,7 +22,7 @@ def build_mail(
         store: keeps the letters that wait.
         clock: tells the time.
         post: resolves a letter into what it says.
-        public_url: the site's address.
+        public_url: the site's URL.
         mail_from: `MAIL_FROM`. If it is empty, mails come from `Duet <duet@…>` at the site's host.
         smtp_url: `SMTP_URL`. If it is empty, mails are written to `outbox`.
         outbox: a folder, which is created when it is needed.

@@ -68,7 +68,7 @@ class Breaker:
         self._running: set[asyncio.Task[Any]] = set()
 
     async def open(self) -> None:
-        """Prepares the database now. If that fails, raises `StoreUnavailable` and tries on in the background."""
+        """Prepares the database now. Raises `StoreUnavailable` if that fails, and retries in the background."""
         self._opened = True
         task = self._start(self._try())
         await asyncio.wait({task})

@@ -1,4 +1,4 @@
-"""The one table of databases: for each URL scheme, it has what opens, dumps and inspects such a database.
+"""The one table of database drivers: for each URL scheme, the functions that open, dump and inspect a database.
 
 A driver is only imported when its database is asked for.
 """

@@ -99,7 +99,7 @@ def current_client() -> Client:
 
 
 class Person:
-    """The person who is logged in, as templates see them. The store is only asked for the account if needed."""
+    """The person who is logged in, as templates see them. The account is only read if a template needs it."""
 
     def __init__(self, principal: Principal) -> None:
         self._principal = principal

@@ -72,7 +72,7 @@ def create_pages(
     """Returns the pages and their rows of the policy's table. The caller passes the whole table to `hand_table`.
 
     Raises:
-        PolicyError: a page can't be protected, or a name or an address of an extension is taken.
+        PolicyError: a page can't be protected, or a name or a path of an extension is taken.
         PackageUnfit: Flask or Flask-WTF lacks a name that this needs.
     """
     flask_names.NAMES.check()

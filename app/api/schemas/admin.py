@@ -22,27 +22,27 @@ Roles = Annotated[
 
 
 class PageQuery(Input):
-    """Which part of a list to return. Unknown parameters are refused: a misspelt filter would find everything."""
+    """Selects a part of a list. Unknown parameters are refused: a misspelled filter would find everything."""
 
     limit: Limit = 50
     cursor: Cursor = ""
 
 
 class UserQuery(PageQuery):
-    """Which users to return."""
+    """Selects users, and a part of their list."""
 
     query: str = Field("", max_length=400, description="The beginning of an email address, name or last name.")
 
 
 class AuditFilter(Input):
-    """Which events to return."""
+    """Selects events."""
 
     user: str = Field("", max_length=400, description="Whom they concern: an id or an email address.")
     event: str = Field("", max_length=100, description="Their kind.", examples=["login_failed"])
 
 
 class AuditQuery(AuditFilter, PageQuery):
-    """Which events to return, and which part of the list."""
+    """Selects events, and a part of their list."""
 
 
 class UserPage(BaseModel):
@@ -71,7 +71,7 @@ class RightsChange(Input):
 
 
 class NewInvite(Input):
-    """Who may register, and as what."""
+    """Who may register, and with which roles."""
 
     email: Email | None = Field(
         None, description="Where the invitation is mailed to. Without it, anybody may use the link."

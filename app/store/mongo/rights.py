@@ -33,7 +33,7 @@ _BLANK: Final[Document] = {"$set": {"ip": "", "user_agent": ""}}
 
 
 class MongoRights(MongoLocks):
-    """What users may do, and whether they exist.
+    """The rights of users, and the removal of users.
 
     A user who is no active admin is changed by one conditional write. An active admin is only taken away under a
     lock, so the lock's holder can count on the admins that it sees: meanwhile others can only be added.

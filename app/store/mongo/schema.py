@@ -41,7 +41,7 @@ FORGET_SESSIONS: Final = 30 * 24 * 3600
 #: The same for everything else that expires: long enough for clocks that differ.
 FORGET: Final = 24 * 3600
 
-#: What tells an active admin.
+#: The condition for an active admin.
 ACTIVE_ADMIN: Final[Mapping[str, Any]] = {"is_active": True, "roles": ADMIN}
 
 

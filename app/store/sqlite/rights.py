@@ -45,7 +45,7 @@ _FORGET: Final = (
 
 
 class SqliteRights(SqlitePart):
-    """What users may do, and whether they exist."""
+    """The rights of users, and the removal of users."""
 
     async def has_admin(self) -> bool:
         return bool(await self._db.read("SELECT 1 FROM users WHERE is_admin AND is_active LIMIT 1"))

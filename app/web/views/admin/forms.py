@@ -36,7 +36,7 @@ class RolesForm(Form):
 
 
 class InviteForm(Form):
-    """Who is invited, as what, and for how long."""
+    """Who is invited, with which roles, and for how long."""
 
     email = StringField("E-mail", validators=[Length(max=4096, message=TOO_LONG)])
     roles = StringField("Roles", validators=[Length(max=1000, message=TOO_LONG)])
