@@ -1,4 +1,4 @@
-"""What the documents say is so: settings, links, code, addresses, dependencies, and the tests that they name."""
+"""What the documents say is so: settings, links, code, addresses, the map of app/, dependencies, named tests."""
 
 from __future__ import annotations
 
@@ -205,6 +205,29 @@ def test_places_that_are_named_exist(reference: str) -> None:
     """A place in the code that docs/security.md names for a rule can be found."""
     module, _, attribute = reference.partition(":")
     reduce(getattr, attribute.split("."), import_module(module))
+
+
+# the map of the code
+
+
+def named_by_the_map() -> list[str]:
+    """Every folder, with a slash at its end, and every module that a row of CONTRIBUTING.md's map names."""
+    named = []
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    rows = re.findall(r"^\| `(app/[\w/.]*)` \|[^|]*\|([^|]*)\|$", text, re.MULTILINE)
+    for place, rooms in rows:
+        named.append(place)
+        # The folders in a folder have rows of their own.
+        named += [f"{place}{room}.py" for room in re.findall(r"`(\w+)`", rooms)]
+    return named
+
+
+def test_the_map_names_every_folder_and_module_of_app() -> None:
+    """CONTRIBUTING.md names each folder and each module of app/ once, and none that is not there."""
+    files = [path for path in (ROOT / "app").rglob("*") if path.is_file() and path.parent.name != "__pycache__"]
+    folders = {f"{name_of(path.parent)}/" for path in files} - {"app/"}
+    modules = [name_of(path) for path in files if path.suffix == ".py" and path.name != "__init__.py"]
+    assert sorted(named_by_the_map()) == sorted([*folders, *modules])
 
 
 # dependencies
