@@ -1,15 +1,15 @@
-# Duet in one image: one process, its own user, and one volume for what it keeps.
+# Duet in one image: one process, its own user, and one volume for its data.
 #
 #   docker build -t duet .
 #   docker run -p 8000:8000 -v duet-data:/data --read-only --tmpfs /tmp duet
 #
-# A team's own code goes into an image of its own, made from this one:
+# A team's own code goes into another image, built from this one:
 #
 #   FROM duet
 #   COPY team /srv/team
 #   ENV EXTENSIONS=team.notes:extension
 #
-# /srv is where Python looks for it. What it needs beyond Duet's packages:
+# Python looks for it in /srv. If it needs more than Duet's packages:
 #
 #   USER 0
 #   RUN python -m pip --python /opt/duet/bin/python install --no-cache-dir 'package==1.2.3'
@@ -20,7 +20,7 @@ FROM python:3.13-slim AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_NO_INPUT=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /src
 
-# The packages before the code, so that a change of the code alone builds quickly.
+# The packages come before the code, so that a change of the code alone builds quickly.
 COPY requirements.lock requirements-build.lock ./
 RUN python -m venv --without-pip /opt/duet \
     && python -m pip --python /opt/duet/bin/python install --require-hashes -r requirements.lock \
@@ -35,14 +35,14 @@ RUN /opt/build/bin/python -m pip wheel --no-deps --no-build-isolation --wheel-di
 
 FROM python:3.13-slim
 
-# By number, so that an orchestrator can see that it is not root, and a mounted volume can be given to it.
+# The user has a fixed number, so that an orchestrator sees that it is not root, and a mounted volume can be given to it.
 RUN groupadd --gid 10001 duet \
     && useradd --uid 10001 --gid duet --home-dir /data --no-create-home --shell /usr/sbin/nologin duet \
     && install -d -o duet -g duet -m 0700 /data
 
 COPY --from=build /opt/duet /opt/duet
 
-# Nothing is written outside of /data and /tmp; the byte code was made with the packages.
+# Nothing is written outside /data and /tmp; the byte code was made when the packages were installed.
 ENV PATH=/opt/duet/bin:$PATH \
     PYTHONPATH=/srv \
     PYTHONDONTWRITEBYTECODE=1 \
@@ -54,9 +54,9 @@ WORKDIR /srv
 VOLUME /data
 EXPOSE 8000
 
-# Whether the process answers, not whether its store does: a container that is started anew brings no database back.
+# It asks whether the process answers, not whether its store does: restarting a container brings no database back.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["python", "-c", \
     "import urllib.request as r; r.build_opener(r.ProxyHandler({})).open('http://127.0.0.1:8000/healthz', timeout=4)"]
 
-# As a list, so that Duet itself is process 1 and hears SIGTERM.
+# A list, so that Duet itself is process 1 and gets SIGTERM.
 CMD ["duet", "serve", "--host", "0.0.0.0"]

@@ -1,7 +1,7 @@
-"""A kind of import contract: a table that says what each part of the house may import.
+"""A kind of import contract: a table that says what each part of the code may import.
 
-import-linter has kinds that forbid what somebody thought of. This one allows: a part without a row, an import that
-its row does not name, and a way around another part's face all break the contract.
+import-linter's own kinds forbid the imports that somebody thought of. This one allows imports: a part without a
+row, an import that the row does not name, and an import that goes around another part's face all break it.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ class Row:
     """What one part may import.
 
     Args:
-        part: a package or module; what lies below it belongs to it, unless that has a row of its own.
-        allowed: names of modules. `app.store` is that face alone, `app.store.*` all that lies below it too.
+        part: a package or module. What lies below it belongs to it, unless that has its own row.
+        allowed: names of modules. `app.store` is that face alone, `app.store.*` also all that lies below it.
     """
 
     part: str
@@ -28,7 +28,7 @@ class Row:
 
     @classmethod
     def read(cls, text: str) -> Row:
-        """The row that `part: name, name` stands for."""
+        """Parses a row that is written `part: name, name`."""
         part, _, names = text.partition(":")
         return cls(part.strip(), frozenset(name.strip() for name in names.split(",") if name.strip()))
 
@@ -41,10 +41,10 @@ class Row:
 
 
 class AllowedImports(Contract):
-    """Breaks where a module imports what the row of its part does not allow.
+    """A contract that breaks if a module imports what the row of its part does not allow.
 
     Options:
-        table: the rows, as `Row.read` takes them.
+        table: the rows, in the form that `Row.read` parses.
     """
 
     type_name = "allowed"
@@ -52,7 +52,7 @@ class AllowedImports(Contract):
     table = fields.ListField(subfield=fields.StringField())
 
     def check(self, graph: ImportGraph, verbose: bool) -> ContractCheck:
-        """Looks at every direct import. What the standard library offers, everybody may use."""
+        """Checks every direct import. Every part may import the standard library."""
         table: list[str] = self.table  # type: ignore[assignment]
         rows = {row.part: row for row in map(Row.read, table)}
         faults = sorted({*_unused(rows, graph), *_faults(rows, graph)})
