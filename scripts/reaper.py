@@ -1,8 +1,8 @@
-"""Runs a command, and ends with it every process that came of it: python -m scripts.reaper COMMAND …
+"""Runs a command, and afterwards ends every process that came of it: python -m scripts.reaper COMMAND …
 
-What a test started lives on when its own process is killed, or when Ctrl+C comes at the wrong moment: servers,
-databases, browsers. Linux can give such orphans to this process, which then finds them below itself. Elsewhere the
-command is run, and that is all.
+Servers, databases and browsers that a test started live on if the test's process is killed, or if Ctrl+C comes at
+the wrong moment. Linux can give such orphans to this process, which then finds them below itself. On other systems
+this only runs the command.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ CHILD_SUBREAPER: Final = 36
 SI_KERNEL: Final = 0x80
 #: How long the command may take, once it is told to end, before its own children are ended for it, in seconds.
 PATIENCE: Final = 1.0
-#: How long it may take after that, and how long whoever is left has between SIGTERM and SIGKILL.
+#: How long it may take after that, and how long the processes that are left have between SIGTERM and SIGKILL.
 GRACE: Final = 2.0
 
 _ENDING: Final = {signal.SIGHUP, signal.SIGINT, signal.SIGTERM}
 
 
 def run(command: Sequence[str]) -> int:
-    """Returns the command's exit code, or 128 and the number of the signal that ended it, as a shell does."""
+    """Returns the command's exit code, or as a shell does 128 plus the number of the signal that ended it."""
     ctypes.CDLL(None).prctl(CHILD_SUBREAPER, 1, 0, 0, 0)
     signal.pthread_sigmask(signal.SIG_BLOCK, {*_ENDING, signal.SIGCHLD})
     child = os.posix_spawnp(command[0], command, os.environ, setsigmask=(), setsigdef=_ENDING)
@@ -39,7 +39,7 @@ def run(command: Sequence[str]) -> int:
         if news.si_signo == signal.SIGCHLD:
             code = _reap(child)
         else:
-            if news.si_code != SI_KERNEL:  # which the child has got as well
+            if news.si_code != SI_KERNEL:  # the kernel sends it to the child as well
                 os.kill(child, news.si_signo)
             code = _hurry(child)
     while not _is_childless():
@@ -48,7 +48,7 @@ def run(command: Sequence[str]) -> int:
 
 
 def _hurry(child: int) -> int:
-    """The exit code of the child, which was told to end and may be waiting for its own children."""
+    """Returns the exit code of the child, which was told to end and may be waiting for its own children."""
     if (code := _wait(child, PATIENCE)) is None:
         _end_all_below(child)
         code = _wait(child, GRACE)
@@ -59,7 +59,7 @@ def _hurry(child: int) -> int:
 
 
 def _wait(child: int, seconds: float) -> int | None:
-    """The child's exit code, unless it takes longer."""
+    """Returns the child's exit code, or None if it takes longer."""
     deadline = time.monotonic() + seconds
     while (code := _reap(child)) is None and (left := deadline - time.monotonic()) > 0:
         signal.sigtimedwait({signal.SIGCHLD}, left)
@@ -67,7 +67,7 @@ def _wait(child: int, seconds: float) -> int | None:
 
 
 def _reap(child: int) -> int | None:
-    """Buries whoever has ended; the child's exit code, if it was among them."""
+    """Reaps the processes that have ended, and returns the child's exit code if it was among them."""
     found = None
     with contextlib.suppress(ChildProcessError):
         while (ended := os.waitpid(-1, os.WNOHANG))[0]:
@@ -77,7 +77,7 @@ def _reap(child: int) -> int | None:
 
 
 def _is_childless() -> bool:
-    """Whether nobody is left, not even one who has ended since the last look."""
+    """Whether no process is left, not even one that has ended since the last look."""
     try:
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
@@ -87,7 +87,7 @@ def _is_childless() -> bool:
 
 
 def _end_all_below(pid: int) -> None:
-    """Ends whatever runs below a process: politely, and after `GRACE` at once."""
+    """Ends all processes below one: by SIGTERM, and after `GRACE` by SIGKILL."""
     for each in _below(pid):
         _send(each, signal.SIGTERM)
     deadline = time.monotonic() + GRACE
@@ -105,7 +105,7 @@ def _send(pid: int, number: int) -> None:
 
 
 def _below(pid: int) -> list[int]:
-    """The processes that `pid` started, those that they did, and so on; not those that have ended."""
+    """The processes that `pid` started, those that these started, and so on, without those that have ended."""
     children: dict[int, list[int]] = {}
     for each, parent in _running():
         children.setdefault(parent, []).append(each)
@@ -119,9 +119,8 @@ def _running() -> Iterator[tuple[int, int]]:
     """Each process that has not ended, with its parent."""
     for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
-            state, parent = (
-                path.read_text().rpartition(")")[2].split()[:2]
-            )  # before it a name, which may hold anything
+            # The program's name stands in front, in brackets, and may hold anything.
+            state, parent = path.read_text().rpartition(")")[2].split()[:2]
             if state not in "ZX":
                 yield int(path.parent.name), int(parent)
 
