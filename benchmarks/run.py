@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from app.observing import log
-from benchmarks import footprint, logins, rates, refreshes, scale, storm, verifying
+from benchmarks.measures import footprint, logins, rates, refreshes, scale, storm, verifying
 from benchmarks.report import Context, Row, table
 from benchmarks.systems import System, duet, fastapi_users, flask_jwt, two_services, use_duet
 from tests.kit.services import Mongod

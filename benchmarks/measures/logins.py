@@ -12,8 +12,8 @@ from collections import Counter
 
 import httpx
 
+from benchmarks.measures.storm import CLIENTS
 from benchmarks.report import Context, Row, ratio, spread
-from benchmarks.storm import CLIENTS
 from benchmarks.systems import ACCOUNTS, ROOT, Login, System, email_of, figures_of, is_logged_in
 from benchmarks.wire import Connection
 
