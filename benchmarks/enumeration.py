@@ -24,7 +24,7 @@ from typing import Final
 
 import httpx
 
-from benchmarks.run import free_port, server
+from benchmarks.systems import free_port, server
 
 PASSWORD: Final = "a password for benchmarks"
 WRONG: Final = "not that one but another"
