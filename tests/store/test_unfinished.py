@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -138,3 +139,16 @@ async def test_a_late_finish_leaves_what_is_new(neighbour: Store) -> None:
     found = await neighbour.session_with_user("new")
     assert found is not None
     assert found.is_live(NOW)
+
+
+async def test_what_a_clock_that_is_ahead_has_made_ends_too(mongo_database_url: str) -> None:
+    """A token and a link whose container's clock is a minute ahead do not outlive the password."""
+    async with opened(mongo_database_url) as store:
+        await add_sessions(store, "s1")
+        ahead = NOW + timedelta(seconds=60)
+        assert await store.add_token(make_token("t1", created_at=ahead), limit=9)
+        purpose = LinkPurpose.RESET_PASSWORD.value
+        await store.add_link(make_link("again", user_id="u1", purpose=purpose, created_at=ahead))
+        assert await store.replace_password(new_password())
+        assert await store.tokens_of("u1") == []
+        assert await store.link("again", now=NOW) is None

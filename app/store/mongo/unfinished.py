@@ -68,10 +68,11 @@ class MongoUnfinished(MongoPart):
             return ()
         left: Document = user[UNFINISHED]
         ended = await self._end_sessions(user_id, left)
-        older = {"user_id": user_id, "created_at": {"$lte": left["at"]}}
+        # All there are, newer ones too: another container's clock may be ahead of the one that wrote `at`.
+        theirs = {"user_id": user_id}
         await asyncio.gather(
-            self._collection(LINKS).delete_many({**older, "purpose": {"$in": _PURPOSES}}),
-            *([] if left["keep"] else [self._collection(TOKENS).delete_many(older)]),
+            self._collection(LINKS).delete_many({**theirs, "purpose": {"$in": _PURPOSES}}),
+            *([] if left["keep"] else [self._collection(TOKENS).delete_many(theirs)]),
             *(
                 [self._collection(HITS).bulk_write(forget_hits(left["wiped"]), ordered=False)]
                 if left["wiped"]
