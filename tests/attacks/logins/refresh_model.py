@@ -94,6 +94,9 @@ class Person:
     def __post_init__(self) -> None:
         self.rights_known = dict.fromkeys(self.processes, 1)
         self.rights_lost = dict.fromkeys(self.processes, 0)
+        #: The ids of access tokens that came from the future when a process restarted: its clock was behind what
+        #: it once told, and it forgets what ended too soon for them (docs/adr/0016).
+        self.from_future: dict[int, set[str]] = {process: set() for process in self.processes}
 
     # what happens
 
@@ -128,6 +131,8 @@ class Person:
         """`process` starts again, and reads what ended of late: what is older, by the clock, has run out."""
         since = now - REMEMBERED
         for login in self.logins:
+            given = [pair.principal for pair in login.given]
+            self.from_future[process] |= {one.token_id for one in given if one.issued_at > now}
             login.known_to.discard(process)
             if login.ended is not None and login.ended < since:
                 login.lost_to.add(process)
@@ -144,14 +149,22 @@ class Person:
     def access(self, login: Login, pair: TokenPair, process: int, now: datetime) -> bool | None:
         """Whether an access token works at a process."""
         version = pair.principal.rights_version
-        if not is_in_time(pair, now) or process in login.known_to or version < self.rights_known[process]:
+        if not is_in_time(pair, now):
             return False
+        if process in login.known_to or version < self.rights_known[process]:
+            return None if self.may_miss(pair, process) else False
         return True if login.lives(now) and version == self.rights else None
+
+    def may_miss(self, pair: TokenPair, process: int) -> bool:
+        """Whether a process may have forgotten too soon what ended an access token."""
+        return pair.principal.token_id in self.from_future[process]
 
     def browsing(self, login: Login, process: int, now: datetime) -> bool | None:
         """Whether a browser of this login is let in at a process, whatever token of its it shows."""
         if login.lives(now):
             return True
-        if process in login.known_to or not login.has_token_for(now):
+        if not login.has_token_for(now):
             return False
+        if process in login.known_to:
+            return None if any(self.may_miss(pair, process) for pair in login.given) else False
         return None
