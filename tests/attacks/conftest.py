@@ -18,15 +18,15 @@ from tests.kit.duet import ApiClient, Browser, Running, make_settings, running
 from tests.kit.live import serve
 from tests.kit.naughty import quiet
 
-#: Makes a browser: `visit()` of a stranger, `visit("ada@example.com")` of somebody who logs in.
+#: Makes a browser: `visit()` for a stranger, `visit("ada@example.com")` for somebody who logs in.
 Visit: TypeAlias = Callable[..., Browser]
-#: Makes a program on the API, in the same way.
+#: Makes a program that uses the API, in the same way.
 Call: TypeAlias = Callable[..., ApiClient]
 
 
 @pytest.fixture(scope="session")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A Duet on SQLite without limits, with the extension `probe`. Tests make accounts of their own."""
+    """A Duet on SQLite without limits, with the extension `probe`. Tests make their own accounts."""
     settings = make_settings(tmp_path_factory.mktemp("house"))
     with running(settings, extensions=[probe.extension()]) as one:
         yield one
@@ -34,26 +34,26 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 @pytest.fixture(scope="session")
 def https_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A Duet that people reach at https://duet.example, by way of a proxy on this machine that it trusts."""
+    """A Duet that people reach at https://duet.example, through a proxy on this machine that it trusts."""
     settings = make_settings(
         tmp_path_factory.mktemp("https"), public_url="https://duet.example", trusted_proxies="127.0.0.1"
     )
-    # As `duet serve` does, for what is answered below ASGI.
+    # `duet serve` does the same, for what is answered below ASGI.
     protocol = type("Https", (DuetProtocol,), {"https": True})
     with running(settings, extensions=[probe.extension()], protocol=protocol) as one:
         yield one
 
 
-# Of the package and not of each test: a server may have something to say between two of them.
+# The scope is the package and not one test, because a server may log something between two tests.
 @pytest.fixture(scope="package", autouse=True)
 def _few_lines() -> Iterator[None]:
-    """No lines about thousands of requests; drawing a traceback for people takes seconds, on the server's loop."""
+    """Omits the lines about thousands of requests: rich tracebacks take seconds to draw, on the server's loop."""
     with quiet():
         yield
 
 
 class Hasty(DuetProtocol):
-    """Waits a moment, and no more."""
+    """Waits only a moment."""
 
     header_seconds = 0.5
     linger_seconds = 0.2
@@ -70,26 +70,26 @@ def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 def new_address() -> str:
-    """An address that nobody had before."""
+    """An email address that nobody had before."""
     return f"{uuid.uuid4().hex[:12]}@example.com"
 
 
 @pytest.fixture
 def email(house: Running) -> str:
-    """The address of an account of this test's own."""
+    """The email address of an account that only this test uses."""
     return house.make_user(new_address()).email
 
 
 @pytest.fixture(scope="session")
 def victim(house: Running) -> Iterator[Victim]:
-    """Somebody who is signed in on both halves of `house`, and whom no test changes."""
+    """Somebody who is logged in on both halves of `house`. No test changes their account."""
     with signed_in(house, new_address()) as one:
         yield one
 
 
 @pytest.fixture
 def visit(house: Running) -> Iterator[Visit]:
-    """Makes browsers on `house`, each with cookies of its own."""
+    """Makes browsers on `house`, each with its own cookies."""
     with ExitStack() as opened:
 
         def make(email: str | None = None, *, duet: Running = house, **given: Any) -> Browser:
@@ -103,7 +103,7 @@ def visit(house: Running) -> Iterator[Visit]:
 
 @pytest.fixture
 def call(house: Running) -> Iterator[Call]:
-    """Makes programs on the API of `house`."""
+    """Makes programs that use the API of `house`."""
     with ExitStack() as opened:
 
         def make(email: str | None = None, *, duet: Running = house, **given: Any) -> ApiClient:
@@ -125,13 +125,13 @@ def eddsa_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 @pytest.fixture(scope="session", params=["HS256", "EdDSA"])
 def keyed(request: pytest.FixtureRequest) -> Running:
-    """A Duet with each kind of key: one derived secret, and a key pair."""
+    """A Duet with each kind of key: a derived secret, and a key pair."""
     duet: Running = request.getfixturevalue("house" if request.param == "HS256" else "eddsa_house")
     return duet
 
 
 @pytest.fixture
 def forger(keyed: Running) -> Iterator[Forger]:
-    """Somebody who has the key that signs."""
+    """Somebody who has the signing key."""
     with forging(keyed) as one:
         yield one

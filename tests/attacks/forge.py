@@ -1,4 +1,4 @@
-"""Tokens that must not count, made by somebody who may have any key, and shown at every door.
+"""Makes tokens that must not count, as somebody with any key could make them, and shows them at every door.
 
 A door is a way in for a token: as a bearer token on the API, and in Flask's session, on a page and where a script
 of a page calls the API. The session is signed with the deployment's own key: what a confused deputy could plant
@@ -26,7 +26,7 @@ from tests.kit.cookies import make_cookie
 from tests.kit.duet import ApiClient, Running
 from tests.kit.naughty import Answer, Sender
 
-#: What the attacker signs with: a key for each algorithm.
+#: What the attacker signs with: one key for each algorithm.
 ATTACKERS: Final[dict[str, Any]] = {
     "HS256": b"the attacker's own secret, 32 bytes",
     "EdDSA": ed25519.Ed25519PrivateKey.generate(),
@@ -37,7 +37,7 @@ _DIGESTS: Final = {"HS384": hashlib.sha384, "HS512": hashlib.sha512}
 
 
 def signature(text: bytes, key: Any, algorithm: object = "HS256") -> bytes:
-    """A signature by any kind of key; an HMAC has the digest of `algorithm`, SHA-256 for names unknown."""
+    """A signature by any kind of key. An HMAC has the digest of `algorithm`, and SHA-256 for unknown names."""
     if isinstance(key, bytes):
         return hmac.digest(key, text, _DIGESTS.get(str(algorithm), hashlib.sha256))
     if isinstance(key, ed25519.Ed25519PrivateKey):
@@ -50,14 +50,14 @@ def signature(text: bytes, key: Any, algorithm: object = "HS256") -> bytes:
 
 
 def compact(header: Any, payload: Any, key: Any, *, by: object = None) -> str:
-    """A compact JWS over any header and payload, bytes as they are. `by`: the algorithm, if not the header's."""
+    """A compact JWS of any header and payload; bytes stay as they are. `by` overrides the header's algorithm."""
     text = f"{b64(dumps(header))}.{b64(dumps(payload))}"
     algorithm = by if by is not None else header.get("alg") if isinstance(header, dict) else None
     return f"{text}.{b64(signature(text.encode(), key, algorithm))}"
 
 
 class Forger:
-    """Somebody with an account of their own, who has the key that signs, and shows what must not count."""
+    """Somebody with their own account who has the signing key, and shows what must not count."""
 
     def __init__(self, duet: Running) -> None:
         self.duet = duet
@@ -74,22 +74,22 @@ class Forger:
         self.client.close()
         self._sender.close()
 
-    # making
+    # Making tokens
 
     @property
     def algorithm(self) -> str:
-        """The configured one."""
+        """The configured algorithm."""
         return str(self.header["alg"])
 
     def sign(
         self, *, header: Mapping[str, Any] | None = None, key: Any = None, by: object = None, **claims: Any
     ) -> str:
-        """The genuine token with changes in its header and claims, signed with the key that signs, or another."""
+        """The genuine token with changes in its header and claims, signed with the signing key or another one."""
         head, body = {**self.header, **(header or {})}, {**self.claims, **claims}
         return compact(head, body, self.key if key is None else key, by=by)
 
     def sign_text(self, payload: bytes | str, header: bytes | None = None) -> str:
-        """Any text as payload, and as header, under a signature that is valid."""
+        """Any text as the payload, and as the header, under a valid signature."""
         text = payload.encode() if isinstance(payload, str) else payload
         return compact(self.header if header is None else header, text, self.key)
 
@@ -97,30 +97,30 @@ class Forger:
         """The deployment's own key for another purpose."""
         return self.duet.auth.keys.keys(purpose)[0]
 
-    # showing
+    # Showing them
 
     def send(self, path: str, headers: Mapping[str, bytes | str], method: str = "GET", body: str = "") -> Answer:
-        """A request as it is; the names of the answer's headers are in lower case."""
+        """Sends a request unchanged. The names of the answer's headers are in lower case."""
         answer = self._sender.send(method, path, body, headers)
         return answer._replace(headers={name.lower(): value for name, value in answer.headers.items()})
 
     def as_bearer(self, token: str | bytes) -> Answer:
-        """On the API, in the header."""
+        """Shows it on the API, in the header."""
         text = token if isinstance(token, bytes) else token.encode("utf-8", "surrogatepass")
         return self.send("/api/users/me", {"Authorization": b"Bearer " + text})
 
     def in_session(self, token: object, path: str = "/account") -> Answer:
-        """In Flask's session, signed as Flask signs it."""
+        """Shows it in Flask's session, signed as Flask signs it."""
         cookie = make_cookie(self.duet, {"access_token": token, "_permanent": True})
         return self.send(path, {"Cookie": f"session={cookie}", "Sec-Fetch-Site": "same-origin"})
 
     def counts(self, token: str) -> bool:
-        """Whether it lets its bearer in at every door."""
+        """Whether the token lets its bearer in at every door."""
         answers = (self.as_bearer(token), self.in_session(token), self.in_session(token, "/api/users/me"))
         return [answer.status for answer in answers] == [200, 200, 200]
 
     def check_refused(self, tokens: Mapping[str, Any], *, code: str = "token_invalid") -> None:
-        """Checks that none of `tokens` does anything at any door, and that the refusals look as they should."""
+        """Checks that none of `tokens` has any effect at any door, and that the refusals look as they should."""
         for name, token in tokens.items():
             if isinstance(token, str | bytes):
                 bearer = self.as_bearer(token)
@@ -142,7 +142,7 @@ def _check_api(answer: Answer, name: str, token: object) -> None:
 
 @contextmanager
 def forging(duet: Running) -> Iterator[Forger]:
-    """A forger until the block is left."""
+    """Yields a forger until the block is left."""
     one = Forger(duet)
     try:
         yield one

@@ -1,4 +1,4 @@
-"""What a team might add: a page and a route that tell what they see of a request, and two that break."""
+"""What a team might add: a page and a route that report what they see of a request, and two that fail."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from app.extension import Extension
 from app.settings import Settings
 from app.web import optional_principal
 
-#: What the broken ones hold when they break.
+#: What their errors contain.
 SECRET_IN_ERROR = "told-to-nobody-7Qm2"
 
 
 def extension(_: Settings | None = None) -> Extension:
-    """A page at `/probe` and a route at `/api/probe`, for everybody; below each a `boom`, which says `say`."""
+    """A public page at `/probe` and a public route at `/api/probe`; below each is a failing `boom`, which says `say`."""
     router = APIRouter(prefix="/probe")
     blueprint = Blueprint("probe", __name__, url_prefix="/probe")
 

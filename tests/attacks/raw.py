@@ -1,4 +1,4 @@
-"""Bytes to a server as no client library would send them, and its answers taken apart."""
+"""Sends a server bytes that no client library would send, and takes its answers apart."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from tests.kit.live import connect, talk
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer. Names of headers are in lower case; several of a name are several pairs."""
+    """One answer. The names of its headers are in lower case; a repeated header appears as several pairs."""
 
     status: int
     headers: list[tuple[str, str]] = field(repr=False)
     body: bytes
 
     def header(self, name: str) -> str:
-        """The value of a header, which came once at the most; empty where it did not come."""
+        """The value of a header that came once at most; an empty text if it did not come."""
         found = [value for key, value in self.headers if key == name]
         assert len(found) <= 1, f"{name} came {len(found)} times"
         return found[0] if found else ""
@@ -32,12 +32,12 @@ class Answer:
         return self.body.decode()
 
     def json(self) -> Any:
-        """The body, as the program reads it that called."""
+        """The body as JSON, as the calling program reads it."""
         return json.loads(self.body)
 
 
 def answers(received: bytes, *, methods: Sequence[str] = ()) -> list[Answer]:
-    """Takes apart all that came on a connection. What is no answer, or no complete one, fails the test.
+    """Takes apart everything that came on a connection. Anything that is not a complete answer fails the test.
 
     Args:
         received: what came until the server closed it.
@@ -52,7 +52,7 @@ def answers(received: bytes, *, methods: Sequence[str] = ()) -> list[Answer]:
         assert version == "HTTP/1.1", first
         headers = [(name.lower(), value.strip()) for name, _, value in (line.partition(":") for line in lines)]
         method = methods[len(found)] if len(found) < len(methods) else "GET"
-        # What could not be parsed had no method yet: its answer has a body, and is the last.
+        # A request that could not be parsed had no method yet: its answer has a body, and is the last.
         is_parsed = dict(headers).get("content-type") != "text/plain; charset=utf-8"
         if (method == "HEAD" and is_parsed) or status in ("100", "204", "304"):
             body, received = b"", rest
@@ -78,12 +78,12 @@ def _chunked(data: bytes) -> tuple[bytes, bytes]:
 
 
 def ask(url: str, data: bytes, *, methods: Sequence[str] = ()) -> list[Answer]:
-    """Sends bytes on a connection of their own; the answers until the server closes it."""
+    """Sends bytes on a new connection, and returns the answers until the server closes it."""
     return answers(talk(url, data), methods=methods)
 
 
 def one(url: str, data: bytes, *, methods: Sequence[str] = ()) -> Answer:
-    """The same, where there has to be one answer."""
+    """Does the same where there must be exactly one answer."""
     found = ask(url, data, methods=methods)
     assert len(found) == 1, found
     return found[0]
@@ -92,7 +92,7 @@ def one(url: str, data: bytes, *, methods: Sequence[str] = ()) -> Answer:
 def request(
     target: str, *lines: str | bytes, method: str = "GET", body: bytes = b"", host: str | None = "127.0.0.1"
 ) -> bytes:
-    """The bytes of a request that is the last on its connection.
+    """The bytes of a request that is the last one on its connection.
 
     Args:
         target: what stands behind the method, as it is.
@@ -110,17 +110,17 @@ def request(
 
 
 def bearer(token: str) -> str:
-    """The line that shows a token."""
+    """The header line that shows a token."""
     return f"Authorization: Bearer {token}"
 
 
 def half_open(url: str, data: bytes) -> socket.socket:
-    """A connection on which `data` was sent and nothing more comes."""
+    """A connection on which `data` was sent and nothing more follows."""
     connection = connect(url)
     connection.sendall(data)
     return connection
 
 
 def filled(template: str) -> str:
-    """A path for a route's template."""
+    """A path made from a route's template."""
     return re.sub(r"<[^>]*>|\{[^}]*\}", "a", template)

@@ -12,7 +12,7 @@ from tests.kit.duet import ApiClient, Browser, Running
 
 @dataclass(frozen=True)
 class Victim:
-    """Somebody who is signed in on both halves."""
+    """Somebody who is logged in on both halves."""
 
     duet: Running
     email: str
@@ -22,13 +22,13 @@ class Victim:
 
     @property
     def both(self) -> tuple[str, str]:
-        """The lines that show both credentials."""
+        """The header lines that show both credentials."""
         return bearer(self.token), f"Cookie: {self.cookie}"
 
 
 @contextmanager
 def signed_in(house: Running, email: str) -> Iterator[Victim]:
-    """A person without any role, and their token and cookie."""
+    """Yields a person without any role, and their token and cookie."""
     user = house.make_user(email)
     with ApiClient(house.url, verify=False) as api, Browser(house.url, verify=False) as browser:
         assert api.log_in(user.email).status_code == 200

@@ -1,4 +1,4 @@
-"""Cookies: how they are marked, what a log-in and a log-out make of them, who may keep what they open
+"""Cookies: how they are marked, what a login and a logout do to them, and who may cache the pages they open
 (security.md, items 16, 18 and 21)."""
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def set_in(answer: httpx.Response) -> list[str]:
 
 
 class Https:
-    """A browser at https://duet.example, behind the proxy: it keeps Secure cookies, which httpx would not send."""
+    """A browser at https://duet.example, behind the proxy. It keeps Secure cookies, which httpx would not send."""
 
     def __init__(self, duet: Running) -> None:
         self.client = httpx.Client(base_url=duet.url, verify=False, headers=FORWARDED)
@@ -37,7 +37,7 @@ class Https:
         self.seen: list[str] = []
 
     def send(self, method: str, path: str, **fields: str) -> httpx.Response:
-        """A request with the cookies so far."""
+        """Sends a request with the cookies so far."""
         cookie = "; ".join(f"{name}={value}" for name, value in self.jar.items())
         headers = {"Cookie": cookie, "Origin": "https://duet.example"}
         answer = self.client.request(method, path, headers=headers, data=fields or None)
@@ -49,21 +49,21 @@ class Https:
         return answer
 
     def submit(self, path: str, **fields: str) -> httpx.Response:
-        """A form, with the token of its page."""
+        """Submits a form, with the token of its page."""
         found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', self.send("GET", path).text)
         assert found
         return self.send("POST", path, csrf_token=found[1], **fields)
 
 
 def flags(header: str) -> set[str]:
-    """What a Set-Cookie header says behind the value, in lower case, instants aside."""
+    """The attributes of a Set-Cookie header, in lower case and without instants."""
     parts = [part.strip().lower() for part in header.split(";")[1:]]
     return {part for part in parts if not part.startswith(("expires=", "max-age="))}
 
 
 @pytest.fixture
 def https(https_house: Running) -> Iterator[Https]:
-    """Somebody there, not logged in."""
+    """A browser at that address, not logged in."""
     one = Https(https_house)
     yield one
     one.client.close()
@@ -73,7 +73,8 @@ def https(https_house: Running) -> Iterator[Https]:
 
 
 def test_s16_over_https_every_cookie_is_bound_to_the_host(https_house: Running, https: Https) -> None:
-    """`__Host-`, Secure, HttpOnly, SameSite=Lax, Path=/, no Domain, from the first page to the log-out (V3.3)."""
+    """Cookies have `__Host-`, Secure, HttpOnly, SameSite=Lax, Path=/ and no Domain, until the logout
+    (V3.3)."""
     email = https_house.make_user(new_address()).email
     assert https.submit("/login", email=email, password=PASSWORD).status_code == 303
     assert https.send("GET", "/account").status_code == 200
@@ -90,7 +91,7 @@ def test_s16_over_https_every_cookie_is_bound_to_the_host(https_house: Running, 
 
 
 def test_s16_a_cookie_of_another_name_is_not_read_there(https_house: Running, https: Https) -> None:
-    """What a page without TLS, or another host, could have set: the same value without the prefix is nothing."""
+    """A cookie without the prefix, which a page without TLS or another host could set, does not count."""
     https.submit("/login", email=https_house.make_user(new_address()).email, password=PASSWORD)
     value = https.jar["__Host-session"]
     for name, status in (
@@ -104,7 +105,8 @@ def test_s16_a_cookie_of_another_name_is_not_read_there(https_house: Running, ht
 
 
 def test_s16_over_http_they_are_marked_as_far_as_that_goes(visit: Visit, email: str) -> None:
-    """HttpOnly, SameSite=Lax, Path=/, no Domain; not Secure, which a browser would drop there."""
+    """Over http cookies have HttpOnly, SameSite=Lax, Path=/ and no Domain, but not Secure, as browsers drop
+    those."""
     browser = visit()
     seen = set_in(browser.get("/login"))
     token = browser.csrf_token()
@@ -117,7 +119,7 @@ def test_s16_over_http_they_are_marked_as_far_as_that_goes(visit: Visit, email: 
 
 
 def test_s16_the_api_sets_no_cookie(house: Running, call: Call, visit: Visit, email: str) -> None:
-    """Whether a program calls or a page's script, and also where its token is renewed on the way."""
+    """The API sets no cookie for a program or a page's script, even when the script's token is renewed."""
     client = call(email)
     browser = visit(email)
     age(house, browser)
@@ -134,9 +136,10 @@ def test_s16_the_api_sets_no_cookie(house: Running, call: Call, visit: Visit, em
 
 
 def test_s16_a_cookie_stays_below_what_browsers_keep(house: Running, visit: Visit, email: str) -> None:
-    """Under 4,096 bytes with the most and the longest roles there may be, unseen messages and an open form."""
+    """The cookie has under 4,096 bytes with the most and longest roles possible, unseen messages and an open
+    form."""
     user = house.wait(house.auth.accounts.find(email))
-    # Not one letter in common, as far as that goes: the cookie is compressed where that helps.
+    # The names share as few letters as possible: the cookie is compressed where that helps.
     roles = [random.choice("abcdefgh") + secrets.token_hex(15) + "x" for _ in range(20)]
     house.wait(house.auth.administration.set_roles(user.id, roles, Client("test")))
     browser = visit(email)
@@ -151,11 +154,11 @@ def test_s16_a_cookie_stays_below_what_browsers_keep(house: Running, visit: Visi
     assert browser.get("/account").status_code == 200
 
 
-# 18: log-in and log-out
+# 18: login and logout
 
 
 def test_s18_a_log_in_starts_a_new_session(house: Running, visit: Visit, email: str) -> None:
-    """Nothing of before goes on: a planted cookie, its CSRF token, another person's login in this browser."""
+    """No planted cookie, earlier CSRF token or other person's login in this browser survives a login."""
     thief = visit(house.make_user(new_address()).email)
     thief.get("/account")
     planted = thief.cookies["session"]
@@ -176,7 +179,7 @@ def test_s18_a_log_in_starts_a_new_session(house: Running, visit: Visit, email: 
 
 
 def test_s18_two_log_ins_are_two_sessions(house: Running, visit: Visit, email: str) -> None:
-    """Each time another id, another CSRF token and another token, in the same browser and in others."""
+    """Each login has a new id, a new CSRF token and a new access token, in the same browser and in others."""
     browsers = [visit(email) for _ in range(3)]
     browsers[0].log_out()
     browsers[0].log_in(email)
@@ -191,7 +194,7 @@ def test_s18_two_log_ins_are_two_sessions(house: Running, visit: Visit, email: s
 def test_s18_a_copied_cookie_is_dead_after_the_log_out(
     house: Running, visit: Visit, call: Call, email: str, is_old: bool
 ) -> None:
-    """With the access tokens of the session, older cookies too; other devices go on (V7.4.1)."""
+    """A logout ends the session's cookies and access tokens, old ones too, but no other device's (V7.4.1)."""
     browser, other, program = visit(email), visit(email), call(email)
     browser.get("/account")
     cookies = [browser.cookies["session"]]
@@ -217,7 +220,7 @@ def test_s18_a_copied_cookie_is_dead_after_the_log_out(
 
 
 def test_s18_a_program_s_log_out_ends_both_its_tokens(call: Call, email: str) -> None:
-    """By its access or its refresh token; a second time is no error (RFC 7009)."""
+    """Revoking the access or the refresh token ends both; revoking it a second time is no error (RFC 7009)."""
     for which in ("access_token", "refresh_token"):
         client = call(email)
         for _ in range(2):
@@ -234,7 +237,7 @@ def _path(rule: Any) -> str:
 
 
 def test_s21_what_is_behind_a_login_is_kept_by_no_cache(house: Running, visit: Visit) -> None:
-    """Every page, whoever asks and whatever the answer: `no-store` and `Vary: Cookie` (CVE-2023-30861)."""
+    """Every answer of every page, to every caller, has `no-store` and `Vary: Cookie` (CVE-2023-30861)."""
     admin = visit(house.make_user(new_address(), roles=["admin"]).email)
     member, stranger = visit(house.make_user(new_address()).email), visit()
     seen = {}
@@ -253,7 +256,7 @@ def test_s21_what_is_behind_a_login_is_kept_by_no_cache(house: Running, visit: V
 
 
 def test_s21_what_a_script_reads_is_kept_by_no_cache_either(house: Running, visit: Visit) -> None:
-    """On the API the cookie of a page counts: so there it is the same, refusals included."""
+    """The API accepts a page's cookie, so its answers have the same headers, refusals included."""
     browser = visit(house.make_user(new_address(), roles=["admin"]).email)
     for rule in house.app.state.rules:
         if rule.half == "api" and "GET" in rule.methods and not rule.policy.is_public:
@@ -265,7 +268,7 @@ def test_s21_what_a_script_reads_is_kept_by_no_cache_either(house: Running, visi
 
 
 def test_s21_static_files_tell_nobody_apart(visit: Visit, email: str) -> None:
-    """They may be kept by anybody, since they are the same for all: no cookie is set or renewed with them."""
+    """Static files are the same for everybody: a cache may keep them, and no cookie comes with them."""
     page = visit().get("/login").text
     [path, *_] = re.findall(r'href="(/static/[^"]+\.css[^"]*)"', page)
     answers = [visit().get(path), visit(email).get(path)]
@@ -276,7 +279,7 @@ def test_s21_static_files_tell_nobody_apart(visit: Visit, email: str) -> None:
 
 
 def test_s21_the_way_back_leads_nowhere_after_a_log_out(visit: Visit, email: str) -> None:
-    """Nothing that a cache may show again: no validator, and a conditional request gets no 304."""
+    """After a logout no cache shows a page again: it has no validator, and a conditional request gets no 304."""
     browser = visit(email)
     answer = browser.get("/account")
     assert not {"etag", "last-modified", "expires"} & {name.lower() for name in answer.headers}

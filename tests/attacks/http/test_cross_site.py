@@ -1,4 +1,4 @@
-"""What pages of other sites can make somebody's browser do here: nothing (security.md, items 17 and 20)."""
+"""Pages of other sites can make somebody's browser do nothing here (security.md, items 17 and 20)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.attacks.conftest import Call, Visit, new_address
 from tests.kit.cookies import token_of
 from tests.kit.duet import PASSWORD, Browser, Running
 
-#: What a browser says when another site's page sends a form, and what proxies and attackers may make of it.
+#: What a browser sends when another site's page submits a form, and what proxies and attackers may make of it.
 FOREIGN: list[list[tuple[str, str]]] = [
     [("Origin", "https://evil.example")],
     [("Origin", "null")],
@@ -35,7 +35,7 @@ FOREIGN: list[list[tuple[str, str]]] = [
 
 
 def path_of(rule: Any) -> str:
-    """An address of a rule, with something made up for its variables."""
+    """The address of a rule, with made-up values for its variables."""
     return re.sub(r"<[^>]*>|{[^}]*}", "made-up", rule.path)
 
 
@@ -48,7 +48,7 @@ def forms(duet: Running) -> list[str]:
 
 
 def test_s17_every_form_needs_a_token(house: Running, visit: Visit) -> None:
-    """Whoever sends it, to every address that takes one: without a token, or with rubbish, it is a 400."""
+    """Every address that takes a form answers 400 if the token is missing or wrong, no matter who sends it."""
     admin = visit(house.make_user(new_address(), roles=["admin"]).email)
     stranger = visit()
     stranger.get("/login")
@@ -67,7 +67,7 @@ def test_s17_every_form_needs_a_token(house: Running, visit: Visit) -> None:
 
 
 def test_s17_a_token_is_bound_to_its_session(house: Running, visit: Visit, email: str) -> None:
-    """A's fails for B, that of a page before the log-in fails after it, and a stranger's for another stranger."""
+    """A form's token fails for another person, another stranger, and the same person after the login."""
     ada, bob = visit(email), visit(house.make_user(new_address()).email)
     tokens = {"Bob's": bob.csrf_token("/account"), "a stranger's": visit().csrf_token("/login")}
     early = visit()
@@ -86,7 +86,7 @@ def test_s17_a_token_is_bound_to_its_session(house: Running, visit: Visit, email
 
 
 def test_s17_nobody_is_logged_in_by_another_site_s_form(visit: Visit, email: str) -> None:
-    """The log-in has a token of its own (login CSRF), bound to the browser that loaded its page."""
+    """The login form has its own token, bound to the browser that loaded its page (login CSRF)."""
     thief, victim = visit(), visit()
     form = {"csrf_token": thief.csrf_token(), "email": email, "password": PASSWORD}
     assert victim.post("/login", data=form).status_code == 400
@@ -98,7 +98,7 @@ def test_s17_nobody_is_logged_in_by_another_site_s_form(visit: Visit, email: str
 
 @pytest.mark.parametrize("headers", FOREIGN, ids=str)
 def test_s17_another_site_s_form_is_refused(visit: Visit, email: str, headers: list[tuple[str, str]]) -> None:
-    """Even with the right token, signed in or not: a foreign or `null` Origin, or `Sec-Fetch-Site: cross-site`."""
+    """A form with a foreign or `null` Origin, or from a cross-site fetch, is refused even with the right token."""
     browser, login = visit(email), visit()
     token, form = browser.csrf_token("/account"), {"email": email, "password": PASSWORD}
     form["csrf_token"] = login.csrf_token()
@@ -116,7 +116,7 @@ def test_s17_another_site_s_form_is_refused(visit: Visit, email: str, headers: l
 
 
 def test_s17_one_s_own_forms_are_taken(house: Running, visit: Visit, email: str) -> None:
-    """From the address of this request, from PUBLIC_URL, and from programs that say nothing of an origin."""
+    """Forms are taken from this request's own address, from PUBLIC_URL, and from programs that send no origin."""
     browser = visit(email)
     token = browser.csrf_token("/account")
     for headers in (
@@ -129,7 +129,7 @@ def test_s17_one_s_own_forms_are_taken(house: Running, visit: Visit, email: str)
 
 
 def test_s17_behind_a_proxy_the_public_origin_is_the_own_one(https_house: Running) -> None:
-    """After the trusted proxy's word: https://duet.example, and neither http nor the inner address."""
+    """The own origin is what the trusted proxy says, https://duet.example, not http or the inner address."""
     email = https_house.make_user(new_address()).email
     proxied = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "duet.example"}
     with Browser(https_house.url, verify=False, headers=proxied) as browser:
@@ -150,7 +150,7 @@ def test_s17_behind_a_proxy_the_public_origin_is_the_own_one(https_house: Runnin
 
 
 def test_s17_a_get_changes_nothing(house: Running, visit: Visit, email: str) -> None:
-    """Log-out is a POST; and no address that takes a form takes it by GET, its token included."""
+    """A logout is a POST, and no address that takes a form takes it by GET, not even with its token."""
     browser = visit(email)
     token = browser.csrf_token("/account")
     others = len(house.wait(house.auth.sessions.of(_principal(house, browser))))
@@ -183,7 +183,7 @@ SAME = ("Sec-Fetch-Site", "same-origin")
 
 
 def writes(duet: Running) -> list[tuple[str, str]]:
-    """Every call of the API that changes something, and needs a login."""
+    """Every call of the API that changes something and needs a login."""
     return [
         (method, path_of(rule))
         for rule in duet.app.state.rules
@@ -225,7 +225,7 @@ def unproven(token: str, other: str) -> list[list[tuple[str, str]]]:
 
 
 def test_s20_a_cookie_alone_authorises_no_write(house: Running, visit: Visit) -> None:
-    """Every call that changes something, with parts of a proof that are none: refused before the body is read."""
+    """Every call that changes something is refused without a complete proof, before its body is read."""
     admin = visit(house.make_user(new_address(), roles=["admin"]).email)
     other = visit(house.make_user(new_address()).email).csrf_token("/account")
     token = admin.csrf_token("/account")
@@ -245,7 +245,7 @@ def test_s20_a_cookie_alone_authorises_no_write(house: Running, visit: Visit) ->
 
 
 def test_s20_a_script_of_this_site_may_write(house: Running, visit: Visit, email: str) -> None:
-    """With the proof it is its reader's own act: the refusals above are for want of it alone."""
+    """A script that has the proof may write, so the refusals above are for the lack of it alone."""
     browser = visit(email)
     token = browser.csrf_token("/account")
     for headers in (
@@ -262,7 +262,7 @@ def test_s20_a_script_of_this_site_may_write(house: Running, visit: Visit, email
 
 
 def test_s20_another_site_s_page_reads_nothing(house: Running, visit: Visit, email: str) -> None:
-    """A request that it causes is nobody's, and no answer lets its script look (no CORS)."""
+    """A request from another site's page has no caller, and its script can't read the answer (no CORS)."""
     browser = visit(email)
     for headers in [*FOREIGN[:-1], [("Sec-Fetch-Site", "same-site")]]:
         answer = browser.get("/api/users/me", headers=headers)
@@ -275,7 +275,7 @@ def test_s20_another_site_s_page_reads_nothing(house: Running, visit: Visit, ema
 
 
 def test_s20_a_cookie_is_no_fallback_for_a_bad_token(visit: Visit, call: Call, email: str) -> None:
-    """Beside an Authorization of any kind it is not looked at, with the full proof too."""
+    """The API ignores a cookie beside an Authorization of any kind, even when the full proof is there."""
     browser = visit(email)
     proof = [SAME, OWN, ("X-CSRFToken", browser.csrf_token("/account"))]
     for value in ("Bearer x.y.z", "Bearer", "Basic eDp5", "Negotiate x", "", "x"):
@@ -289,7 +289,7 @@ def test_s20_a_cookie_is_no_fallback_for_a_bad_token(visit: Visit, call: Call, e
 
 
 def test_s20_public_calls_do_nothing_in_the_name_of_a_cookie(visit: Visit, house: Running, email: str) -> None:
-    """What everybody may call is nobody's call, if only the cookie speaks for it."""
+    """A call that is open to everybody has no caller if only a cookie names one."""
     browser = visit(email)
     for headers in ([], [("Sec-Fetch-Site", "cross-site")], [SAME]):
         answer = browser.post("/api/probe", headers=headers)

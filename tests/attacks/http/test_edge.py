@@ -1,4 +1,4 @@
-"""Items 28 to 30: what lies around both halves, asked of a whole Duet."""
+"""Items 28 to 30: the layer around both halves, tested on a whole Duet."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ JSON = "Content-Type: application/json"
 
 
 def assert_dressed(answer: Answer, *, https: bool = False) -> None:
-    """Every header that an answer must have, once each, and none that opens something."""
+    """Checks that every header that an answer must have is there once, and that none of them opens anything."""
     assert answer.header("x-content-type-options") == "nosniff"
     assert answer.header("referrer-policy") == "same-origin"
     assert answer.header("permissions-policy")
@@ -46,7 +46,7 @@ def assert_dressed(answer: Answer, *, https: bool = False) -> None:
     assert not answer.header("server").startswith("uvicorn/")
 
 
-#: What is refused before any route is asked, and by which layer.
+#: What is refused before any route is reached, and by which layer.
 REFUSED = {
     "no page": request("/nothing"),
     "no route": request("/api/nothing"),
@@ -87,13 +87,13 @@ REFUSED = {
 
 @pytest.mark.parametrize("data", REFUSED.values(), ids=REFUSED.keys())
 def test_s28_errors_of_every_layer_are_dressed(house: Running, https_house: Running, data: bytes) -> None:
-    """Over http without HSTS and over https with it; no CORS header, whatever Origin asks."""
+    """Every layer's errors have the headers, with HSTS over https alone, and never a CORS header."""
     assert_dressed(one(house.url, data))
     assert_dressed(one(https_house.url, data), https=True)
 
 
 def test_s28_every_endpoint_s_answers_are_dressed(house: Running, email: str, call: Call, visit: Visit) -> None:
-    """Each row of the table with each method, to strangers and to an admin who is signed in on both halves."""
+    """Each row of the table has the headers for each method, for strangers and for an admin on both halves."""
     admin = house.make_user(f"chief.{email}", roles=["admin"]).email
     token, browser = bearer(call(admin).access_token), visit(admin)
     cookies = "Cookie: " + "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
@@ -102,7 +102,7 @@ def test_s28_every_endpoint_s_answers_are_dressed(house: Running, email: str, ca
         for method in {*rule.methods, "OPTIONS", "HEAD"} - {"WEBSOCKET"}:
             for lines in ([], [token, cookies]):
                 if method not in ("GET", "HEAD", "OPTIONS") and lines and "me" in rule.path:
-                    continue  # it might end what the others need
+                    continue  # it might end the session that the others need
                 data = request(filled(rule.path), "Origin: https://evil.example", *lines, method=method)
                 answer = one(house.url, data, methods=[method])
                 assert_dressed(answer)
@@ -119,7 +119,7 @@ on_both = pytest.mark.parametrize(("target", "kind"), HALVES.values(), ids=HALVE
 
 @on_both
 def test_s29_bodies_have_a_cap_before_anything_is_kept(house: Running, target: str, kind: str) -> None:
-    """Fifty megabytes are refused by their announcement, or as soon as they are too many, and never read."""
+    """A body of fifty megabytes is refused when it is announced or exceeds the cap, and is never read whole."""
     announced = request(target, kind, "Content-Length: 50000000", method="POST")
     expecting = request(target, kind, "Expect: 100-continue", "Content-Length: 50000000", method="POST")
     for data in (announced, expecting):
@@ -140,7 +140,7 @@ def test_s29_bodies_have_a_cap_before_anything_is_kept(house: Running, target: s
 
 @on_both
 def test_s29_heads_have_a_cap(house: Running, target: str, kind: str) -> None:
-    """Many headers, long ones, a long path, and one without an end."""
+    """Too many headers, long headers, a long path and a header without an end are refused."""
     assert one(house.url, request(target, "X-A: " + "a" * 33_000)).status == 431
     assert one(house.url, request(target, *[f"X-{n}: {'a' * 90}" for n in range(400)])).status == 431
     assert one(house.url, request(f"{target}?{'a' * 8200}")).status == 414
@@ -150,7 +150,7 @@ def test_s29_heads_have_a_cap(house: Running, target: str, kind: str) -> None:
 
 @on_both
 def test_s29_half_sent_requests_are_given_up_and_hold_up_nobody(hasty: Running, target: str, kind: str) -> None:
-    """Sixty bodies and heads that do not go on: both halves answer others meanwhile, and each gets its 408."""
+    """Both halves answer others while sixty bodies and heads stall, and each of these gets its 408."""
     body = request(target, kind, "Content-Length: 100", method="POST") + b"email="
     chunked = request(target, kind, "Transfer-Encoding: chunked", method="POST") + b"5\r\nem"
     head = f"POST {target} HTTP/1.1\r\nHost: a\r\nX-A: b".encode()
@@ -162,7 +162,7 @@ def test_s29_half_sent_requests_are_given_up_and_hold_up_nobody(hasty: Running, 
 
 
 def test_s29_a_body_that_trickles_is_given_up_on_both(hasty: Running) -> None:
-    """A byte now and then earns no time."""
+    """A body that sends a byte now and then gains no time on either half."""
     heads = [request(target, kind, "Content-Length: 5000", method="POST") for target, kind in HALVES.values()]
     with ExitStack() as opened:
         waiting = [opened.enter_context(half_open(hasty.url, head)) for head in heads]
@@ -182,7 +182,7 @@ def test_s29_a_body_that_trickles_is_given_up_on_both(hasty: Running) -> None:
         assert not waiting
 
 
-# 30: form
+# 30: well-formed requests
 
 
 def seen(answer: Answer) -> dict[str, Any]:
@@ -198,7 +198,7 @@ on_probes = pytest.mark.parametrize("target", PROBES)
 
 @on_probes
 def test_s30_there_is_exactly_one_well_formed_host(house: Running, target: str) -> None:
-    """None, two, two that are alike, and what is no host are a 400 on both halves; a good one is what they see."""
+    """A missing, doubled or malformed host is a 400 on both halves, and both see a good one as it is."""
     for host in ("duet.example", "DUET.example:8000", "[::1]:80", "127.0.0.1"):
         assert seen(one(house.url, request(target, host=host)))["host"] == host
     lines: Iterable[tuple[str, ...]] = [(), ("Host: a", "Host: a"), ("Host: a", "Host: b"), ("Host: a", "host: a")]
@@ -226,7 +226,7 @@ def test_s30_there_is_exactly_one_well_formed_host(house: Running, target: str) 
 
 @on_probes
 def test_s30_names_with_underscores_reach_neither_half(house: Running, target: str) -> None:
-    """In WSGI's environ they would be the ones with hyphens: client, scheme, length, credentials."""
+    """Header names with underscores are dropped, as WSGI's environ would confuse them with hyphenated ones."""
     lies = ("X_Forwarded_For: 6.6.6.6", "X_Forwarded_Proto: https", "Content_Length: 5", "Content_Type: text/x")
     answer = seen(one(house.url, request(target, *lies, "X-CSRF_Token: t", "Sec_Fetch_Site: same-origin")))
     assert not [name for name, _ in answer["headers"] if "_" in name]
@@ -236,7 +236,7 @@ def test_s30_names_with_underscores_reach_neither_half(house: Running, target: s
 
 
 def test_s30_both_halves_see_the_same_request(house: Running) -> None:
-    """Cookies in several headers, doubled names, odd signs in them: page and route read it alike."""
+    """A page and a route read several Cookie headers, repeated names and odd characters in the same way."""
     for cookies in (
         ["a=1", "b=2; c=3"],
         ["a=1; a=2"],
@@ -265,7 +265,7 @@ def test_s30_both_halves_see_the_same_request(house: Running) -> None:
 def test_s30_a_login_survives_several_cookie_headers_and_not_a_second_session(
     house: Running, email: str, visit: Visit
 ) -> None:
-    """A proxy may split the cookies of a browser; of two sessions one may have been planted, so neither counts."""
+    """A proxy may split a browser's cookies. Of two sessions one may have been planted, so neither counts."""
     browser, other = visit(email), visit(house.make_user(f"eve.{email}").email)
     session, planted = browser.cookies["session"], other.cookies["session"]
     split = request("/account", "Cookie: a=1", f"Cookie: session={session}", "Cookie: b=2")
@@ -281,7 +281,7 @@ def test_s30_a_login_survives_several_cookie_headers_and_not_a_second_session(
 
 
 def test_s30_a_chunked_form_is_read(house: Running, email: str, visit: Visit) -> None:
-    """A login whose form has no length works as any other, and its CSRF token is looked at."""
+    """A login form without a length works like any other, and its CSRF token is checked."""
     browser = visit()
     token = browser.csrf_token()
     cookie = f"Cookie: session={browser.cookies['session']}"

@@ -1,4 +1,4 @@
-"""Header fields that no browser sends, to both halves of a Duet: nothing breaks, and nobody gets rights."""
+"""Header fields that no browser sends, on both halves of a Duet: nothing breaks, and nobody gains rights."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ HEADS: dict[str, tuple[str | bytes, ...]] = {
 
 @pytest.mark.parametrize("shape", HEADS)
 def test_odd_headers_break_nothing(victim: Victim, shape: str) -> None:
-    """Pages, forms, files and routes: no 5xx, no rights by any of them, and the peer stays who it is."""
+    """Odd headers to pages, forms, files and routes cause no 5xx, grant no rights and do not change the peer."""
     for target, method, body in (
         ("/probe", "GET", b""),
         ("/api/probe", "GET", b""),
@@ -84,7 +84,7 @@ def test_odd_headers_break_nothing(victim: Victim, shape: str) -> None:
 
 
 def test_two_credentials_are_none(victim: Victim) -> None:
-    """Two Authorization lines, alike or not; two sessions, in one Cookie line or two, or in quotes: nobody."""
+    """Two Authorization lines, equal or not, or two session cookies, in whatever form, authenticate nobody."""
     duet, token, cookie = victim.duet, bearer(victim.token), f"Cookie: {victim.cookie}"
     assert one(duet.url, request("/api/users/me", token)).status == 200
     assert one(duet.url, request("/account", cookie)).status == 200
@@ -122,7 +122,7 @@ def test_two_credentials_are_none(victim: Victim) -> None:
 
 @pytest.mark.parametrize("target", ["/probe", "/api/probe", "/static/duet.svg", "/healthz", "/nothing"])
 def test_odd_hosts_are_refused_everywhere(house: Running, target: str) -> None:
-    """Also where nobody looks at the host: files, health, errors."""
+    """Odd hosts are refused even where the host does not matter: for files, health checks and errors."""
     for host in (
         "user@127.0.0.1",
         "127.0.0.1:99999",

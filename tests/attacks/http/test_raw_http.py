@@ -1,4 +1,4 @@
-"""Bytes that no browser sends, to a whole Duet: no 5xx, no second reading, and the policy for every spelling.
+"""Bytes that no browser sends, to a whole Duet: no 5xx, no second reading, and one policy for every spelling.
 
 What the protocol and the edge refuse by themselves is listed in `tests/serving/test_protocol.py` and
 `tests/edge/test_edge.py`; here somebody attacks both halves at once, with a login that is worth stealing.
@@ -23,7 +23,7 @@ JSON = "Content-Type: application/json"
 # Smuggling: a request within another's body that must not be read as one
 
 
-#: What is hidden: with it, whoever comes next on the connection would get an answer that is not theirs.
+#: The hidden request: if it were read, the next caller on the connection would get somebody else's answer.
 HIDDEN = b"GET /api/probe?hidden HTTP/1.1\r\nHost: 127.0.0.1\r\nX-A: "
 _CHUNKED = b"Transfer-Encoding: chunked\r\n"
 _END = b"0\r\n\r\n"
@@ -33,7 +33,7 @@ def _framed(*framing: bytes, body: bytes = b"", first: bytes = b"POST %b HTTP/1.
     return first + b"Host: 127.0.0.1\r\nContent-Type: text/plain\r\n" + b"".join(framing) + b"\r\n" + body
 
 
-#: Framing that two readers may read differently. Behind each body comes the hidden request.
+#: Framing that two readers may read differently. The hidden request follows each body.
 SMUGGLING = {
     "CL.TE": _framed(b"Content-Length: 6\r\n", _CHUNKED, body=_END + b"G"),
     "TE.CL": _framed(_CHUNKED, b"Content-Length: 4\r\n", body=b"5c\r\n" + HIDDEN),
@@ -79,7 +79,7 @@ SMUGGLING = {
 @pytest.mark.parametrize("target", [b"/probe", b"/api/probe"])
 @pytest.mark.parametrize("shape", SMUGGLING)
 def test_nothing_is_smuggled_past_a_body(house: Running, shape: str, target: bytes) -> None:
-    """Framing that is not plain is a 400 and the end of the connection; what is behind it is no request."""
+    """Ambiguous framing is a 400 and the end of the connection; what follows it is not read as a request."""
     data = SMUGGLING[shape].replace(b"%b", target) + HIDDEN + b"b\r\nConnection: close\r\n\r\n"
     found = ask(house.url, data)
     assert [answer.status for answer in found] == [400], shape
@@ -87,7 +87,7 @@ def test_nothing_is_smuggled_past_a_body(house: Running, shape: str, target: byt
     assert b"hidden" not in found[0].body
 
 
-#: Framing that all readers read alike, though it looks odd; the second request is one.
+#: Framing that looks odd, although all readers read it alike; the second request is a real one.
 PLAIN = {
     "chunk extension": _framed(_CHUNKED, body=b'5;a=b;c="d"\r\nhello\r\n' + _END),
     "chunk size in capitals": _framed(_CHUNKED, body=b"A\r\nhellohello\r\n" + _END),
@@ -102,7 +102,7 @@ PLAIN = {
 
 @pytest.mark.parametrize("shape", PLAIN)
 def test_plain_bodies_end_where_they_say(house: Running, shape: str) -> None:
-    """The API sees the body that was sent and no more; then the next request is answered as its own."""
+    """The API sees the body that was sent and no more, and the next request gets its own answer."""
     follow = request("/api/probe?second")
     found = ask(house.url, PLAIN[shape].replace(b"%b", b"/api/probe") + follow)
     assert [answer.status for answer in found] == [200, 200], found
@@ -116,7 +116,7 @@ def test_plain_bodies_end_where_they_say(house: Running, shape: str) -> None:
 
 
 def test_pipelined_requests_keep_their_own_callers(victim: Victim) -> None:
-    """Sixty requests in one go, of somebody and of nobody, on both halves: each answer is its own, in order."""
+    """Sixty pipelined requests, with and without a login, get their own answers in order, on both halves."""
     credentials = {"/api/probe": victim.both[0], "/probe": victim.both[1]}
     asked = [(target, shown) for target, shown in itertools.product(credentials, (True, False))] * 15
     lines = [
@@ -133,7 +133,7 @@ def test_pipelined_requests_keep_their_own_callers(victim: Victim) -> None:
 
 
 def test_rubbish_between_requests_ends_the_connection(victim: Victim) -> None:
-    """What comes behind it is not answered, whoever it is from."""
+    """Nothing that follows rubbish on a connection is answered, no matter who sent it."""
     good = request("/api/users/me", victim.both[0]).replace(b"Connection: close\r\n", b"")
     for rubbish in (b"\0\0\0\0", b"GET\r\n\r\n", b"x" * 200 + b"\r\n\r\n", b"\xff\xfe\r\n\r\n", b"0\r\n\r\n"):
         found = ask(victim.duet.url, good + rubbish + good)
@@ -142,7 +142,7 @@ def test_rubbish_between_requests_ends_the_connection(victim: Victim) -> None:
 
 @pytest.mark.parametrize("target", ["/probe", "/api/probe"])
 def test_a_client_is_told_to_go_on_once_and_by_its_own_answer(house: Running, target: str) -> None:
-    """`Expect: 100-continue`: the body is asked for where it is read, and not where it is refused."""
+    """With `Expect: 100-continue` the body is asked for where it is read, and not where it is refused."""
     with connect(house.url) as connection:
         connection.sendall(request(target, "Expect: 100-continue", "Content-Length: 5", FORM, method="POST"))
         assert connection.recv(1000).startswith(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -169,7 +169,7 @@ HALF = {
 
 
 def test_what_was_half_sent_is_given_up_and_nobody_waits(hasty: Running) -> None:
-    """All of them at once, several times: a 408 or silence within the deadline; both halves answer meanwhile."""
+    """Half-sent requests, many at once, end within the deadline while both halves answer others."""
     with ExitStack() as opened:
         waiting = {
             (shape, number): opened.enter_context(half_open(hasty.url, data))
@@ -184,17 +184,17 @@ def test_what_was_half_sent_is_given_up_and_nobody_waits(hasty: Running) -> None
 
 
 def test_clients_that_vanish_leave_nothing_behind(hasty: Running) -> None:
-    """Two hundred that hang up in the middle, by a reset too; then both halves answer as before."""
+    """After two hundred clients have hung up halfway, some by a reset, both halves answer as before."""
     for data in list(HALF.values()) * 18:
         connection = half_open(hasty.url, data)
-        connection.setsockopt(1, 13, b"\1\0\0\0\0\0\0\0")  # SO_LINGER of nothing: closing resets
+        connection.setsockopt(1, 13, b"\1\0\0\0\0\0\0\0")  # SO_LINGER of zero seconds: closing resets
         connection.close()
     for target in ("/probe", "/api/probe", "/healthz"):
         assert one(hasty.url, request(target)).status == 200
 
 
 def test_everything_oversized_is_refused(house: Running) -> None:
-    """Method, target, version, names, values, cookies, forms of many fields, deep JSON, long chunks."""
+    """Oversized request lines, headers, cookies, forms, JSON and chunks are refused."""
     many = b"&".join(b"a%d=b" % number for number in range(20_000))
     parts = (
         b"".join(b'--x\r\nContent-Disposition: form-data; name="a%d"\r\n\r\nb\r\n' % n for n in range(3000))
@@ -230,7 +230,7 @@ def test_everything_oversized_is_refused(house: Running) -> None:
 
 
 def test_a_login_by_a_form_in_parts_is_a_login(victim: Victim) -> None:
-    """Multipart is read by both halves as the plain form is, and guarded as it is."""
+    """Both halves read multipart as they read the plain form, and guard it in the same way."""
     head = "Content-Type: multipart/form-data; boundary=x"
 
     def parts(**fields: str) -> bytes:

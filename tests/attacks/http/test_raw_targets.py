@@ -1,4 +1,4 @@
-"""Request lines that no browser sends, to a whole Duet: the policy for every spelling of a path, and no 5xx."""
+"""Request lines that no browser sends, to a whole Duet: one policy for every spelling of a path, and no 5xx."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from tests.kit.duet import Running
 
 
 def check(found: list[Answer], data: bytes) -> None:
-    """That nothing broke, and that nobody's data is in an answer."""
+    """Checks that nothing broke, and that no answer holds anybody's data."""
     for answer in found:
         assert answer.status < 500, (answer, data[:200])
         assert answer.header("x-content-type-options") == "nosniff", data[:200]
 
 
-# Targets: whatever the spelling, the same rule
+# Targets: every spelling meets the same rule
 
-#: Spellings of a path; all of them mean it, or nothing.
+#: Spellings of a path. Each means that path, or nothing.
 SPELLINGS = (
     "{}",
     "/{}",
@@ -77,7 +77,7 @@ SPELLINGS = (
 
 
 def other_spellings(path: str) -> Iterator[str]:
-    """The same path with a character of it encoded, in capitals, doubled, in other widths."""
+    """The same path with one character encoded, in capitals, doubled, or in other widths."""
     first, last = path[1], path[-1]
     yield path.replace(first, f"%{ord(first):02x}", 1)
     yield path.replace(first, f"%{ord(first):02X}", 1)
@@ -99,7 +99,7 @@ GUARDED = ("/admin", "/admin/users", "/account", "/api/admin/users", "/api/users
 
 @pytest.mark.parametrize("path", GUARDED)
 def test_no_spelling_of_a_path_goes_past_the_policy(victim: Victim, path: str) -> None:
-    """A stranger gets nothing by any spelling, and somebody without the role no more than by the plain one."""
+    """No spelling of a path gives a stranger anything, or more than the plain path to one without the role."""
     for spelling in (*(form.format(path) for form in SPELLINGS), *other_spellings(path)):
         for method in ("GET", "HEAD", "POST", "OPTIONS"):
             data = request(spelling, method=method)
@@ -118,13 +118,13 @@ def test_no_spelling_of_a_path_goes_past_the_policy(victim: Victim, path: str) -
 
 
 def _is_public(answer: Answer, method: str) -> bool:
-    """Whether it is the page for everybody to which some spellings do lead, such as `/login/..;/admin`."""
+    """Whether it is the public page to which some spellings really lead, such as `/login/..;/admin`."""
     return method == "HEAD" or "<title>Log in" in answer.text
 
 
 @pytest.mark.parametrize("path", ["/probe", "/api/probe"])
 def test_a_spelling_belongs_to_one_half(victim: Victim, path: str) -> None:
-    """Never does the API go by a cookie because a page was meant, nor a page by a bearer token."""
+    """The API never takes a cookie because a page was meant, and a page never takes a bearer token."""
     for target in (*(form.format(path) for form in SPELLINGS), *other_spellings(path)):
         for line, half in ((victim.both[0], "api"), (victim.both[1], "page")):
             for answer in ask(victim.duet.url, request(target, line, method="POST", body=b"a=b")):
@@ -174,7 +174,7 @@ TARGETS = {
 }
 
 
-#: Of these some have an answer that is not a 400: what is asked for is legal, and leads to a 3xx, 4xx or the like.
+#: Some of these get an answer that is not a 400: what they ask for is legal, and leads to a 3xx, 4xx or the like.
 LEGAL = {
     "asterisk, OPTIONS",
     "CONNECT a path",
@@ -190,14 +190,14 @@ LEGAL = {
 
 @pytest.fixture(scope="module")
 def hurried(hasty: Running) -> Iterator[Victim]:
-    """Somebody who is signed in where no request may take long to be complete."""
+    """Somebody who is logged in on a Duet where every request must be complete soon."""
     with signed_in(hasty, new_address()) as one:
         yield one
 
 
 @pytest.mark.parametrize("shape", TARGETS)
 def test_odd_request_lines_lead_nowhere(hurried: Victim, shape: str) -> None:
-    """With a login and without: a 400 or the like; nothing of the request comes back."""
+    """An odd request line gets a 400 or the like, with or without a login, and the answer repeats none of it."""
     data = TARGETS[shape]
     shown = "\r\n".join(hurried.both).encode()
     for variant in (data, data.replace(b"\r\nConnection", b"\r\n" + shown + b"\r\nConnection")):

@@ -1,4 +1,4 @@
-"""Where Duet sends people: nowhere but to its own pages (security.md, item 19)."""
+"""Duet redirects people to its own pages alone (security.md, item 19)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.web.test_redirects import UNSAFE, origin_after
     "target", [*UNSAFE, "/%0d%0a/evil.example\r\nSet-Cookie:x=1", "\ufeff//evil.example", "\u3000//evil"]
 )
 def test_s19_next_stays_here(visit: Visit, email: str, target: str) -> None:
-    """In the address and in the form, at the log-in, signed in or not, and where the password is proven again."""
+    """`next` never leads to another host, at the login or where the password is proven again."""
     browser = visit()
     token = browser.csrf_token(f"/login?next={quote(target, safe='')}"[:4000])
     form = {"csrf_token": token, "email": email, "password": PASSWORD}
@@ -43,7 +43,7 @@ def test_s19_next_stays_here(visit: Visit, email: str, target: str) -> None:
     ],
 )
 def test_s19_what_is_followed_stays_here(visit: Visit, email: str, target: str) -> None:
-    """Encoded line breaks and slashes stay encoded: a browser that follows ends at this host."""
+    """Encoded line breaks and slashes stay encoded, so a browser that follows the redirect ends at this host."""
     browser = visit()
     form = {"csrf_token": browser.csrf_token(), "email": email, "password": PASSWORD, "next": target}
     answer = browser.post("/login", data=form)
@@ -68,7 +68,7 @@ PATHS = [
 
 
 def test_s19_the_pages_own_redirects_stay_here_whatever_the_path(house: Running) -> None:
-    """A path of many slashes, backslashes or line breaks leads to no other host by way of a login or a slash."""
+    """A path of many slashes, backslashes or line breaks leads to no other host through a redirect."""
     host = urlsplit(house.url).netloc
     for path in PATHS:
         answer = talk(house.url, f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
@@ -80,7 +80,7 @@ def test_s19_the_pages_own_redirects_stay_here_whatever_the_path(house: Running)
 
 
 def test_s19_a_referer_leads_nowhere(visit: Visit, email: str) -> None:
-    """A form whose session is over leads to the login, and from there back to pages of this site alone."""
+    """A form whose session is over leads to the login, and from there only to pages of this site."""
     browser = visit(email)
     token = browser.csrf_token("/account")
     browser.log_out()
