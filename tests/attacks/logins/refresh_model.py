@@ -1,4 +1,4 @@
-"""What must hold of one person's logins, whatever happens: the model that the refresh machine is held to.
+"""What must hold of one person's logins, whatever happens: the model that the refresh machine is compared with.
 
 It knows no token and no store. It counts what was done, where and when, and says of each thing that was handed out
 whether it must work (`True`), must not (`False`), or may (`None`), because the process that is asked can't know.
@@ -18,16 +18,16 @@ IDLE: Final = timedelta(days=30)
 ABSOLUTE: Final = timedelta(days=90)
 GRACE: Final = timedelta(seconds=30)
 LEEWAY: Final = timedelta(seconds=60)
-#: How far behind its start a process reads what ended.
+#: How far back before its start a process reads which sessions ended.
 REMEMBERED: Final = LIFETIME + 2 * timedelta(seconds=70)
 
 
 @dataclass(eq=False)
 class Login:
-    """A login: what it was given, and where it is known to be over."""
+    """A login: what it was given, and which processes know that it is over."""
 
     is_browser: bool
-    #: Of each generation, the current one last. A browser's has one.
+    #: One pair for each generation, the current one last. A browser's login has one pair.
     pairs: list[TokenPair]
     began: datetime
     renewed: datetime
@@ -35,7 +35,7 @@ class Login:
     #: Every pair that was ever handed out.
     given: list[TokenPair] = field(default_factory=list)
     ended: datetime | None = None
-    #: The processes that heard of its end, and those that were started too late to.
+    #: The processes that heard of its end, and those that started too late to hear of it.
     known_to: set[int] = field(default_factory=set)
     lost_to: set[int] = field(default_factory=set)
 
@@ -45,7 +45,7 @@ class Login:
         return self.pairs[0].principal.session_id
 
     def lives(self, now: datetime) -> bool:
-        """Whether it was not ended, and is within its limits."""
+        """Whether it was not ended and is within its limits."""
         return self.ended is None and now < min(self.renewed + IDLE, self.began + ABSOLUTE)
 
     def is_in_grace(self, age: int, now: datetime) -> bool:
@@ -53,28 +53,28 @@ class Login:
         return age == 1 and self.rotated is not None and now - self.rotated <= GRACE
 
     def end(self, process: int, now: datetime) -> None:
-        """It is over; `process`, which ended it, knows."""
+        """Ends it; `process`, which ended it, knows."""
         self.ended = self.ended or now
         self.known_to.add(process)
 
     def renew(self, pair: TokenPair, now: datetime) -> None:
-        """A browser's token was renewed by way of the store."""
+        """A browser's token was renewed through the store."""
         self.renewed = now
         self.given.append(pair)
 
     def rotate(self, pair: TokenPair, now: datetime) -> None:
-        """A new generation."""
+        """Adds a new generation."""
         self.rotated = now
         self.renew(pair, now)
         self.pairs.append(pair)
 
     def has_token_for(self, now: datetime) -> bool:
-        """Whether by the clock alone any of its access tokens counts."""
+        """Whether any of its access tokens counts, going by the clock alone."""
         return any(is_in_time(pair, now) for pair in self.given)
 
 
 def is_in_time(pair: TokenPair, now: datetime) -> bool:
-    """Whether by the clock alone an access token counts."""
+    """Whether an access token counts, going by the clock alone."""
     return pair.principal.issued_at - LEEWAY <= now < pair.principal.expires_at
 
 
@@ -98,7 +98,7 @@ class Person:
         #: it once told, and it forgets what ended too soon for them (docs/adr/0016).
         self.from_future: dict[int, set[str]] = {process: set() for process in self.processes}
 
-    # what happens
+    # What happens
 
     def begin(self, pair: TokenPair, now: datetime, *, is_browser: bool) -> Login:
         """Somebody logged in."""
@@ -107,7 +107,7 @@ class Person:
         return login
 
     def end_all(self, process: int, now: datetime, *, keep: Login | None = None) -> None:
-        """Every login that was not over yet is; of the others `process` learns nothing new."""
+        """Ends every login that was not over yet; `process` learns of the end of no others."""
         for login in self.logins:
             if login is not keep and login.ended is None:
                 login.end(process, now)
@@ -128,7 +128,7 @@ class Person:
             self.rights_known[process] = self.rights
 
     def forget(self, process: int, now: datetime) -> None:
-        """`process` starts again, and reads what ended of late: what is older, by the clock, has run out."""
+        """`process` starts again, and reads what ended recently. By the clock, everything older has run out."""
         since = now - REMEMBERED
         for login in self.logins:
             given = [pair.principal for pair in login.given]
@@ -140,7 +140,7 @@ class Person:
             self.rights_known[process], self.rights_lost[process] = 0, self.rights
         self.hear(process)
 
-    # what must work
+    # What must work
 
     def living(self, now: datetime) -> Iterator[Login]:
         """The logins that live."""
@@ -160,7 +160,7 @@ class Person:
         return pair.principal.token_id in self.from_future[process]
 
     def browsing(self, login: Login, process: int, now: datetime) -> bool | None:
-        """Whether a browser of this login is let in at a process, whatever token of its it shows."""
+        """Whether a process lets in a browser of this login, with any of its tokens."""
         if login.lives(now):
             return True
         if not login.has_token_for(now):

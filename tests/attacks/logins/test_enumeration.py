@@ -1,4 +1,4 @@
-"""Item 23: nobody learns who has an account, by status, body, headers, or the steps that an answer takes."""
+"""Item 23: status, body, headers and the steps an answer takes tell nobody who has an account."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from tests.kit.mails import read_mails, receivers
 
 WRONG = "not the password at all"
 FRESH = "seven sober walruses hum"
-#: Asks something of a Duet for an address.
+#: Asks a Duet for something in the name of an email address.
 Ask = Callable[[Running, str], httpx.Response]
 
 
 @pytest.fixture
 def quiet(tmp_path: Path) -> Iterator[Running]:
-    """A Duet that tells strangers nothing: with limits, and addresses that have to be verified."""
+    """A Duet that tells strangers nothing: it has limits, and email addresses have to be confirmed."""
     with running(make_settings(tmp_path, rate_limits=True, require_verified_email=True)) as one:
         yield one
 
@@ -45,19 +45,19 @@ def disabled(duet: Running) -> str:
 
 
 def unverified(duet: Running) -> str:
-    """Somebody who did not follow the link yet."""
+    """Somebody who has not followed the link yet."""
     return duet.make_user(new_address()).email
 
 
 def locked(duet: Running) -> str:
-    """Somebody whose password others guess at."""
+    """Somebody whose password others keep guessing."""
     email = known(duet)
     _lock(duet, email)
     return email
 
 
 def unknown_and_locked(duet: Running) -> str:
-    """Nobody, whose password others guess at."""
+    """An email address without an account, whose password others keep guessing."""
     email = new_address()
     _lock(duet, email)
     return email
@@ -67,7 +67,7 @@ def _lock(duet: Running, email: str) -> None:
     assert [try_api(duet, email, WRONG).status_code for _ in range(GUESSES.free)] == [400] * GUESSES.free
 
 
-#: Reasons to refuse a login, and the password that is tried.
+#: Reasons to refuse a login, and the password that is tried for each.
 REASONS: dict[str, tuple[Callable[[Running], str], str]] = {
     "unknown": (lambda _: new_address(), PASSWORD),
     "wrong": (known, WRONG),
@@ -81,7 +81,7 @@ REASONS: dict[str, tuple[Callable[[Running], str], str]] = {
 
 
 def comparable(answer: httpx.Response, email: str) -> tuple[int, dict[str, str], str]:
-    """Status, headers and body, without what differs between any two answers, and the address that was typed."""
+    """Status, headers and body, without the typed email address and what differs between any two answers."""
     text = answer.text.replace(email, "(address)")
     text = re.sub(r'name="csrf_token"[^>]*value="[^"]+"|\b[0-9a-f]{16}\b', "", text)
     text = re.sub(r"Please wait \d+ (seconds?|minutes)", "Please wait", text)
@@ -96,7 +96,7 @@ def comparable(answer: httpx.Response, email: str) -> tuple[int, dict[str, str],
 
 @pytest.mark.parametrize(("attempt", "status"), [(try_api, 400), (try_page, 401)], ids=["api", "page"])
 def test_s23_every_failed_login_looks_alike(quiet: Running, attempt: Any, status: int) -> None:
-    """Unknown, wrong, disabled and not verified: the same answer, on each half."""
+    """Unknown, wrong, disabled and unconfirmed logins get the same answer, on each half."""
     answers = {}
     for reason, (make, password) in REASONS.items():
         email = make(quiet)
@@ -108,7 +108,8 @@ def test_s23_every_failed_login_looks_alike(quiet: Running, attempt: Any, status
 
 @pytest.mark.parametrize("attempt", [try_api, try_page], ids=["api", "page"])
 def test_s23_an_account_under_attack_looks_like_none(quiet: Running, attempt: Any) -> None:
-    """Whether somebody has the address or not, it is locked by the same guesses, and says so in the same words."""
+    """An email address is locked by the same number of guesses, with the same words, with or without an
+    account."""
     answers = []
     for make, password in ((locked, PASSWORD), (locked, WRONG), (unknown_and_locked, PASSWORD)):
         email = make(quiet)
@@ -121,17 +122,17 @@ def test_s23_an_account_under_attack_looks_like_none(quiet: Running, attempt: An
 
 
 def forgot_api(duet: Running, email: str) -> httpx.Response:
-    """A new password, over the API."""
+    """Asks for a new password over the API."""
     return post(duet, "/api/auth/forgot-password", json={"email": email})
 
 
 def resend_api(duet: Running, email: str) -> httpx.Response:
-    """Another link that verifies the address."""
+    """Asks over the API for another link that confirms the email address."""
     return post(duet, "/api/auth/resend-verification", json={"email": email})
 
 
 def register_api(duet: Running, email: str) -> httpx.Response:
-    """An account."""
+    """Asks for an account over the API."""
     return post(duet, "/api/users", json={"email": email, "password": FRESH})
 
 
@@ -144,17 +145,17 @@ def _on_page(duet: Running, path: str, **fields: str) -> httpx.Response:
 
 
 def forgot_page(duet: Running, email: str) -> httpx.Response:
-    """The same on pages."""
+    """Asks for a new password on the page."""
     return _on_page(duet, "/forgot-password", email=email)
 
 
 def resend_page(duet: Running, email: str) -> httpx.Response:
-    """The same on pages."""
+    """Asks for another link on the page."""
     return _on_page(duet, "/resend-verification", email=email)
 
 
 def register_page(duet: Running, email: str) -> httpx.Response:
-    """The same on pages."""
+    """Asks for an account on the page."""
     return _on_page(duet, "/register", email=email, name="", password=FRESH)
 
 
@@ -164,7 +165,7 @@ every_ask = pytest.mark.parametrize("ask", ASKS, ids=lambda ask: ask.__name__)
 
 @every_ask
 def test_s23_what_strangers_ask_for_is_answered_alike(quiet: Running, ask: Ask) -> None:
-    """A known address, one that waits to be verified, a disabled account's, and nobody's; until it is a 429."""
+    """Known, unconfirmed, disabled and unknown email addresses get the same answers, until these are a 429."""
     told = []
     for make in (known, unverified, disabled, lambda _: new_address()):
         email = make(quiet)
@@ -176,7 +177,7 @@ def test_s23_what_strangers_ask_for_is_answered_alike(quiet: Running, ask: Ask) 
 
 
 def test_s23_a_stranger_s_registration_reaches_the_owner_alone(quiet: Running) -> None:
-    """Of a taken address nothing changes, and the mail about it goes to whoever has it, in their spelling."""
+    """Registering a taken address changes nothing, and its owner gets a mail about it, in their own spelling."""
     email = known(quiet)
     assert register_api(quiet, email.upper()).status_code == 202
     mails = read_mails(quiet.outbox, to=email)
@@ -190,7 +191,7 @@ def test_s23_a_stranger_s_registration_reaches_the_owner_alone(quiet: Running) -
 
 @contextmanager
 def steps_of(duet: Running) -> Iterator[list[str]]:
-    """What requests ask of the store and of the threads for hashing within the block, in their order.
+    """What requests within the block ask of the store and of the hashing threads, in order.
 
     A hash is noted with its cost. What runs beside the requests, such as the sending of mails, is left out.
     """
@@ -222,7 +223,7 @@ def steps_of(duet: Running) -> Iterator[list[str]]:
 
 @pytest.mark.parametrize("attempt", [try_api, try_page], ids=["api", "page"])
 def test_s23_every_failed_login_takes_the_same_steps(quiet: Running, attempt: Any) -> None:
-    """The same calls of the store in the same order, and one hash of the same cost: so the same time."""
+    """Every failed login makes the same calls to the store in the same order and one hash of the same cost."""
     taken = {}
     for reason, (make, password) in REASONS.items():
         if len(password) <= 1024:
@@ -237,7 +238,7 @@ def test_s23_every_failed_login_takes_the_same_steps(quiet: Running, attempt: An
 
 
 def test_s23_a_locked_login_takes_the_same_steps(quiet: Running) -> None:
-    """No hash for anybody, and the same counters."""
+    """A locked login hashes nothing and reads the same counters, with or without an account."""
     taken = []
     for make in (locked, unknown_and_locked):
         email = make(quiet)
@@ -253,7 +254,7 @@ def test_s23_a_locked_login_takes_the_same_steps(quiet: Running) -> None:
 
 @every_ask
 def test_s23_what_strangers_ask_for_takes_the_same_steps(quiet: Running, ask: Ask) -> None:
-    """Nothing is looked up, hashed or written for a known address that is not for an unknown one."""
+    """Whatever is looked up, hashed or written for a known email address is so for an unknown one as well."""
     taken = []
     for make in (known, unverified, disabled, lambda _: new_address()):
         email = make(quiet)

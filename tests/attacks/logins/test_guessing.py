@@ -1,4 +1,4 @@
-"""Items 25 to 27: guessing at every door, from many places, and what a request says of where it is from."""
+"""Items 25 to 27: guessing at every door, from many places, and what a request says of its origin."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def email(limited: Running) -> str:
 
 @pytest.fixture
 def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """Lets so many seconds pass, for every Duet of this process."""
+    """Lets the given number of seconds pass, for every Duet of this process."""
     now, total = SystemClock.now, 0.0
 
     def step(seconds: float) -> None:
@@ -55,13 +55,13 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 
 
 def must_wait(answer: httpx.Response) -> int:
-    """For how long a 429 says to wait, in seconds."""
+    """How long a 429 says to wait, in seconds."""
     assert answer.status_code == 429, answer.status_code
     return int(answer.headers["Retry-After"])
 
 
 def lock(duet: Running, email: str) -> None:
-    """Guesses until nobody may."""
+    """Guesses until no further guess is allowed."""
     assert [try_api(duet, email, WRONG).status_code for _ in range(GUESSES.free)] == [400] * GUESSES.free
     must_wait(try_api(duet, email, PASSWORD))
 
@@ -70,7 +70,8 @@ def lock(duet: Running, email: str) -> None:
 
 
 def test_s25_five_failures_on_each_half_are_ten(limited: Running, email: str) -> None:
-    """However the address is spelled; then both halves refuse the right password, and say for how long."""
+    """Five failures on each half lock every spelling of the address; then both refuse the right password for a
+    while."""
     local, domain = email.split("@")
     wide = "".join(chr(ord(char) + 0xFEE0) for char in local)
     spellings = [email, email.upper(), f"{local}@{domain.title()}", f"  {email} ", f"{wide}@{domain}"]
@@ -83,7 +84,7 @@ def test_s25_five_failures_on_each_half_are_ten(limited: Running, email: str) ->
 
 
 def test_s25_every_door_counts(limited: Running, email: str) -> None:
-    """A thief with a token and a cookie has the ten tries that all have, and a few of a session's own."""
+    """A thief with a token and a cookie has the ten tries that everybody has, and a few for the session."""
     with ApiClient(limited.url, verify=False) as api, Browser(limited.url, verify=False) as browser:
         api.log_in(email)
         browser.log_in(email)
@@ -109,8 +110,8 @@ def test_s25_every_door_counts(limited: Running, email: str) -> None:
 def test_s25_two_hundred_at_once_in_two_containers_and_after_a_restart(
     tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Half on pages, half on the API, of two Duets on one database: ten are looked at, and a third knows it."""
-    # A first wait of minutes: on a busy machine five seconds are over before the last is asked.
+    """Of 200 guesses at once at two Duets on one database ten are checked, and a third Duet knows of them."""
+    # The first wait lasts minutes: on a busy machine five seconds would be over before the last guess is made.
     monkeypatch.setattr(throttle, "GUESSES", replace(GUESSES, first_wait=timedelta(minutes=4)))
     settings = make_settings(tmp_path, database_url=database_url, rate_limits=True)
     with ExitStack() as both:
@@ -150,7 +151,7 @@ def _tries(clients: list[_Filler], email: str) -> list[Callable[[], httpx.Respon
 
 
 def test_s25_a_wrong_guess_is_counted_though_its_client_hangs_up(limited: Running, email: str) -> None:
-    """A program that does not wait for the answers has no more guesses than one that does."""
+    """A program that does not wait for the answers gets no more guesses than one that does."""
     body = f"grant_type=password&username={email.replace('@', '%40')}&password=wrong".encode()
     head = b"POST /api/auth/token HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\n"
     request = head + b"Content-Length: %d\r\n\r\n" % len(body) + body
@@ -164,7 +165,8 @@ def test_s25_a_wrong_guess_is_counted_though_its_client_hangs_up(limited: Runnin
 
 
 def test_s26_the_owner_s_browser_gets_in_while_a_stranger_guesses(limited: Running, email: str) -> None:
-    """By the login before; neither a cookie of somebody else's nor one that was made up helps the stranger."""
+    """A cookie from an earlier login lets the owner in; somebody else's or a made-up one does not help the
+    stranger."""
     with Browser(limited.url, verify=False) as owner, Browser(limited.url, verify=False) as stranger:
         assert owner.log_in(email).status_code == 303
         owner.log_out()
@@ -185,7 +187,8 @@ def test_s26_the_owner_s_browser_gets_in_while_a_stranger_guesses(limited: Runni
 
 
 def test_s26_waits_grow_and_stay_short(limited: Running, email: str, later: Callable[[float], None]) -> None:
-    """Five seconds at first, five minutes at most, while a stranger guesses all day; then the owner gets in."""
+    """While a stranger guesses all day the wait grows from five seconds to five minutes; then the owner gets
+    in."""
     lock(limited, email)
     waits = []
     for _ in range(40):
@@ -202,7 +205,7 @@ def test_s26_waits_grow_and_stay_short(limited: Running, email: str, later: Call
 
 
 def test_s26_a_link_by_mail_opens_a_locked_account(limited: Running, email: str) -> None:
-    """On a machine that was never here before."""
+    """A link in a mail opens a locked account, even on a machine that was never used before."""
     lock(limited, email)
     assert post(limited, "/api/auth/forgot-password", json={"email": email}).status_code == 202
     token = token_in(mail_with_link(limited.outbox, "reset-password", to=email))
@@ -213,7 +216,7 @@ def test_s26_a_link_by_mail_opens_a_locked_account(limited: Running, email: str)
 
 
 def test_s26_sessions_go_on_while_the_account_is_locked(limited: Running, email: str) -> None:
-    """Who is in stays in: pages, tokens and refreshes do not ask for the password."""
+    """While the account is locked, pages, tokens and refreshes still work: they don't ask for the password."""
     with ApiClient(limited.url, verify=False) as api, Browser(limited.url, verify=False) as browser:
         api.log_in(email)
         browser.log_in(email)
@@ -224,9 +227,9 @@ def test_s26_sessions_go_on_while_the_account_is_locked(limited: Running, email:
         assert browser.submit("/reauthenticate", password=PASSWORD).status_code == 303
 
 
-# 27: where from
+# 27: where a request comes from
 
-#: What a stranger may say of where it is; `{}` changes each time.
+#: What a stranger may claim about its origin; `{}` changes each time.
 LIES: list[dict[str, str]] = [
     {"X-Forwarded-For": "198.51.100.{}"},
     {"X-Forwarded-For": "198.51.100.{}, 127.0.0.1"},
@@ -237,7 +240,7 @@ LIES: list[dict[str, str]] = [
     {"X-Forwarded-Host": "h{}.example", "X-Forwarded-Proto": "https", "User-Agent": "agent {}"},
     {"X-Original-For": "198.51.100.{}", "X-Cluster-Client-IP": "198.51.100.{}", "Via": "1.1 proxy{}"},
 ]
-#: Of the token endpoint, as proxies and clients spell it.
+#: Spellings of the token endpoint's path by proxies and clients.
 PATHS = [
     "/api/auth/token",
     "//api/auth/token",
@@ -249,7 +252,7 @@ PATHS = [
 
 
 def told(lie: dict[str, str], number: int) -> dict[str, str]:
-    """The headers of a lie."""
+    """The headers of a false claim."""
     return {name: value.format(number) for name, value in lie.items()}
 
 
@@ -268,7 +271,7 @@ def test_s27_lies_about_the_origin_change_nothing(limited: Running, email: str) 
 
 
 def test_s27_nor_do_they_hide_one_who_guesses_at_everybody(limited: Running) -> None:
-    """Two hundred accounts from one place, which says each time that it is another; then it has to wait."""
+    """A place that guesses at two hundred accounts has to wait, although each request claims another origin."""
     with httpx.Client(verify=False) as client:
 
         def guess(number: int) -> int:
@@ -281,7 +284,7 @@ def test_s27_nor_do_they_hide_one_who_guesses_at_everybody(limited: Running) -> 
 
 
 def test_s27_the_sessions_and_the_log_name_the_peer(limited: Running, email: str) -> None:
-    """What both halves note of a login is the address of the connection, whatever the headers say."""
+    """Both halves record the connection's IP address for a login, whatever the headers say."""
     for lie in LIES:
         headers = told(lie, 7)
         with ApiClient(limited.url, verify=False, headers=headers) as api:
@@ -295,7 +298,8 @@ def test_s27_the_sessions_and_the_log_name_the_peer(limited: Running, email: str
 
 
 def test_s27_a_trusted_proxy_is_believed_and_its_client_is_not(tmp_path: Path) -> None:
-    """Behind it everybody has an address of their own; what stands further left was written by the client."""
+    """Each client of a trusted proxy has its own IP address; entries further left in the header are the client's
+    own."""
     with running(make_settings(tmp_path, rate_limits=True, trusted_proxies="127.0.0.1")) as one:
         email = one.make_user(new_address()).email
         with httpx.Client(base_url=one.url, verify=False) as client:
@@ -309,7 +313,7 @@ def test_s27_a_trusted_proxy_is_believed_and_its_client_is_not(tmp_path: Path) -
 
 
 def test_s27_a_trailer_is_no_header(https_house: Running) -> None:
-    """Behind a chunked body, where a proxy may not look, nobody says where they are from."""
+    """A trailer behind a chunked body, where a proxy may not look, does not change a request's origin."""
     email = https_house.make_user(new_address()).email
     body = f"grant_type=password&username={email}&password={PASSWORD.replace(' ', '+')}".encode()
     head = request(

@@ -1,4 +1,4 @@
-"""Item 22: passwords, wherever one is chosen and wherever one logs in."""
+"""Item 22: passwords, wherever people choose one or log in with one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.attacks.logins.ways import WAYS, Way, logs_in, post, register_api, re
 from tests.kit.duet import Running
 
 every_way = pytest.mark.parametrize("choose", WAYS, ids=lambda way: way.__name__)
-#: 1,024 characters, in the form that has each accent by itself 1,058.
+#: 1,024 characters; 1,058 in the form in which each accent is a separate character.
 LONGEST = (
     "un café crème où ça coûte 🦭 " + "seven sober walruses hum and then some " * 25 + "0123456789 end ab"[:20]
 )
@@ -25,7 +25,7 @@ LONGEST = LONGEST.ljust(MAX_PASSWORD_LENGTH - 2, "z") + "éa"
 
 @every_way
 def test_s22_what_is_too_weak_is_refused_with_the_reason(house: Running, choose: Way) -> None:
-    """14 characters, common ones, rows, address, product, 1,025 characters: wherever one chooses."""
+    """Short, common, sequential, personal and overlong passwords are refused wherever one is chosen."""
     weak = {
         "kq-zvx-wpt-jhb": "at least 15 characters",
         unicodedata.normalize("NFD", "éèçàùöñåêâ"): "at least 15 characters",
@@ -45,7 +45,7 @@ def test_s22_what_is_too_weak_is_refused_with_the_reason(house: Running, choose:
 
 @every_way
 def test_s22_nothing_is_cut_off_and_unicode_has_one_spelling(house: Running, choose: Way) -> None:
-    """All of 1,024 characters count on both halves, whichever way a keyboard sends its accents."""
+    """All 1,024 characters count on both halves, however a keyboard composes accents."""
     assert len(LONGEST) == MAX_PASSWORD_LENGTH
     email = new_address()
     assert choose(house, email, unicodedata.normalize("NFC", LONGEST)).is_taken
@@ -56,7 +56,8 @@ def test_s22_nothing_is_cut_off_and_unicode_has_one_spelling(house: Running, cho
 
 @pytest.mark.parametrize("choose", [register_page, register_api])
 def test_s22_no_mixture_of_signs_is_asked_for(house: Running, choose: Way) -> None:
-    """Fifteen small letters will do, or digits, with blanks, or in another alphabet; accents in either form."""
+    """Fifteen lower-case letters or digits will do, with blanks, in another alphabet, with accents in either
+    form."""
     for password in (
         "kqzvxwptjhbmdrg",
         "830174692855317",
@@ -76,7 +77,7 @@ def test_s22_no_mixture_of_signs_is_asked_for(house: Running, choose: Way) -> No
 
 @pytest.mark.parametrize("choose", [register_page, register_api])
 def test_s22_neither_72_bytes_nor_nul_nor_blanks_end_a_password(house: Running, choose: Way) -> None:
-    """What bcrypt, C and tidy forms would cut off."""
+    """A password counts past the places where bcrypt, C and tidying forms would cut it off."""
     seventy_two = "seven sober walruses hum".ljust(72, "!")
     for password, others in {
         seventy_two: [seventy_two + "!", seventy_two[:71]],
@@ -94,7 +95,7 @@ def test_s22_neither_72_bytes_nor_nul_nor_blanks_end_a_password(house: Running, 
 
 @contextmanager
 def hashes(duet: Running) -> Iterator[list[Any]]:
-    """The work that is given to the threads for hashing, within the block."""
+    """The work that the hashing threads get within the block."""
     pool = duet.auth.passwords.queue._pool
     submit, given = pool.submit, list[Any]()
 
@@ -110,7 +111,7 @@ def hashes(duet: Running) -> Iterator[list[Any]]:
 
 
 def test_s22_too_much_is_refused_before_anything_is_hashed(house: Running, email: str) -> None:
-    """Up to a megabyte at each door costs no hash, whether or not somebody has the address."""
+    """A password of up to a megabyte costs no hash at any door, with or without an account."""
     with hashes(house) as given:
         for address in (email, new_address()):
             for size in (MAX_PASSWORD_LENGTH + 1, 5000, 900_000):
@@ -125,7 +126,7 @@ def test_s22_too_much_is_refused_before_anything_is_hashed(house: Running, email
 
 
 def test_s22_pasting_is_allowed(visit: Visit, email: str) -> None:
-    """No page with a password field, and no script of one, minds it, or takes less than may be chosen."""
+    """No page with a password field and no script prevents pasting or takes less than may be chosen."""
     browser, stranger = visit(email), visit()
     pages = [stranger.get(path) for path in ("/login", "/register")]
     pages += [

@@ -1,4 +1,4 @@
-"""Item 24: links that reset a password, and what a change of the password asks for and ends."""
+"""Item 24: links that reset a password, and what a change of the password requires and ends."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ OTHER = "eleven idle badgers yawn"
 
 
 def mailed_token(duet: Running, email: str, page: str = "reset-password") -> str:
-    """The token of a mail that somebody asked for."""
+    """The token in a mail that somebody asked for."""
     path = {"reset-password": "forgot-password", "verify-email": "resend-verification"}[page]
     assert post(duet, f"/api/auth/{path}", json={"email": email}).status_code == 202
     return token_in(mail_with_link(duet.outbox, page, to=email))
@@ -43,7 +43,7 @@ def use_api(duet: Running, token: str, password: str = NEW) -> bool:
 
 
 def use_page(duet: Running, token: str, password: str = NEW) -> bool:
-    """The same on the page, with the form of the login, should there be none of its own."""
+    """Whether a token resets a password, on the page. The CSRF token comes from the login page."""
     with Browser(duet.url, verify=False) as browser:
         answer = browser.submit(f"/reset-password/{token}", page="/login", new_password=password)
         assert answer.status_code in (303, 400, 404), answer.status_code
@@ -56,7 +56,8 @@ on_both = pytest.mark.parametrize("use", BOTH)
 
 @on_both
 def test_s24_a_reset_link_works_once(house: Running, email: str, use: Callable[..., bool]) -> None:
-    """Looking at it uses nothing; of twenty at the same moment one sets the password; then it is dead."""
+    """Opening a reset link does not use it up; of twenty uses at once one sets the password, and then it is
+    dead."""
     token = mailed_token(house, email)
     with Browser(house.url, verify=False) as browser:
         assert [browser.get(f"/reset-password/{token}").status_code for _ in range(3)] == [200] * 3
@@ -77,7 +78,7 @@ def test_s24_a_reset_link_works_once(house: Running, email: str, use: Callable[.
 def test_s24_a_reset_link_lives_half_an_hour(
     house: Running, email: str, use: Callable[..., bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A minute before it still works, a minute after it does not."""
+    """A reset link works a minute before its half hour is over, and not a minute after."""
     tokens = [mailed_token(house, email), mailed_token(house, (other := house.make_user(new_address())).email)]
     now = SystemClock.now
 
@@ -94,13 +95,13 @@ def test_s24_a_reset_link_lives_half_an_hour(
 
 
 def _strings(file: Path) -> set[str]:
-    """Every word in a file that could be a token or a part of one."""
+    """Every word in a file that could be a token or part of one."""
     return {word.decode() for word in re.findall(rb"[A-Za-z0-9_.-]{16,120}", file.read_bytes())}
 
 
 @on_both
 def test_s24_a_stolen_database_resets_nothing(tmp_path: Path, use: Callable[..., bool]) -> None:
-    """No word of the file is a token, nor any that can be made of it without the secret key."""
+    """No word of the file is a token, and none can be turned into one without the secret key."""
     with running(make_settings(tmp_path)) as duet:
         email = duet.make_user().email
         token = mailed_token(duet, email)
@@ -130,7 +131,7 @@ def test_s24_a_stolen_database_resets_nothing(tmp_path: Path, use: Callable[...,
 
 @pytest.mark.parametrize("half", ["api", "page"])
 def test_s24_a_link_s_host_is_ours_whatever_the_request_says(https_house: Running, half: str) -> None:
-    """Host, and the forwarded one of a proxy that passes it on: the link's host is PUBLIC_URL's."""
+    """The host in a link is PUBLIC_URL's, whatever Host and a proxy's forwarded host say."""
     lies = [
         {"Host": "evil.example"},
         {"Host": "duet.example", "X-Forwarded-Host": "evil.example"},
@@ -151,7 +152,7 @@ def test_s24_a_link_s_host_is_ours_whatever_the_request_says(https_house: Runnin
 
 
 def _ask_on_https_page(duet: Running, email: str, lie: dict[str, str]) -> None:
-    """The form, with the cookie that a browser sends over https alone."""
+    """Fetches the form, with the cookie that a browser sends over https alone."""
     with Browser(duet.url, verify=False, headers=lie) as browser:
         page = browser.get("/forgot-password")
         found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page.text)
@@ -163,7 +164,8 @@ def _ask_on_https_page(duet: Running, email: str, lie: dict[str, str]) -> None:
 
 @on_both
 def test_s24_other_tokens_reset_nothing(house: Running, email: str, call: Call, use: Callable[..., bool]) -> None:
-    """Neither a link that verifies, invites or changes the address, nor any token of a login."""
+    """A link that confirms, invites or changes an address resets nothing, and neither does any token of a
+    login."""
     api = call(email)
     verify = mailed_token(house, email, "verify-email")
     api.post("/api/users/me/email", json={"email": (new := new_address()), "password": PASSWORD})
@@ -177,7 +179,7 @@ def test_s24_other_tokens_reset_nothing(house: Running, email: str, call: Call, 
 
 
 def test_s24_a_mail_tells_of_a_new_password_and_holds_no_link(house: Running, email: str) -> None:
-    """Whoever's it is learns of it; the reset itself logs nobody in."""
+    """The account's owner gets a mail about the new password, and the reset itself logs nobody in."""
     token = mailed_token(house, email)
     with Browser(house.url, verify=False) as browser:
         assert browser.submit(f"/reset-password/{token}", new_password=NEW).status_code == 303
@@ -207,7 +209,7 @@ def _change_page(browser: Any, current: str, new: str) -> bool:
 def test_s24_a_change_asks_for_the_current_password(
     house: Running, email: str, visit: Visit, call: Call, half: str
 ) -> None:
-    """Right after the login too: who finds the screen open, or a token, can't take the account over."""
+    """Even right after the login, anyone who finds an open screen or a token can't take the account over."""
     api, browser = call(email), visit(email)
 
     def change(current: str, new: str) -> bool:
@@ -236,7 +238,8 @@ def _is_in(browser: Any) -> bool:
 def test_s24_a_change_ends_the_other_sessions(
     house: Running, email: str, visit: Visit, call: Call, half: str
 ) -> None:
-    """Those of browsers and of programs, their refresh tokens and what was mailed before; one's own goes on."""
+    """A change ends browsers' and programs' other sessions, refresh tokens and earlier mails; one's own goes
+    on."""
     api, browser, others, other_browsers = call(email), visit(email), [call(email), call(email)], [visit(email)]
     token = mailed_token(house, email)
     assert _change_api(api, PASSWORD, NEW) if half == "api" else _change_page(browser, PASSWORD, NEW)
@@ -255,7 +258,7 @@ def test_s24_a_change_ends_the_other_sessions(
 def test_s24_a_reset_ends_every_session(
     house: Running, email: str, visit: Visit, call: Call, use: Callable[..., bool]
 ) -> None:
-    """Whoever knew the old password, or had a token of the account, is out."""
+    """Anyone who knew the old password or held a token of the account is logged out."""
     api, browser = call(email), visit(email)
     personal = api.post("/api/users/me/tokens", json={"name": "x"}).json()["token"]
     bearer = {"Authorization": f"Bearer {personal}"}

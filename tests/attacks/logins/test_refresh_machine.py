@@ -1,4 +1,4 @@
-"""The life of logins, by any steps in any order over two processes, against a model that says what must work."""
+"""The life of logins: steps in any order on two processes, checked against a model of what must work."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from app.auth.models import TokenPair
 from tests.attacks.logins.refresh_model import Login, Person
 from tests.attacks.logins.two_processes import PROCESSES, TwoProcesses, Work
 
-#: How much is tried. Five times as many examples once in a while find what these miss.
+#: How much is tried. An occasional run with five times as many examples finds what these miss.
 EXAMPLES: Final = 30
 STEPS: Final = 30
 MAX_LOGINS: Final = 8
-#: By how many seconds the clock may be wrong for a while.
+#: How many seconds the clock may be wrong for a while.
 AHEAD: Final = st.sampled_from([1200, 3600, 86_400])
 
-#: By what one login is ended.
+#: The ways to end one login.
 HOW: Final = st.sampled_from(["access", "refresh", "owner"])
 
 process_ = st.sampled_from(PROCESSES)
@@ -31,7 +31,7 @@ is_browser_ = st.sampled_from([False, False, True])
 
 
 class RefreshMachine(RuleBasedStateMachine):
-    """One person with several logins. What a step does is in `site`, what must come of it in `person`."""
+    """One person with several logins. `site` performs the steps, and `person` says what must come of them."""
 
     logins: Bundle[Login] = Bundle("logins")
 
@@ -39,7 +39,7 @@ class RefreshMachine(RuleBasedStateMachine):
         super().__init__()
         self.site = TwoProcesses()
         self.person = Person(PROCESSES)
-        #: Log-ins that were tried: hypothesis wants what may come next to depend on no race.
+        #: Logins that were tried: for hypothesis, what may come next must not depend on a race.
         self.begun = 0
         self.ahead = self.behind = 0
         self.is_old = False
@@ -50,15 +50,15 @@ class RefreshMachine(RuleBasedStateMachine):
 
     @property
     def now(self) -> datetime:
-        """The instant."""
+        """The current instant."""
         return self.site.clock.now()
 
     def some(self, login: Login, *, is_browser: bool) -> Login:
-        """`login`, if it lives and is of that kind, else another that is; `login` all the same if none is."""
+        """Returns `login` if it is alive and of that kind, else another one that is, else `login` all the same."""
         fit = [one for one in self.person.living(self.now) if one.is_browser == is_browser]
         return login if login in fit or not fit else fit[-1]
 
-    # beginning
+    # Beginning
 
     @initialize(target=logins, is_browser=is_browser_)
     def first(self, is_browser: bool) -> Login:
@@ -68,11 +68,11 @@ class RefreshMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.begun < MAX_LOGINS and self.person.is_active)
     @rule(target=logins, process=process_, is_browser=is_browser_)
     def log_in(self, process: int, is_browser: bool) -> Login:
-        """With the password of the day."""
+        """Logs in with the current password."""
         return self.begin(process, is_browser)
 
     def begin(self, process: int, is_browser: bool) -> Login:
-        """A login that works."""
+        """A login with the right password works."""
         self.begun += 1
         pair = self.site.run(self.site.log_in(process, self.person.word, is_browser=is_browser))
         assert (pair.refresh_token is None) == is_browser
@@ -81,24 +81,24 @@ class RefreshMachine(RuleBasedStateMachine):
 
     @rule(process=process_, is_browser=is_browser_)
     def fail_to_log_in(self, process: int, is_browser: bool) -> None:
-        """With the other password, or while the account is switched off."""
+        """A login fails with the other password, or while the account is disabled."""
         for word in range(2):
             if word != self.person.word or not self.person.is_active:
                 with pytest.raises(InvalidCredentials):
                     self.site.run(self.site.log_in(process, word, is_browser=is_browser))
 
-    # continuing
+    # Continuing
 
     @rule(login=logins, process=process_)
     def refresh(self, login: Login, process: int) -> None:
-        """With the current token: works exactly while the login lives."""
+        """The current token works exactly as long as the login lives."""
         self.refresh_once(login, process)
 
     @rule(
         login=logins, process=process_, age=st.sampled_from([1, 1, 2, 3]), seconds=st.sampled_from([0, 30, 31, 31])
     )
     def replay(self, login: Login, process: int, age: int, seconds: int) -> None:
-        """With an older token, which has become so sooner or later: its answer was lost, or somebody copied it."""
+        """Replays an older token: either its answer was lost, or somebody copied it."""
         login = self.some(login, is_browser=False)
         while len(login.pairs) <= age and not login.is_browser and login.lives(self.now):
             self.refresh_once(login, process)
@@ -107,7 +107,7 @@ class RefreshMachine(RuleBasedStateMachine):
 
     @rule(login=logins, first=process_, number=st.integers(2, 6))
     def refresh_at_once(self, login: Login, first: int, number: int) -> None:
-        """Several callers with the current token: one successor, and everybody has it."""
+        """Several callers with the current token get one successor, the same for all."""
         login = self.some(login, is_browser=False)
         if login.is_browser:
             return
@@ -125,7 +125,7 @@ class RefreshMachine(RuleBasedStateMachine):
 
     @rule(login=logins, process=process_, which=st.integers(0, 20), tabs=st.integers(1, 4))
     def browse(self, login: Login, process: int, which: int, tabs: int) -> None:
-        """Tabs with any token that this browser ever had: who is in stays in, who is out stays out."""
+        """Tabs show any token that this browser ever had: they stay logged in or logged out, as the login is."""
         login = login if login.is_browser else self.some(login, is_browser=True)
         if login.is_browser:
             self.browse_once(login, process, login.given[which % len(login.given)], tabs)
@@ -133,8 +133,8 @@ class RefreshMachine(RuleBasedStateMachine):
     @precondition(lambda self: not self.is_old)
     @rule(login=logins, process=process_, is_browser=st.booleans(), times=st.integers(1, 5))
     def go_on_for_weeks(self, login: Login, process: int, is_browser: bool, times: int) -> None:
-        """Now and then: each time pushes the idle limit on, and none the absolute one."""
-        self.is_old = True  # once: most of what was begun before is over afterwards
+        """Now and then weeks pass in use: each use pushes the idle limit on, and none pushes the absolute one."""
+        self.is_old = True  # once: most logins from before are over afterwards
         login = self.some(login, is_browser=is_browser)
         for _ in range(times):
             self.wait(20 * 86_400, True)
@@ -154,7 +154,7 @@ class RefreshMachine(RuleBasedStateMachine):
             assert self.person.access(login, pairs[0], process, self.now) is not False
 
     def refresh_once(self, login: Login, process: int) -> None:
-        """With the current token: works exactly while the login lives."""
+        """The current token works exactly as long as the login lives."""
         if login.is_browser:
             return
         pairs = self.site.at_once(self.site.refresh(process, login.pairs[-1]))
@@ -165,7 +165,7 @@ class RefreshMachine(RuleBasedStateMachine):
             login.rotate(pair, self.now)
 
     def replay_once(self, login: Login, process: int, age: int) -> None:
-        """With an older one: the successor for the parent within the grace, else the end of the login."""
+        """An older token yields the successor if it is the parent within the grace, and else ends the login."""
         if len(login.pairs) <= age:
             return
         lives = login.lives(self.now)
@@ -180,11 +180,11 @@ class RefreshMachine(RuleBasedStateMachine):
                 login.end(process, self.now)
 
     def check_current(self, pair: TokenPair) -> None:
-        """What is handed out now tells the rights of now."""
+        """New tokens carry the current rights."""
         assert pair.principal.roles == self.person.roles
         assert pair.principal.rights_version == self.person.rights
 
-    # ending
+    # Ending
 
     @rule(
         login=logins,
@@ -193,7 +193,7 @@ class RefreshMachine(RuleBasedStateMachine):
         how=st.sampled_from(["access", "refresh", "owner"]),
     )
     def end_one(self, login: Login, process: int, which: int, how: str) -> None:
-        """By any token that was ever handed out (RFC 7009), or by its owner; also a second time."""
+        """Ends one by any token it was ever given (RFC 7009), or by its owner, possibly a second time."""
         pair = login.given[which % len(login.given)]
         if how == "owner":
             self.site.run(self.site.log_out(process, pair.principal))
@@ -204,7 +204,7 @@ class RefreshMachine(RuleBasedStateMachine):
 
     @rule(login=logins, process=process_, how=st.sampled_from(["change", "change", "reset", "off", "off and on"]))
     def end_many(self, login: Login, process: int, how: str) -> None:
-        """All but one, by a change of the password out of it; or all of them, and none of them comes back."""
+        """A change of the password ends all logins but its own, or all end; none of them comes back."""
         if how.startswith("off"):
             self.site.run(self.site.set_active(process, False))
             self.switched_off(process)
@@ -219,7 +219,8 @@ class RefreshMachine(RuleBasedStateMachine):
 
     @rule(process=process_, roles=st.sampled_from([None, (), ("editor",), ("author", "editor")]))
     def change_rights(self, process: int, roles: tuple[str, ...] | None) -> None:
-        """Older access tokens count no longer, and nobody is logged out; or the account is on, and nobody in."""
+        """Older access tokens stop counting and nobody is logged out; or the account is enabled again, with no
+        logins."""
         if roles is None or not self.person.is_active:
             self.site.run(self.site.set_active(process, True))
             self.person.is_active = True
@@ -235,13 +236,13 @@ class RefreshMachine(RuleBasedStateMachine):
         self.person.end_all(process, self.now)
 
     def new_word(self, process: int, *, keep: Login | None = None) -> None:
-        """The password has changed; where no session goes on, older access tokens say too little as well."""
+        """The password has changed; where no session goes on, older access tokens are out of date as well."""
         self.person.word = 1 - self.person.word
         if keep is None:
             self.person.change_rights(process, self.now)
         self.person.end_all(process, self.now, keep=keep)
 
-    # at the same moment
+    # At the same moment
 
     @rule(
         login=logins,
@@ -253,7 +254,7 @@ class RefreshMachine(RuleBasedStateMachine):
     def end_while_in_use(
         self, login: Login, process: int, is_browser: bool, how: str, order: random.Random
     ) -> None:
-        """Refreshes, or tabs, against an ending: whichever comes first, afterwards nothing of the login works."""
+        """Refreshes or tabs meet an ending: whichever comes first, nothing of the login works afterwards."""
         login = self.some(login, is_browser=is_browser)
         others = [other for other in self.person.living(self.now) if other is not login]
         if not login.lives(self.now) or (how == "change" and not others):
@@ -282,7 +283,7 @@ class RefreshMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.begun < MAX_LOGINS and self.person.is_active)
     @rule(process=process_, is_browser=is_browser_, comes_first=st.booleans())
     def log_in_while_the_password_changes(self, process: int, is_browser: bool, comes_first: bool) -> None:
-        """With the old one: refused, or let in for no longer than it takes."""
+        """A login with the old password is refused, or is let in only until the change is done."""
         self.begun += 1
         work: list[Work] = [
             self.site.log_in(1 - process, self.person.word, is_browser=is_browser),
@@ -292,38 +293,38 @@ class RefreshMachine(RuleBasedStateMachine):
             self.person.begin(pair, self.now, is_browser=is_browser)
         self.new_word(process)
 
-    # time, and what processes know
+    # Time, and what processes know
 
     @rule(seconds=st.sampled_from([1, 10, 60, 600, 900]), polls=st.booleans())
     def wait(self, seconds: int, polls: bool) -> None:
-        """Time goes by, and the processes may hear of each other, or not."""
+        """Time passes, and the processes may or may not hear of each other."""
         self.site.clock.step(seconds=seconds)
         for process in PROCESSES if polls else ():
             self.poll(process)
 
     @rule(process=process_)
     def poll(self, process: int) -> None:
-        """One of the processes reads what the other ended, and forgets what has run out."""
+        """One of the processes reads what the other one ended, and forgets what has run out."""
         self.site.run(self.site.poll(process))
         self.person.hear(process)
 
     @rule(seconds=st.sampled_from([1, 59, 61, 600]))
     def step_back(self, seconds: int) -> None:
-        """The clock is set back; each process asks the store every second, so before that and after."""
+        """The clock is set back. Each process asks the store every second, so before and after that too."""
         self.wait(0, True)
         self.wait(-seconds, True)
 
     @precondition(lambda self: not self.ahead)
     @rule(seconds=AHEAD)
     def run_ahead(self, seconds: int) -> None:
-        """The clock goes wrong."""
+        """The clock becomes wrong."""
         self.ahead = seconds
         self.wait(seconds, True)
 
     @precondition(lambda self: self.ahead)
     @rule(login=logins, process=process_)
     def set_right(self, login: Login, process: int) -> None:
-        """The clock is right again; what was handed out a moment before comes from the future."""
+        """The clock is right again, so what was issued a moment before comes from the future."""
         self.refresh_once(self.some(login, is_browser=False), process)
         self.step_back(self.ahead)
         self.behind, self.ahead = self.ahead, 0
@@ -331,7 +332,7 @@ class RefreshMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.behind)
     @rule()
     def catch_up(self) -> None:
-        """It is as late as it once wrongly was."""
+        """The time reaches what the wrong clock once showed."""
         self.wait(self.behind, True)
         self.behind = 0
 
@@ -341,11 +342,11 @@ class RefreshMachine(RuleBasedStateMachine):
         self.site.restart(process)
         self.person.forget(process, self.now)
 
-    # what works
+    # What works
 
     @invariant()
     def access_tokens_work_as_the_model_says(self) -> None:
-        """Every one that was ever handed out, at every process."""
+        """Every access token that was ever issued works at every process as the model says."""
         for login in self.person.logins:
             for pair in login.given:
                 for process in PROCESSES:

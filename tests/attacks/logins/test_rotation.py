@@ -1,4 +1,4 @@
-"""Refresh tokens that were copied, lost, forged or late, through the wire (security.md, items 10 to 13)."""
+"""Refresh tokens that were copied, lost, forged or late, over real connections (security.md, items 10 to 13)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def session_of(client: ApiClient) -> str:
 
 
 def is_in(client: ApiClient, token: str | None = None) -> bool:
-    """Whether an access token, the program's own if None, counts."""
+    """Whether an access token counts; if None, the program's own."""
     headers = {"Authorization": f"Bearer {token or client.access_token}"}
     answer = client.get("/api/users/me", headers=headers)
     assert answer.status_code in (200, 401)
@@ -36,7 +36,7 @@ def is_in(client: ApiClient, token: str | None = None) -> bool:
 
 
 def is_refused(answer: httpx.Response) -> bool:
-    """Whether it is `invalid_grant`."""
+    """Whether the answer is `invalid_grant`."""
     assert answer.status_code == 400, answer.text
     return bool(answer.json()["error"] == "invalid_grant")
 
@@ -45,7 +45,7 @@ def is_refused(answer: httpx.Response) -> bool:
 
 
 def test_s10_every_refresh_changes_the_token(call: Call, email: str) -> None:
-    """Each answer holds a refresh token that nobody had before, and the one before it has been replaced."""
+    """Each answer holds a new refresh token, and the one before it has been replaced."""
     client = call(email)
     seen = [client.refresh_token]
     for _ in range(5):
@@ -60,7 +60,7 @@ def test_s10_every_refresh_changes_the_token(call: Call, email: str) -> None:
 def test_s10_a_replay_ends_that_session_and_no_other(
     house: Running, call: Call, visit: Visit, email: str, age: int
 ) -> None:
-    """With its access tokens, for thief and owner alike; other devices, and other people, notice nothing."""
+    """A replay ends the session for thief and owner alike, and no session of other devices or people."""
     client, other, browser, stranger = (
         call(email),
         call(email),
@@ -86,7 +86,7 @@ def test_s10_a_replay_ends_that_session_and_no_other(
 
 
 def test_s10_a_forged_token_ends_nothing(call: Call, email: str) -> None:
-    """Whoever knows somebody's session, as the list of devices shows it, can neither use nor end it."""
+    """Anyone who knows a session's id, which the list of devices shows, can neither use nor end the session."""
     client, other = call(email), call(email)
     for _ in range(3):
         assert client.refresh().status_code == 200
@@ -122,7 +122,7 @@ def test_s10_a_forged_token_ends_nothing(call: Call, email: str) -> None:
 
 
 def test_s11_the_parent_yields_the_same_successor(call: Call, email: str) -> None:
-    """An answer that got lost is asked for again: the same refresh token as often as that happens."""
+    """The parent of a lost answer yields the same refresh token, as often as it is used."""
     client = call(email)
     parent = client.refresh_token
     assert client.refresh().status_code == 200
@@ -137,7 +137,7 @@ def test_s11_the_parent_yields_the_same_successor(call: Call, email: str) -> Non
 
 
 def test_s11_the_grace_ends_after_thirty_seconds_and_never_slides(house: Running, call: Call, email: str) -> None:
-    """Using the parent again and again stretches nothing; a second too late it is a replay."""
+    """Using the parent again and again does not extend the grace; a second too late is a replay."""
     client = call(email)
     parent = client.refresh_token
     assert client.refresh().status_code == 200
@@ -153,13 +153,13 @@ def test_s11_the_grace_ends_after_thirty_seconds_and_never_slides(house: Running
 
 
 def test_s11_nobody_configures_a_longer_grace(tmp_path: Path) -> None:
-    """More than 30 seconds are refused at the start."""
+    """A grace of more than 30 seconds is refused at the start."""
     with pytest.raises(SettingsError, match="REFRESH_GRACE_SECONDS"):
         make_settings(tmp_path, refresh_grace_seconds=30.5)
 
 
 def test_s11_fifty_callers_in_four_processes_are_one(tmp_path: Path) -> None:
-    """With the same token at the same moment: one successor, which all of them have, and nobody is logged out."""
+    """Fifty callers with one token at the same moment all get the same successor, and nobody is logged out."""
     database = f"sqlite:///{tmp_path / 'duet.db'}"
     variables = {"DATABASE_URL": database, "SECRET_KEY": SECRET, "RATE_LIMITS": "0"}
     with ExitStack() as processes:
@@ -191,7 +191,7 @@ async def _refresh_everywhere(urls: Sequence[str], token: str, number: int) -> l
 
 
 def test_s11_tabs_stay_in_whatever_order_their_answers_come(house: Running, visit: Visit, email: str) -> None:
-    """A browser's session has nothing that rotates: a late answer that puts an older cookie back harms nobody."""
+    """A browser's session rotates nothing, so a late answer that puts an older cookie back harms nobody."""
     browser = visit(email)
     browser.get("/account")
     values = read_cookie(house, browser.cookies["session"])
@@ -235,31 +235,31 @@ class Scene:
         self.owner, self.admin = dict(owner.headers), dict(admin.headers)
 
     def refresh(self) -> Awaitable[httpx.Response]:
-        """By the session itself."""
+        """The session refreshes its own token."""
         form = {"grant_type": "refresh_token", "refresh_token": self.victim.refresh_token}
         return self.client.post("/api/auth/token", data=form)
 
     def revoke(self) -> Awaitable[httpx.Response]:
-        """Its log-out."""
+        """The session logs itself out."""
         return self.client.post("/api/auth/revoke", data={"token": self.victim.refresh_token})
 
     def end(self) -> Awaitable[httpx.Response]:
-        """From another device."""
+        """The session is ended from another device."""
         path = f"/api/users/me/sessions/{session_of(self.victim)}"
         return self.client.delete(path, headers=_bearer(self.owner))
 
     def change_password(self) -> Awaitable[httpx.Response]:
-        """From another device."""
+        """The password is changed from another device."""
         passwords = {"current_password": PASSWORD, "new_password": OTHER_PASSWORD}
         return self.client.post("/api/users/me/password", json=passwords, headers=_bearer(self.owner))
 
     def disable(self) -> Awaitable[httpx.Response]:
-        """By an admin."""
+        """An admin disables the account."""
         path = f"/api/admin/users/{self.user_id}"
         return self.client.patch(path, json={"is_active": False}, headers=_bearer(self.admin))
 
     def delete(self) -> Awaitable[httpx.Response]:
-        """By an admin."""
+        """An admin deletes the account."""
         return self.client.delete(f"/api/admin/users/{self.user_id}", headers=_bearer(self.admin))
 
 
@@ -270,7 +270,7 @@ def _bearer(headers: dict[str, str]) -> dict[str, str]:
 async def _at_once(
     url: str, work: Callable[[httpx.AsyncClient], list[Awaitable[httpx.Response]]], *, last_at: int
 ) -> list[httpx.Response]:
-    """Sends all of `work` at the same moment; the last of it is sent as the one of that number."""
+    """Sends all of `work` at the same moment. The given number says which one is sent last."""
     async with httpx.AsyncClient(base_url=url, verify=False, timeout=30) as client:
         requests = work(client)
         requests.insert(last_at, requests.pop())
@@ -279,7 +279,7 @@ async def _at_once(
 
 @pytest.mark.parametrize("ending", [Scene.revoke, Scene.end, Scene.change_password, Scene.disable, Scene.delete])
 def test_s12_a_refresh_that_meets_an_ending_leaves_nothing(house: Running, call: Call, ending: Ending) -> None:
-    """Whichever comes first: afterwards no token of that session works, not even one that was just handed out."""
+    """Whichever comes first, no token of the session works afterwards, not even one that was just issued."""
     admin = call(house.make_user(new_address(), roles=["admin"]).email)
     for number in range(6):
         user = house.make_user(new_address())
@@ -302,7 +302,7 @@ def test_s12_a_refresh_that_meets_an_ending_leaves_nothing(house: Running, call:
 def test_s12_a_page_that_meets_an_ending_leaves_nothing(
     house: Running, visit: Visit, call: Call, ending: str
 ) -> None:
-    """Renewals in tabs while one logs out, or an admin disables: every cookie that comes of it is dead."""
+    """Tabs renew while somebody logs out or an admin disables the account: every resulting cookie is dead."""
     admin = call(house.make_user(new_address(), roles=["admin"]).email)
     for number in range(4):
         user = house.make_user(new_address())
@@ -333,7 +333,7 @@ def test_s12_a_page_that_meets_an_ending_leaves_nothing(
 
 
 def test_s13_an_unused_session_ends(house: Running, call: Call, visit: Visit, email: str) -> None:
-    """After 30 days without a renewal, which each renewal pushes on, on both halves (V7.3.1)."""
+    """A session ends 30 days after its last renewal, on both halves (V7.3.1)."""
     client, browser = call(email), visit(email)
     found = thief.row(house, session_of(client))
     assert found["idle_expires_at"] - found["created_at"] == 30 * 86_400_000
@@ -346,7 +346,8 @@ def test_s13_an_unused_session_ends(house: Running, call: Call, visit: Visit, em
 
 
 def test_s13_no_session_lives_for_ever(house: Running, call: Call, visit: Visit, email: str) -> None:
-    """After 90 days it ends however often it is renewed (V7.3.2), and its last tokens no later than itself."""
+    """A session ends after 90 days, however often it is renewed (V7.3.2), and its last tokens end with it at the
+    latest."""
     client, browser = call(email), visit(email)
     found = thief.row(house, session_of(client))
     assert found["expires_at"] - found["created_at"] == 90 * 86_400_000
@@ -363,7 +364,7 @@ def test_s13_no_session_lives_for_ever(house: Running, call: Call, visit: Visit,
 
 
 def _check_browser_s_limit(house: Running, browser: Browser, column: str, *, days: int) -> None:
-    """An old cookie is renewed a day before the limit, and refused when it has passed."""
+    """Checks that an old cookie is renewed a day before the limit, and refused once the limit has passed."""
     session_id = str(claims_of(token_of(house, browser))["sid"])
     aged = make_cookie(house, {"access_token": aged_token(house, browser), "_permanent": True})
     for seconds, status in ((-(days - 1) * 86_400, 200), (-days * 86_400, 303)):
@@ -374,7 +375,7 @@ def _check_browser_s_limit(house: Running, browser: Browser, column: str, *, day
 
 
 def test_s13_token_answers_are_kept_by_nobody(call: Call, email: str) -> None:
-    """`no-store`, of both grants, of what is said of a token, and of refusals (RFC 6749 section 5.1)."""
+    """Answers of both grants, about a token, and refusals have `no-store` (RFC 6749 section 5.1)."""
     client = call()
     refresh = {"grant_type": "refresh_token", "refresh_token": "x"}
     answers = [

@@ -1,4 +1,4 @@
-"""What a stolen database and a stolen cookie are good for (security.md, items 14 and 15)."""
+"""What a thief can do with a stolen database or a stolen cookie (security.md, items 14 and 15)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def robbed(request: pytest.FixtureRequest, tmp_path: Path, database_url: str) ->
 
 
 def test_s14_a_stolen_database_yields_no_token(robbed: Running) -> None:
-    """Neither token of any session is there, whole or in part, and nothing that is there works as one."""
+    """A stolen database holds no session's tokens, whole or in part, and nothing in it works as one."""
     with forging(robbed) as forger, Browser(robbed.url, verify=False) as browser:
         client = forger.client
         tokens = [client.access_token, client.refresh_token]
@@ -63,7 +63,7 @@ def test_s14_a_stolen_database_yields_no_token(robbed: Running) -> None:
 
 
 def test_s14_a_stolen_database_yields_no_key(robbed: Running) -> None:
-    """No secret, no derived key and no private half is there, in any of the usual spellings."""
+    """A stolen database holds no secret, no derived key and no private key, in any of the usual spellings."""
     with ApiClient(robbed.url, verify=False) as client:
         robbed.make_user()
         client.log_in()
@@ -78,14 +78,15 @@ def test_s14_a_stolen_database_yields_no_key(robbed: Running) -> None:
 
 
 def opened(cookie: str) -> Any:
-    """What is in Flask's cookie, which anybody can read who has it, without any key."""
+    """What is in Flask's cookie: anybody who has it can read it, without any key."""
     body = cookie.lstrip(".").split(".")[0]
     data = urlsafe_b64decode(body + "=" * (-len(body) % 4))
     return json.loads(zlib.decompress(data) if cookie.startswith(".") else data)
 
 
 def test_s15_the_cookie_holds_no_secret(house: Running, visit: Visit, call: Call, email: str) -> None:
-    """Whatever was done on the pages: no refresh token, no password, no key, nothing from the store."""
+    """Whatever was done on the pages, the cookie holds no refresh token, password or key, and nothing from the
+    store."""
     browser = visit(email)
     browser.get("/account")
     browser.submit("/account", name="Ada L.")
@@ -112,7 +113,7 @@ def test_s15_the_cookie_holds_no_secret(house: Running, visit: Visit, call: Call
 
 
 def test_s15_the_cookie_is_no_bearer_token(house: Running, visit: Visit, call: Call, email: str) -> None:
-    """As it is, with its name, and in parts; and at the refresh it is no grant."""
+    """The cookie, whole, with its name or in parts, is no bearer token and no refresh grant."""
     cookie = visit(email).cookies["session"]
     for text in (cookie, f"session={cookie}", cookie.lstrip(".").split(".")[0], cookie.lstrip("."), f"{cookie}.x"):
         answer = call().get("/api/users/me", headers={"Authorization": f"Bearer {text}"})
@@ -121,7 +122,7 @@ def test_s15_the_cookie_is_no_bearer_token(house: Running, visit: Visit, call: C
 
 
 def test_s15_its_jwt_counts_no_longer_than_any_other(house: Running, visit: Visit, call: Call, email: str) -> None:
-    """Taken out of the cookie it ends with its own time, with the log-out, and can't be renewed as a bearer."""
+    """The cookie's JWT ends with its own time or the logout, and can't be renewed as a bearer token."""
     browser = visit(email)
     jwt = token_of(house, browser)
     bearer = {"Authorization": f"Bearer {jwt}"}

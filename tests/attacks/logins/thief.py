@@ -1,4 +1,4 @@
-"""Somebody who has the database: what is in it, and what it would be at another time."""
+"""Somebody who has the database: what it holds, and what it would hold at another time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _path(duet: Running) -> str:
 
 
 def shift(duet: Running, session_id: str, *columns: str, seconds: float) -> None:
-    """Moves instants of a session in SQLite: later by so many seconds, or earlier if they are negative."""
+    """Moves instants of a session in SQLite: later by that many seconds, or earlier if they are negative."""
     assert set(columns) <= set(INSTANTS)
     changes = ", ".join(f"{column} = {column} + :by" for column in columns)
     with closing(sqlite3.connect(_path(duet), timeout=10)) as database, database:
@@ -30,7 +30,7 @@ def shift(duet: Running, session_id: str, *columns: str, seconds: float) -> None
 
 
 def row(duet: Running, session_id: str) -> dict[str, Any]:
-    """What SQLite keeps of a session."""
+    """What SQLite keeps about a session."""
     with closing(sqlite3.connect(_path(duet), timeout=10)) as database:
         database.row_factory = sqlite3.Row
         return dict(database.execute("SELECT * FROM sessions WHERE id = ?", [session_id]).fetchone())

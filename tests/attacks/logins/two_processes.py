@@ -1,4 +1,4 @@
-"""Auth in two processes on one store and one clock, with an account: what the refresh machine acts on."""
+"""Auth in two processes on one store and one clock, with one account: what the refresh machine acts on."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ WORDS: Final = ["correct horse battery", "staple horse correct"]
 PROCESSES: Final = range(2)
 REFUSED: Final = (InvalidCredentials, InvalidGrant, NotAuthenticated)
 T = TypeVar("T")
-#: Something to be done, of which a pair may come.
+#: Something to do that may result in a pair of tokens.
 Work: TypeAlias = Coroutine[Any, Any, TokenPair | None]
 
 
 class TwoProcesses:
-    """Both of them, and a loop for them to run on. Nothing is printed meanwhile."""
+    """Both processes, and a loop that runs them. They print nothing."""
 
     def __init__(self) -> None:
         self._closing = ExitStack()
@@ -56,7 +56,7 @@ class TwoProcesses:
         return self._runner.run(work)
 
     def at_once(self, *work: Work) -> list[TokenPair]:
-        """Does all of it at the same moment: the pairs that came of it. Refusals are fine, no other failure is."""
+        """Does all of it at the same moment and returns the resulting pairs. Only refusals may be raised."""
 
         async def gather() -> list[TokenPair | BaseException | None]:
             return await asyncio.gather(*work, return_exceptions=True)
@@ -76,16 +76,16 @@ class TwoProcesses:
         return True
 
     async def log_in(self, process: int, word: int, *, is_browser: bool) -> TokenPair:
-        """With one of the two passwords."""
+        """Logs in with one of the two passwords."""
         client = WEB if is_browser else API
         return await self.houses[process].auth.sessions.log_in(EMAIL, WORDS[word], client)
 
     async def refresh(self, process: int, pair: TokenPair) -> TokenPair:
-        """With the refresh token of a pair."""
+        """Exchanges the refresh token of a pair."""
         return await self.houses[process].auth.refreshing.refresh(pair.refresh_token or "", API)
 
     async def browse(self, process: int, pair: TokenPair) -> TokenPair:
-        """With the access token of a pair, as the gate does it: renewed where that is called for."""
+        """Shows the access token of a pair as the gate does: it is renewed where that is needed."""
         auth = self.houses[process].auth
         try:
             auth.sessions.authenticate(pair.access_token)
@@ -94,39 +94,39 @@ class TwoProcesses:
             return await auth.renewals.renew(stale.principal)
 
     async def revoke(self, process: int, token: str) -> None:
-        """By any token (RFC 7009)."""
+        """Revokes by any token (RFC 7009)."""
         await self.houses[process].auth.sessions.revoke_token(token, API)
 
     async def log_out(self, process: int, principal: Principal) -> None:
-        """By its owner."""
+        """Logs out on the owner's behalf."""
         await self.houses[process].auth.endings.log_out(principal, API)
 
     async def change_password(self, process: int, principal: Principal, old: int) -> None:
-        """From one of the passwords to the other, by its owner, whose own session goes on."""
+        """Changes one password to the other on the owner's behalf; the session that does so goes on."""
         change = self.houses[process].auth.credentials.change_password
         await change(principal, WORDS[old], WORDS[1 - old], API)
 
     async def set_password(self, process: int, word: int) -> None:
-        """By whoever runs the site."""
+        """Sets the password as the operator of the site does."""
         await self.houses[process].auth.credentials.set_password(self.user_id, WORDS[word], API)
 
     async def reset_password(self, process: int, word: int) -> None:
-        """By the link of a mail."""
+        """Resets the password by the link in a mail."""
         house = self.houses[process]
         await house.auth.credentials.forgot(EMAIL, API)
         token = await house.mailed_token(LetterKind.RESET_PASSWORD, EMAIL)
         await house.auth.credentials.reset(token, WORDS[word], API)
 
     async def set_active(self, process: int, is_active: bool) -> None:
-        """By an admin."""
+        """Enables or disables the account as an admin."""
         await self.houses[process].auth.administration.set_active(self.user_id, is_active, API)
 
     async def set_roles(self, process: int, roles: tuple[str, ...]) -> None:
-        """By an admin."""
+        """Sets the roles as an admin."""
         await self.houses[process].auth.administration.set_roles(self.user_id, roles, API)
 
     async def poll(self, process: int) -> None:
-        """Reads what the other ended, and forgets what has run out."""
+        """Reads what the other process ended, and forgets what has run out."""
         await self.houses[process].auth.revocations.poll()
 
     async def listed(self) -> set[str]:

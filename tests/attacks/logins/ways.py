@@ -1,4 +1,4 @@
-"""Every way to choose a password, on pages and API, and whether one opens an account."""
+"""Every way to choose a password, on pages and over the API, and whether a password opens an account."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _CLIENT = Client("test")
 
 
 class Choice(NamedTuple):
-    """What came of it."""
+    """The result of a choice."""
 
     is_taken: bool
     text: str
 
 
-#: Chooses a password for the account of an address, which it makes if need be.
+#: Chooses a password for the account of an email address, which it creates if necessary.
 Way = Callable[[Running, str, str], Choice]
 
 
@@ -35,18 +35,18 @@ def _of_api(answer: httpx.Response) -> Choice:
 
 
 def register_page(duet: Running, email: str, password: str) -> Choice:
-    """The form for a new account."""
+    """Registers a new account on the page."""
     with Browser(duet.url, verify=False) as browser:
         return _of_page(browser.submit("/register", email=email, name="", password=password))
 
 
 def register_api(duet: Running, email: str, password: str) -> Choice:
-    """The same over the API."""
+    """Registers a new account over the API."""
     return _of_api(post(duet, "/api/users", json={"email": email, "password": password}))
 
 
 def change_page(duet: Running, email: str, password: str) -> Choice:
-    """Somebody who is signed in, on a page."""
+    """Changes the password on the page, while logged in."""
     duet.make_user(email, name="")
     with Browser(duet.url, verify=False) as browser:
         browser.log_in(email)
@@ -55,7 +55,7 @@ def change_page(duet: Running, email: str, password: str) -> Choice:
 
 
 def change_api(duet: Running, email: str, password: str) -> Choice:
-    """The same over the API."""
+    """Changes the password over the API."""
     duet.make_user(email, name="")
     with ApiClient(duet.url, verify=False) as api:
         api.log_in(email)
@@ -64,33 +64,33 @@ def change_api(duet: Running, email: str, password: str) -> Choice:
 
 
 def reset_page(duet: Running, email: str, password: str) -> Choice:
-    """Somebody who forgot it, by the link of a mail."""
+    """Resets a forgotten password on the page, by the link in a mail."""
     token = _reset_token(duet, email)
     with Browser(duet.url, verify=False) as browser:
         return _of_page(browser.submit(f"/reset-password/{token}", new_password=password))
 
 
 def reset_api(duet: Running, email: str, password: str) -> Choice:
-    """The same over the API."""
+    """Resets a forgotten password over the API."""
     body = {"token": _reset_token(duet, email), "password": password}
     return _of_api(post(duet, "/api/auth/reset-password", json=body))
 
 
 def invite_page(duet: Running, email: str, password: str) -> Choice:
-    """Somebody who was invited."""
+    """Accepts an invitation on the page."""
     token = invitation(duet, email)
     with Browser(duet.url, verify=False) as browser:
         return _of_page(browser.submit(f"/invite/{token}", email=email, name="", password=password))
 
 
 def invite_api(duet: Running, email: str, password: str) -> Choice:
-    """The same over the API."""
+    """Accepts an invitation over the API."""
     body = {"email": email, "password": password, "invite": invitation(duet, email)}
     return _of_api(post(duet, "/api/users", json=body))
 
 
 def _reset_token(duet: Running, email: str) -> str:
-    """As `forgot` makes it, without waiting for the mail."""
+    """The token as `forgot` makes it, without waiting for the mail."""
     user = duet.make_user(email, name="")
     links = duet.auth.credentials.links
     token: str = links.token(duet.wait(links.make(LinkPurpose.RESET_PASSWORD, user_id=user.id, email=email)))
@@ -98,7 +98,7 @@ def _reset_token(duet: Running, email: str) -> str:
 
 
 def invitation(duet: Running, email: str) -> str:
-    """The token of a new invitation for that address."""
+    """The token of a new invitation for that email address."""
     invitations = duet.auth.invitations
     url: str = invitations.url(duet.wait(invitations.invite(None, _CLIENT, email=email)))
     return url.rpartition("/")[2]
@@ -117,18 +117,18 @@ WAYS: tuple[Way, ...] = (
 
 
 def post(duet: Running, path: str, **given: Any) -> httpx.Response:
-    """A POST on a connection of its own."""
+    """A POST on a new connection."""
     return httpx.post(duet.url + path, verify=False, **given)
 
 
 def try_api(duet: Running, email: str, password: str, **given: Any) -> httpx.Response:
-    """A try to log in to the API, by a program that keeps nothing."""
+    """Tries to log in over the API, as a program that keeps nothing."""
     form = {"grant_type": "password", "username": email, "password": password}
     return post(duet, "/api/auth/token", data=form, **given)
 
 
 def try_page(duet: Running, email: str, password: str, **given: Any) -> httpx.Response:
-    """A try to log in on the page, by a browser that was never here."""
+    """Tries to log in on the page, as a browser that was never here."""
     with Browser(duet.url, verify=False, **given) as browser:
         return browser.log_in(email, password)
 
