@@ -1,8 +1,8 @@
 """Makes tokens that must not count, as somebody with any key could make them, and shows them at every door.
 
 A door is a way in for a token: as a bearer token on the API, and in Flask's session, on a page and where a script
-of a page calls the API. The session is signed with the deployment's own key: what a confused deputy could plant
-there counts no more for it.
+of a page calls the API. The session is signed with the deployment's own key, and a token that a confused deputy
+could plant there counts no more for that.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ def answers(received: bytes, *, methods: Sequence[str] = ()) -> list[Answer]:
 
     Args:
         received: what came until the server closed it.
-        methods: of the requests, where one is HEAD, whose answer has no body.
+        methods: the requests' methods, needed where one is HEAD, whose answer has no body.
     """
     found: list[Answer] = []
     while received:
@@ -95,10 +95,10 @@ def request(
     """The bytes of a request that is the last one on its connection.
 
     Args:
-        target: what stands behind the method, as it is.
-        lines: header lines, as they are.
+        target: what follows the method, unchanged.
+        lines: header lines, unchanged.
         method: the method.
-        body: sent with its length, unless a line tells another one or a coding.
+        body: sent with its length, unless a line states another length or a coding.
         host: the Host, or None for none.
     """
     head = [f"{method} {target} HTTP/1.1".encode("latin-1")]

@@ -1,4 +1,4 @@
-"""Secrets of a test, each with a name, and the search for them in whatever form they may come out."""
+"""Named secrets of a test, and the search for them in every form in which they may come out."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PART = 12
 
 
 def forms(secret: str) -> Iterator[bytes]:
-    """How a secret may be written: plain, its first half, and in what programs encode bytes by."""
+    """The ways to write a secret: plain, its first half, and in the encodings that programs use for bytes."""
     for text in {secret, secret[: max(_PART, len(secret) // 2)]}:
         raw = text.encode()
         yield raw
@@ -31,7 +31,7 @@ def forms(secret: str) -> Iterator[bytes]:
         yield escape(text).encode()
         yield json.dumps(text)[1:-1].encode()
         yield raw[::-1]
-        for start in range(3):  # base64 has three spellings of what stands in the middle of something
+        for start in range(3):  # base64 has three spellings of what stands in the middle of a text
             for alphabet in (base64.b64encode, base64.urlsafe_b64encode):
                 middle = alphabet(b"\0" * start + raw)
                 yield middle[4 if start else 0 : len(middle) - 4]
@@ -49,10 +49,10 @@ class Said:
 
 @dataclass
 class Secrets:
-    """The secrets of a test, and the answers that it got."""
+    """The secrets of a test, and the answers that the test got."""
 
     values: dict[str, str] = field(default_factory=dict)
-    #: By the name of a secret: a pattern of the calls whose answers may hold it.
+    #: For each secret's name, a pattern of the calls whose answers may hold the secret.
     allowed: dict[str, str] = field(default_factory=dict)
     answers: list[Said] = field(default_factory=list)
 
@@ -60,20 +60,20 @@ class Secrets:
         """A new secret.
 
         Args:
-            name: what it is, for whoever reads that it came out.
-            allowed: a pattern of `METHOD path` of the calls that are answered with it.
-            look: what it looks like around what is random.
+            name: says what it is, in the report of a leak.
+            allowed: a pattern of `METHOD path` of the calls whose answers may hold it.
+            look: a template for it; `{}` stands for the random part.
         """
         return self.keep(name, look.format(secrets.token_hex(7)), allowed=allowed)
 
     def keep(self, name: str, value: str, *, allowed: str = "(?!)") -> str:
-        """Takes a secret up that Duet made."""
+        """Adds a secret that Duet made."""
         assert len(value) >= _PART, name
         self.values[name], self.allowed[name] = value, allowed
         return value
 
     def record(self, answer: httpx.Response) -> None:
-        """An event hook of httpx: keeps an answer."""
+        """Keeps an answer, as an event hook of httpx."""
         answer.read()
         asked = f"{answer.request.method} {answer.request.url.raw_path.decode()}"
         cookies = [value for name, value in answer.headers.multi_items() if name == "set-cookie"]
@@ -87,11 +87,11 @@ class Secrets:
         return [name for name in names if any(form in data for form in set(forms(self.values[name])))]
 
     def told(self) -> list[str]:
-        """What answers told that they should not have: the secret, and the call."""
+        """What answers should not have held: the secret, and the call."""
         wrong = []
         for place in ("headers", "cookies", "body"):
             parts = {id(said): getattr(said, place) for said in self.answers}
-            out = self.found_in(b"\0".join(parts.values()))  # most are nowhere, so all at once first
+            out = self.found_in(b"\0".join(parts.values()))  # most are nowhere, so search for all at once first
             for said in self.answers:
                 for name in self.found_in(parts[id(said)], among=out):
                     if not self._may_tell(name, place, said):
@@ -99,14 +99,14 @@ class Secrets:
         return wrong
 
     def _may_tell(self, name: str, place: str, said: Said) -> bool:
-        # The session cookie is signed and not encrypted; access token and CSRF token are what it holds.
+        # The session cookie is signed and not encrypted; it holds the access token and the CSRF token.
         if place == "cookies" and re.match("access token|CSRF|session|device", name):
             return True
         return re.search(self.allowed[name], said.asked) is not None
 
 
 def _opened(cookie: str) -> bytes:
-    """A Set-Cookie header, and what is in it: Flask's is compressed JSON."""
+    """A Set-Cookie header and what is in it: Flask's cookie is compressed JSON."""
     value = unquote_plus(cookie.partition("=")[2].partition(";")[0]).strip('"')
     payload = value.lstrip(".").partition(".")[0]
     data = cookie.encode()

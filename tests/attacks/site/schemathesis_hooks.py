@@ -1,4 +1,4 @@
-"""Who calls, in schemathesis' run with a login: loaded by schemathesis itself, in its own process.
+"""The callers in schemathesis' run with a login. Schemathesis itself loads this module, in its own process.
 
 Everything is called with an admin's token, except what would end that token or that account: those calls get an
 account of their own each, made over the API as anybody would.
@@ -56,19 +56,19 @@ class Login:
         """The admin's token, or a new account's."""
         if case.operation.label in DESTROYING:
             return _token_of_somebody_new()
-        # An admin can end the own sessions, too.
+        # An admin can end their own sessions, too.
         if not _counts(self._admin):
             self._admin = _token(os.environ["DUET_ADMIN"])
         return self._admin
 
     def set(self, case: schemathesis.Case[Any], data: str, context: schemathesis.AuthContext) -> None:
-        """Puts it into the header."""
+        """Puts the token into the header."""
         case.headers["Authorization"] = f"Bearer {data}"
 
 
 @schemathesis.hook
 def map_body(context: schemathesis.HookContext, body: Any) -> Any:
-    """Puts the right password where one is asked for as a proof, so that the call gets behind that."""
+    """Puts the right password where one is asked for as a proof, so that the call gets past that check."""
     if context.operation is not None and context.operation.label in DESTROYING and isinstance(body, dict):
         for field in ("password", "current_password"):
             if isinstance(body.get(field), str):

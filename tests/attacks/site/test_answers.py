@@ -1,4 +1,4 @@
-"""Items 31 and 32: the API speaks JSON, and no answer repeats what was typed."""
+"""Items 31 and 32: the API speaks JSON, and no answer repeats what somebody typed."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ ODD = {
 
 @pytest.mark.parametrize("kind", ODD)
 def test_s31_the_api_speaks_json(house: Running, kind: str) -> None:
-    """Whatever is wrong, also what the edge refuses, and whatever a browser would like to get."""
+    """The API answers every error in JSON, even what the edge refuses, and whatever format a browser asks for."""
     for data in ODD[kind]:
         answer = one(house.url, data)
         assert answer.status >= 400, data[:100]
@@ -70,7 +70,8 @@ def test_s31_the_api_speaks_json(house: Running, kind: str) -> None:
 
 
 def test_s31_what_is_no_http_is_told_so_in_two_words(house: Running) -> None:
-    """The exception: what the parser can't read has no path yet, so both halves' clients get plain text."""
+    """The exception is what the parser can't read: it has no path yet, so clients of both halves get plain
+    text."""
     for target in ("/api/users/me", "/login"):
         for data in (request(target, method="BREW"), request(target, "a b: c"), request(f"{target}?\x80")):
             answer = one(house.url, data)
@@ -79,7 +80,7 @@ def test_s31_what_is_no_http_is_told_so_in_two_words(house: Running) -> None:
 
 
 def test_s31_a_half_sent_body_gets_json_too(hasty: Running) -> None:
-    """A 408 below `/api` is read by a program."""
+    """A half-sent body below `/api` gets its 408 as JSON, because a program reads it."""
     for target, kind in (("/api/users", JSON), ("/api/auth/token", FORM)):
         answer = one(hasty.url, request(target, kind, "Content-Length: 100", method="POST") + b"{")
         assert answer.status == 408
@@ -117,7 +118,8 @@ def _fields(description: dict[str, Any], operation: dict[str, Any]) -> list[str]
 
 
 def test_s32_no_answer_of_the_api_echoes_what_was_typed(house: Running, email: str, call: Call) -> None:
-    """Wrong types, too much, unknown fields, broken JSON and queries: of every call, with an admin's token."""
+    """Wrong types, excess, unknown fields, and broken JSON and queries are not echoed by any call, for an
+    admin."""
     admin = call(house.make_user(f"chief.{email}", roles=["admin"]).email)
     statuses = set()
     for (method, path, body), kind in itertools.product(inputs(house), (JSON, FORM)):
@@ -136,7 +138,8 @@ def test_s32_no_answer_of_the_api_echoes_what_was_typed(house: Running, email: s
 
 
 def test_s32_no_page_echoes_a_secret(house: Running, email: str, visit: Visit) -> None:
-    """A password is never shown again by the form that was wrong, nor a token by the page that refuses it."""
+    """A form that was wrong never shows a password again, and a page that refuses a token never shows the
+    token."""
     stranger, browser = visit(), visit(email)
     for who, path, fields in (
         (stranger, "/login", {"email": email, "password": TYPED}),
@@ -160,7 +163,7 @@ def test_s32_no_page_echoes_a_secret(house: Running, email: str, visit: Visit) -
 
 
 def test_s32_a_failure_inside_tells_nothing(house: Running) -> None:
-    """Of an exception neither half shows text, type or place."""
+    """Neither half shows the text, type or place of an exception."""
     for target in ("/probe/boom", "/api/probe/boom"):
         answer = one(house.url, request(target, "X-Debug: 1", f"Cookie: a={TYPED}"))
         assert answer.status == 500
@@ -169,7 +172,7 @@ def test_s32_a_failure_inside_tells_nothing(house: Running) -> None:
 
 
 def test_s32_what_can_not_be_parsed_is_not_echoed(house: Running) -> None:
-    """Nor what the edge and the protocol refuse: targets, hosts, headers."""
+    """The edge and the protocol do not echo the targets, hosts and headers that they refuse."""
     for data in (
         request(f"/{TYPED}%ff"),
         request(f"/api/{TYPED}%00"),

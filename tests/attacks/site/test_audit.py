@@ -1,4 +1,4 @@
-"""Item 36: what the audit log tells of a bad day, and to whom."""
+"""Item 36: what the audit log tells about a bad day, and who may read it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.attacks.logins.ways import post, try_api, try_page
 from tests.kit.duet import PASSWORD, ApiClient, Browser, Running, make_settings, running
 from tests.kit.mails import mail_with_link, token_in
 
-#: Typed where it does not belong; nobody may read it in any log.
+#: It is typed where it does not belong, and nobody may read it in any log.
 TYPED = "Mistyped-Secret-7Qm2"
 AGENT = "attacker/1.0 (=cmd) \x1b[31m"
 NEW = "seven sober walruses hum"
@@ -25,7 +25,7 @@ NEW = "seven sober walruses hum"
 
 @dataclass(frozen=True)
 class Day:
-    """A bad day, and who was part of it."""
+    """A bad day, and the people who were part of it."""
 
     duet: Running
     chief: ApiClient
@@ -34,7 +34,7 @@ class Day:
     events: list[dict[str, Any]]
 
     def of(self, event: str, **fields: Any) -> list[dict[str, Any]]:
-        """The lines of the log with that event and those fields."""
+        """The log's lines with that event and those fields."""
         return [
             line
             for line in self.events
@@ -70,7 +70,7 @@ def day(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 
 
 def _ada_s_day(duet: Running) -> None:
-    """Log-ins, failures of every kind, reuse, refusals, a lockout, and a reset."""
+    """Logins, failures of every kind, reuse, refusals, a lockout, and a reset."""
     agent = {"User-Agent": AGENT.replace("\x1b", "")}
     with ApiClient(duet.url, verify=False, headers=agent) as api, Browser(duet.url, verify=False) as browser:
         try_api(duet, f"{TYPED}@example.com", PASSWORD)
@@ -96,7 +96,7 @@ def _ada_s_day(duet: Running) -> None:
 
 
 def _the_chief_s_day(duet: Running, chief: ApiClient) -> None:
-    """Changes of every kind, to an account of somebody else's, and an invite."""
+    """Changes of every kind to another person's account, and an invitation."""
     bob = duet.make_user("bob@example.com")
     path = f"/api/admin/users/{bob.id}"
     assert chief.patch(path, json={"roles": ["editor", "admin"]}).is_success
@@ -124,20 +124,22 @@ CHANGES = {
 
 
 def test_s36_log_ins_and_failures_are_written_with_who_and_where_from(day: Day) -> None:
-    """Of both halves, with the reason that the caller was not told, and the account, where there is one."""
+    """Logins and failures on both halves are logged with the hidden reason and, where there is one, the
+    account."""
     assert len(day.of("login", user_id=day.ada_id, ip="127.0.0.1")) == 2
     assert all(line["session_id"] for line in day.of("login"))
     assert len(day.of("login_failed", user_id=None, detail="unknown_address")) == 2
     assert len(day.of("login_failed", user_id=day.ada_id, detail="wrong_password")) >= 5
     assert len(day.of("login_failed", detail="disabled")) == 1
-    # Of an account that was deleted since no address is kept.
+    # An account that was deleted since leaves no address.
     assert {line["ip"] for line in day.of("login_failed") if line["detail"] != "disabled"} == {"127.0.0.1"}
     [first, *_] = reversed(day.of("login_failed", user_id=day.ada_id))
     assert first["user_agent"] == "attacker/1.0 (=cmd) [31m"
 
 
 def test_s36_refusals_reuse_and_lockouts_are_written(day: Day) -> None:
-    """Each with the account that it concerns; of a lockout one line and not one for each guess."""
+    """Each refusal and reuse is logged with the account it concerns; a lockout has one line and not one per
+    guess."""
     assert len(day.of("refused", user_id=day.ada_id, detail="role_missing")) == 3
     assert len(day.of("refresh_reused", user_id=day.ada_id)) == 1
     assert len(day.of("login_blocked", user_id=day.ada_id)) == 1
@@ -149,7 +151,7 @@ def test_s36_refusals_reuse_and_lockouts_are_written(day: Day) -> None:
 
 
 def test_s36_changes_by_admins_name_both(day: Day) -> None:
-    """Who did it and to whom, also where the account is gone by now."""
+    """The log names who made a change and whose account it was, even if the account is gone by now."""
     done = [line for line in day.events if line["actor_id"] == day.chief_id]
     assert {line["event"] for line in done} >= {*CHANGES, "invited", "invite_withdrawn"}
     assert [line["detail"] for line in done if line["event"] == "roles_changed"] == ["admin,editor"]
@@ -159,7 +161,7 @@ def test_s36_changes_by_admins_name_both(day: Day) -> None:
 
 
 def test_s36_the_log_is_the_same_wherever_it_is_read(day: Day) -> None:
-    """As JSON, as CSV and on the page; and nothing in any of it was typed by somebody, but for the user agent."""
+    """JSON, CSV and page show the same log, and nothing in it was typed by anybody, except for the user agent."""
     text = day.chief.get("/api/admin/audit.csv").text
     rows = list(csv.DictReader(io.StringIO(text, newline="")))
     told = [(row["event"], row["user_id"], row["detail"]) for row in rows]
@@ -176,7 +178,7 @@ def test_s36_the_log_is_the_same_wherever_it_is_read(day: Day) -> None:
 
 
 def test_s36_nobody_else_reads_it_and_nobody_changes_it(day: Day) -> None:
-    """Strangers and people without the role are refused, and no method but GET is known."""
+    """Strangers and people without the role are refused, and no method but GET exists."""
     with ApiClient(day.duet.url, verify=False) as eve:
         day.duet.make_user(email := new_address())
         for status in (401, 403):

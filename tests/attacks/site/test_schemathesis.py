@@ -1,4 +1,4 @@
-"""Schemathesis, as its users run it, against the OpenAPI document of a real Duet: with a login and without."""
+"""Schemathesis, run as its users run it, against the OpenAPI document of a real Duet: with and without a login."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ ADMIN = "admin@example.com"
 
 
 def run(duet: Running, folder: Path, *arguments: str, **variables: str) -> str:
-    """What `st run` says, with every check on, in `folder`, where it may leave files."""
+    """The output of `st run` with every check on, in `folder`, where it may leave files."""
     command = [
         *(str(Path(sys.executable).with_name("st")), "--config-file", str(HERE / "schemathesis.toml")),
         *("run", f"{duet.url}/api/openapi.json", "--max-examples", "7", "--no-color"),
-        # The same cases each time: what is found by luck is a nuisance to whoever changes something else.
+        # The cases are the same each time: what is found by luck is a nuisance to anyone who changes something
+        # else.
         *("--generation-deterministic", *arguments),
     ]
     environment = {**os.environ, **variables}
@@ -38,12 +39,12 @@ def cases(report: str) -> int:
 
 
 def test_strangers_find_nothing(duet: Running, tmp_path: Path) -> None:
-    """Whatever nobody in particular sends, every answer is one that the description names, and none a 5xx."""
+    """Whatever a stranger sends, every answer is one that the description names, and none is a 5xx."""
     assert cases(run(duet, tmp_path, "--warnings", "off")) > 500
 
 
 def test_an_admin_finds_nothing(duet: Running, tmp_path: Path) -> None:
-    """Whatever an admin sends, every answer is one that the description names, and none a 5xx."""
+    """Whatever an admin sends, every answer is one that the description names, and none is a 5xx."""
     duet.make_user(ADMIN, roles=("admin",))
     report = run(
         duet,
@@ -59,5 +60,5 @@ def test_an_admin_finds_nothing(duet: Running, tmp_path: Path) -> None:
 
 @pytest.fixture(autouse=True)
 def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The server is on this machine."""
+    """The server is on this machine, so no proxy may be used."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")

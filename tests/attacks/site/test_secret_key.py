@@ -1,4 +1,4 @@
-"""Item 35: no secret key that can be guessed, and a change that nobody notices until the old one is dropped."""
+"""Item 35: no secret key can be guessed, and nobody notices a new one until the old one is dropped."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ WEAK = {
 
 @pytest.mark.parametrize("variables", WEAK.values(), ids=WEAK.keys())
 def test_s35_a_secret_that_can_be_guessed_is_refused(tmp_path: Path, variables: dict[str, str]) -> None:
-    """In one line that names the variable and not the value."""
+    """A secret that can be guessed is refused in one line that names the variable and not the value."""
     with pytest.raises(SettingsError) as refused:
         create_app(load(environment(tmp_path, **variables), env_file=None))
     assert str(refused.value).startswith("SECRET_KEY")
@@ -45,7 +45,7 @@ def test_s35_a_secret_that_can_be_guessed_is_refused(tmp_path: Path, variables: 
 
 
 def test_s35_such_a_process_does_not_start(tmp_path: Path) -> None:
-    """Neither the server nor any other command: exit code 2, and nothing is written."""
+    """Neither the server nor any other command starts with it: the exit code is 2, and nothing is written."""
     for arguments in (["serve"], ["user", "list"]):
         result = run_duet(tmp_path, *arguments, SECRET_KEY="supersecret")
         assert (result.returncode, result.stdout) == (2, "")
@@ -54,7 +54,7 @@ def test_s35_such_a_process_does_not_start(tmp_path: Path) -> None:
 
 
 def test_s35_a_secret_that_was_made_is_kept_from_others(tmp_path: Path) -> None:
-    """Without SECRET_KEY, on SQLite, one is made, for the owner's eyes, and the next start has the same."""
+    """Without SECRET_KEY, on SQLite, a secret is made that only the owner can read, and the next start uses it."""
     settings = make_settings(tmp_path, secret_key="")
     first = settings.secrets()
     assert len(first[0]) >= 43
@@ -90,7 +90,7 @@ class Kept:
 
 
 def _use(settings: Settings) -> Kept:
-    """Somebody logs in on both halves, opens a form, and asks for two links."""
+    """Logs in on both halves, opens a form, and asks for two links."""
     with (
         running(settings) as one,
         Browser(one.url, verify=False) as browser,
@@ -116,7 +116,7 @@ def _counts(duet: Running, access_token: str) -> bool:
 
 
 def _check_dead(duet: Running, kept: Kept) -> None:
-    """Nothing that the dropped secret signed does anything: cookie, form, refresh token, link."""
+    """Checks that nothing signed with the dropped secret works: cookie, form, refresh token or link."""
     with Browser(duet.url, verify=False, cookies=kept.jar) as browser:
         assert browser.get("/account").status_code == 303
         assert browser.post("/account", data={**kept.form, "name": "Eve"}).status_code in (303, 400)
@@ -131,7 +131,8 @@ def _check_dead(duet: Running, kept: Kept) -> None:
 def test_s35_a_change_of_secret_goes_unnoticed_until_the_old_one_is_dropped(
     tmp_path: Path, algorithm: str
 ) -> None:
-    """Cookies, open forms, tokens and links of before count; without the fallback those it signed are dead."""
+    """Earlier cookies, forms, tokens and links count while the old secret is a fallback, and are dead without
+    it."""
     settings = partial(make_settings, tmp_path, jwt_algorithm=algorithm)
     kept = _use(settings(secret_key=OLD))
     with running(settings(secret_key=LATER, secret_key_fallbacks=(OLD,))) as one:
@@ -148,14 +149,16 @@ def test_s35_a_change_of_secret_goes_unnoticed_until_the_old_one_is_dropped(
         assert logs_in(one, "eve@example.com", NEW)
     with running(settings(secret_key=LATER)) as one:
         _check_dead(one, kept)
-        # A key pair is no part of the secret: it was sealed again, and what it signed lives out its minutes.
+        # A key pair is no part of the secret: it was sealed again, and the tokens it signed live out their
+        # minutes.
         assert _counts(one, kept.access_token) == (algorithm == "ES256")
         assert _counts(one, refreshed.json()["access_token"]), "what was signed since goes on"
 
 
 @on_keys
 def test_s35_a_secret_that_is_dropped_at_once_ends_all_that_it_signed(tmp_path: Path, algorithm: str) -> None:
-    """After a theft: a key pair that it sealed is retired as well, with the tokens of that pair."""
+    """After a theft, dropping the secret at once also retires a key pair that it sealed, with the pair's
+    tokens."""
     settings = partial(make_settings, tmp_path, jwt_algorithm=algorithm)
     kept = _use(settings(secret_key=OLD))
     with running(settings(secret_key=LATER)) as one:

@@ -1,4 +1,4 @@
-"""A marker in every place where something secret travels, searched in what comes out of a real `duet serve`."""
+"""Puts a marker in every place where a secret travels, and searches the output of a real `duet serve` for it."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from tests.kit.live import talk
 from tests.kit.mails import mail_with_link, token_in
 from tests.kit.programs import free_port
 
-#: Pages show what was typed into their fields for text, and forms have their own CSRF tokens.
+#: Pages show again what was typed into their text fields, and forms have their own CSRF tokens.
 PAGES = r" /(?!api)"
-#: What would break a line of a log, or a terminal that shows it.
+#: Text that could break a line of a log, or a terminal that shows it.
 BREAKS = (
     "\n",
     "\r",
@@ -46,7 +46,7 @@ BREAKS = (
 
 @dataclass
 class Leak:
-    """A day of a Duet on which everything secret was used, and all that came out of it."""
+    """A day of a Duet on which everything secret was used, and everything that came out of it."""
 
     secrets: Secrets
     log: bytes
@@ -57,7 +57,7 @@ class Leak:
 
 @pytest.fixture(scope="module", params=["json", "text"])
 def leak(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Leak:
-    """The day, with logs of each form, at the most talkative level."""
+    """The day, with logs in each format, at the most detailed level."""
     folder = tmp_path_factory.mktemp("leak")
     secrets = Secrets()
     variables = {
@@ -73,7 +73,7 @@ def leak(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     variables["SECRET_KEY"] += variables["SECRET_KEY"][::-1]
     variables["SECRET_KEY_FALLBACKS"] += variables["SECRET_KEY_FALLBACKS"][::-1]
     variables["LEGACY_JWT_KEY"] += variables["LEGACY_JWT_KEY"][::-1]
-    if request.param == "json":  # mails can't be sent there, and the log tells why
+    if request.param == "json":  # mails can't be sent there, and the log says why
         password = secrets.new("SMTP password", look="Smtp{}")
         variables["SMTP_URL"] = f"smtp://duet:{password}@127.0.0.1:{free_port()}"
     chief = secrets.new("password at the terminal")
@@ -99,7 +99,8 @@ def leak(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 def _use(one: Served, secrets: Secrets, outbox: Path, chief: str) -> dict[str, str]:
-    """Everything that has a secret in it, rightly and wrongly; the tokens of mails by their purpose."""
+    """Uses everything that has a secret in it, rightly and wrongly. Returns the tokens of mails by their
+    purpose."""
     hooks: dict[str, Any] = {"event_hooks": {"response": [secrets.record]}}
     with ExitStack() as opened:
         browser = opened.enter_context(Browser(one.url, verify=False, **hooks))
@@ -119,7 +120,7 @@ def _use(one: Served, secrets: Secrets, outbox: Path, chief: str) -> dict[str, s
 
 
 def _join(browser: Browser, secrets: Secrets) -> str:
-    """An account, made on the page after two bad tries; its password."""
+    """Creates an account on the page after two failed attempts, and returns its password."""
     password = secrets.new("password of the account")
     secrets.keep("CSRF token of a stranger", browser.csrf_token("/register"), allowed=PAGES)
     browser.submit("/register", email="ada@example.com", name="", password=secrets.new("weak password")[:14])
@@ -130,7 +131,7 @@ def _join(browser: Browser, secrets: Secrets) -> str:
 
 
 def _mistype(browser: Browser, api: ApiClient, secrets: Secrets) -> None:
-    """Into every field of every form and call for strangers."""
+    """Mistypes into every field of every form and call for strangers."""
     email = secrets.new("password in the field for the address", allowed=PAGES)
     browser.log_in(email, secrets.new("password of nobody"))
     browser.log_in("ada@example.com", secrets.new("wrong password on the page"))
@@ -166,7 +167,7 @@ def _mistype(browser: Browser, api: ApiClient, secrets: Secrets) -> None:
 
 
 def _live(browser: Browser, api: ApiClient, secrets: Secrets, password: str) -> str:
-    """What somebody does who is signed in, wrongly and rightly; the password in the end."""
+    """Does, wrongly and rightly, what somebody does who is logged in. Returns the final password."""
     assert browser.log_in("ada@example.com", password).status_code == 303
     assert api.log_in("ada@example.com", password).status_code == 200
     api.headers.pop("Authorization")
@@ -198,7 +199,7 @@ def _live(browser: Browser, api: ApiClient, secrets: Secrets, password: str) -> 
 
 
 def _keep_tokens(api: ApiClient, secrets: Secrets, password: str) -> None:
-    """Tokens of each kind, used and then replaced."""
+    """Keeps tokens of each kind, used and then replaced."""
     handed_out = "^POST /api/auth/token"
     for number in range(2):
         secrets.keep(f"access token {number}", api.access_token.rsplit(".", 1)[1], allowed=handed_out)
@@ -217,7 +218,7 @@ def _keep_tokens(api: ApiClient, secrets: Secrets, password: str) -> None:
 
 
 def _follow_mails(api: ApiClient, browser: Browser, secrets: Secrets, outbox: Path) -> dict[str, str]:
-    """The links of mails, opened and used on both halves; where there is an outbox to read them."""
+    """Opens and uses the links of mails on both halves, where there is an outbox to read them from."""
     api.post("/api/auth/forgot-password", json={"email": "ada@example.com"})
     api.post("/api/auth/resend-verification", json={"email": "ada@example.com"})
     if not outbox.exists():
@@ -235,7 +236,7 @@ def _follow_mails(api: ApiClient, browser: Browser, secrets: Secrets, outbox: Pa
     api.post("/api/auth/reset-password", json={"token": mails["reset-password"], "password": new})
     api.log_in("ada@example.com", new)
     browser.log_in("ada@example.com", new)
-    # One that nobody follows is in the database in the end.
+    # A link that nobody follows is in the database at the end.
     api.post("/api/auth/forgot-password", json={"email": "bob@example.com"})
     left = token_in(mail_with_link(outbox, "reset-password", to="bob@example.com"))
     secrets.keep("MAC of the link to nobody", left.partition(".")[2])
@@ -243,7 +244,7 @@ def _follow_mails(api: ApiClient, browser: Browser, secrets: Secrets, outbox: Pa
 
 
 def _invite(admin: ApiClient, api: ApiClient, secrets: Secrets) -> None:
-    """An invite, whose link the admin sees once."""
+    """Makes an invitation, whose link the admin sees once."""
     url = admin.post("/api/admin/invites", json={"roles": ["editor"]}).json()["url"]
     token = secrets.keep("invite", url.rpartition("/")[2], allowed="^POST /api/admin/invites")
     secrets.keep("MAC of the invite", token.partition(".")[2], allowed="^POST /api/admin/invites")
@@ -257,7 +258,7 @@ def _invite(admin: ApiClient, api: ApiClient, secrets: Secrets) -> None:
 
 
 def _misplace(browser: Browser, api: ApiClient, secrets: Secrets) -> None:
-    """Tokens where they do not belong: queries, paths, cookies and headers, of both halves."""
+    """Sends tokens where they do not belong: in queries, paths, cookies and headers, to both halves."""
     for client, paths in ((browser, ("/account", "/login", "/nothing")), (api, ("/api/users/me", "/api/nothing"))):
         for path in paths:
             for name in ("access_token", "token", "code", "password", "next"):
@@ -286,7 +287,7 @@ def _misplace(browser: Browser, api: ApiClient, secrets: Secrets) -> None:
 
 
 def _break_lines(one: Served) -> None:
-    """Everything that breaks a line, in everything that a line may hold."""
+    """Puts everything that breaks a line into everything that a line may hold."""
     with httpx.Client(base_url=one.url, verify=False) as client:
         for text in BREAKS:
             said = f"x{text}timestamp=forged level=critical event=forged"
@@ -303,7 +304,7 @@ def _break_lines(one: Served) -> None:
 
 
 def _read_what_is_kept(one: Served, secrets: Secrets, chief: str) -> None:
-    """All that an admin, a machine and Ada herself can read."""
+    """Reads everything that an admin, a machine and Ada herself can read."""
     hooks: dict[str, Any] = {"event_hooks": {"response": [secrets.record]}}
     with ApiClient(one.url, verify=False, **hooks) as admin, Browser(one.url, verify=False, **hooks) as browser:
         admin.log_in("chief@example.com", chief)
@@ -324,7 +325,7 @@ def _read_what_is_kept(one: Served, secrets: Secrets, chief: str) -> None:
 
 
 def test_s32_no_log_line_holds_a_secret(leak: Leak) -> None:
-    """Not what was typed, and no token, cookie, key or link, in whatever form, at LOG_LEVEL=debug."""
+    """At LOG_LEVEL=debug no log line holds what was typed, or any token, cookie, key or link, in any form."""
     assert len(leak.secrets.values) > 120
     assert leak.log.count(b"request") > 300
     assert leak.secrets.found_in(leak.log) == []
@@ -332,7 +333,7 @@ def test_s32_no_log_line_holds_a_secret(leak: Leak) -> None:
 
 
 def test_s32_no_answer_holds_a_secret(leak: Leak) -> None:
-    """But for the one that hands it out, and pages that show again what was typed into a field for text."""
+    """A secret is only in the answer that issues it, and in pages that show a text field's content again."""
     assert len(leak.secrets.answers) > 300
     handed_out = b"\0".join(said.body for said in leak.secrets.answers)
     named = ["access token 0", "refresh token 1", "personal token", "invite", "CSRF token"]
@@ -344,7 +345,7 @@ def test_s32_no_answer_holds_a_secret(leak: Leak) -> None:
 
 
 def test_s32_the_files_hold_no_secret(leak: Leak) -> None:
-    """Neither the database, its journal, nor anything beside it; in the outbox a link is in its own mail alone."""
+    """The database, its journal and the files beside it hold no secret; a link is in its own mail alone."""
     assert any(path.name.startswith("duet.db") for path in leak.data)
     for path, data in leak.data.items():
         found = leak.secrets.found_in(data)
@@ -356,7 +357,7 @@ def test_s32_the_files_hold_no_secret(leak: Leak) -> None:
 
 
 def test_s32_no_value_breaks_a_line(leak: Leak) -> None:
-    """Each line of the log is one that Duet wrote: no break, escape sequence or forged line is from outside."""
+    """Duet itself wrote each line of the log: no break, escape sequence or forged line comes from outside."""
     greeting = ("Duet ", "API docs ", "Data ", "Listening on ", "Set up ", "created ", "ok  ", "FAIL  ", "duet: ")
     lines = [line for line in leak.log.decode().split("\n") if line and not line.startswith(greeting)]
     assert sum("forged" in line for line in lines) >= 2 * len(BREAKS), "nothing was tried"

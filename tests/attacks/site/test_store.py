@@ -1,4 +1,4 @@
-"""Items 33 and 34: what reaches the store, and that one address is one account, on both stores."""
+"""Items 33 and 34, on both stores: what reaches the store, and that one email address is one account."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.kit.cookies import give_cookie, make_cookie
 from tests.kit.duet import PASSWORD, ApiClient, Browser, Running, make_settings, running
 
 NEW = "seven sober walruses hum"
-#: What MongoDB would read as a condition and SQLite as something that is no text.
+#: What MongoDB would read as a condition, and SQLite as something other than text.
 OPERATORS: list[Any] = [
     {"$ne": None},
     {"$gt": ""},
@@ -62,7 +62,7 @@ def _plausible(field: str) -> Any:
 
 
 def test_s33_an_operator_in_a_field_is_no_value(duet: Running) -> None:
-    """Of every call, in every field by itself: 422, or 400 below `/api/auth`; nothing is done."""
+    """An operator in any field of any call is a 422, or a 400 below `/api/auth`, and nothing is done."""
     email = duet.make_user("chief@example.com", roles=["admin"]).email
     tried = 0
     with ApiClient(duet.url, verify=False) as api:
@@ -87,7 +87,7 @@ def test_s33_an_operator_in_a_field_is_no_value(duet: Running) -> None:
 
 
 def test_s33_an_operator_in_a_form_a_query_or_a_path_is_text(duet: Running) -> None:
-    """As PHP and some parsers would take it apart, and as JSON in a string: nobody is let in or found by it."""
+    """An operator, as PHP would parse it or as JSON in a string, lets nobody in and finds nobody."""
     email = duet.make_user("chief@example.com", roles=["admin"]).email
     for form in (
         {"grant_type": "password", "username[$ne]": "x", "password[$ne]": "x"},
@@ -120,7 +120,7 @@ def test_s33_an_operator_in_a_form_a_query_or_a_path_is_text(duet: Running) -> N
 
 
 def test_s33_an_operator_in_a_claim_or_a_cookie_is_nobody(duet: Running) -> None:
-    """Even under a valid signature: a 401 on the API, the login on the pages, and nothing is ended."""
+    """Even validly signed, an operator is a 401 on the API and the login page, and it ends nothing."""
     with forging(duet) as forger, Browser(duet.url, verify=False) as browser:
         for claim in ("sub", "sid", "jti", "client_id", "roles", "scope", "iss", "aud", "rights_version", "exp"):
             for operator in OPERATORS:
@@ -141,7 +141,7 @@ def test_s33_an_operator_in_a_claim_or_a_cookie_is_nobody(duet: Running) -> None
 
 
 def test_s33_unknown_fields_give_nobody_rights(duet: Running) -> None:
-    """Refused over the API, ignored in a form: no account is made, or changed, by what was not asked for."""
+    """Unknown fields are refused by the API and ignored in forms, and they make or change no account."""
     wishes = {"roles": ["admin"], "_id": "1", "id": "1", "is_active": True, "is_email_verified": True}
     wishes |= {"password_hash": "x", "rights_version": 99, "__proto__": {"roles": ["admin"]}}
     email = new_address()
@@ -168,7 +168,7 @@ def test_s33_unknown_fields_give_nobody_rights(duet: Running) -> None:
 
 
 def test_s34_a_hundred_registrations_of_an_address_give_one_account(duet: Running) -> None:
-    """In all its spellings, half on the page and half over the API, at the same moment, and by an invite."""
+    """A hundred registrations in all spellings, on page and API and by invitation, at once, give one account."""
     wide = "".join(chr(ord(char) + 0xFEE0) for char in "ada.lovelace")
     spellings = [
         "ada.lovelace@xn--bcher-kva.example",
@@ -190,7 +190,7 @@ def test_s34_a_hundred_registrations_of_an_address_give_one_account(duet: Runnin
             statuses = list(pool.map(register, range(100)))
     counted = Counter(statuses)
     assert counted[201] + counted[303] == 1, counted
-    assert set(counted) <= {201, 303, 409, 422, 503}  # too busy, where the machine is
+    assert set(counted) <= {201, 303, 409, 422, 503}  # 503: the machine is too busy
     duet.make_user("chief@example.com", roles=["admin"])
     with ApiClient(duet.url, verify=False) as api:
         api.log_in("chief@example.com")

@@ -10,7 +10,7 @@ import pytest
 
 from tests.kit.programs import ROOT
 
-#: The oldest version of each that is acceptable.
+#: The oldest acceptable version of each package.
 OLDEST = {
     "pyjwt": (2, 13),
     "starlette": (1, 3, 1),
@@ -21,7 +21,7 @@ OLDEST = {
 
 
 def numbers(text: str) -> tuple[int, ...]:
-    """A version as numbers. One that is not final, 2.13.0rc1 say, is no version that was mended."""
+    """A version as numbers. A pre-release such as 2.13.0rc1 does not count as a mended version."""
     assert re.fullmatch(r"\d+(\.\d+)*", text), text
     return tuple(map(int, text.split(".")))
 
@@ -33,7 +33,7 @@ def pinned(name: str) -> dict[str, str]:
 
 
 def declared() -> dict[str, str]:
-    """What pyproject.toml asks for, by name."""
+    """The versions that pyproject.toml asks for, by name."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     parts = [re.match(r"([A-Za-z0-9._-]+)(?:\[[^]]*\])?([^;]*)", line) for line in project["dependencies"]]
     return {part[1].lower().replace("_", "-"): part[2] for part in parts if part}
@@ -41,7 +41,7 @@ def declared() -> dict[str, str]:
 
 @pytest.mark.parametrize("name", OLDEST)
 def test_s37_nothing_is_older_than_the_mended_version(name: str) -> None:
-    """What is installed, what both lock files pin, and the oldest that pyproject.toml lets anybody install."""
+    """What is installed, what both lock files pin, and the oldest that pyproject.toml allows are new enough."""
     lower = re.fullmatch(r">=([0-9.]+)(,<[0-9.]+)?", declared()[name])
     assert lower, f"{name}{declared()[name]}"
     found = [version(name), lower[1], pinned("requirements.lock")[name], pinned("requirements-dev.lock")[name]]
@@ -49,7 +49,7 @@ def test_s37_nothing_is_older_than_the_mended_version(name: str) -> None:
 
 
 def test_s37_what_the_image_installs_is_pinned_and_checked() -> None:
-    """Each package of the lock file has hashes, the image asks for them, and nothing that is needed is missing."""
+    """Each package of the lock file has hashes, the image asks for them, and no needed package is missing."""
     lock = (ROOT / "requirements.lock").read_text()
     for package in re.split(r"\n(?=\S)", lock.strip()):
         assert re.match(r"\S+==\S+", package), package

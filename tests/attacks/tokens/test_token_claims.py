@@ -1,4 +1,4 @@
-"""What a validly signed token may say, and for how long (security.md, items 4 and 5)."""
+"""What a validly signed token may say, and for how long it counts (security.md, items 4 and 5)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.kit.cookies import give_cookie, make_cookie, token_of
 _ODD: list[Any] = [None, True, 1.5, "", [], {}, {"$ne": None}, [None], -1, 2**70, "9999999999"]
 _CLAIMS = ["iss", "sub", "aud", "exp", "iat", "jti", "sid", "client_id", "auth_time", "amr", "roles", "scope"]
 _CLAIMS.append("rights_version")
-#: What may stand there, odd as it is.
+#: Odd values that are allowed there.
 _ALLOWED: dict[str, list[Any]] = {
     "sub": ["9999999999"],
     "jti": ["9999999999"],
@@ -30,7 +30,7 @@ _ALLOWED: dict[str, list[Any]] = {
 
 @pytest.mark.parametrize("name", _CLAIMS)
 def test_s04_every_claim_is_there_and_of_its_type(forger: Forger, name: str) -> None:
-    """Validly signed, and yet refused: without the claim, and with whatever is not what ours say."""
+    """A validly signed token is refused if a claim is missing or is not of the form that ours have."""
     claims = {key: value for key, value in forger.claims.items() if key != name}
     tokens = {"missing": compact(forger.header, claims, forger.key)}
     for value in _ODD:
@@ -40,7 +40,7 @@ def test_s04_every_claim_is_there_and_of_its_type(forger: Forger, name: str) -> 
 
 
 def test_s04_issuer_and_audience_are_exactly_ours(forger: Forger) -> None:
-    """Another case, a slash, a list that holds it, a part of it: not the same."""
+    """An issuer or audience in another case, with a slash, in a list or in part is not ours."""
     own = forger.claims["iss"]
     others = [
         f"{own}/",
@@ -58,7 +58,7 @@ def test_s04_issuer_and_audience_are_exactly_ours(forger: Forger) -> None:
 
 
 def test_s04_json_has_no_second_meaning(forger: Forger) -> None:
-    """Numbers that are none, instants that no calendar holds, twice the same name, half a character."""
+    """NaN, impossible instants, repeated names and lone surrogates in JSON are refused."""
     text = json.dumps(forger.claims)
 
     def put(name: str, value: str) -> str:
@@ -100,7 +100,7 @@ def test_s04_json_has_no_second_meaning(forger: Forger) -> None:
 
 
 def test_s04_of_two_claims_of_a_name_all_doors_take_the_same(forger: Forger) -> None:
-    """Only the key's owner could write such a token; whatever is read, it is read alike everywhere."""
+    """Only the key's owner could write a token that repeats a claim; all doors then read it alike."""
     text = json.dumps(forger.claims)
     other = forger.duet.make_user(new_address())
     for first, second in ((forger.user.id, other.id), (other.id, forger.user.id)):
@@ -114,7 +114,8 @@ def test_s04_of_two_claims_of_a_name_all_doors_take_the_same(forger: Forger) -> 
 
 
 def test_s05_a_longer_life_than_the_policy_s_is_refused(forger: Forger) -> None:
-    """Validly signed for longer than ACCESS_TOKEN_MINUTES: it does not count, on the API and on pages."""
+    """A validly signed token that lives longer than ACCESS_TOKEN_MINUTES does not count, on the API or on
+    pages."""
     start = forger.claims["iat"]
     tokens = {str(more): forger.sign(exp=start + 900 + more) for more in (1, 3600, 10**8)}
     tokens["issued long ago"] = forger.sign(iat=start - 10, exp=start + 900)
@@ -122,7 +123,7 @@ def test_s05_a_longer_life_than_the_policy_s_is_refused(forger: Forger) -> None:
 
 
 def test_s05_a_browser_with_too_long_a_token_gets_one_of_the_policy(forger: Forger, visit: Visit) -> None:
-    """The page goes on by the session in the store: with a token as short as any, and none of the forged roles."""
+    """The session in the store gives the page a token of the usual length, with none of the forged roles."""
     browser = visit(forger.user.email, duet=forger.duet)
     claims = claims_of(token_of(forger.duet, browser))
     forged = forger.sign(**{**claims, "exp": claims["iat"] + 10**6, "roles": ["admin"]})
@@ -134,7 +135,7 @@ def test_s05_a_browser_with_too_long_a_token_gets_one_of_the_policy(forger: Forg
 
 
 def test_s05_the_leeway_is_a_minute_and_the_same_everywhere(forger: Forger) -> None:
-    """An expired token is over at once; one from ahead of time counts up to 60 seconds early, at every door."""
+    """An expired token is over at once, and one from the future counts up to 60 seconds early, at every door."""
     instant = now()
     assert forger.counts(forger.sign(iat=instant + 50, exp=instant + 950))
     forger.check_refused({"expired": forger.sign(iat=instant - 500, exp=instant - 1)}, code="token_expired")

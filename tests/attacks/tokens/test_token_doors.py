@@ -1,4 +1,4 @@
-"""Where a token may be shown, and what counts at the moment when it is (security.md, items 8 and 9)."""
+"""Where a token may be shown, and what counts at that moment (security.md, items 8 and 9)."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from tests.attacks.forge import Forger, forging
 from tests.kit.cookies import make_cookie
 from tests.kit.duet import ApiClient, Running
 
-#: What a browser adds to a request of a script of this site.
+#: What a browser adds to a request from a script of this site.
 FROM_A_PAGE = {"Sec-Fetch-Site": "same-origin"}
 
 
 def test_s08_a_token_counts_in_the_header_alone(forger: Forger) -> None:
-    """Never in the address, where logs would keep it, nor in a body, a cookie or a header of another name."""
+    """A token does not count in the address, where logs would keep it, in a body, a cookie or another header."""
     token = forger.token
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     json_type = {"Content-Type": "application/json"}
@@ -39,7 +39,8 @@ def test_s08_a_token_counts_in_the_header_alone(forger: Forger) -> None:
 
 
 def test_s08_every_refusal_carries_the_challenge(forger: Forger) -> None:
-    """On each route that needs a login, with each method: `Bearer` alone without a token, else with the error."""
+    """Each route that needs a login answers every method with `Bearer`, and adds the error if there was a
+    token."""
     seen = 0
     for rule in forger.duet.app.state.rules:
         if rule.half != "api" or rule.policy.is_public:
@@ -56,7 +57,7 @@ def test_s08_every_refusal_carries_the_challenge(forger: Forger) -> None:
 
 
 def test_s08_two_authorizations_are_none(forger: Forger) -> None:
-    """Two proxies, or an attacker, disagree about who this is: whichever comes first."""
+    """Two Authorization headers authenticate nobody in either order, as when a proxy and an attacker disagree."""
     client = forger.client
     good, bad = f"Bearer {forger.token}", "Bearer x.y.z"
     for values in ((good, bad), (bad, good), (good, good), (good, "Basic eDp5"), ("Basic eDp5", good)):
@@ -74,7 +75,7 @@ def admin(house: Running, call: Call) -> ApiClient:
 def test_s09_an_account_that_is_gone_is_out_at_once(
     house: Running, call: Call, visit: Visit, email: str, admin: ApiClient, what: str
 ) -> None:
-    """On both halves, with every token it has, and it can't come back (V7.4.2)."""
+    """A deleted or disabled account is out on both halves, with all its tokens, and can't come back (V7.4.2)."""
     client, browser = call(email), visit(email)
     personal = client.post("/api/users/me/tokens", json={"name": "script"}).json()["token"]
     user_id = client.get("/api/users/me").json()["id"]
@@ -98,7 +99,7 @@ def test_s09_an_account_that_is_gone_is_out_at_once(
 def test_s09_a_role_that_was_taken_away_is_gone_at_once(
     house: Running, call: Call, visit: Visit, admin: ApiClient
 ) -> None:
-    """An admin who is one no more: on both halves, with the token that still says so (V8.3.2)."""
+    """A former admin is no admin on either half, even with a token that still says so (V8.3.2)."""
     email = house.make_user(new_address(), roles=["admin"]).email
     client, browser = call(email), visit(email)
     assert client.get("/api/admin/users").status_code == 200

@@ -21,14 +21,14 @@ from tests.kit.mails import mail_with_link, token_in
     "typ", ["JWT", "at+JWT", "AT+JWT", "application/at+jwt", "rt+jwt", "at+jwt ", "", None, 1, []]
 )
 def test_s03_only_the_type_of_access_tokens_counts(forger: Forger, typ: Any) -> None:
-    """`at+jwt` exactly, or it is a token of another kind (RFC 9068 section 4)."""
+    """A token whose type is not exactly `at+jwt` is of another kind (RFC 9068 section 4)."""
     without = {name: value for name, value in forger.header.items() if name != "typ"}
     tokens = {"signed": forger.sign(header={"typ": typ}), "none": compact(without, forger.claims, forger.key)}
     forger.check_refused(tokens)
 
 
 def test_s03_no_other_purpose_s_key_signs_an_access_token(forger: Forger) -> None:
-    """Each kind has a derived key of its own: those of refresh tokens, cookies, forms, links sign nothing else."""
+    """The derived keys of refresh tokens, cookies, forms and links sign no access token."""
     tokens = {}
     for purpose in Purpose:
         key = forger.derived(purpose)
@@ -42,7 +42,7 @@ def test_s03_no_other_purpose_s_key_signs_an_access_token(forger: Forger) -> Non
 
 
 def test_s03_each_kind_of_token_opens_its_own_door_alone(keyed: Running, visit: Visit) -> None:
-    """A refresh token, a mail's link, a form's token, a cookie: no bearer, no session, no grant."""
+    """Refresh tokens, mailed links, form tokens and cookies are no bearer tokens, no sessions and no grants."""
     with forging(keyed) as forger:
         forger.client.post("/api/auth/forgot-password", json={"email": forger.user.email})
         browser = visit(forger.user.email, duet=keyed)
@@ -62,7 +62,8 @@ def test_s03_each_kind_of_token_opens_its_own_door_alone(keyed: Running, visit: 
                 "/api/auth/token", data={"grant_type": "refresh_token", "refresh_token": token}
             )
             assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant"), name
-        # And a personal token is a bearer token alone: in a session, and at the refresh, it is nothing.
+        # And a personal access token is a bearer token alone: in a session, and at the refresh, it counts for
+        # nothing.
         made = forger.client.post("/api/users/me/tokens", json={"name": "mine"})
         personal = made.json()["token"]
         assert forger.as_bearer(personal).status == 200
@@ -76,7 +77,7 @@ def test_s03_each_kind_of_token_opens_its_own_door_alone(keyed: Running, visit: 
 
 
 def test_s03_no_other_purpose_s_key_makes_a_cookie_a_form_or_a_refresh_token(keyed: Running, visit: Visit) -> None:
-    """The same in the other directions: what one key signs, no other door takes."""
+    """What one purpose's key signs is accepted at no other purpose's door."""
     with forging(keyed) as forger:
         browser = visit(forger.user.email, duet=keyed)
         browser.get("/account")
@@ -109,7 +110,8 @@ def test_s03_no_other_purpose_s_key_makes_a_cookie_a_form_or_a_refresh_token(key
 
 
 def test_s03_a_link_opens_what_it_was_sent_for(keyed: Running, visit: Visit) -> None:
-    """The token of a reset mail verifies no address and sets nothing up, and it is not used up by the attempt."""
+    """The token of a reset mail confirms no email address and sets nothing up, and the attempt does not use it
+    up."""
     with forging(keyed) as forger:
         forger.client.post("/api/auth/forgot-password", json={"email": forger.user.email})
         token = token_in(mail_with_link(keyed.outbox, "reset-password", to=forger.user.email))

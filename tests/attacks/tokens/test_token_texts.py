@@ -13,7 +13,7 @@ from tests.attacks.forge import Forger
 
 
 def spellings(token: str) -> dict[str, str | bytes]:
-    """Other texts that a careless decoder takes for the same token."""
+    """Other texts that a careless decoder would take for the same token."""
     head, body, mac = token.split(".")
     letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     spare = [letters[letters.index(mac[-1]) ^ bits] for bits in (1, 2, 3)]
@@ -44,7 +44,7 @@ def spellings(token: str) -> dict[str, str | bytes]:
 
 
 def test_s06_a_token_has_one_spelling(forger: Forger) -> None:
-    """Padding, blanks, bits that decoding drops: each is another text, and none of them is a token."""
+    """A token with padding, blanks, or bits that decoding drops is another text, and so no token."""
     forger.check_refused({name: text for name, text in spellings(forger.token).items() if text != forger.token})
     inner = {"lines": "\n", "NUL": "\0", "wide dot": "\uff0e", "blank": " "}
     for name, more in inner.items():
@@ -53,7 +53,7 @@ def test_s06_a_token_has_one_spelling(forger: Forger) -> None:
 
 
 def test_s06_a_revocation_goes_by_the_session(forger: Forger) -> None:
-    """After one token's revocation no other of its session counts, in no spelling, and none with another `jti`."""
+    """After one token is revoked no other of its session counts, in any spelling or with another `jti`."""
     tokens = [forger.token]
     for _ in range(2):
         assert forger.client.refresh().status_code == 200
@@ -72,7 +72,8 @@ def test_s06_a_revocation_goes_by_the_session(forger: Forger) -> None:
 
 
 def test_s07_rubbish_is_a_401(forger: Forger) -> None:
-    """Deep JSON, half characters, NUL, other encodings, no JSON at all, with valid signatures and without."""
+    """Deep JSON, half characters, NUL, other encodings and non-JSON are a 401, with and without valid
+    signatures."""
     text = json.dumps(forger.claims)
     deep = [b"[" * 2500 + b"]" * 2500, b'{"a":' * 900 + b"1" + b"}" * 900, b"[" * 5000]
     rubbish: dict[str, Any] = {
@@ -103,14 +104,14 @@ def test_s07_rubbish_is_a_401(forger: Forger) -> None:
     }
     rubbish |= {f"deep {number}": forger.sign_text(part) for number, part in enumerate(deep)}
     rubbish |= {f"deep header {number}": forger.sign_text(text, part) for number, part in enumerate(deep)}
-    # Those that are too short for an Authorization to hold anything are a missing token.
+    # Tokens so short that the Authorization holds nothing are missing tokens.
     assert forger.as_bearer("").status == 401
     del rubbish["empty"]
     forger.check_refused(rubbish)
 
 
 def test_s07_lone_surrogates_in_claims_break_nothing(forger: Forger) -> None:
-    """Half a character under a valid signature: a stranger who has no account, and never a 5xx at any door."""
+    """Half a character under a valid signature names nobody with an account, and is never a 5xx at any door."""
     for name in ("sub", "sid", "jti", "scope", "client_id", "\ud800"):
         more: dict[str, Any] = {name: "\ud800"}
         token = forger.sign(**more)
@@ -124,7 +125,7 @@ def test_s07_lone_surrogates_in_claims_break_nothing(forger: Forger) -> None:
 
 
 def test_s07_a_megabyte_is_refused(forger: Forger) -> None:
-    """As a token or as a cookie: an answer of the client's fault, and the server serves on."""
+    """A megabyte as a token or a cookie is a client error, and the server keeps serving."""
     big = "A" * 1_000_000
     for headers in ({"Authorization": f"Bearer {big}"}, {"Cookie": f"session={big}"}):
         for path in ("/api/users/me", "/account"):
@@ -137,6 +138,6 @@ def test_s07_a_megabyte_is_refused(forger: Forger) -> None:
 
 @pytest.mark.parametrize("token", [None, 1, 1.5, True, [], ["x"], {}, {"$ne": None}, b"x"], ids=repr)
 def test_s07_a_session_may_hold_anything(forger: Forger, token: Any) -> None:
-    """What is no text is no token: nobody is signed in, and nothing breaks."""
+    """A session whose token is not text logs nobody in, and nothing breaks."""
     assert forger.in_session(token).status == 303
     assert forger.in_session(token, "/api/users/me").status == 401

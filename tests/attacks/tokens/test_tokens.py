@@ -1,4 +1,5 @@
-"""Forged tokens, at every door and under each kind of key: algorithm, signature (security.md, items 1 and 2)."""
+"""Forged tokens, at every door and under each kind of key: algorithm and signature (security.md, items 1 and
+2)."""
 
 from __future__ import annotations
 
@@ -38,7 +39,7 @@ def encodings(private: Any) -> dict[str, bytes]:
     "alg", ["none", "None", "NONE", "nOnE", "none ", " none", "none\0", "", None, 0, ["none"], {}]
 )
 def test_s01_no_spelling_of_none_passes(forger: Forger, alg: Any) -> None:
-    """Without a signature, with any, with the right one for another header: no algorithm is no token."""
+    """A token with no algorithm is no token: unsigned, with any signature, or with one for another header."""
     unsigned = forger.sign(header={"alg": alg}).rpartition(".")[0]
     nameless = {name: value for name, value in forger.header.items() if name != "alg"}
     tokens = {
@@ -55,7 +56,7 @@ def test_s01_no_spelling_of_none_passes(forger: Forger, alg: Any) -> None:
 
 
 def test_s01_only_the_configured_algorithm_counts(forger: Forger) -> None:
-    """Other HMACs under our secret, other algorithms under the attacker's key, and names that are nearly right."""
+    """Other HMACs with our secret, other algorithms with the attacker's key, and near-miss names do not count."""
     tokens = {f"attacker's {alg}": forger.sign(header={"alg": alg}, key=key) for alg, key in ATTACKERS.items()}
     for alg in ("HS256", "HS384", "HS512"):
         for purpose in Purpose:
@@ -81,21 +82,22 @@ def test_s01_only_the_configured_algorithm_counts(forger: Forger) -> None:
 
 
 def test_s01_the_derived_secret_signs_nothing_where_a_key_pair_does(eddsa_house: Running) -> None:
-    """After a change of algorithm the older one counts no more: the API says so, a page asks the store."""
+    """After a change of algorithm a token of the earlier one does not count: the API refuses it, a page asks the
+    store."""
     with forging(eddsa_house) as forger:
         key = forger.derived(Purpose.ACCESS_TOKEN)
         token = forger.sign(header={"alg": "HS256", "kid": key.kid}, key=key.secret)
         answer = forger.as_bearer(token)
         assert (answer.status, json.loads(answer.text)["code"]) == (401, "key_retired")
         assert answer.headers["www-authenticate"].startswith('Bearer error="invalid_token"')
-        # A session that is no browser's is not renewed, nor is one that the store does not know.
+        # A session that is not a browser's is not renewed, and neither is one that the store does not know.
         for other in (token, forger.sign(header={"alg": "HS256", "kid": key.kid}, key=key.secret, sid="made-up")):
             assert forger.in_session(other).status == 303
             assert forger.in_session(other, "/api/users/me").status == 401
 
 
 def test_s01_a_public_key_is_no_hmac_secret(eddsa_house: Running) -> None:
-    """What anybody can fetch signs nothing: PEM, DER, raw, as a JWK, as the whole key set, under any name."""
+    """The public key signs nothing as PEM, DER, raw bytes, a JWK or the whole key set, under any name."""
     with forging(eddsa_house) as forger:
         document = forger.client.get("/.well-known/jwks.json")
         [jwk] = [one for one in document.json()["keys"] if one["kid"] == forger.header["kid"]]
@@ -119,7 +121,7 @@ def test_s01_a_public_key_is_no_hmac_secret(eddsa_house: Running) -> None:
 
 
 def test_s01_what_is_public_or_not_derived_is_no_secret(house: Running) -> None:
-    """Nothing that HS256 leaves lying around signs: the empty key set, the key's name, the secret itself."""
+    """Under HS256 the empty key set, the key's name and the secret itself sign nothing."""
     with forging(house) as forger:
         document = forger.client.get("/.well-known/jwks.json")
         assert document.json() == {"keys": []}
@@ -134,7 +136,7 @@ def test_s01_what_is_public_or_not_derived_is_no_secret(house: Running) -> None:
 
 
 class _Listener(http.server.ThreadingHTTPServer):
-    """Serves the attacker's keys, and counts who comes for them."""
+    """Serves the attacker's keys, and counts the requests for them."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
@@ -152,7 +154,7 @@ class _Listener(http.server.ThreadingHTTPServer):
 
 @pytest.fixture
 def listener() -> Iterator[_Listener]:
-    """A real server on this machine, to which keys in a header may lead."""
+    """A real server on this machine, to which keys in a header may point."""
     with _Listener() as one:
         thread = threading.Thread(target=one.serve_forever, args=(0.02,))
         thread.start()
@@ -169,7 +171,7 @@ def _jwk(private: Any) -> dict[str, Any]:
 
 
 def test_s02_no_key_in_a_header_is_used_or_fetched(forger: Forger, listener: _Listener) -> None:
-    """`jwk`, `jku`, `x5u`, `x5c`: refused whoever signed, ourselves included, and nobody goes to look."""
+    """`jwk`, `jku`, `x5u` and `x5c` are refused whoever signed the token, and nobody fetches them."""
     certificate = b64(b"0\x82\x01\x0a" + bytes(300))
     tokens = {}
     for alg in ("HS256", "EdDSA"):
@@ -210,9 +212,9 @@ def test_s02_no_key_in_a_header_is_used_or_fetched(forger: Forger, listener: _Li
     ids=str,
 )
 def test_s02_what_a_header_may_not_say_is_refused(forger: Forger, extra: dict[str, Any]) -> None:
-    """Critical or not, a parameter that we do not write is not overlooked, under a signature that is ours."""
+    """A header parameter that we do not write is refused, critical or not, even under our own signature."""
     tokens = {"signed": forger.sign(header=extra)}
-    if extra.get("b64") is False:  # RFC 7797: what is signed is the payload itself
+    if extra.get("b64") is False:  # RFC 7797: the payload itself is what is signed
         head, body = b64(dumps({**forger.header, **extra})), dumps(forger.claims)
         mac = compact(forger.header, body, forger.key).rpartition(".")[2]
         tokens["unencoded"] = f"{head}.{body.decode()}.{mac}"
@@ -221,7 +223,8 @@ def test_s02_what_a_header_may_not_say_is_refused(forger: Forger, extra: dict[st
 
 
 def test_s02_the_signature_comes_before_what_the_claims_say(forger: Forger) -> None:
-    """A changed claim is a forgery and nothing else: not expired, not revoked, not renewed; it ends nothing."""
+    """A changed claim is a forgery and nothing else: it is not expired, revoked or renewed, and it ends
+    nothing."""
     victim = forger.duet.make_user(new_address(), roles=["admin"])
     pair = forger.duet.wait(forger.duet.auth.sessions.log_in(victim.email, PASSWORD, Client(WEB_CLIENT)))
     head, _, mac = forger.token.split(".")
