@@ -1,7 +1,7 @@
 """What a request costs: how often it asks the store, hashes, and crosses from a thread to the event loop.
 
-Counted on a whole Duet with its limits on, where the real calls are made: each pass through a store's breaker is
-one statement, one transaction or one batch; and what SQLite runs, or MongoDB is sent, is counted beside it.
+The costs are counted on a whole Duet with its limits on, where the real calls are made. Each pass through a store's
+breaker is one statement, one transaction or one batch; what SQLite runs, or MongoDB is sent, is counted as well.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from app.store.breaker import Breaker
 from app.web import current_principal
 from tests.kit.duet import ApiClient, Browser, Running, make_settings, running
 
-#: The look-up, two counters in a transaction, and in another one the session, its row, two changes of counters and
-#: two of devices. MongoDB, which has no transactions here, needs fewer commands.
+#: The lookup, two counters in one transaction, and in another one the session, its row, two changes of counters
+#: and two of devices. MongoDB, which has no transactions here, needs fewer commands.
 LOGIN = 13
 
 
@@ -44,14 +44,14 @@ class Costs:
     crossings: int = 0
 
     def begin(self) -> None:
-        """From now on."""
+        """Counts from now on."""
         self.store.clear()
         self.statements.clear()
         self.hashes = self.crossings = 0
 
 
 def quiet() -> Extension:
-    """A route and a page for whoever is signed in, that themselves ask nothing."""
+    """A route and a page for anyone who is logged in; they ask nothing themselves."""
     router, blueprint = APIRouter(prefix="/quiet"), Blueprint("quiet", __name__, url_prefix="/quiet")
 
     @router.get("")
@@ -68,7 +68,7 @@ def quiet() -> Extension:
 
 
 class Commands(CommandListener):
-    """Hears what is sent to MongoDB for a request: the driver's threads run in the context of who asked."""
+    """Hears what is sent to MongoDB for a request: the driver's threads run in the context of the caller."""
 
     def __init__(self, heard: list[str]) -> None:
         self._heard = heard
@@ -83,7 +83,7 @@ class Commands(CommandListener):
 
 
 def listen(monkeypatch: pytest.MonkeyPatch, heard: list[str]) -> None:
-    """Has both databases' drivers tell of what they run for a request."""
+    """Makes both databases' drivers report what they run for a request."""
     client, execute = AsyncIOMotorClient, aiosqlite.Connection._execute
     monkeypatch.setattr(
         "app.store.mongo.store.AsyncIOMotorClient", functools.partial(client, event_listeners=[Commands(heard)])
@@ -140,7 +140,7 @@ def costs(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_login_on_the_api(costs: Costs) -> None:
-    """One count, one look-up, one hash, one transaction or batch: the first time, and from a known device."""
+    """A login costs one count, one lookup, one hash and one write, the first time and from a known device."""
     with ApiClient(costs.duet.url) as client:
         for _ in range(2):
             costs.begin()
@@ -151,7 +151,7 @@ def test_a_login_on_the_api(costs: Costs) -> None:
 
 
 def test_a_login_on_the_page(costs: Costs) -> None:
-    """The same, and one crossing; a browser that is known is counted for itself as well."""
+    """A login on the page costs one crossing more; a known browser is also counted by itself."""
     with Browser(costs.duet.url) as browser:
         for number in range(2):
             token = browser.csrf_token()
@@ -166,7 +166,7 @@ def test_a_login_on_the_page(costs: Costs) -> None:
 
 @pytest.mark.parametrize("email", ["ada@example.com", "nobody@example.com"])
 def test_a_login_that_fails(costs: Costs, email: str) -> None:
-    """One look-up, one count, one hash, one row of the audit log, be there such an account or not."""
+    """A failed login costs one lookup, one count, one hash and one audit row, with or without an account."""
     with ApiClient(costs.duet.url) as client:
         costs.begin()
         assert client.log_in(email, "not the password").status_code == 400
@@ -176,7 +176,7 @@ def test_a_login_that_fails(costs: Costs, email: str) -> None:
 
 
 def test_a_request_with_a_token(costs: Costs) -> None:
-    """No query: neither for the token nor for its rights."""
+    """A request with a token makes no query, neither for the token nor for its rights."""
     with ApiClient(costs.duet.url) as client:
         client.log_in()
         costs.begin()
@@ -185,7 +185,7 @@ def test_a_request_with_a_token(costs: Costs) -> None:
 
 
 def test_a_page_with_a_session(costs: Costs) -> None:
-    """No query, and no crossing, for who it is."""
+    """A page with a session makes no query and no crossing to find out who asks."""
     with Browser(costs.duet.url) as browser:
         browser.log_in()
         costs.begin()
@@ -194,7 +194,7 @@ def test_a_page_with_a_session(costs: Costs) -> None:
 
 
 def test_a_refresh(costs: Costs) -> None:
-    """One step, in which the session is looked up, judged and written."""
+    """A refresh is one step, in which the session is looked up, judged and written."""
     with ApiClient(costs.duet.url) as client:
         client.log_in()
         costs.begin()
@@ -205,12 +205,12 @@ def test_a_refresh(costs: Costs) -> None:
 
 
 def test_a_renewal_of_a_session(costs: Costs) -> None:
-    """One look-up and one conditional write; the next request with the old cookie asks nothing."""
+    """A renewal is one lookup and one conditional write; the next request with the old cookie asks nothing."""
     with Browser(costs.duet.url) as browser:
         browser.log_in()
         session = browser.cookies["session"]
         user = costs.duet.wait(costs.duet.auth.accounts.find("ada@example.com"))
-        # From now on the token in the cookie is not current.
+        # From now on the token in the cookie is out of date.
         costs.duet.wait(costs.duet.auth.administration.set_roles(user.id, ["editor"], Client("test")))
         for expected in (2, 0):
             costs.begin()

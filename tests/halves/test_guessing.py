@@ -1,4 +1,4 @@
-"""Guessing passwords at a Duet that is served: one counter for both halves (items 25-27)."""
+"""Guessing passwords at a Duet that is served: one counter for both halves (items 25 to 27)."""
 
 from __future__ import annotations
 
@@ -42,19 +42,19 @@ def on_api(
 
 
 def on_page(url: str, email: str = EMAIL, password: str = WRONG) -> httpx.Response:
-    """A guess on the page, in a browser that was never there."""
+    """A guess on the page, in a browser that was never there before."""
     with Browser(url) as browser:
         return browser.log_in(email, password)
 
 
 def block(url: str, email: str = EMAIL) -> None:
-    """Guesses until nobody may."""
+    """Guesses until no further guess is allowed."""
     assert [on_api(url, email).status_code for _ in range(GUESSES.free)] == [400] * GUESSES.free
     assert on_api(url, email).status_code == 429
 
 
 def test_page_and_api_share_one_counter(limited: Running) -> None:
-    """Five failures on each are ten; then both say to wait, to machines and to people (item 25)."""
+    """Five failures on each half make ten; then both tell machines and people to wait (item 25)."""
     for _ in range(5):
         assert on_page(limited.url).status_code == 401
         assert on_api(limited.url).status_code == 400
@@ -70,7 +70,7 @@ def test_page_and_api_share_one_counter(limited: Running) -> None:
 
 
 def test_other_spellings_and_lies_change_nothing(limited: Running) -> None:
-    """Of the path, of the address, of where the guess comes from (item 27)."""
+    """Other spellings of the path or address, or a false origin, give no new guesses (item 27)."""
     lies = [
         {"X-Forwarded-For": "198.51.100.{}"},
         {"Forwarded": "for=198.51.100.{}"},
@@ -92,7 +92,7 @@ def test_other_spellings_and_lies_change_nothing(limited: Running) -> None:
 
 
 def test_a_forged_address_is_no_way_around_the_network_s_limit(limited: Running) -> None:
-    """Two hundred guesses at whatever accounts, each with another X-Forwarded-For (item 27)."""
+    """Two hundred guesses at any accounts are limited, though each has another X-Forwarded-For (item 27)."""
     with httpx.Client() as client:
 
         def guess(number: int) -> int:
@@ -105,7 +105,7 @@ def test_a_forged_address_is_no_way_around_the_network_s_limit(limited: Running)
 
 
 def test_behind_a_trusted_proxy_each_visitor_has_a_network(tmp_path: Path) -> None:
-    """The proxy's own address is nobody's: what one visitor does holds no other one up (item 27)."""
+    """The proxy's own address belongs to nobody, so one visitor's guesses hold no other visitor up (item 27)."""
     with running(make_settings(tmp_path, rate_limits=True, trusted_proxies="127.0.0.1")) as one:
         one.make_user(EMAIL)
         with httpx.Client() as client:
@@ -119,8 +119,8 @@ def test_behind_a_trusted_proxy_each_visitor_has_a_network(tmp_path: Path) -> No
 async def test_of_two_hundred_guesses_at_once_ten_are_looked_at(
     limited: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Half of them on the page, half on the API (item 25)."""
-    # A first wait of minutes: on a busy machine five seconds are over before the last is asked.
+    """Of two hundred guesses at once, half on the page and half on the API, ten are checked (item 25)."""
+    # The first wait lasts minutes: on a busy machine five seconds would be over before the last guess is made.
     monkeypatch.setattr(throttle, "GUESSES", replace(GUESSES, first_wait=timedelta(minutes=4)))
     with Browser(limited.url) as browser:
         csrf_token = await asyncio.to_thread(browser.csrf_token)
@@ -142,7 +142,7 @@ async def test_of_two_hundred_guesses_at_once_ten_are_looked_at(
 
 
 def test_a_restart_of_the_process_keeps_the_counter(tmp_path: Path) -> None:
-    """Neither `duet serve` again nor another container on the database gives ten new guesses (item 25)."""
+    """Neither a restart of `duet serve` nor another container on the database gives ten new guesses (item 25)."""
     made = run_duet(tmp_path, "user", "create", EMAIL, "--password-stdin", given=f"{PASSWORD}\n")
     assert made.returncode == 0, made.stderr
     with served(tmp_path, RATE_LIMITS="1") as one:
@@ -153,7 +153,7 @@ def test_a_restart_of_the_process_keeps_the_counter(tmp_path: Path) -> None:
 
 
 def test_the_owner_gets_in_while_a_stranger_guesses(limited: Running) -> None:
-    """By the browser that logged in before; another one waits, and so does the stranger (item 26)."""
+    """The browser that logged in before gets in, while another browser and the stranger wait (item 26)."""
     with Browser(limited.url) as owner, Browser(limited.url) as new:
         assert owner.log_in().status_code == 303
         owner.log_out()
@@ -166,7 +166,7 @@ def test_the_owner_gets_in_while_a_stranger_guesses(limited: Running) -> None:
 
 
 def test_known_and_unknown_accounts_are_blocked_alike(limited: Running) -> None:
-    """Status, body and headers through all of it, on both halves (item 23)."""
+    """Status, body and headers are the same throughout, with or without an account, on both halves (item 23)."""
     off = limited.make_user("off@example.com")
     limited.wait(limited.auth.administration.set_active(off.id, False, Client("test")))
     told = {}
@@ -180,7 +180,7 @@ def test_known_and_unknown_accounts_are_blocked_alike(limited: Running) -> None:
 
 
 def _alike(answer: httpx.Response, email: str) -> tuple[int, str, dict[str, str]]:
-    """What may not differ: all but the time, ids, and the address that is shown again."""
+    """What must not differ: everything but the time, ids, and the email address that is shown again."""
     text = WAIT.sub("(wait)", answer.text).replace(email, "(address)")
     text = re.sub(r'name="csrf_token"[^>]*value="[^"]+"|\b[0-9a-f]{16}\b', "", text)
     headers = {name: value for name, value in answer.headers.items() if name not in ("date", "x-request-id")}

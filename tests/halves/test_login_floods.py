@@ -1,4 +1,4 @@
-"""More logins than can be hashed: some are told to come back, and none of them is the one who asks once."""
+"""When more logins come than can be hashed, some are told to come back, but never a person who asks once."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ PLACES = 9
 
 
 def log_in_by_api(url: str, email: str) -> httpx.Response:
-    """A program's login."""
+    """Logs in as a program."""
     with ApiClient(url, timeout=30) as client:
         return client.log_in(email)
 
 
 def log_in_by_page(url: str, email: str) -> httpx.Response:
-    """A person's."""
+    """Logs in as a person."""
     with Browser(url, timeout=30) as browser:
         return browser.log_in(email)
 
 
 @pytest.fixture
 def duet(tmp_path: Path) -> Iterator[Running]:
-    """A Duet with two people, whose two threads for hashes are taken until they are freed by `free`."""
+    """A Duet with two people, whose two hashing threads are busy until `free` frees them."""
     with running(make_settings(tmp_path, hash_threads=2)) as one:
         one.make_user("ada@example.com")
         one.make_user("eve@example.com")
@@ -52,7 +52,7 @@ def free(duet: Running) -> None:
 
 
 def until(condition: Callable[[], bool]) -> None:
-    """Waits until it holds."""
+    """Waits until the condition holds."""
     deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline
@@ -61,7 +61,7 @@ def until(condition: Callable[[], bool]) -> None:
 
 @pytest.mark.parametrize("log_in", [log_in_by_api, log_in_by_page])
 def test_a_flood_costs_another_person_a_turn(duet: Running, log_in: Callable[[str, str], httpx.Response]) -> None:
-    """One account's logins fill the queue; the rest of them, and nobody else, is told at once to come back."""
+    """One account's logins fill the queue; the rest of them, and nobody else, are told at once to come back."""
     queue = duet.auth.passwords.queue
     with ThreadPoolExecutor(FLOOD + 1) as pool:
         flood = [pool.submit(log_in, duet.url, "eve@example.com") for _ in range(FLOOD)]
@@ -86,7 +86,7 @@ def test_a_flood_costs_another_person_a_turn(duet: Running, log_in: Callable[[st
 
 
 def test_every_login_that_may_wait_finds_a_thread(tmp_path: Path) -> None:
-    """As many pages may wait for a hash as hashes may wait: else the first to come would keep all others out."""
+    """As many pages may wait for a hash as hashes may wait; otherwise the first would keep all others out."""
     with running(make_settings(tmp_path, hash_threads=4, bcrypt_rounds=12)) as duet:
         apps = [getattr(route, "app", None) for route in duet.app.routes]
         (bridge,) = (app for app in apps if isinstance(app, PagesApp))

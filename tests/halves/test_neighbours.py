@@ -1,4 +1,5 @@
-"""Several Duets on one database, as processes: who is refused, what one ends in the others, and what it costs."""
+"""Several Duets on one database, as processes: which are refused, what one ends in the others, and what it
+costs."""
 
 from __future__ import annotations
 
@@ -42,7 +43,7 @@ NEW = "another secret of the tests: qT5xV9bN2mK7"
 OTHER = "a third secret of the tests: Yp3LrD6wHs8J"
 OTHER_PASSWORD = "battery horse correct"
 
-#: A team's route and page, which need a role, and others that need a login alone.
+#: A team's route and page that need a role, and others that only need a login.
 DESK = """
 from fastapi import APIRouter
 from flask import Blueprint
@@ -78,7 +79,7 @@ extension = Extension("desk", routers=[router], blueprints=[pages])
 
 @dataclass
 class Site:
-    """A folder for each process, and one database."""
+    """One database, and a folder for each process."""
 
     folder: Path
     database_url: str
@@ -104,11 +105,11 @@ class Site:
         return home
 
     def served(self, name: str, *secrets: str) -> contextlib.AbstractContextManager[Served]:
-        """A process that serves, under a name of its own."""
+        """Serves a process under its own name."""
         return served(self.home(name), **self.variables(*secrets, EXTENSIONS="desk:extension"))
 
     def refused(self, name: str, *secrets: str, **more: str) -> str:
-        """The line with which a start is refused."""
+        """Starts a process that is refused, and returns the line that says so."""
         port = str(free_port())
         result = duet(self.home(name), "serve", "--port", port, **self.variables(*secrets, **more))
         assert result.returncode == 2, result.stderr
@@ -117,11 +118,11 @@ class Site:
         return result.stderr
 
     def check(self, *secrets: str) -> subprocess.CompletedProcess[str]:
-        """What `duet check` says to these secrets."""
+        """What `duet check` reports for these secrets."""
         return duet(self.home("check"), "check", **self.variables(*secrets))
 
     def announced(self) -> list[Instance]:
-        """Who is in the store."""
+        """The processes in the store."""
 
         async def read() -> list[Instance]:
             async with opened(self.database_url) as store:
@@ -140,7 +141,7 @@ class Site:
         asyncio.run(make())
 
     def raw(self) -> bytes:
-        """All that the database holds, as it holds it."""
+        """Everything that the database holds, in raw form."""
         if self.database_url.startswith("sqlite"):
             return b"".join(path.read_bytes() for path in sorted(self.folder.glob("duet.db*")))
         with MongoClient[dict[str, Any]](self.database_url) as client:
@@ -153,7 +154,7 @@ class Site:
 
     @contextlib.contextmanager
     def clock_that_is_slow(self, *secrets: str) -> Iterator[None]:
-        """A process on another machine, whose clock is five minutes behind, says that it lives."""
+        """Announces a process on another machine, whose clock is five minutes behind."""
         begun, stop = threading.Event(), threading.Event()
         record = make_instance(
             "slow",
@@ -199,14 +200,14 @@ def site(tmp_path: Path, database_url: str) -> Site:
 
 @dataclass
 class Person:
-    """Somebody who logged in at one process, seen by another: a program and a browser."""
+    """Somebody who logged in at one process and is seen by another, as a program and a browser."""
 
     api: ApiClient
     browser: Browser
 
     @classmethod
     def logged_in(cls, name: str, at: Served, seen_by: Served) -> Person:
-        """Both are logged in `at` one process, and go on at the other with what they got there."""
+        """Logs both in `at` one process; they go on at the other one with what they got there."""
         with ApiClient(at.url) as api, Browser(at.url) as browser:
             assert api.log_in(f"{name}@example.com").status_code == 200
             assert browser.log_in(f"{name}@example.com").status_code == 303
@@ -217,18 +218,18 @@ class Person:
         return person
 
     def statuses(self, path: str) -> tuple[int, int]:
-        """What the API says of a path, and what the pages say."""
+        """The API's and the pages' status for a path."""
         return self.api.get(f"/api{path}").status_code, self.browser.get(path).status_code
 
     def close(self) -> None:
-        """Hangs up."""
+        """Closes both connections."""
         self.api.close()
         self.browser.close()
 
 
 def test_processes_on_one_database(site: Site) -> None:
-    """Refused with other settings, let in with a secret that both know; rights are current in both; then one is
-    killed, the other one told to stop, and the next one starts at once with whatever secret."""
+    """A process is refused with other settings and let in with a secret that both know, and rights are current in
+    both. Once one is killed and the other one stopped, the next one starts at once with any secret."""
     with (
         site.served("a", SECRET, NEW) as a,
         site.clock_that_is_slow(SECRET, NEW),
@@ -249,7 +250,7 @@ def test_processes_on_one_database(site: Site) -> None:
             b.process.send_signal(signal.SIGTERM)
             assert b.process.wait(60) == 0
         assert b.process.pid not in {each.pid for each in site.announced()}
-        deadline = time.monotonic() + 60  # it takes two beats to tell a wrong clock from a dead process
+        deadline = time.monotonic() + 60  # two beats pass before a wrong clock can be told from a dead process
         while "clocks_differ" not in (said := a.log.read_text()) and time.monotonic() < deadline:
             time.sleep(0.1)
     logging.getLogger(__name__).info("seconds until a change counted in the other process: %s", site.took)
@@ -266,14 +267,14 @@ def test_processes_on_one_database(site: Site) -> None:
 
 
 def assert_refused(line: str, begin: str, running_one: Served) -> None:
-    """It names the setting and the process, and shows no secret."""
+    """Checks that the refusal names the setting and the process, and shows no secret."""
     assert re.match(rf"duet: {begin} process ({running_one.process.pid} on |4711 on web-9)", line), line
     for secret in (SECRET, NEW, OTHER):
         assert secret not in line
 
 
 def assert_checked(result: subprocess.CompletedProcess[str], running_one: Served) -> None:
-    """`duet check` names whose secret differs, and whose clock, and by how much."""
+    """Checks that `duet check` names the processes whose secret or clock differs, and by how much."""
     assert result.returncode == 1
     lines = result.stdout.splitlines()
     who = f"process {running_one.process.pid} on "
@@ -284,7 +285,7 @@ def assert_checked(result: subprocess.CompletedProcess[str], running_one: Served
 
 
 def assert_rights_are_current(site: Site, a: Served, b: Served) -> None:
-    """What is done in one process counts in the other one within two seconds, on both halves."""
+    """Checks that what is done in one process counts in the other within two seconds, on both halves."""
     with ApiClient(a.url) as at_a, ApiClient(b.url) as at_b, contextlib.ExitStack() as stack:
         people = {name: Person.logged_in(name, a, b) for name in ("bob", "dora")}
         people["carl"] = Person.logged_in("carl", b, a)
@@ -301,7 +302,7 @@ def assert_rights_are_current(site: Site, a: Served, b: Served) -> None:
         answer = site.within_two_seconds("role, API", lambda: person.api.get("/api/desk"), 401)
         assert "rights" in answer.headers["WWW-Authenticate"]
         site.within_two_seconds("role, page", lambda: person.browser.get("/desk"), 403)
-        assert person.browser.get("/desk/hello").status_code == 200  # nobody is logged out by that
+        assert person.browser.get("/desk/hello").status_code == 200  # that logs nobody out
 
         carl = f"/api/admin/users/{ids['carl@example.com']}"
         assert at_b.patch(carl, json={"is_active": False}).status_code == 200
@@ -318,14 +319,14 @@ def assert_rights_are_current(site: Site, a: Served, b: Served) -> None:
 
 
 def assert_no_look_up_for_a_request(database_url: str, a: Served, b: Served) -> None:
-    """By MongoDB's own record of what it was asked: the polls, and nothing for a request."""
+    """Checks, by MongoDB's own record, that it was asked for the polls and nothing for a request."""
     person = Person.logged_in("bob", a, b)
     with MongoClient[dict[str, Any]](database_url) as client, contextlib.closing(person):
         database = client.get_default_database()
         database.command("profile", 2)
         for _ in range(100):
             assert person.statuses("/desk/hello") == (200, 200)
-        time.sleep(1.2)  # at least one poll of each is among it
+        time.sleep(1.2)  # this covers at least one poll of each
         database.command("profile", 0)
         asked = [
             (each["ns"].rpartition(".")[2], sorted(each["command"].get("filter", {})))
@@ -338,7 +339,7 @@ def assert_no_look_up_for_a_request(database_url: str, a: Served, b: Served) -> 
 
 
 def assert_nothing_secret(raw: bytes) -> None:
-    """Neither a secret nor a key that follows from one is in the database, in whatever spelling."""
+    """Checks that no secret and no key derived from one is in the database, in any spelling."""
     assert b"web-9" in raw
     ring = KeyRing((SECRET, NEW))
     for each in ring.fingerprints():
@@ -350,7 +351,7 @@ def assert_nothing_secret(raw: bytes) -> None:
 
 
 def desk() -> Extension:
-    """A team's route and page that need a login alone."""
+    """A team's route and page that only need a login."""
     router, pages = APIRouter(prefix="/desk"), Blueprint("desk", __name__, url_prefix="/desk")
 
     @router.get("/hello")
@@ -365,7 +366,7 @@ def desk() -> Extension:
 
 
 def test_a_request_asks_no_store(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a hundred with a valid token on each half, none: what the store is asked meanwhile are the polls."""
+    """A hundred requests with a valid token on each half ask the store nothing; only the polls do."""
     stores: list[CountingStore] = []
 
     def counted(settings: Settings) -> CountingStore:
@@ -391,12 +392,12 @@ def test_a_request_asks_no_store(tmp_path: Path, database_url: str, monkeypatch:
     polls = {"revoked_since", "rights_changed_since", "signing_keys", "claim_letter", "announce", "instances"}
     assert (
         len([call for call in asked if call not in polls]) < 10
-    )  # a mail about the login, and nothing by request
+    )  # a mail about the login, and nothing for a request
 
 
 def test_a_mismatch_that_shows_late_lets_nobody_in(tmp_path: Path) -> None:
-    """Who starts while the database is away learns only later of its neighbours: it opens its port, and goes on
-    refusing, as long as the other one lives."""
+    """A process that starts while the database is away learns of its neighbours only later: it opens its port, and
+    keeps refusing as long as the other process lives."""
     mongod = Mongod(tmp_path / "mongod")
     url = f"{mongod.url}duet"
     first = make_settings(tmp_path / "first", database_url=url)
@@ -414,7 +415,7 @@ def test_a_mismatch_that_shows_late_lets_nobody_in(tmp_path: Path) -> None:
                 wait_for(lambda: reason(two.url) == (503, "neighbours"))
                 api.base_url = two.url
                 assert api.log_in().status_code == 200  # the password is right
-                for _ in range(16):  # longer than from one poll to the next
+                for _ in range(16):  # longer than the time between two polls
                     assert api.get("/api/desk/hello").status_code == 503
                     time.sleep(0.1)
             wait_for(lambda: reason(two.url) == (200, None))
@@ -424,13 +425,13 @@ def test_a_mismatch_that_shows_late_lets_nobody_in(tmp_path: Path) -> None:
 
 
 def reason(url: str) -> tuple[int, str | None]:
-    """What `/readyz` says."""
+    """What `/readyz` reports."""
     answer = httpx.get(f"{url}/readyz", timeout=10)
     return answer.status_code, answer.json().get("reason")
 
 
 def wait_for(is_so: Callable[[], bool]) -> None:
-    """Waits until it is so."""
+    """Waits until the condition holds."""
     deadline = time.monotonic() + 60
     while not is_so():
         assert time.monotonic() < deadline

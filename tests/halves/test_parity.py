@@ -1,6 +1,6 @@
 """One policy for both halves: the same caller meets the same decision on a page and on a route.
 
-The table at `EXPECTED` is the whole of it. Where a row differs on pages, `ON_PAGES` says so and why: the gate
+The table `EXPECTED` is the whole policy. Where a row differs on pages, `ON_PAGES` says so and why: the gate
 renews the access token of a browser's session, which an API client does by itself with its refresh token.
 """
 
@@ -35,13 +35,13 @@ SOMEBODY, NOBODY, NO_ROLE, PASSWORD_AGAIN = "in, as somebody", "in, as nobody", 
 
 
 def _to_login(code: str) -> tuple[str, str, str, str]:
-    """The row of a caller who is nobody, for the reason `code`."""
+    """The row of an unauthenticated caller, for the reason `code`."""
     return (NOBODY, f"login: {code}", f"login: {code}", f"login: {code}")
 
 
 _MEMBER: Final = (SOMEBODY, SOMEBODY, NO_ROLE, SOMEBODY)
 
-#: What each caller meets, under each of `POLICIES`.
+#: What each caller gets, under each of `POLICIES`.
 EXPECTED: Final = {
     "nobody": _to_login("token_missing"),
     "a member": _MEMBER,
@@ -65,8 +65,9 @@ EXPECTED: Final = {
     "somebody with a token of another site": _to_login("token_invalid"),
 }
 
-#: The rows that differ on pages. A token that is genuine and not current is renewed there, if the session lives;
-#: the renewed one carries the rights that its owner has now.
+#: The rows that differ on pages. A genuine token that is out of date is renewed there if the session lives, and
+#: the
+#: renewed one carries the rights that its owner has now.
 ON_PAGES: Final = {
     "a member whose token expired": _MEMBER,
     "a member whose session and token ended": _to_login("session_revoked"),
@@ -76,7 +77,7 @@ ON_PAGES: Final = {
 
 
 def _extension() -> Extension:
-    """A page and a route under each policy, which tell whether they know who is there."""
+    """A page and a route under each policy, which report whether they know who is there."""
     markers: dict[str, Callable[[Callable[..., object]], Callable[..., object]]] = {
         "public": public,
         "login": lambda endpoint: endpoint,
@@ -99,7 +100,7 @@ def _extension() -> Extension:
 
 @dataclass
 class _Clock:
-    """Stands still."""
+    """A clock that stands still."""
 
     instant: datetime
 
@@ -131,7 +132,7 @@ class Login:
         return Client(self.session.client_id)
 
     def issue(self, *, ago: int = 0, proven_ago: int = 0, issuer: str | None = None) -> str:
-        """A token of this session as of `ago` minutes ago; the password was proven `proven_ago` minutes ago."""
+        """A token of this session, issued `ago` minutes ago; the password was proven `proven_ago` minutes ago."""
         auth = self.duet.auth
         now = auth.clock.now()
         tokens = AccessTokens(
@@ -144,7 +145,7 @@ class Login:
         return tokens.issue(self.user, session)[0]
 
     def resign(self, purpose: Purpose) -> str:
-        """The same header and claims, signed with the key of another purpose."""
+        """The same header and claims, signed with another purpose's key."""
         key = self.duet.auth.keys.keys(purpose)[0]
         claims = jwt.decode(self.pair.access_token, options={"verify_signature": False})
         header = jwt.get_unverified_header(self.pair.access_token)
@@ -161,7 +162,7 @@ class Login:
         return f"{claims}.{signature[::-1]}"
 
     def end(self) -> Awaitable[object]:
-        """Somebody ends the session."""
+        """Ends the session."""
         return self.duet.auth.endings.end(self.pair.principal, self.session.id, self.client)
 
 
@@ -178,7 +179,7 @@ _FATES: Final[dict[str, Callable[[Login], Awaitable[object]]]] = {
     "an admin who is one no more": lambda it: it.duet.auth.administration.set_roles(it.user.id, [], it.client),
 }
 
-#: What a caller shows, if not the access token of the login.
+#: What a caller shows, if it is not the login's access token.
 _TOKENS: Final[dict[str, Callable[[Login], str]]] = {
     "a member with a stale login": lambda it: it.issue(proven_ago=6),
     "an admin with a stale login": lambda it: it.issue(proven_ago=6),
@@ -204,7 +205,7 @@ def _token_of(duet: Running, caller: str, client_id: str) -> str | None:
 
 
 def _cookie(duet: Running, token: str) -> tuple[str, str]:
-    """Flask's session cookie around `token`, name and value, as Flask signs it."""
+    """Flask's session cookie around `token`, as name and value, signed as Flask signs it."""
     pages = duet.app.state.pages
     serializer = pages.session_interface.get_signing_serializer(pages)
     return pages.config["SESSION_COOKIE_NAME"], serializer.dumps({ACCESS_TOKEN: token, "_permanent": True})
@@ -214,7 +215,7 @@ def _cookie(duet: Running, token: str) -> tuple[str, str]:
 def parity(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A Duet with a page and a route under each policy."""
     with running(make_settings(tmp_path_factory.mktemp("parity")), extensions=[_extension()]) as duet:
-        duet.make_user("last-admin@example.com", roles=["admin"])  # whom nobody demotes, so that others can be
+        duet.make_user("last-admin@example.com", roles=["admin"])  # nobody demotes this one
         yield duet
 
 
@@ -236,7 +237,7 @@ def _decision(answer: httpx.Response) -> str:
 
 
 def _ask_api_as_a_page(duet: Running, token: str | None, policy: str) -> str:
-    """What the route decides about a script of a page, which shows Flask's session."""
+    """What the route decides about a page's script, which shows Flask's session."""
     headers = {"Sec-Fetch-Site": "same-origin"}
     if token is not None:
         headers["Cookie"] = "=".join(_cookie(duet, token))
@@ -256,7 +257,7 @@ def _reasons() -> dict[str, str]:
 
 
 def _ask_page(duet: Running, token: str | None, policy: str) -> str:
-    """What the page decided, in the words of the table; the reason is read off the login page."""
+    """What the page decided, in the words of the table. The reason is read from the login page."""
     path = f"/parity/{policy}"
     with httpx.Client(base_url=duet.url) as browser:
         if token is not None:
@@ -276,14 +277,14 @@ def _ask_page(duet: Running, token: str | None, policy: str) -> str:
 
 @pytest.mark.parametrize("caller", EXPECTED)
 def test_a_route_decides_by_the_table(parity: Running, caller: str) -> None:
-    """With a bearer token each caller meets what the table says, under every policy."""
+    """Under every policy, each caller with a bearer token gets what the table says."""
     token = _token_of(parity, caller, API_CLIENT)
     assert tuple(_ask_api(parity, token, policy) for policy in POLICIES) == EXPECTED[caller]
 
 
 @pytest.mark.parametrize("caller", EXPECTED)
 def test_a_page_decides_by_the_same_table(parity: Running, caller: str) -> None:
-    """With the same token in Flask's session the page decides alike, but for what the gate renews."""
+    """With the same token in Flask's session the page decides alike, except for what the gate renews."""
     token = _token_of(parity, caller, WEB_CLIENT)
     decisions = tuple(_ask_page(parity, token, policy) for policy in POLICIES)
     assert decisions == ON_PAGES.get(caller, EXPECTED[caller])
@@ -292,13 +293,13 @@ def test_a_page_decides_by_the_same_table(parity: Running, caller: str) -> None:
 
 
 def test_the_pages_differ_where_a_token_is_renewed_and_nowhere_else() -> None:
-    """A row may differ on pages only if the API's answer is one that a refresh helps against."""
+    """A row may differ on pages only if a refresh would help against the API's answer."""
     helped = {_to_login(code) for code in ("token_expired", "rights_changed", "token_from_future")}
     assert {EXPECTED[caller] for caller in ON_PAGES} <= helped
 
 
 def test_neither_half_falls_back_on_the_other_credential(parity: Running) -> None:
-    """A page ignores a bearer token; on the API a bad one, or any other scheme, is not mended by a good cookie."""
+    """A page ignores a bearer token, and on the API a good cookie does not mend a bad one or another scheme."""
     token = _token_of(parity, "a member", WEB_CLIENT)
     assert token
     page = httpx.get(f"{parity.url}/parity/login", headers={"Authorization": f"Bearer {token}"})

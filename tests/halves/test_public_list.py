@@ -1,4 +1,4 @@
-"""Everything that is public, written out: whoever opens an endpoint has to write it down here as well."""
+"""Everything that is public, written out: anyone who opens an endpoint has to add it here as well."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app.testing import make_settings
 from examples.notes import extension
 
 PUBLIC: Final = {
-    # The pages on the way to a login, and from it.
+    # The pages on the way to a login, and away from it.
     "GET,HEAD,POST /login",
     "GET,HEAD,POST /register",
     "GET,HEAD,POST /invite/<token>",
@@ -21,15 +21,15 @@ PUBLIC: Final = {
     "GET,HEAD,POST /forgot-password",
     "GET,HEAD,POST /reset-password/<token>",
     "POST /logout",
-    # Asked by the script of the pages: whether somebody is signed in.
+    # The pages' script asks here whether somebody is logged in.
     "GET,HEAD /session",
     # Stylesheet and icon.
     "GET,HEAD /static/<path:filename>",
-    # Getting, and giving back, tokens; making an account.
+    # Getting tokens, giving them back, and creating an account.
     "POST /api/auth/token",
     "POST /api/auth/revoke",
     "POST /api/users",
-    # The links in mails, and how to get them.
+    # The links in mails, and how to request them.
     "POST /api/auth/forgot-password",
     "POST /api/auth/reset-password",
     "POST /api/auth/verify-email",
@@ -38,7 +38,7 @@ PUBLIC: Final = {
     "GET /api/openapi.json",
     "GET /api/docs",
     "GET /api/docs/{name}",
-    # For whoever runs Duet: whether it lives, and what it counted.
+    # For the operator of Duet: whether it lives, and what it counted.
     "GET,HEAD /healthz",
     "GET,HEAD /readyz",
     "GET,HEAD /metrics",
@@ -47,7 +47,7 @@ PUBLIC: Final = {
     "GET,HEAD /.well-known/jwks.json",
 }
 
-#: What asks for more than a login, or takes tokens that may only read for what is sent as a form.
+#: What asks for more than a login, or takes tokens that only read although a form is sent.
 ADMINS: Final = {
     "POST /api/auth/introspect": "login, only reads",
     # Personal access tokens, on both halves.
@@ -114,7 +114,7 @@ def test_an_extension_adds_what_it_marks_and_its_files(tmp_path: Path) -> None:
 
 
 def test_the_table_has_every_endpoint_once(tmp_path: Path) -> None:
-    """No address and method has two rows, on either half."""
+    """No address and method have two rows, on either half."""
     rules = create_app(make_settings(tmp_path)).state.rules
     calls = [(rule.path, method) for rule in rules for method in rule.methods]
     assert len(calls) == len(set(calls)) > 30

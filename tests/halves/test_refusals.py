@@ -1,4 +1,4 @@
-"""Who tries what their rights do not allow is written down, on both halves (security.md, item 36)."""
+"""Anyone who tries what their rights do not allow is written down, on both halves (security.md, item 36)."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from tests.kit.duet import ApiClient, Browser, Running
 
 
 def refusals(duet: Running, user_id: str) -> list[AuditEvent]:
-    """The rows of the audit log that tell of refusals to this user, the newest first."""
+    """The audit log's rows about refusals to this user, the newest first."""
     rows: list[AuditEvent] = duet.wait(duet.auth.audit.events(user_id=user_id, event="refused")).items
     return rows
 
 
 def test_a_missing_role_is_written_down_by_the_api(duet: Running, api: ApiClient) -> None:
-    """Who, from where, in which session, and why; once for each call."""
+    """Each refused call of the API is logged once: who, from where, in which session, and why."""
     user = duet.make_user()
     api.log_in()
     assert api.get("/api/admin/users").status_code == 403
@@ -23,7 +23,7 @@ def test_a_missing_role_is_written_down_by_the_api(duet: Running, api: ApiClient
 
 
 def test_a_missing_role_is_written_down_by_the_pages(duet: Running, browser: Browser) -> None:
-    """Although the page says that there is no such page."""
+    """A refused page is logged although the answer says that there is no such page."""
     user = duet.make_user()
     browser.log_in()
     assert browser.get("/admin/users").status_code == 404
@@ -31,7 +31,7 @@ def test_a_missing_role_is_written_down_by_the_pages(duet: Running, browser: Bro
 
 
 def test_a_read_only_token_that_writes_is_written_down(duet: Running, api: ApiClient) -> None:
-    """As the scope that it lacks."""
+    """A read-only token that writes is logged with the scope that it lacks."""
     user = duet.make_user()
     api.log_in()
     token = api.post("/api/users/me/tokens", json={"name": "a script", "read_only": True}).json()["token"]
@@ -41,7 +41,7 @@ def test_a_read_only_token_that_writes_is_written_down(duet: Running, api: ApiCl
 
 
 def test_strangers_are_not_written_down(duet: Running, api: ApiClient, browser: Browser) -> None:
-    """Nobody is known, so there is nobody to tell of, and a flood of them would bury the log."""
+    """A stranger has no account to log it for, and a flood of strangers would bury the log."""
     duet.make_user()
     assert api.get("/api/admin/users").status_code == 401
     assert browser.get("/admin/users").status_code == 303

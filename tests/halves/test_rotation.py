@@ -14,12 +14,12 @@ from tests.auth.jws import head_of
 from tests.deploy.process import duet as run
 from tests.kit.duet import SECRET, ApiClient, Browser, Running, make_settings, running
 
-#: Seconds: a key signs for so long, and the next one is published five before that.
+#: How many seconds a key signs. The next one is published five seconds before the end.
 PERIOD = 6
 
 
 class Load:
-    """Callers that keep on until they are stopped. What goes wrong in one of them is raised by `stop`."""
+    """Callers that go on until they are stopped. `stop` raises what went wrong in one of them."""
 
     def __init__(self) -> None:
         self._stopping = Event()
@@ -33,7 +33,7 @@ class Load:
         self.signed: dict[str, float] = {}
 
     def start(self, call: Callable[[], None], *, pause: float = 0.05) -> None:
-        """Calls again and again, from a thread of its own."""
+        """Calls again and again, from a separate thread."""
 
         def keep_on() -> None:
             while not self._stopping.is_set():
@@ -44,7 +44,7 @@ class Load:
         self._callers.append(self._pool.submit(keep_on))
 
     def wait_until(self, what: Callable[[], bool], *, seconds: float) -> None:
-        """Goes on when `what` holds; raises at once if a caller has failed."""
+        """Returns when `what` holds; raises at once if a caller has failed."""
         deadline = time.monotonic() + seconds
         while not what():
             for caller in self._callers:
@@ -62,10 +62,11 @@ class Load:
         for caller in self._callers:
             caller.result()
 
-    # who calls
+    # The callers
 
     def api_client(self, urls: list[str]) -> Callable[[], None]:
-        """A program on the API of each process in turn. It refreshes now and then, and if its key was retired."""
+        """A program on the API of each process in turn. It refreshes now and then, and when its key was
+        retired."""
         client = ApiClient(urls[0])
         self._clients.append(client)
         assert client.log_in().status_code == 200
@@ -89,7 +90,7 @@ class Load:
         return call
 
     def browser(self, urls: list[str]) -> Callable[[], None]:
-        """Somebody who reloads a page, from each process in turn."""
+        """Somebody who reloads a page from each process in turn."""
         browser = Browser(urls[0])
         self._clients.append(browser)
         assert browser.log_in().status_code == 303
@@ -120,8 +121,8 @@ def operator(folder: Path, database_url: str, *arguments: str) -> str:
 
 
 def test_keys_rotate_and_retire_under_load(tmp_path: Path, mongo_database_url: str) -> None:
-    """Two processes on one database, programs and browsers on both: a key follows at an operator's wish, another
-    by itself, and one is retired. Nothing fails but a token of the retired key, on the API, until its refresh."""
+    """While an operator rotates a key, another follows by itself and one is retired, in two processes on one database,
+    nothing fails but a token of the retired key, on the API, until its refresh."""
     settings = make_settings(
         tmp_path,
         database_url=mongo_database_url,
@@ -144,9 +145,9 @@ def test_keys_rotate_and_retire_under_load(tmp_path: Path, mongo_database_url: s
             finally:
                 load.stop()
             assert load.calls > 100
-            # Those whose token was as old as that. More: one process believes what another does not.
+            # Those had a token of that key. There would be more if one process believed what another does not.
             assert load.refreshes <= 4
-            # Back after a while, with the token of the key that was retired meanwhile.
+            # It is back after a while, with a token of the key that was retired meanwhile.
             assert absent.get(f"{two.url}/account").status_code == 200
 
 
@@ -159,7 +160,7 @@ def _change_keys(load: Load, urls: list[str], folder: Path, database_url: str, f
         load.start(load.browser(urls))
     operator(folder, database_url, "rotate", "--lead", "5")
     load.wait_until(lambda: bool(load.signed.keys() - {first}), seconds=10)
-    load.wait_until(lambda: len(load.published) >= 3, seconds=PERIOD + 3)  # by itself
+    load.wait_until(lambda: len(load.published) >= 3, seconds=PERIOD + 3)  # this one comes by itself
     said = operator(folder, database_url, "retire", first)
     assert said.startswith(f"{first} is retired"), said
 
