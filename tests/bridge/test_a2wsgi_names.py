@@ -1,4 +1,4 @@
-"""a2wsgi without a name of its inside."""
+"""a2wsgi without one of its private names."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ from tests.packages.taking import assert_refused, missing_at, places, take_away
 
 @places(NAMES)
 def test_no_app_is_made_without_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, place: str) -> None:
-    """Where a2wsgi has lost a name no app is made."""
+    """No app is made where a2wsgi has lost a name."""
     take_away(monkeypatch, place)
     assert_refused("a2wsgi", missing_at(place), lambda: create_app(make_settings(tmp_path)))

@@ -34,7 +34,7 @@ def refuse(scope: Scope, code: int, detail: str) -> tuple[list[tuple[bytes, byte
 def pages(
     app: Any, *, threads: int = 2, slow_threads: int = 2, max_queued: int = 50, max_slow_queued: int = 50
 ) -> ASGIApp:
-    """`app` behind the bridge and the edge; what lies under /slow is slow."""
+    """`app` behind the bridge and the edge; everything below /slow is slow."""
     bridge = PagesApp(
         app,
         threads=threads,
@@ -60,7 +60,7 @@ def pages(
 
 
 class Stream:
-    """A stream whose chunks the test hands out, and which tells when it is closed."""
+    """A stream whose chunks the test hands out, and which reports when it is closed."""
 
     def __init__(self) -> None:
         self.may_go_on = threading.Semaphore(0)
@@ -157,7 +157,7 @@ def test_a_form_is_parsed(url: str) -> None:
 
 
 def test_a_chunked_form_is_parsed(url: str) -> None:
-    """Flask would see a chunked form empty, if the bridge did not tell its length."""
+    """A chunked form reaches Flask, which would see it empty if the bridge did not tell its length."""
     chunks = b"4\r\na=1&\r\n3\r\nb=2\r\n0\r\n\r\n"
     answer = talk(url, POST % b"/form" + b"Transfer-Encoding: chunked\r\n" + CLOSE + chunks)
     assert b'"form":{"a":"1","b":"2"}' in answer.replace(b" ", b"")
@@ -165,17 +165,17 @@ def test_a_chunked_form_is_parsed(url: str) -> None:
 
 
 def test_a_large_body_arrives_whole(url: str) -> None:
-    """More than is kept in memory waits in a file."""
+    """A body larger than what is kept in memory waits in a file."""
     assert httpx.post(url + "/size", content=b"x" * 2_500_000).text == "2500000"
 
 
 def test_context_variables_reach_the_view(url: str) -> None:
-    """What the layers outside have set is visible in the view's thread."""
+    """Context variables that the outer layers set are visible in the view's thread."""
     assert httpx.get(url + "/context").text == "/context"
 
 
 def test_several_cookie_headers_reach_flask() -> None:
-    """They are joined as cookies are, even without the edge."""
+    """Several Cookie headers are joined as cookies are, even without the edge."""
     bridge = PagesApp(
         make_flask(),
         threads=1,
@@ -191,7 +191,7 @@ def test_several_cookie_headers_reach_flask() -> None:
 
 
 def test_the_path_is_split_by_the_mount() -> None:
-    """Under a mount at the root nothing is taken from the path; under another its prefix."""
+    """A mount at the root takes nothing from the path, and another mount takes its prefix."""
     for prefix in ("", "/sub"):
         app = Starlette(routes=[Mount(prefix or "/", app=pages(make_flask()))])
         with serve(app, lifespan="off") as url:
@@ -208,7 +208,7 @@ def test_the_environ_is_what_flask_expects(url: str) -> None:
 
 
 def test_half_sent_posts_do_not_stop_pages(url: str) -> None:
-    """A body is awaited on the loop: ten slow clients hold none of the two threads."""
+    """Bodies are awaited on the event loop, so ten slow clients hold neither of the two threads."""
     connections = [connect(url) for _ in range(10)]
     try:
         for connection in connections:
@@ -243,7 +243,7 @@ def test_slow_views_do_not_stop_quick_ones() -> None:
 
 
 def test_more_than_may_wait_are_refused_at_once() -> None:
-    """A full pool is a 503 with `Retry-After`, drawn like any refusal; the other pool is not concerned."""
+    """A full pool is a 503 with `Retry-After`, drawn like any refusal; the other pool is not affected."""
     with serve(pages(make_flask(), slow_threads=1, max_slow_queued=1)) as url, ThreadPoolExecutor(2) as people:
         waiting = [people.submit(httpx.get, url + "/slow/0.6", timeout=10) for _ in range(2)]
         time.sleep(0.3)
@@ -291,7 +291,7 @@ def test_a_client_that_leaves_within_its_body_is_not_served() -> None:
 
 
 def test_head_and_no_content_have_no_body(url: str) -> None:
-    """Their headers are as for GET."""
+    """Answers to HEAD and those without content have the headers that GET would have."""
     head = talk(url, b"HEAD / HTTP/1.1\r\nHost: a\r\n" + CLOSE)
     assert status(head) == 200
     assert b"content-length: 5" in head
@@ -305,7 +305,7 @@ def test_a_large_answer_arrives_whole(url: str) -> None:
 
 
 def test_an_exception_is_a_500_and_the_bridge_goes_on() -> None:
-    """What the WSGI app raises reaches the edge; even StopIteration, which no future can carry."""
+    """An exception of the WSGI app reaches the edge, even StopIteration, which no future can carry."""
 
     def app(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         if environ["PATH_INFO"] == "/stop":
@@ -317,7 +317,8 @@ def test_an_exception_is_a_500_and_the_bridge_goes_on() -> None:
 
 
 def test_a_stream_arrives_chunk_by_chunk_and_ends_with_its_client() -> None:
-    """Each chunk is sent when it is there; when the client leaves, the iterable is closed and the thread free."""
+    """Each chunk is sent as soon as it is there; when the client leaves, the iterable is closed and the thread is
+    free."""
     stream = Stream()
 
     def app(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -342,7 +343,7 @@ def test_a_stream_arrives_chunk_by_chunk_and_ends_with_its_client() -> None:
 
 
 def test_a_stream_waits_for_its_reader() -> None:
-    """A client that does not read holds the stream back: it is not gathered in memory."""
+    """A client that does not read holds the stream back, which is not gathered in memory."""
     made = 0
 
     def app(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -360,7 +361,7 @@ def test_a_stream_waits_for_its_reader() -> None:
 
 @pytest.mark.parametrize("pieces", [1, 400], ids=["in one piece", "streamed"])
 def test_who_reads_nothing_keeps_nobody_from_the_pages(pieces: int) -> None:
-    """Ten who ask for a large page and do not take it are not waited for by the threads of all others."""
+    """Other people's threads do not wait for ten clients that ask for a large page and do not read it."""
 
     def app(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         if environ["PATH_INFO"] != "/large":
@@ -387,7 +388,7 @@ def test_who_reads_nothing_keeps_nobody_from_the_pages(pieces: int) -> None:
 
 
 def test_a_stream_that_fails_halfway_does_not_look_complete() -> None:
-    """The connection is cut, and the iterable was closed."""
+    """When a stream fails halfway, the connection is cut and the iterable is closed."""
     closed = threading.Event()
 
     class Failing:
@@ -443,7 +444,7 @@ def not_modified(environ: Environ, start_response: StartResponse) -> Iterable[by
     [(lazy, 200, "lazy"), (writing, 200, "written!"), (replaced, 404, "replaced"), (not_modified, 304, "")],
 )
 def test_each_way_to_answer_that_pep_3333_knows(app: WSGIApp, code: int, text: str) -> None:
-    """A late start, `write`, a start replaced because of an error, a status without a body."""
+    """An app may start late, use `write`, replace a start because of an error, or send a status without a body."""
     with serve(pages(app)) as url:
         answer = httpx.get(url)
         assert (answer.status_code, answer.text) == (code, text)
@@ -479,7 +480,7 @@ def test_an_app_that_breaks_pep_3333_is_a_500(app: WSGIApp) -> None:
 
 
 def test_an_error_behind_the_start_of_a_stream_is_raised_again() -> None:
-    """Once bytes are out, `exc_info` can only end the answer."""
+    """Once bytes have been sent, `exc_info` can only end the answer."""
 
     def app(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         start_response("200 OK", [])(b"half")
@@ -497,7 +498,7 @@ def test_an_error_behind_the_start_of_a_stream_is_raised_again() -> None:
 
 
 async def test_a_websocket_is_closed_politely() -> None:
-    """WSGI has no WebSockets."""
+    """A WebSocket is closed politely, since WSGI has none."""
     sent: list[Any] = []
 
     async def receive() -> dict[str, Any]:

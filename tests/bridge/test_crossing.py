@@ -26,7 +26,7 @@ async def ask() -> tuple[str, int]:
 
 
 async def test_a_thread_gets_what_the_coroutine_returns() -> None:
-    """It runs on the loop, and sees the caller's context variables."""
+    """The coroutine runs on the event loop, and sees the caller's context variables."""
     crossing = Crossing()
     async with crossing.open():
         who.set("ada")
@@ -46,7 +46,8 @@ async def test_exceptions_arrive_with_their_type() -> None:
 
 
 async def test_waiting_on_the_loop_itself_is_an_error_at_once() -> None:
-    """It would wait for itself; the coroutine is closed, so that nothing warns of it."""
+    """Waiting on the loop would be waiting for itself: it is an error, and the coroutine is closed without a
+    warning."""
     crossing = Crossing()
     async with crossing.open():
         with pytest.raises(RuntimeError, match="event loop"):
@@ -54,7 +55,7 @@ async def test_waiting_on_the_loop_itself_is_an_error_at_once() -> None:
 
 
 async def test_a_crossing_that_is_not_open_says_so() -> None:
-    """Before the start and after the end."""
+    """A crossing says that it is not open, before the start and after the end."""
     crossing = Crossing()
     with pytest.raises(RuntimeError, match="not open"):
         await in_thread(lambda: crossing.wait(ask()))
@@ -67,7 +68,7 @@ async def test_a_crossing_that_is_not_open_says_so() -> None:
 
 
 async def test_it_can_be_opened_again() -> None:
-    """An app may be started twice in one process, as tests do."""
+    """A crossing can be opened again: an app may be started twice in one process, as tests do."""
     crossing = Crossing()
     for _ in range(2):
         async with crossing.open() as opened:
@@ -103,7 +104,7 @@ def test_slow_marks_all_methods_or_some() -> None:
 
 
 def test_slow_survives_a_decorator_that_wraps() -> None:
-    """A team's own decorator does not lose it."""
+    """A team's own decorator does not lose the marker."""
 
     @slow
     def view() -> None: ...
@@ -115,7 +116,7 @@ def test_slow_survives_a_decorator_that_wraps() -> None:
 
 
 def test_slow_is_found_on_a_method_view() -> None:
-    """On a method, or on the class for all of them."""
+    """The marker is found on a method, or on the class for all its methods."""
 
     class Form(MethodView):
         def get(self) -> str:

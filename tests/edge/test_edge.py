@@ -19,13 +19,13 @@ from tests.kit.live import serve, status, talk
 
 
 def refuse(scope: Scope, code: int, detail: str) -> tuple[list[tuple[bytes, bytes]], bytes]:
-    """Draw a refusal that shows which half it was drawn for."""
+    """Draws a refusal that shows which half it was drawn for."""
     half = "api" if scope["path"].startswith("/api") else "pages"
     return [(b"content-type", b"text/plain")], f"{half}: {code} {detail}".encode()
 
 
 async def mirror(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer with the scope that the edge hands on; some paths misbehave."""
+    """Answers with the scope that the edge hands on; some paths misbehave."""
     if scope["type"] == "lifespan":
         return
     scope["duet.route"] = "/mirror/<token>"
@@ -121,7 +121,7 @@ def test_a_malformed_host_is_refused(url: str, host: str) -> None:
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
 @pytest.mark.parametrize("hosts", [[], ["Host: a", "Host: a"], ["Host: a", "Host: b"]])
 def test_there_is_exactly_one_host(url: str, version: str, hosts: list[str]) -> None:
-    """No Host and two Hosts are a 400, in HTTP/1.0 too."""
+    """A request without a Host, or with two, is a 400, in HTTP/1.0 too."""
     assert status(raw(url, *hosts, version=version)) == 400
 
 
@@ -159,7 +159,7 @@ def test_large_headers_are_refused(url: str) -> None:
 
 @pytest.mark.parametrize("path", ["/api/x", "//api/x", "///api//x", "/api///x", "/%2Fapi/x", "/api%2f/x"])
 def test_slashes_are_collapsed(url: str, path: str) -> None:
-    """All spellings of a path are one path, decoded and raw."""
+    """All spellings of a path become one path, decoded and raw."""
     answer = raw(url, "Host: a", target=path)
     assert b'"path": "/api/x", "raw_path": "/api/x"' in answer
 
@@ -169,17 +169,17 @@ def test_slashes_are_collapsed(url: str, path: str) -> None:
     ["/%ff", "/%C3", "/%ed%a0%80", "/a%00b", "/a%0d%0ab", "/%7f", "/%c2%85", "*"],
 )
 def test_a_malformed_path_is_refused(url: str, target: str) -> None:
-    """What is not UTF-8, and control characters, are a 400 and never a 500."""
+    """A path that is not UTF-8, or holds control characters, is a 400 and never a 500."""
     assert status(raw(url, "Host: a", target=target)) == 400
 
 
 def test_a_path_in_unicode_passes(url: str) -> None:
-    """UTF-8 is what a path is made of."""
+    """A path in UTF-8 passes."""
     assert seen(httpx.get(f"{url}/{quote('größe/日本')}"))["path"] == "/größe/日本"
 
 
 async def test_a_query_that_is_not_ascii_is_refused() -> None:
-    """A server that lets such bytes through does not make the pages fail."""
+    """The pages do not fail although a server lets such bytes through."""
     sent = await call(edge(), query_string=b"a=\xff")
     assert sent[0]["status"] == 400
 
@@ -191,14 +191,15 @@ def test_a_long_target_is_refused(url: str, target: str) -> None:
 
 
 def test_a_refusal_is_drawn_by_the_half_it_belongs_to(url: str) -> None:
-    """However the path is spelled, and even if it can't be decoded."""
+    """The half that a path belongs to draws the refusal, however the path is spelled, even if it can't be
+    decoded."""
     assert b"api: 400" in raw(url, "Host: a", target="//api/%ff")
     assert b"pages: 400" in raw(url, "Host: a", target="/%ff")
     assert b"api: 414" in raw(url, "Host: a", target="//api/" + "a" * 9000)
 
 
 async def test_a_refusal_of_head_has_no_body() -> None:
-    """HEAD is answered by headers alone, a refusal too, whatever the server makes of a body."""
+    """HEAD is answered by headers alone, even when it is refused, whatever the server makes of a body."""
     sent = await call(edge(), method="HEAD", path="/\x00")
     assert sent[0]["status"] == 400
     assert int(dict(sent[0]["headers"])[b"content-length"]) > 0
@@ -209,7 +210,7 @@ async def test_a_refusal_of_head_has_no_body() -> None:
 
 
 def test_forwarded_headers_of_a_stranger_are_without_effect(url: str) -> None:
-    """From a peer that is not trusted, nothing of them is believed or handed on."""
+    """Nothing that an untrusted peer forwards is believed or handed on."""
     forged = {
         "X-Forwarded-For": "6.6.6.6",
         "X-Forwarded-Proto": "https",
@@ -250,7 +251,7 @@ def test_the_client_is_the_rightmost_stranger(behind_proxy: str, forwarded: str,
 
 
 def test_scheme_and_host_come_from_a_trusted_proxy(behind_proxy: str) -> None:
-    """Links and cookies are made for what the person's browser sees."""
+    """Links and cookies are made for the address in the person's browser."""
     headers = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "duet.example"}
     answer = httpx.get(behind_proxy, headers=headers)
     scope = seen(answer)
@@ -268,7 +269,7 @@ def test_malformed_values_of_a_trusted_proxy_are_ignored(behind_proxy: str, host
 
 
 def test_a_request_id_comes_from_a_trusted_proxy_alone(behind_proxy: str) -> None:
-    """It is taken over if it is harmless in a log."""
+    """A trusted proxy's request id is taken over if it is harmless in a log."""
     assert httpx.get(behind_proxy, headers={"X-Request-ID": "abc-1.2_3"}).headers["x-request-id"] == "abc-1.2_3"
     for bad in ("a" * 65, "a b", "<a>", "a%0a"):
         assert re.fullmatch(
@@ -324,21 +325,21 @@ def test_every_answer_is_dressed(url: str, path: str) -> None:
 
 
 def test_what_the_app_sets_is_kept(url: str) -> None:
-    """An app may have a policy of its own; it is not sent twice."""
+    """An app may have its own policy, and it is not sent twice."""
     headers = httpx.get(url + "/own").headers
     assert headers.get_list("content-security-policy") == ["default-src 'none'"]
     assert headers.get_list("x-request-id") == ["mine"]
 
 
 async def test_hsts_is_sent_where_people_use_https() -> None:
-    """By the scheme of the request, or because the address that people use is https."""
+    """HSTS is sent when the request's scheme, or the address that people use, is https."""
     for https, scheme in ((True, "http"), (False, "https")):
         sent = await call(edge(https=https), scheme=scheme)
         assert b"strict-transport-security" in dict(sent[0]["headers"])
 
 
 def test_a_failure_inside_is_a_500_and_logged_once(url: str) -> None:
-    """The client learns nothing of it; the log has the traceback, and the server none of its own."""
+    """The client learns nothing of a failure; the log has the traceback once, and the server adds none."""
     with capture_logs() as logs:
         answer = httpx.get(url + "/boom")
     assert answer.status_code == 500
@@ -350,7 +351,7 @@ def test_a_failure_inside_is_a_500_and_logged_once(url: str) -> None:
 
 
 def test_a_failure_halfway_cuts_the_connection(url: str) -> None:
-    """An answer that broke off does not look complete."""
+    """A failure halfway cuts the connection, so the answer does not look complete."""
     with capture_logs() as logs, pytest.raises(httpx.RemoteProtocolError):
         httpx.get(url + "/halfway")
     assert [entry["event"] for entry in logs] == ["request_failed", "request"]
@@ -367,7 +368,7 @@ async def test_a_refusal_that_can_not_be_drawn_is_plain() -> None:
 
 
 async def test_an_app_that_says_nothing_is_a_500() -> None:
-    """The server's own answer to that would lack the headers."""
+    """An app that sends nothing is a 500 with the headers, which the server's own answer would lack."""
 
     async def silent(scope: Scope, receive: Receive, send: Send) -> None: ...
 
@@ -378,7 +379,7 @@ async def test_an_app_that_says_nothing_is_a_500() -> None:
 
 
 def test_the_log_has_a_line_for_each_request_and_no_path(url: str) -> None:
-    """Tokens travel in the paths and queries of mailed links; the template of the route is enough."""
+    """Tokens travel in the paths and queries of mailed links, so the log has the route's template instead."""
     with capture_logs() as logs:
         httpx.get(url + "/reset/SECRET?token=SECRET", headers={"Cookie": "session=SECRET"})
     line = next(entry for entry in logs if entry["event"] == "request")
@@ -389,7 +390,7 @@ def test_the_log_has_a_line_for_each_request_and_no_path(url: str) -> None:
 
 
 def test_log_lines_from_inside_carry_the_request_id(url: str) -> None:
-    """A line of either half can be found by the id on the answer, and no request has another's."""
+    """A line of either half can be found by the id on the answer, and no request has another request's id."""
     with capture_logs(processors=[structlog.contextvars.merge_contextvars]) as logs, httpx.Client() as client:
         ids = [client.get(url).headers["x-request-id"] for _ in range(2)]
     assert [entry["request_id"] for entry in logs if entry["event"] == "inside"] == ids
@@ -397,7 +398,7 @@ def test_log_lines_from_inside_carry_the_request_id(url: str) -> None:
 
 
 def test_a_pipelined_request_does_not_inherit_what_was_bound(url: str) -> None:
-    """uvicorn starts it in the context of the one before; its log lines must not name that one's user."""
+    """uvicorn starts it in the context of the request before; its log lines must not name that request's user."""
     with capture_logs(processors=[structlog.contextvars.merge_contextvars]) as logs:
         talk(url, b"GET /bind HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
     assert ["user" in entry for entry in logs if entry["event"] == "inside"] == [True, False]
@@ -419,13 +420,13 @@ async def test_the_lifespan_passes_untouched() -> None:
 
 
 async def test_a_malformed_websocket_is_closed_before_it_opens() -> None:
-    """The same form is asked of a WebSocket's handshake."""
+    """A WebSocket's handshake must be well-formed, as a request must."""
     sent = await call(edge(), type="websocket", headers=[])
     assert [message["type"] for message in sent] == ["websocket.close"]
 
 
 async def test_a_websocket_is_handed_on_without_a_deadline() -> None:
-    """Its messages are not a body."""
+    """A WebSocket's messages are not a body, so they have no deadline."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         assert (await receive())["type"] == "websocket.connect"
@@ -487,7 +488,7 @@ def make_scope(**changes: Any) -> Scope:
 
 
 async def call(app: ASGIApp, **changes: Any) -> list[Message]:
-    """Call `app` with a request, and return what it sends."""
+    """Calls `app` with a request, and returns what it sends."""
     sent: list[Message] = []
 
     async def send(message: Message) -> None:

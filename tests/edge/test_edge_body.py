@@ -1,4 +1,4 @@
-"""The edge's cap and deadline of bodies, in front of apps that would answer otherwise."""
+"""The edge's cap and deadline for bodies, in front of apps that would answer otherwise."""
 
 import asyncio
 import contextlib
@@ -77,7 +77,7 @@ POST = b"POST /%b HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
 
 
 def test_a_body_up_to_the_cap_is_taken(url: str) -> None:
-    """Exactly the cap is not too much."""
+    """A body of exactly the cap is taken."""
     document = b'{"a": "' + b"x" * 991 + b'"}'
     assert len(document) == 1000
     assert (
@@ -87,21 +87,21 @@ def test_a_body_up_to_the_cap_is_taken(url: str) -> None:
 
 
 def test_an_announced_body_above_the_cap_is_refused_at_once(url: str) -> None:
-    """Nothing of it is read, the app is not called, and the connection is not used again."""
+    """Nothing of the body is read, the app is not called, and the connection is not used again."""
     answer = talk(url, POST % b"json" + b"Content-Length: 50000000\r\n\r\n")
     assert status(answer) == 413
     assert b"connection: close" in answer
 
 
 def test_a_client_is_not_asked_to_send_what_is_too_large(url: str) -> None:
-    """`Expect: 100-continue` is answered by the 413."""
+    """A client that sends `Expect: 100-continue` gets the 413 instead."""
     answer = talk(url, POST % b"json" + b"Expect: 100-continue\r\nContent-Length: 50000000\r\n\r\n")
     assert status(answer) == 413
 
 
 @pytest.mark.parametrize("path", [b"json", b"stubborn"])
 def test_a_chunked_body_above_the_cap_is_refused(url: str, path: bytes) -> None:
-    """Whatever the app makes of the body that failed, the client hears 413."""
+    """The client gets a 413, whatever the app makes of the failed body."""
     chunks = b"3e8\r\n" + b"x" * 1000 + b"\r\n" + b"1\r\nx\r\n"
     answer = talk(url, POST % path + b"Transfer-Encoding: chunked\r\n\r\n" + chunks)
     assert status(answer) == 413
@@ -119,13 +119,13 @@ def test_a_body_that_stalls_is_given_up(url: str, path: bytes) -> None:
 
 
 def test_a_body_that_never_begins_is_given_up(url: str) -> None:
-    """Announced, and not a byte of it."""
+    """A body that was announced and never begins is given up."""
     answer = talk(url, POST % b"json" + b"Content-Length: 100\r\n\r\n")
     assert status(answer) == 408
 
 
 async def test_http_2_announces_no_body() -> None:
-    """There a body may follow any head: one that never begins is given up as well."""
+    """In HTTP/2 a body may follow any head, and one that never begins is given up as well."""
     sent: list[Message] = []
 
     async def receive() -> Message:
@@ -169,7 +169,7 @@ def test_a_long_body_at_a_fair_rate_is_taken(url: str) -> None:
 
 
 def test_the_time_that_the_app_takes_does_not_count(url: str) -> None:
-    """Only waiting for the client does."""
+    """Only the wait for the client counts, and not the time that the app takes."""
     with connect(url) as connection:
         connection.sendall(POST % b"pause" + b"Connection: close\r\nContent-Length: 2\r\n\r\nx")
         time.sleep(0.3)
@@ -178,14 +178,14 @@ def test_the_time_that_the_app_takes_does_not_count(url: str) -> None:
 
 
 def test_an_answer_may_stream_longer_than_the_deadline(url: str) -> None:
-    """Behind a complete body, waiting for the client to go away has no deadline."""
+    """After a complete body, the wait for the client to go away has no deadline."""
     assert httpx.get(url + "/stream").text == "012345"
 
 
 @pytest.mark.parametrize("end", [b"", b"+1\r\n"], ids=["hangs up", "breaks its body"])
 def test_a_client_that_goes_away_is_no_failure(end: bytes) -> None:
-    """Strangers write no tracebacks into the log, where those of real failures stand."""
-    # A server of its own: another test's last line may be written late.
+    """A client that goes away writes no traceback into the log, where those of real failures stand."""
+    # This test has its own server, because another test's last line may be written late.
     with serve(edge()) as url, capture_logs() as logs:
         with connect(url) as connection:
             connection.sendall(POST % b"count" + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n" + end)
@@ -199,7 +199,7 @@ def test_a_client_that_goes_away_is_no_failure(end: bytes) -> None:
 
 @pytest.mark.parametrize("lengths", [[b"1", b"1"], [b"x"], [b"-1"], [b""], [b"9" * 30]])
 async def test_a_malformed_length_is_refused(lengths: list[bytes]) -> None:
-    """A server that lets it through does not get it past the edge (RFC 9112 §6.3)."""
+    """A malformed length does not pass the edge, even if the server lets it through (RFC 9112 §6.3)."""
     sent: list[Message] = []
 
     async def send(message: Message) -> None:

@@ -1,7 +1,8 @@
 """What a request costs: how often it asks the store, hashes, and crosses from a thread to the event loop.
 
-The costs are counted on a whole Duet with its limits on, where the real calls are made. Each pass through a store's
-breaker is one statement, one transaction or one batch; what SQLite runs, or MongoDB is sent, is counted as well.
+The costs are counted on a whole Duet with its limits on, where the real calls are made. Each pass through a
+store's breaker is one statement, one transaction or one batch; what SQLite runs, or MongoDB is sent, is counted
+as well.
 """
 
 from __future__ import annotations

@@ -121,8 +121,8 @@ def operator(folder: Path, database_url: str, *arguments: str) -> str:
 
 
 def test_keys_rotate_and_retire_under_load(tmp_path: Path, mongo_database_url: str) -> None:
-    """While an operator rotates a key, another follows by itself and one is retired, in two processes on one database,
-    nothing fails but a token of the retired key, on the API, until its refresh."""
+    """While an operator rotates a key, another follows by itself and one is retired, in two processes on one
+    database, nothing fails but a token of the retired key, on the API, until its refresh."""
     settings = make_settings(
         tmp_path,
         database_url=mongo_database_url,

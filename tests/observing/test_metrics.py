@@ -1,4 +1,4 @@
-"""`/metrics`: in Prometheus' own format, open to everybody, and without a word of anybody."""
+"""`/metrics`: in Prometheus' own format, open to everybody, and without anything about any person."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def figures(url: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
 
 
 def test_prometheus_reads_it(duet: Running) -> None:
-    """The content type names the format; each metric says what it is."""
+    """The content type names the format, and each metric says what it is."""
     answer = httpx.get(f"{duet.url}/metrics")
     assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
     assert answer.headers["Cache-Control"] == "no-store"
@@ -43,7 +43,7 @@ def test_prometheus_reads_it(duet: Running) -> None:
 
 
 def test_the_queue_of_hashes_is_seen(duet: Running, browser: Browser) -> None:
-    """How many wait, for how long, and how many were refused."""
+    """The metrics say how many hashes wait, for how long, and how many were refused."""
     duet.make_user()
     begun = figures(duet.url)["duet_hash_wait_seconds_count", ()]
     browser.log_in()
@@ -64,7 +64,7 @@ def test_the_queue_of_hashes_is_seen(duet: Running, browser: Browser) -> None:
 
 
 def test_it_is_open_and_in_the_table(duet: Running) -> None:
-    """As `/healthz` is: with HEAD, and with no other method."""
+    """The address is as open as `/healthz`, and takes GET and HEAD alone."""
     answer = httpx.head(f"{duet.url}/metrics")
     assert (answer.status_code, answer.content) == (200, b"")
     assert int(answer.headers["Content-Length"]) > 100
@@ -76,10 +76,10 @@ def test_it_is_open_and_in_the_table(duet: Running) -> None:
 
 
 def test_no_session_is_touched(duet: Running, browser: Browser) -> None:
-    """Whoever looks at it in their browser is not renewed by that, as any page would."""
+    """A browser that looks at the metrics does not have its session renewed, as any page would do."""
     user = duet.make_user()
     browser.log_in()
-    # From now on the access token in the cookie waits to be renewed.
+    # From now on the access token in the cookie is due for renewal.
     duet.wait(duet.auth.administration.set_roles(user.id, ["editor"], Client("test")))
     store, auth = duet.auth.accounts.store, duet.auth
 
@@ -98,13 +98,13 @@ def test_no_session_is_touched(duet: Running, browser: Browser) -> None:
 
 
 def test_it_is_there_without_a_store(duet: Running) -> None:
-    """When something is wrong is when it is looked at."""
+    """The metrics are there without a store: they are needed most when something is wrong."""
     duet.wait(duet.auth.accounts.store.close())
     assert ("duet_info", (("version", VERSION),)) in figures(duet.url)
 
 
 def test_it_tells_nothing_of_anybody(duet: Running, api: ApiClient) -> None:
-    """No address, id, token or path that anybody sent; the labels are a fixed set."""
+    """No address, id, token or path from a request is shown, and the labels are a fixed set."""
     user = duet.make_user("marker@example.com", name="Marker")
     api.log_in("marker@example.com")
     for path in ("/marker", "/api/marker", f"/api/users/me?marker={api.access_token}"):
@@ -119,7 +119,7 @@ def test_it_tells_nothing_of_anybody(duet: Running, api: ApiClient) -> None:
 
 
 def test_two_in_one_process_do_not_mix(duet: Running, tmp_path: pathlib.Path) -> None:
-    """Nothing of ours is in the library's global registry."""
+    """None of our metrics is in the library's global registry."""
     other = create_app(make_settings(tmp_path / "other"))
     try:
         duet.auth.earlier_tokens.counts.accepted += 3
@@ -132,7 +132,7 @@ def test_two_in_one_process_do_not_mix(duet: Running, tmp_path: pathlib.Path) ->
 
 
 def test_requests_are_counted_by_their_routes(duet: Running, browser: Browser, api: ApiClient) -> None:
-    """By half, method, template and status, with their times; nothing that a stranger sends becomes a label."""
+    """Requests are counted by half, method, template and status, and no label comes from a stranger."""
     for number in range(3):
         assert api.get(f"/api/users/me?secret={number}").status_code == 401
         assert browser.get(f"/verify-email/secret{number}").status_code == 400
@@ -156,7 +156,7 @@ def test_requests_are_counted_by_their_routes(duet: Running, browser: Browser, a
 
 
 def test_what_people_do_is_counted(duet: Running, api: ApiClient) -> None:
-    """Logins, refreshes and what a stolen token leads to, by what became of them."""
+    """Logins, refreshes and the effects of stolen tokens are counted by their outcome."""
     duet.make_user()
     api.log_in(password="not the password")
     api.log_in()
@@ -175,7 +175,8 @@ def test_what_people_do_is_counted(duet: Running, api: ApiClient) -> None:
 
 
 def test_the_database_and_the_threads_are_seen(duet: Running, browser: Browser) -> None:
-    """How long calls take, how many failed, whether it is away; and how full the pages' pools are."""
+    """The metrics show how long calls take, how many failed, whether the database is away, and how full the pools
+    are."""
     browser.get("/login")
     before = figures(duet.url)
     duet.make_user()
@@ -192,7 +193,7 @@ def test_the_database_and_the_threads_are_seen(duet: Running, browser: Browser) 
 
 
 def test_the_dashboard_asks_for_what_there_is(duet: Running, browser: Browser) -> None:
-    """Every metric in a query of the Grafana dashboard is one that Duet tells."""
+    """Every metric in a query of the Grafana dashboard is one that Duet exports."""
     duet.make_user()
     browser.get("/login")
     told = {name for name, _ in figures(duet.url)}

@@ -1,4 +1,4 @@
-"""Traces: a span for each request, as a real collector's protocol has it."""
+"""Traces: one span for each request, as a real collector's protocol carries it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PARENT = "00f067aa0ba902b7"
 
 @contextmanager
 def collector() -> Iterator[tuple[str, list[Any]]]:
-    """Takes OTLP over HTTP: where, and the spans that it was sent."""
+    """Takes OTLP over HTTP. Yields its address, and the spans that it was sent."""
     spans: list[Any] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -59,7 +59,7 @@ def collector() -> Iterator[tuple[str, list[Any]]]:
 
 
 def traced() -> Extension:
-    """A route and a page that trace a step of theirs, and one that fails."""
+    """A route and a page that each trace a step, and one that fails."""
     router, blueprint = APIRouter(prefix="/traced"), Blueprint("traced", __name__, url_prefix="/traced")
 
     @router.get("/{secret}")
@@ -79,12 +79,12 @@ def traced() -> Extension:
 
 
 def attributes(of: Any) -> dict[str, Any]:
-    """Those of a span or of what sent it."""
+    """The attributes of a span, or of the resource that sent it."""
     return {each.key: each.value.string_value or each.value.int_value for each in of.attributes}
 
 
 def test_each_request_is_a_span_of_its_caller_s_trace(tmp_path: Path) -> None:
-    """On both halves, with route, status and request id, and without what stands in the path."""
+    """On both halves the span has route, status and request id, and nothing of the actual path."""
     headers = {"traceparent": f"00-{TRACE}-{PARENT}-01"}
     with collector() as (endpoint, spans):
         settings = make_settings(tmp_path, otel_exporter_otlp_endpoint=endpoint)
@@ -119,7 +119,7 @@ def test_each_request_is_a_span_of_its_caller_s_trace(tmp_path: Path) -> None:
 
 
 def test_a_collector_that_is_away_disturbs_nobody(tmp_path: Path) -> None:
-    """Requests are answered, and the process ends."""
+    """Requests are answered and the process ends, although the collector is away."""
     with running(make_settings(tmp_path, otel_exporter_otlp_endpoint="http://127.0.0.1:9")) as duet:
         assert httpx.get(f"{duet.url}/login").status_code == 200
 
@@ -127,7 +127,7 @@ def test_a_collector_that_is_away_disturbs_nobody(tmp_path: Path) -> None:
 def test_without_the_packages_the_log_says_what_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And everything else works."""
+    """Without the packages the log says what is missing, and everything else works."""
     monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
     settings = make_settings(tmp_path, otel_exporter_otlp_endpoint="http://127.0.0.1:9")
     with capture_logs() as logs, running(settings) as duet:

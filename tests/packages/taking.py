@@ -1,4 +1,4 @@
-"""Takes a name out of the real package, as a later version of it might."""
+"""Removes a name from the real package, as a later version of it might."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from app.packages import PackageUnfit, PrivateNames
 
 
 def places(names: PrivateNames) -> pytest.MarkDecorator:
-    """Lets a test run once for each of `names`, as `place`."""
+    """Makes a test run once for each of `names`, as `place`."""
     return pytest.mark.parametrize("place", names.places)
 
 
 def take_away(monkeypatch: pytest.MonkeyPatch, place: str) -> None:
-    """Takes what is at `place`, as `PrivateNames` writes it, out of its module, class or signature."""
+    """Removes what is at `place`, as `PrivateNames` writes it, from its module, class or signature."""
     module, _, path = place.rstrip(")").partition(":")
     path, _, parameter = path.partition("(")
     *above, last = path.split(".")
@@ -46,7 +46,7 @@ def _without_parameter(monkeypatch: pytest.MonkeyPatch, function: Any, parameter
 
 
 def _without_attribute(monkeypatch: pytest.MonkeyPatch, function: Any, name: str) -> None:
-    """Lets a method call by another name what it sets on its instance."""
+    """Makes a method set one of its instance's attributes under another name."""
     code = getattr(function, "__code__", None)
     if code is not None and name in code.co_names:
         others = tuple(f"{one}_now" if one == name else one for one in code.co_names)
@@ -54,7 +54,7 @@ def _without_attribute(monkeypatch: pytest.MonkeyPatch, function: Any, name: str
 
 
 def assert_refused(package: str, missing: str, start: Callable[[], object]) -> None:
-    """`start` ends with the one line that `missing`, 'owner has no name', calls for."""
+    """Checks that `start` ends with the one line that `missing`, 'owner has no name', calls for."""
     with pytest.raises(PackageUnfit) as refusal:
         start()
     expected = rf"{package} {re.escape(version(package))}: {re.escape(missing)} any more; Duet needs {package} "
@@ -62,7 +62,7 @@ def assert_refused(package: str, missing: str, start: Callable[[], object]) -> N
 
 
 def missing_at(place: str) -> str:
-    """What is said of `place`: 'owner has no name'."""
+    """What is said about `place`: 'owner has no name'."""
     module, _, path = place.rstrip(")").partition(":")
     path, _, parameter = path.partition("(")
     if parameter:

@@ -1,4 +1,4 @@
-"""Names of other packages' inside: where they may stand, and what is said where one is gone."""
+"""Private names of other packages: where they may be used, and what is said where one is gone."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _DUET = "from app.commands.cli import main; main(prog_name='duet')"
 
 
 class Constructed:
-    """Has what its constructor sets, and `path` twice: once for itself, once for another."""
+    """Its constructor sets one attribute on itself, and reads one of another object."""
 
     def __init__(self, other: Path) -> None:
         self.set_here = other.name_of_another  # type: ignore[attr-defined]
 
 
 def test_names_that_are_there_are_passed() -> None:
-    """A module's name, a class' attribute, one that a method sets, and a parameter all count as there."""
+    """A module's name, a class' attribute, one that a method sets, and a parameter all count as present."""
     here = f"{__name__}:"
     PrivateNames(
         "flask", "flask.app:Flask", f"{here}Constructed.__init__", f"{here}Constructed.set_here", f"{here}take(it)"
@@ -52,12 +52,12 @@ def take(it: str) -> str:
     ],
 )
 def test_the_first_name_that_is_gone_is_told(place: str, missing: str) -> None:
-    """The line tells the package, its version, what is missing, and which versions Duet needs."""
+    """The line gives the package, its version, what is missing, and which versions Duet needs."""
     assert_refused("flask", missing, PrivateNames("flask", "flask:Flask", place).check)
 
 
 def test_an_import_that_fails_names_what_is_gone() -> None:
-    """It is a refusal in one line where a name is gone, and stays an ImportError where it is something else."""
+    """A name that is gone is refused in one line, and any other failed import stays an ImportError."""
 
     def imported(place: str) -> None:
         with PrivateNames("flask", place).importing():
@@ -69,7 +69,7 @@ def test_an_import_that_fails_names_what_is_gone() -> None:
 
 
 def test_a_package_without_bounds_is_told_without_any() -> None:
-    """Where `pyproject.toml` names no versions of a package the line tells none, and not another package's."""
+    """Where `pyproject.toml` names no versions of a package the line gives none, and not another package's."""
     line = str(PrivateNames("pydantic").gone("pydantic", "cellar"))
     assert line.endswith("pydantic has no cellar any more; Duet needs pydantic")
 
@@ -78,7 +78,7 @@ def test_a_package_without_bounds_is_told_without_any() -> None:
 
 
 def duet_without(folder: Path, removal: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Runs `duet` as a program of its own, after the statement `removal`."""
+    """Runs `duet` as a separate program, after the statement `removal`."""
     return subprocess.run(
         [sys.executable, "-c", f"{removal}; {_DUET}", *arguments],
         capture_output=True,
@@ -120,7 +120,7 @@ def test_duet_serve_says_it_in_one_line(tmp_path: Path, removal: str, missing: s
 
 @pytest.mark.parametrize("removal", [NO_PROTOCOL, NO_CONTEXTS, NO_THREAD])
 def test_duet_check_says_it_too(tmp_path: Path, removal: str) -> None:
-    """`duet check` says that line alone: nothing else can be told of a Duet that does not start."""
+    """`duet check` says that line alone, as nothing else can be said about a Duet that does not start."""
     result = duet_without(tmp_path, removal, "check")
     assert (result.returncode, result.stdout) == (2, "")
     [line] = result.stderr.splitlines()
@@ -129,7 +129,7 @@ def test_duet_check_says_it_too(tmp_path: Path, removal: str) -> None:
 
 
 def test_the_other_commands_say_it_too(tmp_path: Path) -> None:
-    """A command that looks after accounts refuses in one line as well; the help is shown all the same."""
+    """A command that manages accounts also refuses in one line, while the help is still shown."""
     result = duet_without(tmp_path, NO_MATCHES, "user", "list")
     assert result.returncode == 2
     assert "zxcvbn.matching has no omnimatch any more" in result.stderr
@@ -137,11 +137,11 @@ def test_the_other_commands_say_it_too(tmp_path: Path) -> None:
     assert duet_without(tmp_path, NO_MATCHES, "--help").returncode == 0
 
 
-# Where they may stand
+# Where they may be used
 
 
 def private_names(tree: ast.AST) -> Iterator[str]:
-    """The names with an underscore in front that are used in `tree`: attributes, and what is imported."""
+    """The names with a leading underscore that `tree` uses: attributes and imports."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute):
             yield node.attr
@@ -160,12 +160,12 @@ def own_names(tree: ast.AST) -> Iterator[str]:
 
 
 def is_private(name: str) -> bool:
-    """Whether its owner does not promise to keep it: `_name`, but not `__name__`, which is Python's."""
+    """Whether its owner does not promise to keep it: `_name` is private, `__name__` is Python's."""
     return name.startswith("_") and not name.endswith("__") and name != "_exit"  # os._exit is documented
 
 
 def test_private_names_of_others_stand_in_their_modules_alone() -> None:
-    """No module of Duet but those called `…_names` uses a private name that is not Duet's own."""
+    """No module of Duet except those called `…_names` uses a private name of another package."""
     trees = {path: ast.parse(path.read_text()) for path in MODULES if not path.stem.endswith("_names")}
     own = {name for tree in trees.values() for name in own_names(tree)}
     foreign = {
@@ -178,7 +178,7 @@ def test_private_names_of_others_stand_in_their_modules_alone() -> None:
 
 
 def test_each_of_them_has_an_upper_bound() -> None:
-    """`pyproject.toml` bounds each package whose names are used so, from below and from above."""
+    """`pyproject.toml` bounds, from below and above, each package whose private names are used."""
     for path in MODULES:
         if path.stem.endswith("_names"):
             module = ".".join(path.relative_to(ROOT).with_suffix("").parts)

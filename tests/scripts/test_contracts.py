@@ -1,4 +1,4 @@
-"""Who imports whom: the table in `pyproject.toml` lets through what it names, and nothing else."""
+"""The table in `pyproject.toml` allows the imports that it names, and no others."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ PARTS = [Row.read(text).part for text in TABLE]
 
 @pytest.fixture(scope="module")
 def graph() -> grimp.ImportGraph:
-    """Who imports whom, as the code has it."""
+    """The imports as the code has them."""
     return grimp.build_graph("app", include_external_packages=True, cache_dir=None)
 
 
 def faults(graph: grimp.ImportGraph, table: list[str]) -> list[str]:
-    """What the contract says of `graph`."""
+    """What the contract reports for `graph`."""
     options: dict[str, Any] = {"table": table}
     contract = AllowedImports("the table", {"root_packages": ["app"]}, options)
     found: list[str] = contract.check(graph, verbose=False).metadata["faults"]
@@ -60,7 +60,7 @@ def test_a_forbidden_import_is_seen_in_every_part(graph: grimp.ImportGraph, part
 
 
 def test_nobody_goes_round_a_face(graph: grimp.ImportGraph) -> None:
-    """A room behind the face of another part is not allowed where its face is."""
+    """A room behind the face of another part may not be imported where the face may."""
     graph.add_import(importer="app.gate", imported="app.auth.bearers.personal")
     found = faults(graph, TABLE)
     graph.remove_import(importer="app.gate", imported="app.auth.bearers.personal")
@@ -68,8 +68,8 @@ def test_nobody_goes_round_a_face(graph: grimp.ImportGraph) -> None:
 
 
 def test_a_part_without_a_row_is_seen(graph: grimp.ImportGraph) -> None:
-    """A new part needs a row before anybody may build in it; a row without its part has to go."""
-    graph.add_module("app_new")  # another root: not ours to judge
+    """A new part needs a row before anybody may build in it, and a row without its part has to go."""
+    graph.add_module("app_new")  # another root, which is not ours to judge
     assert faults(graph, [*TABLE, "app.cellar: app.auth.models"]) == ["app.cellar has a row, and does not exist"]
     without = [text for text in TABLE if Row.read(text).part not in ("app", "app.gate")]
     assert "app.gate has no row" in faults(graph, without)

@@ -1,4 +1,4 @@
-"""Whatever ends a run of the tests, nothing that the run started lives on."""
+"""However a run of the tests ends, nothing that it started lives on."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pytest
 
 from tests.kit.programs import ROOT, wait_until
 
-#: In a run of its own: the mongod that all share, a Duet that was forked, a program in a session of its own, and
-#: then it waits.
+#: A run that starts the shared mongod, a Duet that was forked, and a program in another session,
+#: and then waits.
 TEST = """
 import subprocess, sys, time
 from pathlib import Path
@@ -28,7 +28,7 @@ def test_that_takes_long(mongod_url, tmp_path):
 
 
 def processes(mark: str) -> dict[int, str]:
-    """The command lines of the processes that have `mark` in their environment, by their ids."""
+    """The command lines of the processes that have `mark` in their environment, by process id."""
     found = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -41,9 +41,9 @@ def processes(mark: str) -> dict[int, str]:
 
 @pytest.mark.parametrize(("number", "workers"), [(signal.SIGINT, 0), (signal.SIGTERM, 1)])
 def test_a_run_that_is_ended_leaves_no_process(number: signal.Signals, workers: int, tmp_path: Path) -> None:
-    """Databases, servers and what hides in a session of its own end with it, by Ctrl+C or otherwise."""
+    """Databases, servers and programs in other sessions end with the run, by Ctrl+C or otherwise."""
     (tmp_path / "test_long.py").write_text(TEST)
-    # All that they start passes on where programs are: by it their processes are known.
+    # Whatever they start inherits the PATH, so their processes are recognised by it.
     mark = f":{tmp_path}"
     env = {**os.environ, "PATH": os.environ["PATH"] + mark, "PYTEST_DEBUG_TEMPROOT": str(tmp_path)}
     env.pop("TEST_MONGODB_URL", None)
@@ -75,7 +75,7 @@ def test_a_run_that_is_ended_leaves_no_process(number: signal.Signals, workers: 
 
 
 def test_the_command_s_exit_code_is_the_run_s() -> None:
-    """Also that of a command which a signal ended, as a shell gives it."""
+    """The command's exit code is the run's, even if a signal ended the run, as a shell reports it."""
     for code, expected in (("raise SystemExit(3)", 3), ("import os; os.kill(os.getpid(), 9)", 137), ("", 0)):
         command = [sys.executable, "-m", "scripts.reaper", sys.executable, "-S", "-c", code]
         assert subprocess.run(command, cwd=ROOT, check=False).returncode == expected

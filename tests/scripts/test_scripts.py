@@ -1,4 +1,4 @@
-"""What `scripts/` makes of the Pythons that a machine has."""
+"""How `scripts/` chooses among the Pythons on a machine."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ import pytest
 
 from tests.kit.programs import ROOT
 
-#: A version manager's stand-in for a version that is not installed.
+#: A version manager's placeholder for a version that is not installed.
 SHIM = "#!/bin/sh\necho 'command not found' >&2\nexit 127\n"
-#: One that says no when it is asked whether it is new enough.
+#: A Python that answers no when it is asked whether it is new enough.
 OLD = "#!/bin/sh\nexit 1\n"
-#: Debian's, before python3-venv is installed.
+#: Debian's Python, before python3-venv is installed.
 WITHOUT_VENV = '#!/bin/sh\ncase "$2" in *venv*) exit 1;; esac\nexit 0\n'
 GOOD = f'#!/bin/sh\nexec {sys.executable} "$@"\n'
 
 
 def find_python(folder: Path, **pythons: str) -> subprocess.CompletedProcess[str]:
-    """Runs the search where no other Python than these is in the PATH; `_` in a name stands for a dot."""
+    """Runs the search with only these Pythons in the PATH; `_` in a name stands for a dot."""
     dirname = shutil.which("dirname")
     bash = shutil.which("bash")
     assert dirname
@@ -47,7 +47,7 @@ def find_python(folder: Path, **pythons: str) -> subprocess.CompletedProcess[str
     ],
 )
 def test_the_first_python_that_will_do_is_taken(pythons: dict[str, str], chosen: str, tmp_path: Path) -> None:
-    """Each is run and asked, since a name proves nothing."""
+    """The first Python that will do is taken. Each is run and asked, since a name proves nothing."""
     result = find_python(tmp_path, **pythons)
     assert (result.returncode, result.stdout.strip()) == (0, chosen), result.stderr
 

@@ -26,7 +26,7 @@ class Hasty(DuetProtocol):
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer with what the app sees of the request; `/early` answers before the body, `/big` at length."""
+    """Answers with what the app sees of the request; `/early` answers before the body, `/big` at length."""
     if scope["type"] == "lifespan":
         return
     body = b""
@@ -68,7 +68,7 @@ def test_a_half_sent_head_is_given_up(url: str) -> None:
 
 
 def trickle(connection: socket.socket, data: bytes) -> None:
-    """Send `data` ten times a second until there is an answer; fail if there is none within four seconds."""
+    """Sends `data` ten times a second until there is an answer; fails if there is none within four seconds."""
     for _ in range(40):
         if select.select([connection], [], [], 0.1)[0]:
             return
@@ -78,7 +78,7 @@ def trickle(connection: socket.socket, data: bytes) -> None:
 
 
 def test_a_head_that_trickles_is_given_up(url: str) -> None:
-    """The deadline runs from the first byte: a byte now and then does not put it off."""
+    """A byte now and then does not put off the deadline of a head, which runs from the first byte."""
     with connect(url) as connection:
         connection.sendall(HEAD)
         trickle(connection, b"x")
@@ -107,7 +107,7 @@ def test_the_deadline_holds_on_a_kept_connection(url: str) -> None:
 
 
 def test_an_idle_connection_may_stay_longer_than_a_head(url: str) -> None:
-    """Between two requests uvicorn's keep-alive counts, not the deadline of a head."""
+    """Between two requests uvicorn's keep-alive applies, and not the deadline of a head."""
     with connect(url) as connection:
         connection.sendall(HEAD + b"\r\n")
         assert connection.recv(65536).startswith(b"HTTP/1.1 200")
@@ -165,14 +165,14 @@ ODDITIES = {
 
 @pytest.mark.parametrize("request_bytes", ODDITIES.values(), ids=ODDITIES.keys())
 def test_what_two_readers_could_read_differently_is_refused(url: str, request_bytes: bytes) -> None:
-    """Request smuggling's material is a 400 and the end of the connection."""
+    """Framing that allows request smuggling is a 400 and the end of the connection."""
     answer = talk(url, request_bytes)
     assert status(answer) == 400
     assert answer.count(b"HTTP/1.1") == 1
 
 
 def test_the_answer_below_asgi_is_dressed_and_says_no_more(url: str) -> None:
-    """A malformed request gets the security headers, and two words."""
+    """A malformed request gets the security headers and only two words."""
     head, _, body = talk(url, b"rubbish\r\n\r\n").partition(b"\r\n\r\n")
     assert body == b"Bad request"
     for name in (b"x-content-type-options", b"content-security-policy", b"referrer-policy", b"permissions-policy"):
@@ -181,7 +181,7 @@ def test_the_answer_below_asgi_is_dressed_and_says_no_more(url: str) -> None:
 
 
 def test_an_absolute_target_of_this_host_is_taken(url: str) -> None:
-    """The absolute form is a legal way to ask (RFC 9112 §3.2.2)."""
+    """The absolute form of a target is legal (RFC 9112 §3.2.2)."""
     assert b'"/x"' in talk(url, b"GET http://A/x HTTP/1.1\r\nHost: a\r\n" + CLOSE)
 
 
@@ -217,7 +217,7 @@ def test_a_reader_that_stalls_is_cut(url: str) -> None:
 
 
 def test_a_reader_that_is_slow_is_served(url: str) -> None:
-    """A client that takes a little at a time gets the whole of it, past the time of a stall."""
+    """A client that takes a little at a time gets the whole answer, even if that takes longer than a stall may."""
     with connect(url) as connection:
         connection.sendall(b"GET /big HTTP/1.1\r\nHost: a\r\n" + CLOSE)
         received = 0
@@ -230,7 +230,7 @@ def test_a_reader_that_is_slow_is_served(url: str) -> None:
 
 
 def test_a_body_that_nobody_waits_for_does_not_hold_the_connection(url: str) -> None:
-    """When the answer came before the body, the client has as long as for a head to finish it."""
+    """When the answer came before the body, the client has as long to finish the body as it has for a head."""
     with connect(url) as connection:
         connection.sendall(b"POST /early HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nx")
         started = time.monotonic()
@@ -243,7 +243,7 @@ def test_a_body_that_nobody_waits_for_does_not_hold_the_connection(url: str) -> 
 
 
 def test_a_connection_may_be_used_again_after_an_early_answer(url: str) -> None:
-    """The rest of a body that the answer did not wait for is read, and the next request answered."""
+    """The rest of a body that the answer did not wait for is read, and the next request is answered."""
     with connect(url) as connection:
         connection.sendall(b"POST /early HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n")
         assert connection.recv(65536).startswith(b"HTTP/1.1 200")
@@ -253,7 +253,7 @@ def test_a_connection_may_be_used_again_after_an_early_answer(url: str) -> None:
 
 
 def test_a_connection_is_idle_again_after_an_early_answer(url: str) -> None:
-    """The late rest of a body stops uvicorn's keep-alive timer; the connection ends all the same."""
+    """The late rest of a body stops uvicorn's keep-alive timer, but the connection ends all the same."""
     with connect(url) as connection:
         connection.sendall(b"POST /early HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n")
         assert connection.recv(65536).startswith(b"HTTP/1.1 200")
@@ -262,7 +262,7 @@ def test_a_connection_is_idle_again_after_an_early_answer(url: str) -> None:
 
 
 def test_a_refused_client_can_read_why(url: str) -> None:
-    """The answer to a client that is still sending arrives: the connection is not reset under it."""
+    """The connection is not reset under a client that is still sending: it can read the answer."""
     with connect(url) as connection:
         connection.sendall(
             b"POST /early HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 9000000\r\n\r\n"
@@ -288,13 +288,13 @@ WEBSOCKET = HEAD + b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
 
 
 def test_a_websocket_without_a_library_is_an_ordinary_request() -> None:
-    """Where no WebSocket library is installed, the handshake is answered as the GET it is."""
+    """Where no WebSocket library is installed, the handshake is answered as the GET that it is."""
     with serve(echo, protocol=Hasty, ws="none") as url:
         assert status(talk(url, WEBSOCKET)) == 200
 
 
 def test_a_websocket_is_handed_to_its_protocol() -> None:
-    """An upgrade to WebSocket reaches uvicorn's WebSocket protocol, and the deadline of the head is off."""
+    """An upgrade to WebSocket reaches uvicorn's WebSocket protocol and ends the deadline of the head."""
     seen: list[bytes] = []
 
     class Handshake(asyncio.Protocol):
@@ -353,7 +353,7 @@ class _Packets(DuetProtocol):
 
 
 class _Written:
-    """A transport whose `write` is another."""
+    """A transport with another `write`."""
 
     def __init__(self, transport: asyncio.Transport, write: Callable[[bytes], None]) -> None:
         self._transport = transport
@@ -365,7 +365,7 @@ class _Written:
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_head_and_body_go_together(method: str) -> None:
-    """In one packet, where the body is there; and alone, where there is none to wait for."""
+    """Head and body go in one packet when the body is there, and the head goes alone when there is none."""
     _Packets.pieces.clear()
     with serve(echo, protocol=_Packets) as address:
         answer = talk(address, f"{method} / HTTP/1.1\r\nHost: a\r\n".encode() + CLOSE)
@@ -374,7 +374,7 @@ def test_head_and_body_go_together(method: str) -> None:
 
 
 def test_a_head_waits_for_no_body_that_comes_later() -> None:
-    """Whoever streams is heard at once: the client reads the head, and only then lets the app go on."""
+    """A streamed answer is heard at once: the client reads the head, and only then lets the app go on."""
     go_on = threading.Event()
 
     async def stream(scope: Scope, receive: Receive, send: Send) -> None:
@@ -407,7 +407,8 @@ def test_the_protocol_is_still_uvicorns() -> None:
 
 @pytest.mark.parametrize("before", [b"", HEAD + b"\r\n"], ids=["new", "kept alive"])
 def test_a_request_that_is_on_its_way_when_the_server_ends_is_answered(before: bytes) -> None:
-    """On a connection that has none at that moment; with its answer the connection ends."""
+    """A request on a connection that was idle when the server ends gets its answer, and then the connection
+    ends."""
     with contextlib.ExitStack() as stack:
         with serve(echo) as url:
             connection = stack.enter_context(connect(url))

@@ -1,4 +1,4 @@
-"""uvicorn without a name of its inside."""
+"""uvicorn without one of its private names."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from tests.packages.taking import assert_refused, missing_at, places, take_away
 
 @pytest.fixture
 def taken_port() -> Iterator[int]:
-    """A port that somebody listens on: a start that is not refused ends there, and does not serve for ever."""
+    """A port that somebody listens on, so that a start that is not refused ends there instead of serving
+    forever."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         yield port
@@ -26,7 +27,7 @@ def taken_port() -> Iterator[int]:
 def test_nothing_is_served_without_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, taken_port: int, place: str
 ) -> None:
-    """Where uvicorn has lost a name the start is refused, before anything is opened."""
+    """The start is refused before anything is opened where uvicorn has lost a name."""
     take_away(monkeypatch, place)
     settings = make_settings(tmp_path / "data")
     assert_refused("uvicorn", missing_at(place), lambda: run(settings, host="127.0.0.1", port=taken_port))
