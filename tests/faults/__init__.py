@@ -1,1 +1,1 @@
-"""Faults, injected for real, into processes of Duet that are under load: what they lose is counted."""
+"""Faults are injected for real into processes of Duet under load, and what is lost is counted."""

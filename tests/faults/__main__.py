@@ -1,4 +1,4 @@
-"""`scripts/faults`: every fault, as often as the table asks, and the table."""
+"""`scripts/faults` injects every fault as often as the table asks, and prints the table."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.faults.rows import ROWS, Row
 
 
 def main() -> int:
-    """Runs what was asked for. 1 if anything was lost."""
+    """Runs what was asked for. Returns 1 if anything was lost."""
     parser = argparse.ArgumentParser(prog="scripts/faults", description=__doc__)
     parser.add_argument("--only", nargs="*", default=[], help="faults whose name contains one of these words")
     parser.add_argument("--scale", type=float, default=1.0, help="this part of the rounds and seconds")

@@ -1,4 +1,4 @@
-"""A page and a route of a team's own, for whoever is signed in, that ask the database nothing."""
+"""A team's page and route for anyone who is logged in, which ask the database nothing."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ _pages = Blueprint("desk", __name__, url_prefix="/desk")
 
 @_router.get("")
 async def read(principal: CurrentPrincipal) -> str:
-    """Who asks."""
+    """Says who asks."""
     return principal.user_id
 
 
 @_pages.get("")
 def page() -> str:
-    """Who asks."""
+    """Says who asks."""
     return current_principal.user_id
 
 
 @_pages.get("/slow")
 def slow_page() -> str:
-    """The same, after a while."""
+    """Says the same after a while."""
     time.sleep(0.2)
     return current_principal.user_id
 
 
 @_pages.get("/large")
 def large_page() -> Response:
-    """Many megabytes, which no socket takes at once, in pieces."""
+    """Sends many megabytes in pieces: no socket takes them at once."""
     piece = current_principal.user_id * 4096
     return Response(piece for _ in range(200))
 

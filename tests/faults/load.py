@@ -14,7 +14,7 @@ import jwt
 from tests.faults.outcome import Outcome
 from tests.faults.people import Person
 
-#: Pause of each between two requests, in seconds.
+#: The pause between two requests of one person, in seconds.
 THINKING = 0.02
 #: How many ended sessions are tried again and again.
 REMEMBERED = 50
@@ -27,8 +27,8 @@ class Load:
         urls: where they ask.
         outcome: where a promise that was not kept is noted.
         may_fail: whether a 503 with `Retry-After` is an answer, for a while.
-        each: how many people do the same.
-        settle: how long an ended session may still count, in seconds, where a proxy leads to who did not end it.
+        each: how many people do the same thing.
+        settle: how long an ended session may still count, in seconds, where a proxy leads to a process that did not end it.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Load:
         self._people: list[Person] = []
 
     async def during(self, work: Coroutine[Any, Any, None]) -> Outcome:
-        """The load while `work` is done; afterwards everybody who was registered has to be there."""
+        """Runs the load while `work` is done; afterwards everybody who registered must be there."""
         kinds = (self._registers, self._refreshes, self._reads, self._browses, self._leaves)
         try:
             async with asyncio.TaskGroup() as group:
@@ -78,7 +78,7 @@ class Load:
         return await person.join()
 
     async def _judge(self, who: str, answer: httpx.Response | None, *expected: int, path: str = "") -> bool:
-        """Whether it is what was expected. A 503 may be for a while; all else is a loss."""
+        """Notes a loss unless the answer is what was expected. A 503 is allowed for a while."""
         code = 0 if answer is None else answer.status_code
         self.answers[code] += 1
         if answer is not None:

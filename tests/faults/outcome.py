@@ -1,4 +1,4 @@
-"""What came of a fault: how often it was injected, what was lost, and figures beside it."""
+"""The outcome of a fault: how often it was injected, what was lost, and figures beside it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class Outcome:
 
     Attributes:
         rounds: how often the fault happened, or a round of it ended.
-        losses: a line each; an empty list is what must come out.
+        losses: a line for each; the list must be empty in the end.
         figures: what was measured beside it, by name.
         late: a line for each figure that is over its limit. `scripts/faults` counts them as losses. Tests are
             run on busy machines too, and print them.
@@ -28,7 +28,7 @@ class Outcome:
             self.losses.append(loss)
 
     def limit(self, name: str, seconds: float, most: float) -> None:
-        """Keeps the figure of that name, and that it is over `most`, if it is."""
+        """Keeps the figure of that name, and notes it as late if it is over `most`."""
         self.note(name, seconds, "s")
         if seconds > most:
             self.late.append(f"{name} {seconds:.1f} s, at most {most:.1f} s are allowed")

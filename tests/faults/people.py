@@ -13,22 +13,22 @@ import httpx
 from tests.kit.duet import PASSWORD
 
 _numbers = itertools.count()
-#: Pause before something is tried again, in seconds.
+#: The pause before something is tried again, in seconds.
 PAUSE = 0.05
 
 
 def new_email() -> str:
-    """An address that nobody has."""
+    """An email address that nobody has."""
     return f"person{next(_numbers)}@example.com"
 
 
 def status_of(answer: httpx.Response | None) -> int:
-    """Of an answer; 0 if none came."""
+    """The status of an answer; 0 if none came."""
     return 0 if answer is None else answer.status_code
 
 
 class Person:
-    """An account, and who uses it over the API and on the pages. Answers that never came are None.
+    """An account, used over the API and on the pages. An answer that never came is None.
 
     Args:
         urls: where Duet answers; the person's requests go to one after the other.
@@ -48,7 +48,7 @@ class Person:
         await self._http.aclose()
 
     async def call(self, method: str, path: str, *, url: str = "", **given: Any) -> httpx.Response | None:
-        """The answer, if one came whole."""
+        """Sends a request. Returns the answer if one came whole."""
         try:
             return await self._http.request(method, f"{url or next(self._urls)}{path}", **given)
         except httpx.HTTPError:
@@ -64,28 +64,28 @@ class Person:
 
     @property
     def cookies(self) -> dict[str, str]:
-        """Those of its browser."""
+        """The cookies of the browser."""
         return {cookie.name: cookie.value or "" for cookie in self._http.cookies.jar}
 
-    # the API
+    # The API
 
     def bearer(self, token: str = "") -> dict[str, str]:
         """The header of an API call."""
         return {"Authorization": f"Bearer {token or self.access_token}"}
 
     async def register(self, **given: Any) -> httpx.Response | None:
-        """Makes the account."""
+        """Registers the account."""
         return await self.call(
             "POST", "/api/users", json={"email": self.email, "password": self.password}, **given
         )
 
     async def token(self, password: str = "", **given: Any) -> httpx.Response | None:
-        """The answer to a password."""
+        """Asks for tokens by password."""
         form = {"grant_type": "password", "username": self.email, "password": password or self.password}
         return await self.call("POST", "/api/auth/token", data=form, **given)
 
     async def log_in(self, **given: Any) -> Person:
-        """Gets tokens, in however many tries. Raises `RuntimeError` if it is refused."""
+        """Gets tokens, in as many tries as it takes. Raises `RuntimeError` if it is refused."""
         while True:
             answer = await self.token(**given)
             if answer is not None and answer.status_code == 200:
@@ -95,7 +95,7 @@ class Person:
             await asyncio.sleep(PAUSE)
 
     async def join(self) -> Person:
-        """Makes the account and logs in."""
+        """Registers the account and logs in."""
         answer = await self.register()
         assert status_of(answer) == 201, answer
         return await self.log_in()
@@ -106,20 +106,20 @@ class Person:
         return await self.call("POST", "/api/auth/token", data=form, **given)
 
     def keep(self, answer: httpx.Response) -> Person:
-        """Uses the tokens of that answer from now on."""
+        """Uses the tokens in that answer from now on."""
         self.access_token, self.refresh_token = answer.json()["access_token"], answer.json()["refresh_token"]
         return self
 
     async def me(self, token: str = "", **given: Any) -> httpx.Response | None:
-        """Who I am."""
+        """Asks who one is."""
         return await self.call("GET", "/api/users/me", headers=self.bearer(token), **given)
 
     async def change_password(self, new: str, **given: Any) -> httpx.Response | None:
-        """From the present one."""
+        """Changes the password, with the present one."""
         words = {"current_password": self.password, "new_password": new}
         return await self.call("POST", "/api/users/me/password", json=words, headers=self.bearer(), **given)
 
-    # the pages
+    # The pages
 
     async def submit(self, path: str, **fields: str) -> httpx.Response | None:
         """Sends a form, with the token of its page."""
@@ -130,21 +130,21 @@ class Person:
         return await self.call("POST", path, data={"csrf_token": found[1], **fields})
 
     async def sign_in(self) -> httpx.Response | None:
-        """On the login page; the session's cookie is kept."""
+        """Logs in on the login page; the session's cookie is kept."""
         return await self.submit("/login", email=self.email, password=self.password)
 
     async def page(self, path: str = "/", **given: Any) -> httpx.Response | None:
-        """A page."""
+        """Fetches a page."""
         return await self.call("GET", path, **given)
 
 
 async def at_once(*work: Coroutine[Any, Any, Any]) -> list[Any]:
-    """The results of all of it, done at the same moment. The first failure is raised."""
+    """Does all of it at the same moment, and returns the results. The first failure is raised."""
     return list(await asyncio.gather(*work))
 
 
 async def crowd(count: int, work: Callable[[int], Coroutine[Any, Any, None]]) -> None:
-    """So many at the same time, each with its number."""
+    """Runs that many at the same time, each with its number."""
     async with asyncio.TaskGroup() as group:
         for number in range(count):
             group.create_task(work(number))

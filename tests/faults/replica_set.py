@@ -16,7 +16,7 @@ AGREED_WITHIN = 60
 
 
 class _Member(Mongod):
-    """One of them. It is ready when it answers: the set is made by all of them."""
+    """A member of the set. It is ready when it answers: all members together make the set."""
 
     def _is_ready(self, client: MongoClient[dict[str, Any]]) -> bool:
         try:
@@ -27,7 +27,7 @@ class _Member(Mongod):
 
 
 class ReplicaSet:
-    """Three members in folders of their own, with MongoDB's own time-outs."""
+    """Three members in separate folders, with MongoDB's own timeouts."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir()
@@ -35,7 +35,7 @@ class ReplicaSet:
 
     @property
     def url(self) -> str:
-        """With the name of a database."""
+        """The URL, with the name of a database."""
         hosts = ",".join(f"127.0.0.1:{member.port}" for member in self.members)
         return f"mongodb://{hosts}/duet?replicaSet=rs0"
 

@@ -33,11 +33,11 @@ STORES = ("sqlite", "mongodb")
 
 @dataclass(frozen=True)
 class Row:
-    """One row.
+    """A row of the table.
 
     Args:
-        name: as the table has it.
-        run: does it, in an empty folder, with this part of the full counts.
+        name: its name in the table.
+        run: injects the fault, in an empty folder, with this part of the full counts.
         reason: tells why it can't be run on this machine; an empty text if it can.
     """
 
@@ -48,7 +48,7 @@ class Row:
 
 @contextlib.contextmanager
 def database(store: str, folder: Path) -> Iterator[str]:
-    """The URL of an empty database; of MongoDB one with a server of its own."""
+    """The URL of an empty database; for MongoDB, on a server that nothing else uses."""
     if store == "sqlite":
         yield f"sqlite:///{folder / 'duet.db'}"
         return
@@ -58,7 +58,7 @@ def database(store: str, folder: Path) -> Iterator[str]:
 
 @contextlib.contextmanager
 def mongod_in(folder: Path, **given: Any) -> Iterator[Mongod]:
-    """A server, which is a replica set of one."""
+    """A server that is a replica set of one member."""
     mongod = Mongod(folder / "mongod", replica_set=True, **given)
     mongod.start()
     try:
@@ -68,14 +68,14 @@ def mongod_in(folder: Path, **given: Any) -> Iterator[Mongod]:
 
 
 def scaled(count: int, scale: float) -> int:
-    """At least one."""
+    """The count times the scale, but at least one."""
     return max(1, round(count * scale))
 
 
 def on_site(
     store: str, folder: Path, work: Callable[[Site], Coroutine[Any, Any, Outcome]], *, processes: int = 1
 ) -> Outcome:
-    """What came of `work` on processes of Duet."""
+    """Runs `work` on processes of Duet, and returns the outcome."""
     with database(store, folder) as url:
         with Site(folder, url, processes=processes) as site:
             outcome = asyncio.run(work(site))

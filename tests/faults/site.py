@@ -18,7 +18,7 @@ from tests.kit.duet import SECRET
 from tests.kit.programs import end
 from tests.kit.services import free_service_port
 
-#: How long a process may take until it answers that it is ready, in seconds.
+#: How long a process may take until it is ready, in seconds.
 READY_WITHIN = 60
 
 
@@ -26,11 +26,11 @@ class Site:
     """Some processes, all with the same settings.
 
     Args:
-        folder: where data and logs are.
-        database_url: where they keep what they keep.
-        processes: how many.
-        command: what is written before the interpreter's name, to change what the process sees of the machine.
-        variables: more settings.
+        folder: where their data and logs are.
+        database_url: the database of all of them.
+        processes: how many there are.
+        command: a prefix of the interpreter's command, to change what the process sees of the machine.
+        variables: further settings.
 
     Attributes:
         is_warm: whether processes are forked from one that has imported Duet already, which is quicker, or start
@@ -56,7 +56,7 @@ class Site:
             "DATABASE_URL": database_url,
             "SECRET_KEY": SECRET,
             "RATE_LIMITS": "0",
-            "PUBLIC_URL": self.urls[0],  # who issues tokens is the same for all
+            "PUBLIC_URL": self.urls[0],  # all processes must name the same issuer of tokens
             "LOG_LEVEL": "warning",
             "EXTENSIONS": "tests.faults.desk:desk",
             **variables,
@@ -76,19 +76,19 @@ class Site:
 
     @property
     def url(self) -> str:
-        """Of the first of them."""
+        """The URL of the first process."""
         return self.urls[0]
 
     def process(self, number: int = 0) -> subprocess.Popen[bytes] | Forked:
-        """One that was started."""
+        """A process that was started."""
         return self._processes[number]
 
     def log(self, number: int = 0) -> str:
-        """What it has written until now."""
+        """What the process has written until now."""
         return (self.folder / f"duet{number}.log").read_text()
 
     def start(self, number: int = 0, **variables: str) -> float:
-        """Starts one, and returns after how many seconds it was ready.
+        """Starts a process, and returns after how many seconds it was ready.
 
         Raises:
             RuntimeError: it ended, or is not ready yet. The message holds its log.
@@ -102,7 +102,7 @@ class Site:
         return time.monotonic() - begun
 
     def launch(self, number: int = 0, **variables: str) -> subprocess.Popen[bytes] | Forked:
-        """Starts one, and does not wait for it."""
+        """Starts a process without waiting for it."""
         arguments = ["--port", str(self.ports[number])]
         env = {**environment(self.folder, **self.settings), **variables}
         with Path(os.devnull).open("rb") as nothing, (self.folder / f"duet{number}.log").open("ab") as log:
@@ -117,32 +117,32 @@ class Site:
         return self._processes[number]
 
     def kill(self, number: int = 0) -> None:
-        """From one moment to the next (SIGKILL)."""
+        """Kills a process from one moment to the next (SIGKILL)."""
         self._processes[number].kill()
         self._processes[number].wait()
 
     def end(self, number: int = 0) -> tuple[int, float]:
-        """Politely (SIGTERM): its exit code, and how many seconds it took."""
+        """Ends a process in an orderly way (SIGTERM). Returns its exit code, and how many seconds it took."""
         begun = time.monotonic()
         return end(self._processes[number]), time.monotonic() - begun
 
     def threads(self, number: int = 0) -> int:
-        """How many threads it has."""
+        """How many threads a process has."""
         return len(os.listdir(f"/proc/{self._processes[number].pid}/task"))
 
     def descriptors(self, number: int = 0) -> int:
-        """How many files, sockets and the like it holds open."""
+        """How many files, sockets and the like a process holds open."""
         return len(os.listdir(f"/proc/{self._processes[number].pid}/fd"))
 
     def memory(self, number: int = 0) -> float:
-        """What it holds in memory, in MB."""
+        """How much memory a process holds, in MB."""
         status = Path(f"/proc/{self._processes[number].pid}/status").read_text()
         [line] = [line for line in status.splitlines() if line.startswith("VmRSS")]
         return int(line.split()[1]) / 1024
 
 
 def is_ready(url: str) -> bool:
-    """Whether it says so."""
+    """Whether the process at `url` says that it is ready."""
     try:
         return httpx.get(f"{url}/readyz", timeout=5, trust_env=False).status_code == 200
     except httpx.HTTPError:

@@ -9,8 +9,8 @@ import pytest
 from tests.faults.rows import ROWS
 from tests.faults.site import Site
 
-#: Those that take seconds, and what part of the full count is done of them. The others wait for elections, for
-#: time-outs and for a long load.
+#: The faults that take seconds, and which part of their full count runs here. The others wait for elections, for
+#: timeouts and for a long load.
 SHORT = {
     "kill -9, sqlite": 0.02,
     "tabs at once, 1 process, mongodb": 0.02,
@@ -22,10 +22,10 @@ SHORT = {
 
 @pytest.mark.parametrize("name", SHORT)
 def test_nothing_is_lost(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever was acknowledged is there after the fault, and whatever was ended stays ended."""
+    """Everything that was acknowledged is there after the fault, and everything that was ended stays ended."""
     monkeypatch.setattr(Site, "is_warm", True)
     [row] = [row for row in ROWS if row.name == name]
     outcome = row.run(tmp_path, SHORT[name])
     assert outcome.rounds
     assert outcome.losses == []
-    print(outcome.figures, outcome.late)  # noqa: T201 - figures, no limits
+    print(outcome.figures, outcome.late)  # noqa: T201 - figures that are not asserted

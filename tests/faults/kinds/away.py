@@ -1,4 +1,4 @@
-"""The database does not answer, breaks its connections, or lies behind a network that lets nothing through."""
+"""The database does not answer, breaks its connections, or is behind a network that lets nothing through."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.faults.outcome import Outcome
 from tests.faults.people import Person
 from tests.faults.site import Site, is_ready
 
-#: How long nobody may wait for a 503, and until all is well again, in seconds.
+#: The longest wait for a 503, and until all is well again, in seconds.
 REFUSED_WITHIN, BACK_WITHIN = 3.0, 5.0
 GIVEN_UP_AFTER = 30.0
 
@@ -23,11 +23,11 @@ GIVEN_UP_AFTER = 30.0
 async def away(
     site: Site, go: Callable[[], object], come_back: Callable[[], object], *, seconds: float
 ) -> Outcome:
-    """Takes the database away for a while, while people go on.
+    """Takes the database away for a while, as people go on.
 
     Args:
-        go, come_back: what takes it away, and gives it back.
-        seconds: for how long.
+        go, come_back: take it away, and bring it back.
+        seconds: how long it is away.
     """
     outcome = Outcome()
     load = Load(site.urls, outcome)
@@ -61,7 +61,7 @@ async def away(
 
 
 async def _look(person: Person, outcome: Outcome) -> None:
-    """The process lives, and what needs no database is served to who is signed in."""
+    """Checks that the process lives, and serves a logged-in person what needs no database."""
     health = await person.call("GET", "/healthz")
     outcome.expect(health is not None and health.status_code == 200, f"/healthz: {health}")
     if health is not None:
@@ -74,7 +74,7 @@ async def _look(person: Person, outcome: Outcome) -> None:
 
 
 class Relay:
-    """A way to a server that can be cut: connections break, and no new one is let through."""
+    """A way to a server that can be cut: connections break, and no new one gets through."""
 
     def __init__(self, port: int) -> None:
         self._target = port
@@ -88,13 +88,13 @@ class Relay:
         return port
 
     def cut(self) -> None:
-        """All connections are reset."""
+        """Resets all connections."""
         self._is_cut = True
         for writer in self._pairs:
             writer.transport.abort()
 
     def mend(self) -> None:
-        """New ones are let through."""
+        """Lets new connections through."""
         self._is_cut = False
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -123,14 +123,14 @@ class Island:
 
     @staticmethod
     def missing() -> str:
-        """What keeps this machine from having one; an empty text if nothing does."""
+        """What keeps this machine from having a namespace; an empty text if nothing does."""
         if os.getuid() != 0:
             return "needs root"
         return "" if shutil.which("ip", path=f"{os.environ['PATH']}:/usr/sbin") else "needs iproute2"
 
     @contextlib.contextmanager
     def made(self) -> Iterator[list[str]]:
-        """What to write before a command that is to run there."""
+        """Makes it, and yields what to write before a command that is to run there."""
         _ip(f"netns add {self.name}")
         try:
             _ip(f"link add duet-here type veth peer name duet-there netns {self.name}")
@@ -147,11 +147,11 @@ class Island:
             _ip(f"netns del {self.name}")
 
     def cut(self) -> None:
-        """Whatever is sent vanishes: nobody is told that the other side is gone."""
+        """Makes everything that is sent vanish: nobody learns that the other side is gone."""
         _ip(f"-n {self.name} link set duet-there down")
 
     def mend(self) -> None:
-        """It arrives again."""
+        """Lets everything arrive again."""
         _ip(f"-n {self.name} link set duet-there up")
 
 

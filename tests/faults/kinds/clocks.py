@@ -1,4 +1,4 @@
-"""The machine's clock is set, while processes run (with libfaketime; no other program of the machine notices)."""
+"""The machine's clock is set while processes run (with libfaketime; no other program of the machine notices)."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from tests.faults.people import Person, status_of
 from tests.faults.site import Site
 
 _LIBRARIES = ("/usr/lib/*/faketime/libfaketimeMT.so.1", "/usr/lib64/faketime/libfaketimeMT.so.1")
-#: Seconds, one after the other: within the leeway, beyond it, and the way back.
+#: Seconds, one after the other: within the leeway, beyond it, and back again.
 STEPS = (30, 0, 300, 0, 3600, 0, -3600, 0)
 ROUND = 4000
 
 
 def missing() -> str:
-    """What keeps this machine from setting a process' clock; an empty text if nothing does."""
+    """What keeps this machine from setting a process's clock; an empty text if nothing does."""
     return "" if _library() else "needs faketime: sudo apt-get install faketime"
 
 
@@ -29,13 +29,13 @@ def _library() -> str:
 
 
 class MachineClocks:
-    """The clock that each process of a site sees: so many seconds ahead of the real one."""
+    """The clock that each process of a site sees: a given number of seconds ahead of the real one."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
 
     def variables(self, number: int) -> dict[str, str]:
-        """What makes the process see it."""
+        """The variables that make the process see its clock."""
         self.set(number, 0)
         return {
             "LD_PRELOAD": _library(),
@@ -46,7 +46,7 @@ class MachineClocks:
         }
 
     def set(self, number: int, seconds: float) -> None:
-        """From now on it is so many seconds ahead."""
+        """Sets the clock that many seconds ahead from now on."""
         self._file(number).write_text(f"{seconds:+}\n")
 
     def _file(self, number: int) -> Path:
@@ -67,7 +67,7 @@ def clocked(folder: Path, url: str, processes: int) -> Iterator[tuple[Site, Mach
 
 
 async def clock_steps(site: Site, clocks: MachineClocks, *, rounds: int) -> Outcome:
-    """One process whose clock is set while people are signed in. Nobody is logged out, and nothing lives again."""
+    """Sets the clock of one process while people are logged in. Nobody is logged out, and nothing lives again."""
     outcome = Outcome()
     async with await Person(site.url).join() as person:
         await person.sign_in()
@@ -75,7 +75,7 @@ async def clock_steps(site: Site, clocks: MachineClocks, *, rounds: int) -> Outc
         for number in range(rounds):
             for seconds in STEPS:
                 ended.append(await _end_one(site, person.email))
-                # Each round further ahead: the process' clock has not come back from the last one's.
+                # Each round goes further ahead: the process's clock has not come back from the one before.
                 clocks.set(0, seconds + number * ROUND)
                 before = person.access_token
                 await _goes_on(person, outcome, seconds, site.url)
@@ -95,7 +95,7 @@ async def _end_one(site: Site, email: str) -> tuple[str, str]:
 
 
 async def _goes_on(person: Person, outcome: Outcome, seconds: float, url: str) -> None:
-    """The page is shown, without a login; a program's token counts, or is refreshed."""
+    """Checks that the page is shown without another login, and that a program's token counts or is refreshed."""
     page = await person.page("/desk", url=url)
     outcome.expect(page is not None and page.status_code == 200, f"{seconds:+} s: the page is a {page}")
     answer = await person.me(url=url)
@@ -120,7 +120,7 @@ async def _stays_ended(ended: list[tuple[str, str]], person: Person, outcome: Ou
 
 
 async def clocks_differ(site: Site, clocks: MachineClocks, *, rounds: int) -> Outcome:
-    """Two processes, of which one is restarted with another clock; people go to both in turn."""
+    """Restarts one of two processes with another clock, while people go to both in turn."""
     outcome = Outcome()
     async with await Person(site.url).join() as person:
         await person.sign_in()
@@ -129,7 +129,7 @@ async def clocks_differ(site: Site, clocks: MachineClocks, *, rounds: int) -> Ou
                 site.end(1)
                 clocks.set(1, seconds)
                 await asyncio.to_thread(_start, site, clocks, seconds)
-                # Of the first one: what the other one gave before is of yet another clock.
+                # This token is the first one's: what the other one issued before has yet another clock.
                 answer = await person.refresh(url=site.url)
                 if answer is not None and answer.status_code == 200:
                     person.keep(answer)

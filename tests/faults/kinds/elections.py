@@ -9,9 +9,9 @@ from tests.faults.outcome import Outcome
 from tests.faults.replica_set import ReplicaSet
 from tests.faults.site import Site
 
-#: How long nobody may get more than a 503, in seconds.
+#: The longest time with nothing better than a 503, in seconds.
 LONGEST_OUTAGE = 15
-#: How long the load runs undisturbed before each of them.
+#: How long the load runs undisturbed before each election.
 CALM = 3
 
 

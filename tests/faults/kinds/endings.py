@@ -1,4 +1,4 @@
-"""A refresh at the moment at which its session ends: afterwards nothing of that session works."""
+"""A refresh at the moment when its session ends: nothing of that session works afterwards."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from tests.kit.duet import PASSWORD
 
 Ending = Literal["log-out", "password change", "disabling"]
 ENDINGS: Final[tuple[Ending, ...]] = ("log-out", "password change", "disabling")
-#: How many accounts there are, each of which meets it again and again.
+#: How many accounts there are. Each meets the race again and again.
 PEOPLE = 20
-#: How long another process may take to hear of it, in seconds.
+#: How long another process may take to hear of the end, in seconds.
 HEARD_WITHIN = 2.0
 ADMIN = "admin@example.com"
 
@@ -55,7 +55,7 @@ def _make_admin(site: Site) -> None:
 
 
 async def _race(site: Site, ending: Ending, person: Person, admin: Person, outcome: Outcome) -> list[str]:
-    """All tokens of the session, those that came of the race too."""
+    """All tokens of the session, including those that the race produced."""
     other = await Person(site.urls[-1], email=person.email, password=person.password).log_in()
     await person.log_in()
     tokens = [person.access_token, person.refresh_token]

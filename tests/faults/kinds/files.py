@@ -1,4 +1,4 @@
-"""What happens to a SQLite file: another process locks it, its disk is full, it may only be read."""
+"""Faults of a SQLite file: another process locks it, its disk is full, or its disk is read-only."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def missing() -> str:
 
 
 async def locked(site: Site, path: Path, *, seconds: float) -> Outcome:
-    """Another process begins to write, and does not end."""
+    """Another process begins a write and does not finish it."""
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
 
         def lock() -> None:
@@ -40,7 +40,7 @@ async def locked(site: Site, path: Path, *, seconds: float) -> Outcome:
 
 @contextlib.contextmanager
 def small_disk(folder: Path) -> Iterator[Path]:
-    """A file system of `DISK` MB, in memory."""
+    """A file system of `DISK` MB in memory."""
     disk = folder / "disk"
     disk.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK}m", "duet-faults", str(disk)], check=True)
@@ -51,7 +51,7 @@ def small_disk(folder: Path) -> Iterator[Path]:
 
 
 async def full_disk(site: Site, disk: Path, *, seconds: float) -> Outcome:
-    """Something else takes all the room that is left."""
+    """Something else takes all the space that is left."""
     filler = disk / "filler"
 
     def fill() -> None:
@@ -65,7 +65,7 @@ async def full_disk(site: Site, disk: Path, *, seconds: float) -> Outcome:
 
 
 async def read_only_disk(site: Site, disk: Path) -> Outcome:
-    """Found at a start: it is refused in one line, and once the disk takes writes all is there."""
+    """A read-only disk is refused at the start in one line; once it takes writes everything is there."""
     outcome = Outcome(rounds=1)
     async with await Person(site.url).join() as person:
         site.end()

@@ -21,12 +21,12 @@ from tests.kit.duet import PASSWORD, SECRET
 KINDS = ("registrations", "changes", "resets", "refreshes")
 #: How many of each kind are under way at once.
 PEOPLE = 4
-#: How long until it is ready again, in seconds.
+#: The longest time until the process is ready again, in seconds.
 READY_WITHIN = 5.0
 
 
 class Killing:
-    """One run: what was acknowledged, and what is not known.
+    """One run: what was acknowledged, and what nobody knows.
 
     Args:
         site: where it happens.
@@ -44,11 +44,11 @@ class Killing:
         self.unknown: list[str] = []
 
     def goes_on(self, kind: str) -> bool:
-        """Whether there are kills to come, or not enough of that kind."""
+        """Whether there are kills to come, or too few of that kind so far."""
         return self.outcome.rounds < self.kills or self.done[kind] < self.each
 
     async def run(self) -> Outcome:
-        """All of it."""
+        """Runs all of it."""
         async with asyncio.TaskGroup() as group:
             group.create_task(crowd(PEOPLE, self.register))
             group.create_task(crowd(PEOPLE, self.change))
@@ -60,9 +60,9 @@ class Killing:
         return self.outcome
 
     async def kill(self) -> None:
-        """At any moment, again and again."""
+        """Kills at any moment, again and again."""
         for _ in range(self.kills):
-            # Not faster than the work goes: each kill is to fall into it.
+            # No faster than the work goes: each kill is meant to interrupt it.
             goal = self.each * (self.outcome.rounds + random.random()) / self.kills
             while min(self.done[kind] for kind in KINDS) < goal:
                 await asyncio.sleep(0.01)
@@ -73,7 +73,7 @@ class Killing:
             self.outcome.rounds += 1
 
     async def register(self, _: int) -> None:
-        """One account after the other."""
+        """Registers one account after the other."""
         while self.goes_on("registrations"):
             async with Person(self.site.url) as person:
                 answer = await person.register()
@@ -86,7 +86,7 @@ class Killing:
                 await asyncio.sleep(PAUSE)
 
     async def change(self, number: int) -> None:
-        """One password after the other, of one account."""
+        """Changes the password of one account, again and again."""
         async with await Person(self.site.url, email=f"changes{number}@example.com").join() as person:
             while self.goes_on("changes"):
                 new = f"{PASSWORD} {number} {self.done['changes']} {random.random()}"
@@ -94,7 +94,7 @@ class Killing:
                 if answer is not None and answer.status_code == 204:
                     self.done["changes"] += 1
                     person.password = new
-                elif answer is None or answer.status_code in (503, 401):  # 401: it was changed, and that not told
+                elif answer is None or answer.status_code in (503, 401):  # 401: changed, but nobody was told
                     await asyncio.sleep(PAUSE)
                     await self.settle(person, new)
                 else:
@@ -102,7 +102,8 @@ class Killing:
                 await person.log_in()
 
     async def reset(self, number: int) -> None:
-        """One password after the other, of one account, each by a link of its own, as a mail has it."""
+        """Resets the password of one account, again and again, each time by its own link, as a mail would hold
+        it."""
         async with (
             await Person(self.site.url, email=f"resets{number}@example.com").join() as person,
             ResetLinks(self.site, person) as links,
@@ -125,8 +126,8 @@ class Killing:
             await self.check_rows(person, count)
 
     async def settle_reset(self, person: Person, new: str, token: str, *, is_known: bool) -> None:
-        """All of it happened, or nothing: where the new password works, no session of the old one does, and the
-        link is used up."""
+        """Checks that a reset happened whole or not at all: where the new password works, no session of the old
+        one does, and the link is used up."""
         refreshed = await person.until_answered("GET", "/api/users/me", headers=person.bearer())
         before = person.password
         await self.settle(person, new)
@@ -145,7 +146,7 @@ class Killing:
             self.outcome.expect(answer.status_code == 400, f"{person.email}: the link works twice")
 
     async def check_rows(self, person: Person, count: int) -> None:
-        """The audit log tells of each reset, once."""
+        """The audit log has one line for each reset."""
         rows = 0
         cursor: str | None = ""
         while cursor is not None:
@@ -158,7 +159,7 @@ class Killing:
         self.outcome.expect(rows == count, f"{person.email}: {count} resets, {rows} rows")
 
     async def settle(self, person: Person, new: str) -> None:
-        """Of the old and the new password one works, and the other one does not."""
+        """Either the old or the new password works, and the other one does not."""
         works = []
         for password in (person.password, new):
             form = {"grant_type": "password", "username": person.email, "password": password}
@@ -168,7 +169,8 @@ class Killing:
         person.password = new if works[1] else person.password
 
     async def refresh(self, number: int) -> None:
-        """One token after the other, of one session; repeated until there is an answer."""
+        """Refreshes the token of one session, again and again, and repeats each refresh until there is an
+        answer."""
         async with await Person(self.site.url, email=f"refreshes{number}@example.com").join() as person:
             while self.goes_on("refreshes"):
                 form = {"grant_type": "refresh_token", "refresh_token": person.refresh_token}
@@ -181,7 +183,7 @@ class Killing:
                 self.done["refreshes"] += 1
 
     async def check(self) -> None:
-        """Who registered can log in; who does not know whether they did can log in, or register."""
+        """Those who registered can log in; those who do not know can log in or register."""
         for email in self.registered:
             async with Person(self.site.url, email=email) as person:
                 answer = await person.token()
@@ -196,7 +198,7 @@ class Killing:
 
 
 class ResetLinks:
-    """Makes the links of reset mails, as the process does that sends them.
+    """Makes the links of reset mails, as the process that sends them does.
 
     Args:
         site: whose secret and database they are of.
@@ -231,6 +233,6 @@ async def killed(site: Site, *, kills: int, each: int) -> Outcome:
 
 
 def is_intact(path: Path) -> bool:
-    """What SQLite says of its file."""
+    """Whether SQLite finds its file intact."""
     with closing(sqlite3.connect(path)) as database:
         return bool(database.execute("PRAGMA integrity_check").fetchall() == [("ok",)])

@@ -1,4 +1,4 @@
-"""Several containers behind a proxy, of which one after the other is replaced under load."""
+"""Several containers behind a proxy are replaced one after the other, under load."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.kit.programs import free_port
 
 @contextlib.contextmanager
 def balanced(folder: Path, site: Site) -> Iterator[str]:
-    """Caddy, with the file of `deploy/`, in front of them all: where it answers."""
+    """Runs Caddy, with the file in `deploy/`, in front of them all, and yields its address."""
     port, https_port = free_port(), free_port()
     url = f"http://127.0.0.1:{port}"
     with caddy_at(url, folder, port, https_port, site.ports, waits_for=port):
@@ -24,7 +24,7 @@ def balanced(folder: Path, site: Site) -> Iterator[str]:
 
 
 async def replaced(site: Site, url: str, *, rounds: int) -> Outcome:
-    """Ends one, and starts it again, one after the other. No request fails."""
+    """Ends and restarts the containers one after the other. No request fails."""
     outcome = Outcome()
 
     async def work() -> None:
@@ -38,5 +38,5 @@ async def replaced(site: Site, url: str, *, rounds: int) -> Outcome:
             outcome.rounds += 1
         await asyncio.sleep(2)
 
-    # A token that one of them ended may count at another one for two seconds.
+    # A token that one of them ended may count at another for two seconds.
     return await Load([url], outcome, may_fail=False, settle=2.0).during(work())

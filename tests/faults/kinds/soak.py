@@ -14,7 +14,7 @@ MORE_MEMORY = 15.0
 
 
 async def soak(site: Site, *, seconds: float) -> Outcome:
-    """The load for so long, looked at ten times."""
+    """Runs the load for that many seconds, and looks at the process ten times."""
     outcome = Outcome()
 
     async def watch() -> None:

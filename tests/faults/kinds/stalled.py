@@ -1,4 +1,4 @@
-"""Clients that send half of something, read nothing, or go away: those who behave are served meanwhile."""
+"""Clients send half of something, read nothing, or go away, and those who behave are served meanwhile."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from tests.faults.site import Site
 HALF_BODIES = STALLED_READERS = 10
 HALF_HEADS = 200
 VANISHING = 0.05
-#: What a page may take meanwhile, and how long afterwards all has to be let go of, in seconds.
+#: How long a page may take meanwhile, and how long afterwards everything must be released, in seconds.
 SLOWEST, LET_GO_WITHIN = 1.0, 30.0
 
 
 async def stalled(site: Site, *, seconds: float) -> Outcome:
-    """Keeps up that many bad clients for so long, and then looks at what is left of them."""
+    """Keeps that many bad clients going for so long, and then looks at what is left of them."""
     outcome = Outcome()
     times: list[float] = []
     async with await Person(site.url).join() as person:
@@ -36,7 +36,7 @@ async def stalled(site: Site, *, seconds: float) -> Outcome:
             async with asyncio.TaskGroup() as group:
                 group.create_task(asyncio.to_thread(_behave_badly, site.url, cookie, ends, outcome, clients))
                 group.create_task(_look(person, times, outcome, until=ends))
-            await _settle(site, before, outcome)  # which they do not help with: they still hold on
+            await _settle(site, before, outcome)  # without their help: they still hold on
     times.sort()
     worst = times[int(len(times) * 0.99)]
     outcome.note("page p99", worst, "s")
@@ -58,7 +58,7 @@ async def _settle(site: Site, before: tuple[int, int], outcome: Outcome) -> None
     while True:
         threads, descriptors = site.threads(), site.descriptors()
         took = time.monotonic() - begun
-        # A few connections of those who behave come and go.
+        # Well-behaved clients open and close a few connections meanwhile.
         if descriptors <= before[1] + 3 or took > LET_GO_WITHIN:
             break
         await asyncio.sleep(0.2)
@@ -69,7 +69,7 @@ async def _settle(site: Site, before: tuple[int, int], outcome: Outcome) -> None
 
 
 def _behave_badly(url: str, cookie: str, ends: float, outcome: Outcome, stack: ExitStack) -> None:
-    """Whoever is refused or cut off is replaced by the next one."""
+    """A client that is refused or cut off is replaced by another one."""
     where = (urlsplit(url).hostname, urlsplit(url).port)
     head = f"Host: {urlsplit(url).netloc}\r\nCookie: {cookie}\r\n".encode()
     half_body = b"POST /login HTTP/1.1\r\n" + head + b"Content-Length: 5000\r\n\r\nemail="
@@ -86,7 +86,7 @@ def _behave_badly(url: str, cookie: str, ends: float, outcome: Outcome, stack: E
                     client.close()
                 clients[number] = stack.enter_context(_say(where, said))
                 outcome.rounds += 1
-        for _ in range(2):  # who vanish: some 5 % of the requests that are under way
+        for _ in range(2):  # these vanish: some 5 % of the requests under way
             if random.random() < VANISHING * 10:
                 _say(where, whole).close()
                 outcome.rounds += 1
@@ -104,7 +104,7 @@ def _say(where: object, what: bytes) -> socket.socket:
 
 
 def _is_cut_off(client: socket.socket, *, reads: bool) -> bool:
-    if not reads:  # it shows only in the socket's state
+    if not reads:  # only the socket's state shows it
         return client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0
     with suppress(BlockingIOError):
         try:

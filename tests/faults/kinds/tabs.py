@@ -1,4 +1,4 @@
-"""Tabs, and programs, that refresh at the same moment."""
+"""Tabs and programs that refresh at the same moment."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.faults.site import Site
 
 
 async def tabs(site: Site, *, pairs: int, crowds: int, size: int = 50) -> Outcome:
-    """The same refresh token, sent by two at once and by a whole crowd, over all processes.
+    """Sends the same refresh token twice at once, and from a whole crowd, over all processes.
 
     Args:
         pairs: how many rounds of two.

@@ -1,4 +1,4 @@
-"""SIGTERM under load: what was asked is answered, and who was signed in still is."""
+"""SIGTERM under load: requests under way are answered, and people who were logged in still are."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.faults.outcome import Outcome
 from tests.faults.people import Person
 from tests.faults.site import Site
 
-#: How long the end may take, in seconds.
+#: How long the process may take to end, in seconds.
 ENDS_WITHIN = 10.0
 PEOPLE = 8
 PATHS = ("/desk", "/desk/slow", "/account", "/api/desk", "/api/users/me")
@@ -49,7 +49,7 @@ async def terminated(site: Site, *, ends: int) -> Outcome:
 
 
 async def _ask(site: Site, person: Person, number: int, ending: asyncio.Event) -> list[tuple[float, int]]:
-    """When each request began, and the status of its answer; 0 if there was none."""
+    """When each request began, and its status; 0 if there was none."""
     asked: list[tuple[float, int]] = []
     while not ending.is_set():
         path = PATHS[len(asked) % len(PATHS)]
