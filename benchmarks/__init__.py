@@ -1,1 +1,1 @@
-"""Duet beside what a team would otherwise run, measured in one run."""
+"""Duet compared with what a team would otherwise run, measured in one run."""

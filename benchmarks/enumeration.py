@@ -1,7 +1,7 @@
-"""Whether the time of a failed login tells who has an account: interleaved tries, on the page and on the API.
+"""Whether the time of a failed login reveals who has an account: interleaved tries, on the page and on the API.
 
-`.venv/bin/python -m benchmarks.enumeration` starts Duet on SQLite and prints medians, and what they differ by from
-those of an address that nobody has. Tests assert the steps that are taken; figures mean something to people alone.
+`.venv/bin/python -m benchmarks.enumeration` starts Duet on SQLite and prints medians, and by how much they differ
+from those of an email address that nobody has. Tests assert the steps that are taken; people judge the figures.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ from benchmarks.systems import free_port, server
 PASSWORD: Final = "a password for benchmarks"
 WRONG: Final = "not that one but another"
 KNOWN, DISABLED, UNKNOWN = "known@example.com", "disabled@example.com", "nobody@example.com"
-#: What is tried, with the address and the password; the first is what the others are compared with.
+#: What is tried, with the email address and the password. The others are compared with the first.
 FAILED: Final = {
     "unknown address": (UNKNOWN, PASSWORD),
     "wrong password": (KNOWN, WRONG),
     "disabled, right password": (DISABLED, PASSWORD),
     "disabled, wrong password": (DISABLED, WRONG),
 }
-#: The same of accounts at which others guess too often.
+#: The same for accounts at which others guess too often.
 LOCKED: Final = {
     "unknown address, locked": (UNKNOWN, PASSWORD),
     "right password, locked": (KNOWN, PASSWORD),
     "wrong password, locked": (KNOWN, WRONG),
 }
-#: The bounds of the list of security behaviours, item 23.
+#: The bounds in the list of security behaviours, item 23.
 MOST_PERCENT, MOST_MS = 5.0, 10.0
 
 Cases = dict[str, tuple[str, str]]
@@ -58,7 +58,7 @@ def command(data: str, *arguments: str, given: str = "", **environ: str) -> None
 
 @contextlib.contextmanager
 def site(data: str, **environ: str) -> Iterator[str]:
-    """A Duet over `data`: its address."""
+    """A Duet over `data`, and its address."""
     url = f"http://127.0.0.1:{free_port()}"
     start = [sys.executable, "-m", "app", "--port", url.rpartition(":")[2]]
     with server(start, f"{url}/readyz", DATA_DIR=data, LOG_LEVEL="warning", **environ):
@@ -66,7 +66,7 @@ def site(data: str, **environ: str) -> Iterator[str]:
 
 
 def doors(client: httpx.Client) -> dict[str, Try]:
-    """How to try on each half: the status of the answer."""
+    """How to try on each half: each returns the status of the answer."""
     found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', client.get("/login").text)
     assert found
     csrf_token = found[1]
@@ -83,7 +83,7 @@ def doors(client: httpx.Client) -> dict[str, Try]:
 
 
 def measure(attempt: Try, cases: Cases, tries: int, expected: tuple[int, ...]) -> dict[str, list[float]]:
-    """How long each try took, in milliseconds: the cases in turn, in another order each time."""
+    """How long each try took, in milliseconds. The cases take turns, in another order each time."""
     taken: dict[str, list[float]] = {name: [] for name in cases}
     names = list(cases)
     for number in range(tries + 1):
@@ -100,7 +100,7 @@ def measure(attempt: Try, cases: Cases, tries: int, expected: tuple[int, ...]) -
 
 
 def report(title: str, taken: dict[str, list[float]]) -> None:
-    """Prints the medians, and the differences from the first."""
+    """Prints the medians, and their differences from the first."""
     print(title)
     base = statistics.median(next(iter(taken.values())))
     for name, values in taken.items():
@@ -114,7 +114,7 @@ def report(title: str, taken: dict[str, list[float]]) -> None:
 
 
 def lock(url: str, data: str) -> None:
-    """Has both addresses locked for longer than all of it takes."""
+    """Has both email addresses locked for longer than the whole measurement takes."""
     with httpx.Client(base_url=url) as client:
         for email in (KNOWN, UNKNOWN):
             form = {"grant_type": "password", "username": email, "password": WRONG}

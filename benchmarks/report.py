@@ -1,4 +1,4 @@
-"""What the benchmarks found, as one table."""
+"""The results of the benchmarks, as one table."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Row:
         what: what was measured.
         figure: what was found, with its spread.
         goal: what was wanted, if anything.
-        reached: whether it was; None where there is no goal.
+        reached: whether the goal was reached; None where there is none.
     """
 
     section: str
@@ -32,13 +32,13 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """How long everything may take, and where.
+    """How long everything may take, and where it happens.
 
     Args:
         rounds: how often each thing is measured, in turn with the others.
-        seconds: how long each time.
-        mongodb_url: a server's, with a slash at its end: a database's name follows.
-        scratch: a folder on a disk, which goes afterwards.
+        seconds: how long each measurement takes.
+        mongodb_url: the URL of a server, with a slash at its end, where a database's name is added.
+        scratch: a folder on a disk, which is deleted afterwards.
     """
 
     rounds: int
@@ -48,23 +48,23 @@ class Context:
 
 
 def spread(values: Sequence[float], unit: str = "", digits: int = 0) -> str:
-    """The median, and the least and the most in brackets."""
+    """The median, with the smallest and the largest value in brackets."""
     middle, low, high = (f"{value:,.{digits}f}" for value in (statistics.median(values), min(values), max(values)))
     return f"{middle}{unit} ({low} to {high})"
 
 
 def ratio(section: str, what: str, value: float, *, least: float) -> Row:
-    """A row for a ratio that ought to be at least so much."""
+    """A row for a ratio that should be at least that large."""
     return Row(section, what, f"{value:.2f}", f"at least {least:g}", value >= least)
 
 
 def most(section: str, what: str, value: float, *, limit: float, unit: str = "", digits: int = 2) -> Row:
-    """A row for a figure that ought to be at most so much."""
+    """A row for a figure that should be at most that large."""
     return Row(section, what, f"{value:,.{digits}f}{unit}", f"at most {limit:g}{unit}", value <= limit)
 
 
 def table(rows: Iterable[Row]) -> str:
-    """In Markdown, under a line that tells of the machine."""
+    """The table in Markdown, below a line that describes the machine."""
     processor = next(
         (line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")),
         platform.machine(),

@@ -1,4 +1,4 @@
-"""Measures Duet beside its peers, in one run, and prints one table."""
+"""Measures Duet and its peers in one run, and prints one table."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from tests.kit.services import Mongod
 
 @contextlib.contextmanager
 def everything(context: Context) -> Iterator[list[System]]:
-    """Duet, and then the peers (a), (b) and (c), all at once: who is not asked does next to nothing."""
+    """Runs Duet and the peers (a), (b) and (c), all at once: those that are not asked do next to nothing."""
     with contextlib.ExitStack() as stack:
         own = use_duet(stack.enter_context(duet(context)))
         yield [own, *(stack.enter_context(peer(context)) for peer in (two_services, fastapi_users, flask_jwt))]
 
 
 def over_http(context: Context) -> list[Row]:
-    """What clients notice."""
+    """Measures what clients notice."""
     with everything(context) as systems:
         return [
             *told("rates", rates.measure, context, systems),
@@ -40,7 +40,7 @@ def over_http(context: Context) -> list[Row]:
 
 
 def told(name: str, work: Callable[..., list[Row]], *given: Any) -> list[Row]:
-    """Says what is being measured, and how long that took, to whoever waits for the table."""
+    """Says what is being measured and how long it took, for anyone who waits for the table."""
     started = time.perf_counter()
     rows = work(*given)
     print(f"{name}: {time.perf_counter() - started:.0f} s", file=sys.stderr, flush=True)

@@ -15,7 +15,7 @@ from app.web import current_principal
 
 
 def extension_of(settings: Settings) -> Extension:
-    """A route and a page, each once for everybody and once for whoever is signed in."""
+    """A route and a page, each once for everybody and once for anyone who is logged in."""
     router = APIRouter(prefix="/bench")
     blueprint = Blueprint(
         "bench", __name__, url_prefix="/bench", template_folder=str(Path(__file__).parent / "templates")

@@ -1,4 +1,5 @@
-"""Duet and its peers as processes, and how a client uses each: what it sends to log in, and what afterwards."""
+"""Duet and its peers as processes, and how a client uses each: what it sends to log in, and what it sends
+later."""
 
 from __future__ import annotations
 
@@ -24,19 +25,19 @@ ROOT = Path(__file__).parent.parent
 #: The peers' environment, which scripts/bench makes.
 PEERS = str(ROOT / ".venv-bench/bin/python")
 PASSWORD = "a password for benchmarks"
-#: Enough for a flood of logins of which no account's are so many that they are taken for guesses.
+#: Enough accounts for a flood of logins, so that none of them has so many that they are taken for guesses.
 ACCOUNTS = 41
-#: Enough for every client of a storm, and for those who are measured beside it.
+#: Enough for every client of a storm, and for the clients that are measured beside it.
 FEW_ACCOUNTS = 17
 
 
 def email_of(number: int) -> str:
-    """The address of an account of every system."""
+    """The email address of an account on every system."""
     return f"person{number}@example.com"
 
 
 class Login(NamedTuple):
-    """How accounts log in: where, and what client number so and so sends."""
+    """How accounts log in: where, and what the client with a given number sends."""
 
     url: str
     message: Callable[[int], bytes]
@@ -47,10 +48,10 @@ class System:
     """One thing that is measured.
 
     Args:
-        name: in the table.
+        name: its name in the table.
         pids: its processes.
-        logins: by name, how an account logs in.
-        probes: by name, what a client that is logged in sends, as a URL and headers.
+        logins: how an account logs in, by name.
+        probes: what a logged-in client sends, as a URL and headers, by name.
     """
 
     name: str
@@ -70,7 +71,7 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def server(command: list[str], url: str, *, python: str = PEERS, **environ: str) -> Iterator[int]:
-    """Runs the module `command` until the block is left, and waits until `url` answers; its process id."""
+    """Runs the module `command` until the block is left, and waits until `url` answers. Yields its process id."""
     process = subprocess.Popen(
         [python, "-m", *command],
         cwd=ROOT,
@@ -123,7 +124,7 @@ def loopback() -> str:
 def duet(
     context: Context, *, database_url: str = "", wait_for: str = "/readyz", **environ: str
 ) -> Iterator[System]:
-    """Duet as it is deployed, with all its limits; like the peers without a log line for each request."""
+    """Duet as it is deployed, with all its limits; like the peers, it logs no line for each request."""
     url = loopback()
     folder = context.scratch / f"duet-{secrets.token_hex(4)}"
     settings = {
@@ -142,14 +143,14 @@ def duet(
 
 
 def make_accounts(system: System, path: str, count: int = FEW_ACCOUNTS) -> None:
-    """Registers those whom the clients log in."""
+    """Registers the accounts that the clients log in to."""
     with httpx.Client(base_url=system.url, timeout=60) as client:
         for number in range(count):
             client.post(path, json={"email": email_of(number), "password": PASSWORD}).raise_for_status()
 
 
 def use_duet(system: System) -> System:
-    """With accounts, and clients that are known by a token and by a session."""
+    """Yields Duet with accounts, and clients that are known by a token and by a session."""
     url = system.url
     make_accounts(system, "/api/users", ACCOUNTS)
     with httpx.Client(base_url=url, timeout=60) as client:
@@ -263,23 +264,23 @@ def flask_jwt(context: Context) -> Iterator[System]:
 
 
 def is_logged_in(answer: Answer) -> bool:
-    """Whether that was the answer to a right password: a page leads on with a new session."""
+    """Whether the answer is the one to a right password: a page redirects with a new session."""
     return answer.status == 200 or (answer.status in (302, 303) and "set-cookie" in answer.headers)
 
 
 def figures_of(url: str) -> dict[str, float]:
-    """What Duet's `/metrics` tells, of what has no labels."""
+    """What Duet's `/metrics` reports for metrics without labels."""
     lines = [line.split() for line in httpx.get(f"{url}/metrics").text.splitlines() if not line.startswith("#")]
     return {line[0]: float(line[1]) for line in lines if len(line) == 2 and "{" not in line[0]}
 
 
 def memory_of(pid: int, name: str) -> float:
-    """`VmRSS`, or `VmHWM` for the most there was, of a process in MB."""
+    """`VmRSS` of a process in MB, or `VmHWM` for the most that it used."""
     (line,) = (one for one in Path(f"/proc/{pid}/status").read_text().splitlines() if one.startswith(f"{name}:"))
     return int(line.split()[1]) / 1024
 
 
 def ticks_of(pid: int) -> float:
-    """Seconds of processor time that a process has used, of all its threads."""
+    """The processor time that all threads of a process have used, in seconds."""
     values = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(values[11]) + int(values[12])) / os.sysconf("SC_CLK_TCK")

@@ -1,6 +1,6 @@
 """How long a page of the user list, of a search and of the audit log takes, with few users and with a million.
 
-`.venv/bin/python -m benchmarks.users` fills both stores, in a folder that goes afterwards, and prints a table.
+`.venv/bin/python -m benchmarks.users` fills both stores, in a folder that is deleted later, and prints a table.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ Call = Callable[[], Awaitable[Any]]
 
 
 def make_user(number: int) -> User:
-    """User number so and so: with one of some 20,000 names, but for the one that nobody else has."""
+    """The user with that number. All have one of some 20,000 names, except the one that nobody else has."""
     dice = random.Random(number)
     first = dice.choice(FIRST)
     last = "".join(dice.choice(SYLLABLES) for _ in range(dice.randint(2, 4))).capitalize()
@@ -58,7 +58,7 @@ def make_user(number: int) -> User:
 
 
 def make_event(number: int, users: int) -> AuditEvent:
-    """Event number so and so: of a user, in the order of time."""
+    """The event with that number: about a user, in the order of time."""
     dice = random.Random(number)
     return AuditEvent(
         id=f"{number:012}",
@@ -72,7 +72,7 @@ def make_event(number: int, users: int) -> AuditEvent:
 
 
 async def fill(store: Store, add_events: Callable[[list[AuditEvent]], None], users: int, events: int) -> None:
-    """Adds that many users through the store, and events past it: it takes them one by one."""
+    """Adds that many users through the store, and events past it, since the store takes them one by one."""
     for start in range(0, users, BATCH):
         numbers = range(start, min(start + BATCH, users))
         assert await store.add_users([make_user(number) for number in numbers]) == []
@@ -82,7 +82,7 @@ async def fill(store: Store, add_events: Callable[[list[AuditEvent]], None], use
 
 
 def sqlite_filler(path: Path) -> Callable[[list[AuditEvent]], None]:
-    """Adds events to a file."""
+    """Returns what adds events to a file."""
     columns = columns_of(AuditEvent)
     sql = f"INSERT INTO audit_events ({column_list(columns)}) VALUES ({marks(columns)})"
 
@@ -94,7 +94,7 @@ def sqlite_filler(path: Path) -> Callable[[list[AuditEvent]], None]:
 
 
 def mongo_filler(url: str) -> Callable[[list[AuditEvent]], None]:
-    """Adds events to a database."""
+    """Returns what adds events to a database."""
 
     def add(events: list[AuditEvent]) -> None:
         with MongoClient[Any](url) as client:
@@ -129,7 +129,7 @@ async def calls_of(store: Store, users: int, events: int) -> dict[str, Call]:
 
 
 async def measure(call: Call, times: int) -> tuple[float, float, int]:
-    """Median and 99th percentile in milliseconds, and the length of the page."""
+    """The median and the 99th percentile in milliseconds, and the length of the page."""
     page = await call()
     taken = []
     for _ in range(times):
@@ -158,7 +158,7 @@ async def run(
 
 
 def main() -> None:
-    """Runs all, one after the other."""
+    """Runs everything, one part after the other."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--users", type=int, nargs="+", default=[1_000, 1_000_000])
     parser.add_argument("--events", type=int, default=1_000_000, help="at most so many; never more than users")

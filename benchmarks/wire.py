@@ -1,4 +1,4 @@
-"""A client that costs next to nothing: ready-made requests over a connection that is kept open.
+"""A client that costs next to nothing: it sends ready-made requests over a connection that is kept open.
 
 A client of the usual kind takes longer than the answers that are timed here, on the same cores.
 """
@@ -27,7 +27,7 @@ def request(
 
 
 class Answer(NamedTuple):
-    """What came back; the names of headers in lower case."""
+    """What came back. The names of headers are in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -35,7 +35,7 @@ class Answer(NamedTuple):
 
 
 class Connection:
-    """One to a server; opened anew when the server has closed it."""
+    """A connection to a server. It is opened again after the server has closed it."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)

@@ -1,1 +1,1 @@
-"""A team's own extensions, small and complete: to be read, run and copied."""
+"""A team's own extensions, small and complete, to be read, run and copied."""

@@ -1,4 +1,4 @@
-"""What Duet takes: time to start, memory, and the processor while nobody asks."""
+"""What Duet needs: time to start, memory, and the processor while it is idle."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ STARTS = 5
 
 
 def measure_start(context: Context) -> list[Row]:
-    """From the command to the first answer of the login page."""
+    """The time from the command to the first answer of the login page."""
     taken = []
     for _ in range(STARTS):
         started = time.perf_counter()
@@ -27,7 +27,7 @@ def measure_start(context: Context) -> list[Row]:
 
 
 def measure_idle(context: Context) -> list[Row]:
-    """Processor time of a Duet that nobody asks anything, on both stores at once."""
+    """The processor time of an idle Duet, on both stores at once."""
     with contextlib.ExitStack() as stack:
         systems = {
             "SQLite": stack.enter_context(duet(context)),
@@ -49,7 +49,7 @@ def measure_idle(context: Context) -> list[Row]:
 
 
 def measure_memory(systems: list[System]) -> list[Row]:
-    """After all that came before it: the storms among it."""
+    """The memory after everything that came before, including the storms."""
     rows = []
     for system in systems:
         now = sum(memory_of(pid, "VmRSS") for pid in system.pids)

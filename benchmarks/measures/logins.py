@@ -1,4 +1,4 @@
-"""Logins per second, against what the processor can hash: and what becomes of more than that."""
+"""Logins per second compared with the hashes that the processor can do, and what happens to logins beyond that."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ print(len(ends) / (max(ends) - started))
 
 
 def raw_rate(seconds: float) -> float:
-    """Hashes per second of nothing but bcrypt, in as many threads as cores."""
+    """Hashes per second of bcrypt alone, in as many threads as there are cores."""
     command = [sys.executable, "-c", _RAW, str(seconds), str(os.cpu_count())]
     return float(subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout)
 
 
 async def _rate(login: Login, seconds: float) -> float:
-    """Of all that were begun in that time: until the last one ends the processor has enough to do."""
+    """The rate of all that began in that time: the processor has enough to do until the last one ends."""
     started, ends = time.perf_counter(), []
 
     async def client(number: int) -> None:
@@ -75,7 +75,7 @@ def measure(context: Context, systems: list[System]) -> list[Row]:
 
 
 async def _flood(login: Login, url: str) -> tuple[Counter[int], list[float], list[float], int, float]:
-    """All at once: the outcomes, when refused and others heard, and the longest queue in hashes and in seconds."""
+    """Sends all at once. Returns the outcomes, the seconds to refusals and logins, and the longest queue."""
     started, outcomes = time.perf_counter(), Counter[int]()
     refused: list[float] = []
     served: list[float] = []

@@ -1,4 +1,4 @@
-"""Requests per second: Duet's routes and pages beside the same ones without protection, and beside the peers'."""
+"""Requests per second: Duet's routes and pages compared with the same ones unprotected, and with the peers'."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Rates = dict[tuple[str, str], list[float]]
 
 
 def wrk(url: str, headers: Mapping[str, str], seconds: float) -> float:
-    """Answers per second. Ends the run if one of them was no success."""
+    """Answers per second. Ends the run if one of them was not a success."""
     given = [part for name, value in headers.items() for part in ("-H", f"{name}: {value}")]
     command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds:.0f}s", *given, url]
     out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
@@ -29,7 +29,7 @@ def wrk(url: str, headers: Mapping[str, str], seconds: float) -> float:
 
 
 def measure(context: Context, systems: list[System]) -> list[Row]:
-    """Each subject in turn, some rounds long; the first, which warms up, does not count."""
+    """Measures each subject in turn, for several rounds; the first round is a warm-up and does not count."""
     rates: Rates = {(system.name, name): [] for system in systems for name in system.probes}
     for number in range(context.rounds + 1):
         for system in systems:

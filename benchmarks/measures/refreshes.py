@@ -1,4 +1,4 @@
-"""Refreshes per second in one process, without HTTP, against one conditional update of a session."""
+"""Refreshes per second in one process, without HTTP, compared with one conditional update of a session."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ async def _measure(context: Context, database_url: str) -> tuple[list[float], li
 
 
 def measure(context: Context) -> list[Row]:
-    """On both stores."""
+    """Measures on both stores."""
     rows = []
     for name, url in (("SQLite", ""), ("MongoDB", f"{context.mongodb_url}refreshes")):
         bare, whole = uvloop.run(_measure(context, url))

@@ -1,4 +1,4 @@
-"""The same requests with a million users and a million sessions as with a thousand of each, over HTTP."""
+"""The same requests over HTTP with a million users and sessions, compared with a thousand of each."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SAMPLES = 500
 PASSWORD = "a password for benchmarks"
 SECRET = "a secret for benchmarks, where it protects nothing"
 CLIENT = Client("api", ip="192.0.2.7", user_agent="bench")
-#: Hashes cost next to nothing here, so that the store shows.
+#: Hashes cost next to nothing here, so that the store's share shows.
 ENVIRON = {"TESTING": "1", "BCRYPT_ROUNDS": "4", "SECRET_KEY": SECRET}
 
 #: Sends a request, checks that the answer is a success, and returns it.
@@ -37,12 +37,12 @@ Ask = Callable[[bytes], Awaitable[Answer]]
 
 
 def email_of(number: int) -> str:
-    """The address of user number so and so."""
+    """The email address of the user with that number."""
     return f"user{number}@example.com"
 
 
 async def _first(folder: Path, url: str) -> None:
-    """Makes the tables, and in them one user with one session, from whom the others are copied."""
+    """Makes the tables, and in them one user with one session, from which the others are copied."""
     where = {"database_url": url} if url else {}
     settings = make(data_dir=folder, secret_key=SECRET, testing=True, bcrypt_rounds=4, **where)
     store = open_configured_store(settings)
@@ -59,7 +59,7 @@ async def _first(folder: Path, url: str) -> None:
 
 
 def fill_sqlite(path: Path, count: int) -> None:
-    """Copies the first user and the first session until there are so many of each."""
+    """Copies the first user and the first session until there are that many of each."""
     with contextlib.closing(sqlite3.connect(path)) as database, database:
         database.execute("PRAGMA synchronous = OFF")
         columns = [row[1] for row in database.execute("PRAGMA table_info(users)")]
@@ -82,7 +82,7 @@ def fill_sqlite(path: Path, count: int) -> None:
 
 
 def fill_mongodb(url: str, count: int) -> None:
-    """The same, by the server itself."""
+    """Does the same, and lets the server copy."""
     side = round(count**0.5) if count > 1_000 else count
     numbers: list[dict[str, Any]] = [
         {"$limit": 1},
@@ -111,7 +111,7 @@ def fill_mongodb(url: str, count: int) -> None:
 
 @contextlib.contextmanager
 def filled(context: Context, store: str, count: int) -> Iterator[System]:
-    """A Duet with so many users and sessions."""
+    """A Duet with that many users and sessions."""
     folder = context.scratch / f"scale-{secrets.token_hex(4)}"
     folder.mkdir()
     url = "" if store == "SQLite" else f"{context.mongodb_url}scale{count}"
@@ -125,7 +125,7 @@ def filled(context: Context, store: str, count: int) -> Iterator[System]:
 
 
 class Visitor:
-    """Somebody from the middle of the table, and the requests that they send, by what these are."""
+    """Somebody from the middle of the table, and their requests by kind."""
 
     def __init__(self, system: System, connection: Connection, number: int) -> None:
         self._url = system.url
@@ -142,21 +142,21 @@ class Visitor:
         return answer
 
     async def log_in(self) -> None:
-        """By the API."""
+        """Logs in on the API."""
         form = {"grant_type": "password", "username": self._email, "password": PASSWORD}
         self._tokens = json.loads((await self._send("/api/auth/token", **form)).body)
 
     async def refresh(self) -> None:
-        """With the token of the last time."""
+        """Refreshes with the latest token."""
         form = {"grant_type": "refresh_token", "refresh_token": self._tokens["refresh_token"]}
         self._tokens = json.loads((await self._send("/api/auth/token", **form)).body)
 
     async def ask(self) -> None:
-        """Who one is, which reads the account."""
+        """Asks who one is, which reads the account."""
         await self._send("/api/users/me", headers={"Authorization": f"Bearer {self._tokens['access_token']}"})
 
     async def look(self) -> None:
-        """At the list of one's sessions, with the session of the page."""
+        """Opens the list of one's sessions, with the session of the page."""
         if not self._session:
             login = await self._send("/login")
             before = login.headers["set-cookie"].partition(";")[0]
@@ -170,7 +170,7 @@ class Visitor:
 
 
 async def _measure(systems: list[System]) -> dict[str, list[list[float]]]:
-    """By kind of request, what each took on the small one and on the large one, in turn; in milliseconds."""
+    """How long each kind of request took on the small and the large store, in turn, in milliseconds."""
     taken: dict[str, list[list[float]]] = {}
     async with contextlib.AsyncExitStack() as stack:
         visitors = [
@@ -189,7 +189,7 @@ async def _measure(systems: list[System]) -> dict[str, list[list[float]]]:
 
 
 def measure_one(context: Context, store: str) -> list[Row]:
-    """On one store."""
+    """Measures on one store."""
     started = time.perf_counter()
     with filled(context, store, SIZES[0]) as few, filled(context, store, SIZES[1]) as many:
         filling = time.perf_counter() - started
@@ -206,5 +206,5 @@ def measure_one(context: Context, store: str) -> list[Row]:
 
 
 def measure(context: Context) -> list[Row]:
-    """On both stores."""
+    """Measures on both stores."""
     return [row for store in ("SQLite", "MongoDB") for row in measure_one(context, store)]

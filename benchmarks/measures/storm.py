@@ -1,4 +1,5 @@
-"""What others notice while people log in: the time of an authenticated request, idle and in a storm of logins."""
+"""What others notice while people log in: the time of an authenticated request, when idle and in a storm of
+logins."""
 
 from __future__ import annotations
 
@@ -14,13 +15,13 @@ from benchmarks.wire import Connection, request
 
 CLIENTS = 16
 EVERY = 0.02
-#: Half a second each: the answers of the phase before are still on their way.
+#: Half a second at each start: the answers of the phase before are still on their way.
 SETTLE = 0.5
 PROBES = ("page, with a session", "API, protected")
 
 
 async def probe(url: str, headers: Mapping[str, str], until: float) -> list[float]:
-    """A request every 20 ms; the milliseconds that each took."""
+    """Sends a request every 20 ms, and returns how many milliseconds each took."""
     message, taken = request(url, headers=headers), []
     async with Connection(url) as connection:
         while (started := time.perf_counter()) < until:
@@ -32,7 +33,7 @@ async def probe(url: str, headers: Mapping[str, str], until: float) -> list[floa
 
 
 async def log_in(login: Login, number: int, until: float, outcomes: Counter[str]) -> None:
-    """Logs in again and again, without a pause but what a 503 asks for."""
+    """Logs in again and again, pausing only when a 503 asks for it."""
     message = login.message(number)
     async with Connection(login.url) as connection:
         while time.perf_counter() < until:
@@ -45,7 +46,7 @@ async def log_in(login: Login, number: int, until: float, outcomes: Counter[str]
 async def phase(
     system: System, login: Login | None, seconds: float, outcomes: Counter[str]
 ) -> dict[str, list[float]]:
-    """Some seconds with a storm, or without."""
+    """Runs for some seconds, with or without a storm."""
     until = time.perf_counter() + seconds
     storm = [
         asyncio.create_task(log_in(login, number, until, outcomes))
@@ -65,12 +66,12 @@ def late(values: list[float]) -> float:
 
 
 def in_words(values: list[float]) -> str:
-    """Median, 99th percentile and the most."""
+    """The median, the 99th percentile and the maximum."""
     return f"{statistics.median(values):.1f} / {late(values):.1f} / {max(values):.0f} ms"
 
 
 def measure_one(context: Context, system: System, login: str) -> list[Row]:
-    """Calm and storm in turn."""
+    """Measures calm and storm in turn."""
     calm: dict[str, list[float]] = {}
     storm: dict[str, list[float]] = {}
     outcomes: Counter[str] = Counter()
@@ -94,5 +95,5 @@ def measure_one(context: Context, system: System, login: str) -> list[Row]:
 
 
 def measure(context: Context, systems: list[System]) -> list[Row]:
-    """A storm on each way to log in."""
+    """Measures a storm on each way to log in."""
     return [row for system in systems for login in system.logins for row in measure_one(context, system, login)]

@@ -1,4 +1,4 @@
-"""Verifying an access token while a hundred thousand sessions are revoked, and what these take in memory."""
+"""Verifies access tokens while a hundred thousand sessions are revoked, and measures the memory of these."""
 
 from __future__ import annotations
 
@@ -68,5 +68,5 @@ async def _measure(context: Context) -> list[Row]:
 
 
 def measure(context: Context) -> list[Row]:
-    """In one process, on SQLite: no store is asked."""
+    """Measures in one process, on SQLite: no store is asked."""
     return asyncio.run(_measure(context))

@@ -19,7 +19,7 @@ SECRET = "only for benchmarks, where it protects nothing"  # the other half has 
 
 
 class NewUser(BaseModel):
-    """Who is to have an account."""
+    """The account to be made."""
 
     email: str
     password: str

@@ -14,7 +14,7 @@ def extension(settings: Settings) -> Extension:
     notebook = Notebook(settings.data_dir / "notes.db")
 
     async def forget(signal: Signal) -> None:
-        """The notes of an account that was deleted go with it."""
+        """Deletes the notes of an account that was deleted."""
         await notebook.delete_all(signal.user_id)
 
     return Extension(

@@ -1,4 +1,4 @@
-"""The notes themselves, in a SQLite file. Lives on the event loop; pages and routes call the same methods."""
+"""The notes themselves, in a SQLite file. It lives on the event loop; pages and routes call the same methods."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Note:
 
 
 class Notebook:
-    """Everybody's notes. Each method takes whose notes it is about, so nobody reaches another's.
+    """Everybody's notes. Each method is told whose notes it is about, so nobody reaches another person's.
 
     Args:
         path: of the database, which is made when it is opened for the first time.
@@ -53,7 +53,7 @@ class Notebook:
     async def open(self) -> AsyncIterator[None]:
         """Holds the database open: the extension's lifespan."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._path.touch(mode=0o600)  # the notes are nobody else's on this machine
+        self._path.touch(mode=0o600)  # nobody else on this machine may read the notes
         async with aiosqlite.connect(self._path, isolation_level=None) as self._connection:
             await self._run("PRAGMA journal_mode = WAL")
             await self._run(_TABLE)

@@ -1,4 +1,4 @@
-"""The pages, at `/notes`. All of them need a login, but for the one that is marked `@public`."""
+"""The pages, at `/notes`. All of them need a login, except the one that is marked `@public`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from examples.notes.notebook import MAX_LENGTH, MAX_NOTES, Notebook, NoteRefused
 
 
 class NoteForm(FlaskForm):  # type: ignore[misc]
-    """A new note. What is acceptable, the notebook decides, for the API too."""
+    """A new note. The notebook decides what is acceptable, for the API too."""
 
     text = TextAreaField("New note")
 
@@ -44,7 +44,7 @@ def create_blueprint(notebook: Notebook) -> Blueprint:
 
     @blueprint.post("/<note_id>/delete")
     def delete(note_id: str) -> Response:
-        """Deletes one's own note; another's is not there."""
+        """Deletes one's own note; nobody else's can be reached."""
         if not wait(notebook.delete(current_principal.user_id, note_id)):
             abort(404)
         flash("The note was deleted.", "success")

@@ -18,7 +18,7 @@ _NOT_FOUND: Final[dict[int | str, dict[str, Any]]] = {404: {"model": Problem}}
 
 
 class NewNote(BaseModel):
-    """A note to be kept."""
+    """A note to keep."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -36,7 +36,7 @@ class NoteOut(BaseModel):
 
 
 class CountOut(BaseModel):
-    """How many there are."""
+    """How many notes there are."""
 
     total: int
 

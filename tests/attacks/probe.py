@@ -18,7 +18,7 @@ SECRET_IN_ERROR = "told-to-nobody-7Qm2"
 
 
 def extension(_: Settings | None = None) -> Extension:
-    """A public page at `/probe` and a public route at `/api/probe`; below each is a failing `boom`, which says `say`."""
+    """A public page at `/probe` and a public route at `/api/probe`; each has a `boom` that fails with `say`."""
     router = APIRouter(prefix="/probe")
     blueprint = Blueprint("probe", __name__, url_prefix="/probe")
 

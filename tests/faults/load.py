@@ -28,7 +28,8 @@ class Load:
         outcome: where a promise that was not kept is noted.
         may_fail: whether a 503 with `Retry-After` is an answer, for a while.
         each: how many people do the same thing.
-        settle: how long an ended session may still count, in seconds, where a proxy leads to a process that did not end it.
+        settle: how long an ended session may still count, in seconds, since a proxy may lead to a process that did
+            not end it.
     """
 
     def __init__(
