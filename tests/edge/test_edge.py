@@ -179,7 +179,7 @@ def test_a_path_in_unicode_passes(url: str) -> None:
 
 
 async def test_a_query_that_is_not_ascii_is_refused() -> None:
-    """The pages do not fail although a server lets such bytes through."""
+    """A query that is not ASCII is refused, even if the server lets it through, so the pages do not fail."""
     sent = await call(edge(), query_string=b"a=\xff")
     assert sent[0]["status"] == 400
 
