@@ -9,7 +9,7 @@ from fastapi import APIRouter, HTTPException, status
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.deps import CurrentPrincipal
-from app.api.schemas.common import Problem
+from app.api.schemas import Problem
 from app.auth.policy import require
 from examples.notes.notebook import MAX_LENGTH, Notebook, NoteRefused
 

@@ -1,1 +1,5 @@
-"""What the API takes and returns as JSON."""
+"""What the API takes and returns as JSON. Teams describe the refusals of their routes with `Problem`."""
+
+from app.api.schemas.common import Problem
+
+__all__ = ["Problem"]
