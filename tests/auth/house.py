@@ -31,11 +31,11 @@ class FakeClock:
         self.instant = datetime.now(UTC).replace(microsecond=0)
 
     def now(self) -> datetime:
-        """The instant that it was set to."""
+        """The instant to which it was set."""
         return self.instant
 
     def step(self, **by: float) -> None:
-        """Goes on, or back, by a `timedelta` of these arguments."""
+        """Move forward, or back, by a `timedelta` of these arguments."""
         self.instant += timedelta(**by)
 
 
@@ -58,7 +58,7 @@ class House:
         return user
 
     async def mails(self) -> list[Message]:
-        """What the letters in the queue say, the oldest first. They are gone afterwards."""
+        """Take the letters from the queue and return what they say, oldest first."""
         found = []
         now = self.clock.now()
         while (letter := await self.store.claim_letter(now=now, until=now + timedelta(days=1))) is not None:
@@ -68,18 +68,18 @@ class House:
         return found
 
     async def mailed_token(self, kind: LetterKind, to: str = "ada@example.com") -> str:
-        """The token of the link in the newest mail of a kind; the queue is empty afterwards."""
+        """Empty the queue and return the token of the link in the newest mail of a kind."""
         return [mail for mail in await self.mails() if (mail.kind, mail.to) == (kind, to)][-1].link.rpartition(
             "/"
         )[2]
 
     async def events(self) -> list[str]:
-        """The audit log, the newest first."""
+        """The event names of the audit log, newest first."""
         return [event.event for event in (await self.store.audit_events(limit=1000)).items]
 
 
 def config(**given: Any) -> AuthConfig:
-    """The default figures, with quick hashes."""
+    """The default figures, with cheap hashes."""
     return AuthConfig(**{"issuer": ISSUER, "bcrypt_rounds": 4, "hash_threads": 2, "rate_limits": False, **given})
 
 
@@ -102,7 +102,7 @@ async def house_on(
 
 
 class CountingStore:
-    """A real store whose calls are counted by name. `after` may hold something to be done after a call."""
+    """A real store that counts its calls by name; `after` may hold something to be done after a call."""
 
     def __init__(self, inner: Store) -> None:
         self.inner = inner
@@ -111,7 +111,7 @@ class CountingStore:
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self.inner, name)
-        if name in ("endings", "measurements"):  # neither is a call that is answered
+        if name in ("endings", "measurements"):  # neither is awaited
             return method
 
         async def counted(*args: Any, **kwargs: Any) -> Any:
@@ -126,7 +126,7 @@ class CountingStore:
 
 @contextlib.asynccontextmanager
 async def counting(house: House, **given: Any) -> AsyncIterator[tuple[Auth, CountingStore]]:
-    """Another process on the house's store, whose calls to it are counted; `given` goes to its configuration."""
+    """Another process on the house's store, which counts its calls; `given` goes to its configuration."""
     store = CountingStore(house.store)
     as_store: Any = store
     auth = build_auth(config(**given), secrets=(SECRET,), store=as_store, clock=house.clock)

@@ -12,12 +12,12 @@ from app.auth.keys import Key
 
 
 def b64(data: bytes) -> str:
-    """base64url without padding (RFC 7515 section 2)."""
+    """Encode as base64url without padding (RFC 7515 section 2)."""
     return urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 def dumps(value: Any) -> bytes:
-    """JSON; bytes are taken as they are."""
+    """Encode as JSON; bytes are taken as they are."""
     return value if isinstance(value, bytes) else json.dumps(value).encode()
 
 

@@ -1,4 +1,4 @@
-"""Accounts: one for every address, whatever its spelling, and changes that count at once."""
+"""Accounts: there is one for each email address, whatever its spelling, and changes count at once."""
 
 from __future__ import annotations
 
@@ -56,12 +56,12 @@ EMAIL = "ada@example.com"
     ids=lambda spellings: ascii(spellings[0]),
 )
 def test_spellings_of_an_address_have_one_normal_form(spellings: list[str]) -> None:
-    """What people and mail systems take for the same address is the same account (item 34)."""
+    """Spellings that people and mail systems take for one email address belong to one account (item 34)."""
     assert len({parse_email(spelling)[1] for spelling in spellings}) == 1
 
 
 def test_other_addresses_stay_others() -> None:
-    """Dots, tags and lookalike letters are other people's, or at least may be."""
+    """Dots, tags and lookalike letters make another email address, which may belong to another person."""
     others = [
         EMAIL,
         "a.da@example.com",
@@ -111,7 +111,7 @@ def test_other_addresses_stay_others() -> None:
     ids=ascii,
 )
 def test_what_is_no_address_is_refused(text: str) -> None:
-    """By one kind of error, also what would write a header of its own into a mail."""
+    """Every bad email address is refused with one kind of error, even one that would add a header to a mail."""
     with pytest.raises(EmailInvalid):
         parse_email(text)
 
@@ -120,9 +120,11 @@ def test_what_is_no_address_is_refused(text: str) -> None:
     "text", ["ada@example.com".ljust(321), "a" + "\u0301\u0323" * 80_000 + "@example.com"], ids=len
 )
 def test_what_is_longer_than_any_address_is_refused_unread(text: str) -> None:
-    """Before it is normalised: that took half a minute for the second, while nobody else was answered.
+    """An overlong email address is refused before it is normalised. Normalising the second example took half a
+    minute, during which nobody else was answered.
 
-    The first is an address once it is stripped, so it tells that the length is judged before anything else.
+    The first example would be valid once it is stripped, so it shows that the length is checked before anything
+    else.
     """
     with pytest.raises(EmailInvalid):
         parse_email(text)
@@ -131,7 +133,7 @@ def test_what_is_longer_than_any_address_is_refused_unread(text: str) -> None:
 @settings(max_examples=200, deadline=None)
 @given(st.text(st.characters(exclude_categories=()), min_size=1, max_size=12))
 def test_a_normal_form_is_its_own_normal_form(local: str) -> None:
-    """Whoever types the address as it is kept finds the account; anything else is refused, and no error."""
+    """Typing an email address as it is stored finds the account, and any other text is refused cleanly."""
     try:
         address, key = parse_email(f"{local}@example.com")
     except EmailInvalid:
@@ -146,7 +148,7 @@ def test_a_normal_form_is_its_own_normal_form(local: str) -> None:
 
 
 async def test_a_hundred_registrations_give_one_account(each_house: House) -> None:
-    """At the same moment, in every spelling, on each store (item 34)."""
+    """A hundred registrations at the same moment, in every spelling, make one account on each store (item 34)."""
     spellings = [
         "ada@example.com",
         "ADA@example.com",
@@ -186,7 +188,8 @@ async def test_a_hundred_registrations_give_one_account(each_house: House) -> No
     ids=ascii,
 )
 async def test_a_name_that_would_break_a_line_is_refused(house: House, name: str) -> None:
-    """Control characters, line separators, half pairs, and what turns a line around; at registration and later."""
+    """Control characters, line separators, lone surrogates and direction marks are refused, at registration and
+    later."""
     with pytest.raises(NameInvalid):
         parse_name(name)
     with pytest.raises(NameInvalid):
@@ -213,14 +216,14 @@ async def test_a_name_that_would_break_a_line_is_refused(house: House, name: str
     ids=ascii,
 )
 def test_other_names_are_people_s_own(typed: str, kept: str) -> None:
-    """In any script, with emoji; blanks around them go."""
+    """A name may be in any script and may contain emoji; blanks around it are removed."""
     assert parse_name(typed) == kept
 
 
 async def test_registration_is_as_the_operator_has_it(
     house: House, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """Open by default; closed, and for now by invitation too, nobody makes an account by themselves."""
+    """Registration is open by default; while it is closed or by invitation, nobody can register uninvited."""
     await house.auth.registration.register(EMAIL, PASSWORD, "", API)
     for registration in ("closed", "invite"):
         url = f"sqlite:///{tmp_path_factory.mktemp('closed') / 'duet.db'}"
@@ -231,7 +234,7 @@ async def test_registration_is_as_the_operator_has_it(
 
 
 async def test_a_refused_registration_leaves_nothing(house: House) -> None:
-    """Neither a user nor a taken address."""
+    """A refused registration leaves neither a user nor a taken email address."""
     with pytest.raises(PasswordUnacceptable):
         await house.auth.registration.register(EMAIL, "short", "", API)
     with pytest.raises(EmailInvalid):
@@ -241,7 +244,7 @@ async def test_a_refused_registration_leaves_nothing(house: House) -> None:
 
 
 async def test_a_password_change_needs_the_current_one_and_ends_the_others(house: House) -> None:
-    """The session that changed it goes on; every other one, pages' and API's, is over (item 24)."""
+    """The session that changed the password goes on; all others, of the pages and the API, are over (item 24)."""
     await house.make_user()
     own = await house.auth.sessions.log_in(EMAIL, PASSWORD, API)
     others = [await house.auth.sessions.log_in(EMAIL, PASSWORD, client) for client in (API, WEB)]
@@ -264,7 +267,7 @@ async def test_a_password_change_needs_the_current_one_and_ends_the_others(house
 
 
 async def test_two_password_changes_at_once_leave_one_password(each_house: House) -> None:
-    """The second finds that its current password is none any more, and ends nothing."""
+    """The second change is told that its current password is wrong, and ends no session."""
     house = each_house
     await house.make_user()
     pairs = [await house.auth.sessions.log_in(EMAIL, PASSWORD, API) for _ in range(2)]
@@ -295,7 +298,7 @@ async def bring_old_hash(house: House) -> User:
 
 
 async def test_an_upgrade_does_not_let_a_replaced_password_in(house: House) -> None:
-    """The password was changed while a login upgraded the old one's hash: that login fails."""
+    """A login fails if the password is changed while that login is upgrading the old hash."""
     user = await bring_old_hash(house)
     async with counting(house) as (auth, store):
         store.after["user_to_log_in"] = lambda: house.auth.credentials.set_password(user.id, OTHER_PASSWORD, API)
@@ -306,7 +309,8 @@ async def test_an_upgrade_does_not_let_a_replaced_password_in(house: House) -> N
 
 
 async def test_an_upgrade_by_another_login_asks_for_no_second_look(house: House) -> None:
-    """Whose hash another login upgraded meanwhile gets in by the one look that was taken; no guess is counted."""
+    """A login succeeds with a single password check even if another login upgraded the hash meanwhile, and no
+    guess is counted."""
     user = await bring_old_hash(house)
     brought = (await house.stored(user.id)).password_hash
     async with counting(house, rate_limits=True) as (auth, store):
@@ -326,7 +330,7 @@ async def test_an_upgrade_by_another_login_asks_for_no_second_look(house: House)
 
 
 async def test_logins_that_upgrade_at_once_all_succeed(each_house: House) -> None:
-    """One of them replaces the hash; the others see that it is the same password."""
+    """When logins upgrade a hash at once, one replaces it and the others see that the password is the same."""
     user = await bring_old_hash(each_house)
     pairs = await asyncio.gather(*[each_house.auth.sessions.log_in(EMAIL, PASSWORD, API) for _ in range(10)])
     assert len(await each_house.store.sessions_of(user.id, now=each_house.clock.now())) == len(pairs) == 10
@@ -334,7 +338,7 @@ async def test_logins_that_upgrade_at_once_all_succeed(each_house: House) -> Non
 
 
 async def test_an_operator_s_password_has_the_last_word(house: House) -> None:
-    """Set while the user changed it or a login upgraded its hash: it is the password afterwards."""
+    """A password that the operator sets stays, even if a login upgrades the old hash at the same time."""
     user = await bring_old_hash(house)
     async with counting(house) as (auth, store):
         store.after["user_by_id"] = lambda: house.auth.sessions.log_in(EMAIL, PASSWORD, API)
@@ -345,7 +349,8 @@ async def test_an_operator_s_password_has_the_last_word(house: House) -> None:
 
 
 async def test_a_disabled_account_is_out_at_once(house: House) -> None:
-    """Its tokens, its sessions and its logins; enabled again, it needs a new login (V7.4.2)."""
+    """A disabled account loses its tokens, sessions and logins; once enabled again, it needs a new login (V7.4.2).
+    """
     user = await house.make_user()
     pair = await house.auth.sessions.log_in(EMAIL, PASSWORD, API)
     await house.auth.administration.set_active(user.id, False, API)
@@ -360,7 +365,7 @@ async def test_a_disabled_account_is_out_at_once(house: House) -> None:
 
 
 async def test_roles_count_at_once(house: House) -> None:
-    """The older token is refused, the refreshed one says the new roles (V8.3.2)."""
+    """The older token is refused, and the refreshed one has the new roles (V8.3.2)."""
     await house.make_user("grace@example.com", roles=["admin"])
     user = await house.make_user(roles=["admin", "editor", "admin"])
     assert user.roles == ("admin", "editor")
@@ -374,7 +379,7 @@ async def test_roles_count_at_once(house: House) -> None:
 
 
 async def test_a_deleted_account_leaves_nothing_that_works(each_house: House) -> None:
-    """Its tokens are dead, its address free, its sessions' ip and user agent blank."""
+    """Its tokens are dead, and its email address is free for a new account, which begins without sessions."""
     house = each_house
     user = await house.make_user()
     pairs = [await house.auth.sessions.log_in(EMAIL, PASSWORD, client) for client in (API, WEB)]
@@ -398,7 +403,8 @@ async def test_a_deleted_account_leaves_nothing_that_works(each_house: House) ->
 
 @pytest.mark.parametrize("reason", ["unknown", "wrong", "disabled", "no address", "empty"])
 async def test_failed_logins_take_the_same_steps(house: House, reason: str) -> None:
-    """One look-up, one hash, one row in the audit log, one error (V6.3.8); only the log knows the reason."""
+    """Every failed login takes one look-up, one hash, one audit row and one error (V6.3.8); only the log has the
+    reason."""
     user = await house.make_user()
     if reason == "disabled":
         await house.auth.administration.set_active(user.id, False, API)
@@ -426,7 +432,7 @@ async def test_failed_logins_take_the_same_steps(house: House, reason: str) -> N
 
 
 async def test_the_audit_log_holds_nothing_that_was_typed(house: House) -> None:
-    """People type their password into the field for the address."""
+    """What was typed at a login is not logged, because people type their password into the email field."""
     await house.make_user(name="a name that was typed")
     for email in ("my secret passphrase", "my.secret.passphrase@example.com", EMAIL):
         with pytest.raises(InvalidCredentials):

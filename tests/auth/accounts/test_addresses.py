@@ -1,4 +1,4 @@
-"""Addresses: verified by the mailed link, and changed to one that was, by who knows the password."""
+"""Email addresses: a mailed link confirms one, and an account moves to a new one only with the password."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ NEW = "ada@new.example"
 
 
 async def log_in(house: House, email: str = EMAIL) -> Principal:
-    """Somebody who is signed in."""
+    """Log in and return the principal."""
     return (await house.auth.sessions.log_in(email, PASSWORD, API)).principal
 
 
 async def change_token(house: House, principal: Principal, to: str = NEW) -> str:
-    """The token that moves the account to another address."""
+    """The token that moves the account to another email address."""
     await house.auth.addresses.request_change(principal, PASSWORD, to, API)
     return await house.mailed_token(LetterKind.CHANGE_EMAIL, to)
 
 
 async def test_a_link_verifies_once_under_parallel_calls(each_house: House) -> None:
-    """Looking at the page before shows the address and uses nothing."""
+    """A link confirms the address once, and looking at its page beforehand shows the address and uses nothing up.
+    """
     house = each_house
     user = await house.make_user()
     await house.auth.addresses.resend(EMAIL.upper(), WEB)
@@ -46,7 +47,7 @@ async def test_a_link_verifies_once_under_parallel_calls(each_house: House) -> N
 
 
 async def test_no_other_link_verifies(house: House) -> None:
-    """A reset's, an invite's, or what is no link at all."""
+    """A reset link, an invitation or any other text confirms no email address."""
     await house.make_user()
     await house.auth.credentials.forgot(EMAIL, WEB)
     invite = await house.auth.invitations.invite(None, API)
@@ -58,7 +59,8 @@ async def test_no_other_link_verifies(house: House) -> None:
 
 
 async def test_an_address_changes_when_the_new_one_confirms(each_house: House) -> None:
-    """Not before; the old one is told twice, sessions go on, and the old address is free."""
+    """The new address counts only once it is confirmed; the old one is told twice and then free, and sessions go
+    on."""
     house = each_house
     user = await house.make_user("Ada@example.com")
     pair = await house.auth.sessions.log_in(EMAIL, PASSWORD, API)
@@ -85,7 +87,7 @@ async def test_an_address_changes_when_the_new_one_confirms(each_house: House) -
 
 
 async def test_a_change_needs_the_password_and_an_address(house: House) -> None:
-    """Nothing is mailed otherwise, and nobody learns of it."""
+    """Without the right password and a valid email address, nothing is mailed."""
     await house.make_user()
     principal = await log_in(house)
     with pytest.raises(WrongPassword):
@@ -96,7 +98,8 @@ async def test_a_change_needs_the_password_and_an_address(house: House) -> None:
 
 
 async def test_a_taken_address_is_asked_for_alike(house: House) -> None:
-    """The same answer and the same steps; its owner gets the news, and no link leads there (item 23)."""
+    """A taken address gets the same answer and the same steps; its owner is told, and no link is sent there (item
+    23)."""
     await house.make_user()
     await house.make_user("Grace@example.com")
     principal = await log_in(house)
@@ -117,7 +120,7 @@ async def _steps(store: CountingStore, work: object) -> list[str]:
 
 
 async def test_an_address_that_was_taken_meanwhile_stays_its_new_owner_s(each_house: House) -> None:
-    """Whoever follows the link too late is told so, and keeps the old address."""
+    """Following the link too late gives an error that says so, and the account keeps its old email address."""
     house = each_house
     user = await house.make_user()
     token = await change_token(house, await log_in(house))
@@ -128,7 +131,7 @@ async def test_an_address_that_was_taken_meanwhile_stays_its_new_owner_s(each_ho
 
 
 async def test_the_last_request_is_the_one_that_counts(house: House) -> None:
-    """Whoever got a mail at a mistyped address can't take the account any more."""
+    """A mail that went to a mistyped address can no longer take the account after a second request."""
     await house.make_user()
     principal = await log_in(house)
     mistyped = await change_token(house, principal, "ada@mew.example")
@@ -139,7 +142,7 @@ async def test_the_last_request_is_the_one_that_counts(house: House) -> None:
 
 
 async def test_another_spelling_of_one_s_own_address_is_a_change(house: House) -> None:
-    """The account is found by both, before and after."""
+    """A new spelling of the same address is a change, and the account is found by both spellings."""
     user = await house.make_user()
     token = await change_token(house, await log_in(house), "ADA@example.com")
     assert (await house.auth.addresses.verify(token, WEB)).email == "ADA@example.com"
@@ -147,7 +150,8 @@ async def test_another_spelling_of_one_s_own_address_is_a_change(house: House) -
 
 
 async def test_what_was_mailed_to_the_old_address_opens_nothing(each_house: House) -> None:
-    """A link to verify it, to reset the password, to move the account elsewhere; also those still in the queue."""
+    """After the move, links to confirm, to reset or to move again are void, including those still in the mail
+    queue."""
     house = each_house
     await house.make_user()
     principal = await log_in(house)
@@ -168,7 +172,7 @@ async def test_what_was_mailed_to_the_old_address_opens_nothing(each_house: Hous
 
 
 async def test_a_disabled_account_is_not_moved(house: House) -> None:
-    """By a link from before."""
+    """A link from before does not move an account that is now disabled."""
     user = await house.make_user()
     token = await change_token(house, await log_in(house))
     await house.auth.administration.set_active(user.id, False, API)
@@ -178,7 +182,8 @@ async def test_a_disabled_account_is_not_moved(house: House) -> None:
 
 
 async def test_a_change_that_meets_a_reset_comes_to_nothing(house: House) -> None:
-    """The password was replaced while the thief's, who knew the old one, was being verified (item 24)."""
+    """A change fails if the password is replaced while a thief's proof of the old one is being checked (item 24).
+    """
     user = await house.make_user()
     principal = await log_in(house)
     async with counting(house) as (auth, store):

@@ -1,4 +1,4 @@
-"""What admins do to accounts: it counts at once, leaves one admin at least, and stands in the audit log."""
+"""What admins do to accounts counts at once, leaves at least one admin, and is in the audit log."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ CHIEF = "grace@example.com"
 
 
 async def chief_of(house: House) -> Principal:
-    """A signed-in admin."""
+    """Log in as an admin and return the principal."""
     await house.make_user(CHIEF, roles=[ADMIN])
     return (await house.auth.sessions.log_in(CHIEF, PASSWORD, WEB)).principal
 
 
 async def actors(house: House, user_id: str) -> list[tuple[str, str, str]]:
-    """What was done to an account, by whom, with which detail; the newest first."""
+    """What was done to an account, by whom and with which detail, newest first."""
     rows = (await house.store.audit_events(user_id=user_id)).items
     return [(row.event, row.actor_id, row.detail) for row in rows if row.actor_id]
 
 
 async def test_everything_an_admin_does_stands_in_the_log(each_house: House) -> None:
-    """With who did it and from where (item 36)."""
+    """Every act of an admin is logged with who did it and from where (item 36)."""
     house = each_house
     chief = await chief_of(house)
     user = await house.make_user()
@@ -72,7 +72,7 @@ async def test_everything_an_admin_does_stands_in_the_log(each_house: House) -> 
 
 
 async def test_a_disabled_account_is_out_at_once_and_stays_out(each_house: House) -> None:
-    """Sessions, refresh tokens, personal tokens, logins; enabled again, it needs a new login (item 9)."""
+    """Sessions, tokens and logins are refused at once; enabled again, the account needs a new login (item 9)."""
     house = each_house
     user = await house.make_user()
     pair = await house.auth.sessions.log_in(EMAIL, PASSWORD, API)
@@ -94,7 +94,7 @@ async def test_a_disabled_account_is_out_at_once_and_stays_out(each_house: House
 
 
 async def test_a_login_that_meets_a_disabling_leaves_no_session(each_house: House) -> None:
-    """At the same moment, many of them (item 12)."""
+    """Of many logins at the moment of disabling, none leaves a session (item 12)."""
     house = each_house
     user = await house.make_user()
     logins: Any = [house.auth.sessions.log_in(EMAIL, PASSWORD, API) for _ in range(20)]
@@ -104,7 +104,7 @@ async def test_a_login_that_meets_a_disabling_leaves_no_session(each_house: Hous
 
 
 async def test_ended_sessions_are_over_and_a_new_login_is_not(house: House) -> None:
-    """Of that user alone; it tells how many there were."""
+    """Only that user's sessions end, and the call returns how many there were."""
     chief = await chief_of(house)
     user = await house.make_user()
     pairs = [await house.auth.sessions.log_in(EMAIL, PASSWORD, client) for client in (API, WEB)]
@@ -119,7 +119,7 @@ async def test_ended_sessions_are_over_and_a_new_login_is_not(house: House) -> N
 
 
 async def test_a_reset_is_sent_to_the_account(house: House) -> None:
-    """To its own address; a disabled one gets none."""
+    """The reset goes to the account's own email address, and a disabled account gets none."""
     user = await house.make_user("Ada@example.com")
     await house.auth.administration.send_reset(user.id, API)
     [mail] = await house.mails()
@@ -130,7 +130,8 @@ async def test_a_reset_is_sent_to_the_account(house: House) -> None:
 
 
 async def test_a_deleted_account_leaves_no_personal_data(each_house: House) -> None:
-    """Its audit rows say what happened to whom, and not from where; nor does what it did to others."""
+    """Audit rows still say what happened to whom but not from where, both for what was done to the account and by
+    it."""
     house = each_house
     chief = await chief_of(house)
     user = await house.make_user(roles=[ADMIN], name="Ada")
@@ -153,7 +154,7 @@ async def test_a_deleted_account_leaves_no_personal_data(each_house: House) -> N
     assert await house.store.tokens_of(user.id) == []
     [mail] = await house.mails()
     assert (mail.kind, mail.to, mail.params) == (LetterKind.ACCOUNT_DELETED, EMAIL, {})
-    # What an admin did keeps the admin's address.
+    # A row about what another admin did keeps that admin's IP address.
     await house.auth.administration.delete(other.id, WEB, by=chief)
     [event] = (await house.store.audit_events(event="account_deleted", limit=1)).items
     assert (event.user_id, event.actor_id, event.ip) == (other.id, chief.user_id, WEB.ip)
@@ -161,7 +162,8 @@ async def test_a_deleted_account_leaves_no_personal_data(each_house: House) -> N
 
 @pytest.mark.parametrize("act", ["demote", "disable", "delete", "both", "leave"])
 async def test_the_last_admin_stays(each_house: House, act: str) -> None:
-    """Whoever tries, the last one too; a disabled admin is none. Nothing is changed, and no row says it was."""
+    """Nobody can remove the last admin, not even that admin; disabled admins do not count, and a refusal changes
+    nothing."""
     house = each_house
     chief = await chief_of(house)
     off = await house.make_user("off@example.com", roles=[ADMIN])
@@ -186,7 +188,7 @@ async def test_the_last_admin_stays(each_house: House, act: str) -> None:
 
 
 async def test_admins_who_remove_each_other_at_once_leave_one(each_house: House) -> None:
-    """In every way there is, at the same moment."""
+    """However admins remove each other at the same moment, one of them stays."""
     house = each_house
     admins = [await house.make_user(f"admin{number}@example.com", roles=[ADMIN]) for number in range(6)]
     act = house.auth.administration
@@ -204,7 +206,7 @@ async def test_admins_who_remove_each_other_at_once_leave_one(each_house: House)
 
 
 async def test_roles_count_at_once(house: House) -> None:
-    """The token with the old ones is refused; what can't be a role is, too, and changes nothing (item 9)."""
+    """A token with the old roles is refused; an invalid role is refused too and changes nothing (item 9)."""
     chief = await chief_of(house)
     user = await house.make_user(roles=["editor"])
     pair = await house.auth.sessions.log_in(EMAIL, PASSWORD, API)
@@ -227,7 +229,7 @@ async def test_roles_count_at_once(house: House) -> None:
 
 
 async def test_nobody_is_told_of_an_account_that_is_not_there(each_house: House) -> None:
-    """Each act says so, whatever stands where an id should."""
+    """Every act on an unknown account reports that it does not exist, whatever is given as the id."""
     act = each_house.auth.administration
     await chief_of(each_house)
     for id_ in ("nobody", "", "\0", "\ud800", "x" * 5000, '{"$ne": null}'):
@@ -244,7 +246,7 @@ async def test_nobody_is_told_of_an_account_that_is_not_there(each_house: House)
 
 
 async def test_the_search_takes_any_text(each_house: House) -> None:
-    """It finds by the beginning of address, name and last name; a cursor that no page gave is refused."""
+    """A search matches the beginning of the email address, name or last name; a made-up cursor is refused."""
     act = each_house.auth.administration
     await each_house.make_user(EMAIL, name="Ada Lovelace")
     for query in ("ada", "ADA@ex", "love", ""):
@@ -260,7 +262,7 @@ async def test_the_search_takes_any_text(each_house: House) -> None:
 
 
 async def test_signals_tell_of_what_admins_do(house: House) -> None:
-    """Roles and deletions, with the account as it is or was."""
+    """Changes of roles and deletions send a signal with the account as it is, or as it was."""
     heard: list[Signal] = []
 
     async def hear(signal: Signal) -> None:
@@ -279,7 +281,7 @@ async def test_signals_tell_of_what_admins_do(house: House) -> None:
 
 
 async def test_a_deleted_account_s_personal_tokens_are_nobody_s(house: House) -> None:
-    """At once."""
+    """A personal access token stops working as soon as its account is deleted."""
     user = await house.make_user()
     pair = await house.auth.sessions.log_in(EMAIL, PASSWORD, API)
     _, personal = await house.auth.personal_tokens.create(pair.principal, "script", API)
@@ -289,7 +291,7 @@ async def test_a_deleted_account_s_personal_tokens_are_nobody_s(house: House) ->
 
 
 async def test_a_flood_of_refusals_fills_no_disk(each_house: House) -> None:
-    """Of what one person is refused the log tells fifty times, then once in a while; of others all the same."""
+    """One person's refusals are logged fifty times and then once in a while; other people's are still logged."""
     house, audit = each_house, each_house.auth.audit
     await house.make_user(EMAIL)
     await house.make_user("grace@example.com")

@@ -1,4 +1,4 @@
-"""Passwords replaced: by the mailed link, by who knows the old one, by the operator; and what ends then."""
+"""Passwords are replaced by a mailed link, by their owner or by the operator, and some rights end with them."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ EMAIL = "ada@example.com"
 
 
 async def reset_token(house: House, email: str = EMAIL) -> str:
-    """The token of the mail that a forgotten password brings."""
+    """The token from the mail about a forgotten password."""
     await house.auth.credentials.forgot(email, WEB)
     return await house.mailed_token(LetterKind.RESET_PASSWORD, email)
 
 
 async def lets_in(house: House, password: str) -> bool:
-    """Whether that is the password."""
+    """Whether the password logs in."""
     try:
         await house.auth.sessions.log_in(EMAIL, password, API)
     except InvalidCredentials:
@@ -46,7 +46,7 @@ async def lets_in(house: House, password: str) -> bool:
 
 
 async def test_a_reset_ends_all_that_the_old_password_opened(each_house: House) -> None:
-    """Sessions of both halves, refresh tokens, personal tokens; the owner is told, and nobody is logged in."""
+    """A reset ends all sessions and all tokens, tells the owner, and logs nobody in."""
     house = each_house
     user = await house.make_user()
     pairs = [await house.auth.sessions.log_in(EMAIL, PASSWORD, client) for client in (API, WEB)]
@@ -72,7 +72,7 @@ async def test_a_reset_ends_all_that_the_old_password_opened(each_house: House) 
 
 
 async def test_a_reset_link_works_once(each_house: House) -> None:
-    """Of twenty at the same moment one replaces the password; a second link from before is void as well."""
+    """Of twenty uses at the same moment one replaces the password, and an earlier link is void as well."""
     house = each_house
     await house.make_user()
     older, token = await reset_token(house), await reset_token(house)
@@ -90,7 +90,7 @@ async def test_a_reset_link_works_once(each_house: House) -> None:
 
 
 async def test_two_reset_links_at_once_leave_one_password(each_house: House) -> None:
-    """Whichever came first; the other does not count any more."""
+    """The link that is used first sets the password, and the other one no longer counts."""
     house = each_house
     await house.make_user()
     tokens = [await reset_token(house), await reset_token(house)]
@@ -104,7 +104,7 @@ async def test_two_reset_links_at_once_leave_one_password(each_house: House) -> 
 
 
 async def test_a_reset_link_lives_for_half_an_hour(house: House) -> None:
-    """From when it was mailed (item 24)."""
+    """The half hour begins when the link is mailed (item 24)."""
     await house.make_user()
     token = await reset_token(house)
     house.clock.step(minutes=30)
@@ -116,7 +116,7 @@ async def test_a_reset_link_lives_for_half_an_hour(house: House) -> None:
 
 
 async def test_a_refused_password_leaves_the_link(house: House) -> None:
-    """Too short, too long, no text; and where the server is too busy to hash it."""
+    """The link survives a password that is too short, too long or not text, and a server too busy to hash it."""
     await house.make_user()
     token = await reset_token(house)
     for bad in ("short", "x" * 1025, "\ud800" * 20):
@@ -132,7 +132,7 @@ async def test_a_refused_password_leaves_the_link(house: House) -> None:
 
 @pytest.mark.parametrize("why", ["disabled", "deleted", "another address", "changed", "set"])
 async def test_a_reset_link_that_was_overtaken_does_not_count(house: House, why: str) -> None:
-    """By what became of the account, or of its password, since it was mailed (item 24)."""
+    """A link is void once the account or its password has changed since it was mailed (item 24)."""
     user = await house.make_user()
     pair = await house.auth.sessions.log_in(EMAIL, PASSWORD, API)
     token = await reset_token(house)
@@ -155,7 +155,7 @@ async def test_a_reset_link_that_was_overtaken_does_not_count(house: House, why:
 
 
 async def test_forgotten_passwords_take_the_same_steps_for_every_address(house: House) -> None:
-    """Known, unknown, disabled: one letter, one line in the audit log, and nobody is looked up (item 23)."""
+    """Known, unknown and disabled accounts get one letter, one audit row and no look-up (item 23)."""
     await house.make_user()
     off = await house.make_user("off@example.com")
     await house.auth.administration.set_active(off.id, False, API)
@@ -175,7 +175,7 @@ async def test_forgotten_passwords_take_the_same_steps_for_every_address(house: 
 
 
 async def test_a_reset_unblocks_the_account(limited: House) -> None:
-    """Whoever reads the mailbox is the owner, and need not wait for what strangers did (item 26)."""
+    """Reading the mailbox proves the owner, who need not wait because of what strangers did (item 26)."""
     await limited.make_user()
     for number in range(12):
         with pytest.raises(AuthError):
@@ -185,7 +185,8 @@ async def test_a_reset_unblocks_the_account(limited: House) -> None:
 
 
 async def test_a_reset_puts_a_squatter_out(house: House) -> None:
-    """Somebody registered the address first and kept ways in: none is left to them (pre-hijacking)."""
+    """Someone who registered another person's email address first keeps no way in after the reset (pre-hijacking).
+    """
     await house.auth.registration.register(EMAIL, PASSWORD, "Mallory", API)
     squatter = await house.auth.sessions.log_in(EMAIL, PASSWORD, API)
     _, personal = await house.auth.personal_tokens.create(squatter.principal, "back door", API)
@@ -205,7 +206,7 @@ async def test_a_reset_puts_a_squatter_out(house: House) -> None:
 
 
 async def reset_token_of_many(house: House) -> str:
-    """The token of a reset, where other letters wait and go on waiting."""
+    """The token of a reset while other letters wait, and go on waiting."""
     await house.auth.credentials.forgot(EMAIL, WEB)
     waiting = []
     token = ""
@@ -222,7 +223,7 @@ async def reset_token_of_many(house: House) -> str:
 
 
 async def test_a_personal_token_made_during_a_reset_ends_with_it(database_url: str) -> None:
-    """In a process that did not hear of the reset yet, by a session that it ended (item 12)."""
+    """A token made by an ended session ends too, in a process that has not yet heard of the reset (item 12)."""
     async with house_on(database_url) as house, house_on(database_url, clock=house.clock) as other:
         user = await house.make_user()
         pair = await other.auth.sessions.log_in(EMAIL, PASSWORD, API)
@@ -234,7 +235,7 @@ async def test_a_personal_token_made_during_a_reset_ends_with_it(database_url: s
 
 
 async def test_a_login_with_the_old_password_that_meets_a_reset_fails(each_house: House) -> None:
-    """At the same moment, many times: afterwards no session of the old password lives (item 12)."""
+    """After many logins at the moment of a reset, no session of the old password is alive (item 12)."""
     house = each_house
     user = await house.make_user()
     token = await reset_token(house)
@@ -248,11 +249,12 @@ async def test_a_login_with_the_old_password_that_meets_a_reset_fails(each_house
     assert await house.store.sessions_of(user.id, now=house.clock.now()) == []
 
 
-# by who knows the old one
+# by the owner, who knows the old one
 
 
 async def test_a_change_keeps_the_session_that_made_it(each_house: House) -> None:
-    """Ends the others, voids mailed links, tells the owner; personal tokens stay (item 24)."""
+    """A change ends the other sessions, voids mailed links and tells the owner; personal access tokens stay (item
+    24)."""
     house = each_house
     user = await house.make_user()
     own, other = [await house.auth.sessions.log_in(EMAIL, PASSWORD, API) for _ in range(2)]
@@ -272,7 +274,7 @@ async def test_a_change_keeps_the_session_that_made_it(each_house: House) -> Non
 
 
 async def test_a_change_needs_the_current_password(house: House) -> None:
-    """Of the account as it is now: whoever set it meanwhile has the last word."""
+    """A change needs the current password, and fails if another change replaced that password in the meantime."""
     user = await house.make_user()
     pair = await house.auth.sessions.log_in(EMAIL, PASSWORD, API)
     change = house.auth.credentials.change_password
@@ -289,11 +291,12 @@ async def test_a_change_needs_the_current_password(house: House) -> None:
     assert await lets_in(house, OTHER_PASSWORD)
 
 
-# by whoever runs the site
+# by the operator
 
 
 async def test_a_set_password_ends_every_session(house: House) -> None:
-    """And every personal token, and tells the owner; it makes no account."""
+    """Setting a password ends all sessions and personal access tokens and tells the owner; it creates no account.
+    """
     user = await house.make_user()
     pair = await house.auth.sessions.log_in(EMAIL, PASSWORD, API)
     await house.auth.personal_tokens.create(pair.principal, "a script", API)

@@ -1,4 +1,4 @@
-"""The lines of an import: read one by one, numbered as an editor does, and a bad one costs itself alone."""
+"""The lines of an import are read one by one and numbered as in an editor, and a bad one affects no other."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def read(text: str | bytes, file_format: str = "") -> list[Record | BadLine]:
 
 
 def csv_of(*rows: str) -> str:
-    """A file of addresses, hashes and names."""
+    """A CSV file of email addresses, hashes and names."""
     return "".join(f"{row}\n" for row in ("email,password_hash,name", *rows))
 
 
@@ -43,7 +43,8 @@ def csv_of(*rows: str) -> str:
     ],
 )
 def test_a_file_that_is_none_is_told(content: str | bytes, options: tuple[str, ...], says: str) -> None:
-    """Before anything is imported, without a word of what is in it: it may be somebody's data."""
+    """An unreadable file is refused before anything is imported, and the message repeats nothing of its content.
+    """
     with pytest.raises(FileUnreadable) as caught:
         read(content, *options)
     assert says in caught.value.message
@@ -52,7 +53,7 @@ def test_a_file_that_is_none_is_told(content: str | bytes, options: tuple[str, .
 
 
 def test_lines_are_numbered_as_an_editor_does() -> None:
-    """Quoted line breaks, blank lines, carriage returns and a mark at the beginning included."""
+    """The numbers allow for quoted line breaks, blank lines, carriage returns and a byte order mark."""
     found = read(
         b"\xef\xbb\xbfEmail, PASSWORD_HASH ,roles\r\n"
         b'ada@example.com,hash,"admin\r\nstaff"\r\n'
@@ -70,7 +71,8 @@ def test_lines_are_numbered_as_an_editor_does() -> None:
 
 
 def test_a_quote_that_is_not_closed_takes_its_own_line_alone() -> None:
-    """Neither the lines behind it nor the number of the next bad one go astray, however far the next quote is."""
+    """An unclosed quote spoils neither the following lines nor their numbers, however far away the next quote is.
+    """
     many = [f"p{number}@example.com,hash,x" for number in range(300)]
     found = read(
         csv_of('a@example.com,"hash,x', "b@example.com,hash,x", 'c@example.com,hash,5" disk', *many, "bad")
@@ -82,7 +84,7 @@ def test_a_quote_that_is_not_closed_takes_its_own_line_alone() -> None:
 
 
 def test_a_line_without_text_is_bad_and_the_next_is_read() -> None:
-    """Bytes that are no UTF-8, more than fits, NUL: each costs one line, within a quoted value as well."""
+    """A line that is not UTF-8, too long or broken costs only itself, even within a quoted value."""
     good = b"ada@example.com,hash,x\n"
     found = read(
         b"email,password_hash,name\n" + b"caf\xe9@example.com,hash,x\n" + good
@@ -96,7 +98,7 @@ def test_a_line_without_text_is_bad_and_the_next_is_read() -> None:
 
 
 def test_json_lines_are_read() -> None:
-    """One object a line, with the same names; what is none is told by its number."""
+    """Each line is one JSON object with the same names as CSV, and a bad line is reported with its number."""
     deep = "[" * 30_000
     found = read(
         "\n".join(

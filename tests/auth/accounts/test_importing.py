@@ -1,4 +1,4 @@
-"""An import: what becomes of a record, which hashes count, and what a file costs."""
+"""An import: what becomes of a record, which hashes are accepted, and how much memory a file takes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ HASH = bcrypt.using(rounds=4).hash(PASSWORD)
 
 
 async def imported(house: House, **values: Any) -> User | str:
-    """What becomes of one record: the user, or the reason why there is none."""
+    """What becomes of one record: the user, or the reason for the refusal."""
     bad: list[BadLine] = []
     record = Record(1, {"email": "ada@example.com", "password_hash": HASH, **values})
     tally = await house.auth.importing.run([record], API, on_refused=bad.append)
@@ -38,7 +38,7 @@ async def imported(house: House, **values: Any) -> User | str:
 
 
 def no_refusal(bad: BadLine) -> None:
-    """Every record is expected to be a good one."""
+    """Fail the test, because every record is expected to be good."""
     pytest.fail(f"line {bad.number}: {bad.reason}")
 
 
@@ -63,14 +63,14 @@ OTHER_HASHES = [
 
 @pytest.mark.parametrize("value", OTHER_HASHES, ids=range(len(OTHER_HASHES)))
 async def test_other_hashes_are_refused_without_a_word_of_them(house: House, value: str) -> None:
-    """What stands there may be a password."""
+    """The value may be a password, so the reason does not repeat it."""
     reason = await imported(house, password_hash=value)
     assert reason == f"password_hash: {'missing' if not value else 'not a bcrypt hash'}"
 
 
 @pytest.mark.parametrize("cost", ["00", "03", "17", "31", "99"])
 async def test_a_cost_out_of_bounds_is_refused(house: House, cost: str) -> None:
-    """A login with a cost of 31 would take a day, and one of 3 bcrypt does not know."""
+    """A login at cost 31 would take a day, and bcrypt does not know cost 3."""
     reason = await imported(house, password_hash=f"$2b${cost}${SALT_AND_DIGEST}")
     assert reason == "password_hash: a bcrypt hash whose cost is not 4 to 16"
     sha256 = bcrypt_sha256.using(rounds=4).hash(PASSWORD).replace("r=4$", f"r={cost}$")
@@ -78,7 +78,7 @@ async def test_a_cost_out_of_bounds_is_refused(house: House, cost: str) -> None:
 
 
 def older_form(password: str) -> str:
-    """passlib's first form of bcrypt-sha256."""
+    """A hash in passlib's first form of bcrypt-sha256."""
     made: str = bcrypt_sha256.using(rounds=4, version=1).hash(password)
     assert made.startswith("$bcrypt-sha256$2b,4$")
     return made
@@ -98,7 +98,7 @@ def older_form(password: str) -> str:
     ids=["2b", "spaces", "2a", "2y", "salt with odd bits", "sha256", "older sha256"],
 )
 async def test_every_form_of_bcrypt_logs_in(house: House, stored: str) -> None:
-    """Those of other languages and older libraries too; afterwards the hash has Duet's own form."""
+    """Hashes of other languages and older libraries log in too, and then change to Duet's own form."""
     record = Record(2, {"email": "ada@example.com", "password_hash": stored})
     await house.auth.importing.run([record], API, on_refused=no_refusal)
     for _ in range(2):
@@ -108,7 +108,8 @@ async def test_every_form_of_bcrypt_logs_in(house: House, stored: str) -> None:
 
 
 async def test_a_password_that_was_cut_where_it_comes_from_still_counts(house: House) -> None:
-    """Other systems gave bcrypt 72 bytes and dropped the rest. It counts from the first login here on."""
+    """Other systems cut passwords after bcrypt's 72 bytes; here the whole password counts from the first login on.
+    """
     long = PASSWORD.ljust(100, "é")
     brought = backend.hashpw(long.encode()[:72], backend.gensalt(4)).decode()
     record = Record(2, {"email": "ada@example.com", "password_hash": brought})
@@ -156,7 +157,7 @@ async def test_a_password_that_was_cut_where_it_comes_from_still_counts(house: H
 async def test_what_is_not_acceptable_is_told_by_its_column(
     house: House, column: str, value: Any, reason: str
 ) -> None:
-    """The reason says what is wanted, and repeats nothing."""
+    """The reason names the column, says what is wanted, and repeats nothing of the value."""
     assert str(await imported(house, **{column: value})).startswith(f"{column}: {reason}")
 
 
@@ -182,13 +183,13 @@ async def test_what_is_not_acceptable_is_told_by_its_column(
     ],
 )
 async def test_values_are_read_as_people_write_them(house: House, column: str, value: Any, kept: Any) -> None:
-    """Several spellings of lists, yes and no, and dates; what is empty has its default."""
+    """Lists, booleans and dates have several spellings, and an empty value gets the default."""
     assert getattr(await imported(house, **{column: value}), column) == kept
 
 
 @pytest.mark.parametrize("language", ["csv", "json"])
 async def test_the_examples_of_the_guide_are_taken(house: House, language: str) -> None:
-    """What docs/import.md shows comes over."""
+    """The examples in docs/import.md can be imported."""
     guide = (Path(__file__).parents[3] / "docs/import.md").read_text()
     example = re.findall(rf"^```{language}\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL)[0]
     found = records(io.BytesIO(example.encode()).readline)
@@ -196,7 +197,8 @@ async def test_the_examples_of_the_guide_are_taken(house: House, language: str) 
 
 
 async def test_an_id_is_one_accounts_alone(each_house: House) -> None:
-    """A line with somebody else's is refused, in one batch and over two runs; its own account is left as it is."""
+    """An id that another account has is refused, within a batch and between runs, and that account stays as it is.
+    """
     lines = [("ada", 1), ("bo", 1), ("ada", 1), ("ada", 2), ("cy", 0), ("dee", ""), ("eve", None)]
     found = [
         Record(number, {"email": f"{name}@example.com", "password_hash": HASH, "id": user_id})
@@ -212,7 +214,7 @@ async def test_an_id_is_one_accounts_alone(each_house: House) -> None:
 
 
 async def test_without_a_date_it_is_today(house: House) -> None:
-    """The account is as old as the import."""
+    """Without a date, the account is as old as the import."""
     user = await imported(house, created_at="")
     assert isinstance(user, User)
     assert house.clock.now() - user.created_at < timedelta(seconds=1)
@@ -220,7 +222,7 @@ async def test_without_a_date_it_is_today(house: House) -> None:
 
 @pytest.mark.parametrize("column", COLUMNS)
 async def test_strange_text_in_any_column_is_taken_or_refused(house: House, column: str) -> None:
-    """No text breaks the import, none is repeated in a reason, and the line behind it comes over."""
+    """No text breaks the import or is repeated in a reason, and the next line is imported."""
     for text in naughty_strings():
         bad: list[BadLine] = []
         strange = {"email": "odd@example.com", "password_hash": HASH, column: text}
@@ -235,7 +237,7 @@ async def test_strange_text_in_any_column_is_taken_or_refused(house: House, colu
 
 
 async def test_strange_files_are_read_to_their_end(house: House) -> None:
-    """The same texts as they are, as lines of CSV, quoted and not."""
+    """The same strange texts are read to the end as lines of CSV, quoted or not."""
     texts = naughty_strings()
     rows = [*texts] + ['"' + text.replace('"', '""') + f'",{HASH},x' for text in texts]
     content = "\n".join(["email,password_hash,name", *rows, f"last@example.com,{HASH},x"])
@@ -250,7 +252,7 @@ async def test_strange_files_are_read_to_their_end(house: House) -> None:
 
 
 def many(lines: list[int]) -> Iterator[Record]:
-    """A long file; `lines` has the number of the last line that was read."""
+    """Yield the records of a long file, with the number of the last line read in `lines`."""
     while lines[0] < 10 * BATCH:
         lines[0] += 1
         yield Record(lines[0], {"email": f"p{lines[0]}@example.com", "password_hash": HASH})
@@ -261,7 +263,7 @@ class Enough(Exception):
 
 
 async def test_a_file_of_any_size_takes_the_room_of_a_batch(house: House) -> None:
-    """What was read goes to the store before more is read; an interruption loses no more than that."""
+    """Each batch is stored before the next is read, so an interruption loses one batch at most."""
     lines = [0]
     async with counting(house) as (auth, store):
         await _interrupt_after(store, batches=3, lines=lines, run=auth.importing.run)

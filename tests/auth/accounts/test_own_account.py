@@ -1,4 +1,4 @@
-"""One's own account: all that is kept of it to take away, without what would open something; and its end."""
+"""One's own account can be exported with all that is kept of it except secrets, and deleted."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SECRETS = {"password_hash", "token_hash", "nonce", "generation"}
 
 
 def plain(record: Any) -> dict[str, Any]:
-    """A record as JSON has it, all of it."""
+    """The whole record as JSON represents it."""
     values = {field.name: getattr(record, field.name) for field in fields(record)}
     return {
         name: json.loads(json.dumps(value, default=lambda one: one.isoformat())) for name, value in values.items()
@@ -26,17 +26,17 @@ def plain(record: Any) -> dict[str, Any]:
 
 
 def assert_same(exported: dict[str, Any], record: User | Session | PersonalToken | AuditEvent) -> None:
-    """Asserts that everything of a record was exported but its secrets."""
+    """Assert that everything in a record except its secrets was exported."""
     assert exported == {name: value for name, value in plain(record).items() if name not in SECRETS}
 
 
 async def exported_by(house: House, principal: Principal) -> str:
-    """The whole export."""
+    """The whole export as text."""
     return "".join([piece async for piece in await house.auth.own_account.export(principal)])
 
 
 async def test_the_export_has_all_that_the_store_has(each_house: House) -> None:
-    """Compared field by field: a new one is exported, or named here as a secret."""
+    """Every field is compared, so a new field must be exported or be listed here as a secret."""
     house = each_house
     chief = await house.make_user("grace@example.com", roles=[ADMIN])
     by = (await house.auth.sessions.log_in(chief.email, PASSWORD, API)).principal
@@ -47,7 +47,7 @@ async def test_the_export_has_all_that_the_store_has(each_house: House) -> None:
     for number in range(3):
         await house.auth.personal_tokens.create(pair.principal, f"script {number}", API, read_only=bool(number))
     await house.auth.administration.set_roles(user.id, ["author"], WEB, by=by)
-    for _ in range(1100):  # more than one page
+    for _ in range(1100):  # This fills more than one page.
         await house.auth.audit.record("login_failed", client=API, user_id=user.id)
     export = json.loads(await exported_by(house, pair.principal))
     assert set(export) == {"exported_at", "account", "sessions", "personal_tokens", "activity"}
@@ -69,7 +69,7 @@ async def test_the_export_has_all_that_the_store_has(each_house: House) -> None:
 
 
 async def test_the_export_opens_nothing(house: House) -> None:
-    """No hash, no token, nothing that a token is derived from."""
+    """The export has no hash, no token, and nothing from which a token is derived."""
     user = await house.make_user()
     pair = await house.auth.sessions.log_in(EMAIL, PASSWORD, API)
     _, personal = await house.auth.personal_tokens.create(pair.principal, "script", API)
@@ -85,7 +85,7 @@ async def test_the_export_opens_nothing(house: House) -> None:
 
 
 async def test_the_export_holds_nobody_else_s_data(house: House) -> None:
-    """Neither another account's, nor from where an admin acted."""
+    """The export has nothing about other accounts, and not from where an admin acted."""
     chief = await house.make_user("grace@example.com", name="Grace", roles=[ADMIN])
     by = (await house.auth.sessions.log_in(chief.email, PASSWORD, WEB)).principal
     user = await house.make_user()
@@ -100,7 +100,8 @@ async def test_the_export_holds_nobody_else_s_data(house: House) -> None:
 
 
 async def test_a_long_export_comes_in_pieces(each_house: House) -> None:
-    """Its owner decides how long the log is: made at once, it would hold up everybody and fill the memory."""
+    """The owner decides how long the log is, so an export made at once could block everybody and fill the memory.
+    """
     house = each_house
     user = await house.make_user()
     pair = await house.auth.sessions.log_in(EMAIL, PASSWORD, API)
@@ -112,7 +113,7 @@ async def test_a_long_export_comes_in_pieces(each_house: House) -> None:
 
 
 async def test_a_deletion_needs_the_password(limited: House) -> None:
-    """And is limited like any other guess (item 25)."""
+    """Deleting the account needs the password, and is limited like any other guess (item 25)."""
     await limited.make_user()
     pair = await limited.auth.sessions.log_in(EMAIL, PASSWORD, API)
     delete = limited.auth.own_account.delete

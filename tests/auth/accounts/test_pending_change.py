@@ -1,4 +1,4 @@
-"""A change of the address that waits for its link, when the password turns out to be known to somebody else."""
+"""A pending change of the email address, when somebody else turns out to know the password."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ NEW = "another long password of mine"
 
 @pytest.mark.parametrize("way", ["reset", "change"])
 def test_a_new_password_ends_a_change_of_the_address(duet: Running, api: ApiClient, way: str) -> None:
-    """Whoever knew the old one asked for the account to move to an address of theirs: their link is dead."""
+    """A thief with the old password asked to move the account to their own email address, and their link is dead.
+    """
     duet.make_user()
     api.log_in()
     asked = api.post("/api/users/me/email", json={"password": PASSWORD, "email": "mallory@example.com"})

@@ -1,4 +1,4 @@
-"""How accounts come about: by oneself, by an invite, and the first admin by the link of the first start."""
+"""Accounts begin by registering, by an invitation, or, for the first admin, by the link of the first start."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ EMAIL = "ada@example.com"
 
 
 def token_of(house: House, link: Link) -> str:
-    """The token of an invite, as its address has it."""
+    """The token of an invitation, as its URL has it."""
     return house.auth.invitations.url(link).rpartition("/")[2]
 
 
 async def invite(house: House, **given: object) -> str:
-    """The token of a new invite."""
+    """The token of a new invitation."""
     return token_of(house, await house.auth.invitations.invite(None, API, **given))  # type: ignore[arg-type]
 
 
 async def register(house: House, email: str = EMAIL, *, invite: str | None = None) -> User | None:
-    """Registers with `PASSWORD`."""
+    """Register with `PASSWORD`."""
     return await house.auth.registration.register(email, PASSWORD, "Ada", WEB, invite=invite)
 
 
 async def has_account(house: House, email: str = EMAIL) -> bool:
-    """Whether there is an account."""
+    """Whether the account exists."""
     try:
         await house.auth.accounts.find(email)
     except NotFound:
@@ -46,7 +46,7 @@ async def has_account(house: House, email: str = EMAIL) -> bool:
 
 @contextlib.contextmanager
 def closed_over(house: House) -> Iterator[House]:
-    """The same site after its operator closed the registration."""
+    """The same site after its operator closed registration."""
     auth = build_auth(config(registration="closed"), secrets=(SECRET,), store=house.store, clock=house.clock)
     try:
         yield House(auth, house.store, house.clock)
@@ -56,23 +56,23 @@ def closed_over(house: House) -> Iterator[House]:
 
 @pytest.fixture
 async def quiet(database_url: str) -> AsyncIterator[House]:
-    """Where addresses have to be verified."""
+    """A site where email addresses have to be confirmed."""
     async with house_on(database_url, require_verified_email=True) as house:
         yield house
 
 
 @pytest.fixture
 async def invited_only(tmp_path: Path) -> AsyncIterator[House]:
-    """Where an invite is needed."""
+    """A site that needs an invitation."""
     async with house_on(f"sqlite:///{tmp_path / 'duet.db'}", registration="invite") as house:
         yield house
 
 
-# by oneself
+# by registering
 
 
 async def test_whoever_registers_gets_a_link_and_may_log_in(each_house: House) -> None:
-    """The address counts as verified when the link was followed, not before; nobody gets a role."""
+    """The email address counts as confirmed only once the link is followed, and nobody gets a role."""
     house = each_house
     user = await register(house)
     assert user is not None
@@ -85,7 +85,7 @@ async def test_whoever_registers_gets_a_link_and_may_log_in(each_house: House) -
 
 
 async def test_a_taken_address_is_told_where_nothing_has_to_be_verified(house: House) -> None:
-    """In any spelling, and it stays what it was."""
+    """A taken email address is refused in any spelling, and its account stays as it was."""
     user = await house.make_user(name="First")
     with pytest.raises(EmailTaken):
         await register(house, "ADA@example.com")
@@ -93,11 +93,12 @@ async def test_a_taken_address_is_told_where_nothing_has_to_be_verified(house: H
     assert await house.mails() == []
 
 
-# where addresses have to be verified
+# where email addresses have to be confirmed
 
 
 async def test_a_taken_and_a_free_address_are_answered_alike(quiet: House) -> None:
-    """None, and a mail: to the new one a link, to the owner of the taken one the news (item 23)."""
+    """Both answers are empty and a mail follows: a link to the new address, news to the taken one's owner (item
+    23)."""
     await quiet.make_user(is_email_verified=True)
     for email in ("ADA@example.com", "new@example.com"):
         assert await register(quiet, email) is None
@@ -117,14 +118,15 @@ async def test_a_taken_and_a_free_address_are_answered_alike(quiet: House) -> No
 
 
 async def test_the_news_of_a_taken_address_goes_to_its_owner_alone(quiet: House) -> None:
-    """What was typed may be another mailbox, of somebody who tries who has an account (item 23)."""
+    """The address as typed may be another mailbox, whose owner is probing for accounts (item 23)."""
     await quiet.make_user("strasse@example.com", is_email_verified=True)
     await register(quiet, "stra\u00dfe@example.com")
     assert [mail.to for mail in await quiet.mails()] == ["strasse@example.com"]
 
 
 async def test_nobody_logs_in_before_the_address_is_verified(quiet: House) -> None:
-    """The refusal is that of a wrong password; the link opens the door, and a reset's does as well."""
+    """The refusal is the one for a wrong password; confirming the address or resetting the password lets the user
+    in."""
     for email, kind in ((EMAIL, LetterKind.VERIFY_EMAIL), ("grace@example.com", LetterKind.RESET_PASSWORD)):
         await register(quiet, email)
         with pytest.raises(InvalidCredentials) as right:
@@ -142,7 +144,7 @@ async def test_nobody_logs_in_before_the_address_is_verified(quiet: House) -> No
 
 
 async def test_whoever_is_vouched_for_logs_in_at_once(quiet: House) -> None:
-    """The first admin, and whoever got the invite by mail: that proved the address."""
+    """The first admin and those invited by mail log in at once, because their email address is proven."""
     url = await quiet.auth.registration.setup_url() or ""
     await quiet.auth.registration.set_up(url.rpartition("/")[2], EMAIL, PASSWORD, "", WEB)
     await quiet.auth.sessions.log_in(EMAIL, PASSWORD, WEB)
@@ -154,14 +156,14 @@ async def test_whoever_is_vouched_for_logs_in_at_once(quiet: House) -> None:
 
 
 async def test_an_invite_for_anybody_proves_no_address(quiet: House) -> None:
-    """Its link was not mailed to the address that was typed."""
+    """An invitation that was not mailed to the email address that was typed does not confirm it."""
     assert await register(quiet, invite=await invite(quiet)) is None
     with pytest.raises(InvalidCredentials):
         await quiet.auth.sessions.log_in(EMAIL, PASSWORD, WEB)
 
 
 async def test_an_invite_is_no_way_to_ask_who_has_an_account(quiet: House) -> None:
-    """It is used up by a taken address as by a free one (item 23)."""
+    """A taken email address uses up the invitation just as a free one does (item 23)."""
     await quiet.make_user(is_email_verified=True)
     for email in (EMAIL, "new@example.com"):
         token = await invite(quiet)
@@ -170,11 +172,11 @@ async def test_an_invite_is_no_way_to_ask_who_has_an_account(quiet: House) -> No
             await quiet.auth.registration.peek_invite(token)
 
 
-# by invite
+# by invitation
 
 
 async def test_where_invites_are_needed_nobody_registers_without(invited_only: House) -> None:
-    """Nor with one that is made up, or was used; closed, not even with one."""
+    """Registration without an invitation, or with a made-up or used one, is refused."""
     assert not invited_only.auth.registration.is_open
     with pytest.raises(RegistrationClosed):
         await register(invited_only)
@@ -188,7 +190,7 @@ async def test_where_invites_are_needed_nobody_registers_without(invited_only: H
 
 
 async def test_closed_is_closed_for_the_invited_too(invited_only: House) -> None:
-    """Also for those who were invited before it was closed; none is invited then."""
+    """An invitation from before the closing does not count, and no new ones can be made."""
     token = await invite(invited_only)
     with closed_over(invited_only) as closed:
         with pytest.raises(RegistrationClosed):
@@ -199,7 +201,8 @@ async def test_closed_is_closed_for_the_invited_too(invited_only: House) -> None
 
 
 async def test_an_invite_gives_its_roles_and_tells_who_invited(each_house: House) -> None:
-    """Where registration is open as well; the audit log has the admin as the actor."""
+    """An invitation gives its roles even where registration is open, and the audit log names the admin as the
+    actor."""
     house = each_house
     admin = await house.make_user("grace@example.com", roles=["admin"])
     pair = await house.auth.sessions.log_in(admin.email, PASSWORD, API)
@@ -214,7 +217,7 @@ async def test_an_invite_gives_its_roles_and_tells_who_invited(each_house: House
 
 @pytest.mark.parametrize("fate", ["demoted", "disabled", "deleted"])
 async def test_an_invite_ends_with_the_admin_who_made_it(house: House, fate: str) -> None:
-    """Whoever was dismissed would otherwise have left a way back in, as an admin even."""
+    """Otherwise a dismissed admin would have left themselves a way back in, even as an admin."""
     await house.make_user("boss@example.com", roles=["admin"])
     admin = await house.make_user("grace@example.com", roles=["admin"])
     pair = await house.auth.sessions.log_in(admin.email, PASSWORD, API)
@@ -232,7 +235,8 @@ async def test_an_invite_ends_with_the_admin_who_made_it(house: House, fate: str
 
 
 async def test_an_invite_by_mail_is_for_that_address(house: House) -> None:
-    """In any spelling; another address is refused and leaves it unused."""
+    """The mailed invitation works for any spelling of its email address; another address is refused and leaves it
+    unused."""
     token = await invite(house, email="Ada@Example.com")
     with pytest.raises(EmailInvalid):
         await register(house, "eve@example.com", invite=token)
@@ -243,7 +247,7 @@ async def test_an_invite_by_mail_is_for_that_address(house: House) -> None:
 
 
 async def test_an_invite_that_came_to_nothing_counts_again(each_house: House) -> None:
-    """The address was taken, the password too short, the name none: the person tries again."""
+    """After a taken email address, a short password or a bad name, the person can try again."""
     house = each_house
     await house.make_user("grace@example.com")
     token = await invite(house, roles=["editor"])
@@ -258,7 +262,7 @@ async def test_an_invite_that_came_to_nothing_counts_again(each_house: House) ->
 
 
 async def test_of_twenty_who_use_an_invite_at_once_one_gets_in(each_house: House) -> None:
-    """The others leave nothing behind."""
+    """Of twenty uses of one invitation at once, one makes an account and the others leave nothing behind."""
     house = each_house
     token = await invite(house)
     outcomes = await asyncio.gather(
@@ -271,7 +275,7 @@ async def test_of_twenty_who_use_an_invite_at_once_one_gets_in(each_house: House
 
 
 async def test_an_invite_ends_when_it_was_said_or_is_withdrawn(house: House) -> None:
-    """The list has those that count, the newest first."""
+    """An invitation ends at its time or when it is withdrawn; the list has those that still count."""
     invitations = house.auth.invitations
     short = await invitations.invite(None, API, expires_in_days=1)
     house.clock.step(seconds=1)
@@ -291,7 +295,7 @@ async def test_an_invite_ends_when_it_was_said_or_is_withdrawn(house: House) -> 
 
 
 async def test_only_an_invite_can_be_withdrawn(house: House) -> None:
-    """The id of another link, or nonsense, is nothing that is there."""
+    """The id of another kind of link, or nonsense, is reported as not found."""
     await house.auth.registration.setup_url()
     [setup] = await house.store.links_for(LinkPurpose.SETUP, now=house.clock.now())
     for id_ in (setup.id, "", "nonsense", "\ud800"):
@@ -316,7 +320,7 @@ async def test_only_an_invite_can_be_withdrawn(house: House) -> None:
 async def test_an_invite_that_can_not_be_is_refused(
     house: House, given: dict[str, object], refusal: type[Exception]
 ) -> None:
-    """And leaves neither a link nor a mail."""
+    """A refused invitation leaves neither a link nor a mail."""
     await house.make_user("grace@example.com")
     with pytest.raises(refusal):
         await invite(house, **given)
@@ -328,7 +332,7 @@ async def test_an_invite_that_can_not_be_is_refused(
 
 
 async def test_the_set_up_link_is_the_same_for_every_start(database_url: str) -> None:
-    """As long as it counts and nobody has an account; it makes an admin, once."""
+    """The setup link stays the same while it counts and nobody has an account; it makes one admin, once."""
     async with house_on(database_url) as house:
         url = await house.auth.registration.setup_url()
         assert url is not None
@@ -352,7 +356,8 @@ async def test_the_set_up_link_is_the_same_for_every_start(database_url: str) ->
 
 
 async def test_the_set_up_link_is_void_once_there_is_an_admin(house: House) -> None:
-    """However that one came about; an account that is no admin does not void it, and is not told a new one."""
+    """An admin made in any other way voids the link; an account that is no admin does not, but no new link is
+    shown."""
     registration = house.auth.registration
     token = str(await registration.setup_url()).rpartition("/")[2]
     await register(house, "grace@example.com")
@@ -367,7 +372,8 @@ async def test_the_set_up_link_is_void_once_there_is_an_admin(house: House) -> N
 
 
 async def test_twenty_who_set_up_at_once_are_one_admin(each_house: House) -> None:
-    """Each with an address of their own (item 34 for the very first account)."""
+    """Twenty setups at once, each with its own email address, make one admin (item 34 for the very first account).
+    """
     house = each_house
     token = str(await house.auth.registration.setup_url()).rpartition("/")[2]
     outcomes = await asyncio.gather(
@@ -383,7 +389,7 @@ async def test_twenty_who_set_up_at_once_are_one_admin(each_house: House) -> Non
 
 
 async def test_a_set_up_that_came_to_nothing_can_be_repeated(house: House) -> None:
-    """A short password, or an address that is taken, leaves the link; also where registration is closed."""
+    """The link survives a short password or a bad or taken email address, even where registration is closed."""
     with closed_over(house) as closed:
         registration = closed.auth.registration
         token = str(await registration.setup_url()).rpartition("/")[2]
@@ -395,7 +401,7 @@ async def test_a_set_up_that_came_to_nothing_can_be_repeated(house: House) -> No
 
 
 async def test_an_invite_is_no_set_up_link(house: House) -> None:
-    """Nor the other way round: each makes what it was made for."""
+    """Neither an invitation nor a setup link works in the place of the other."""
     setup = str(await house.auth.registration.setup_url()).rpartition("/")[2]
     token = await invite(house)
     with pytest.raises(LinkInvalid):

@@ -1,4 +1,4 @@
-"""Tokens of a team's earlier code over each kind of store: which are believed, whose they are, and until when."""
+"""Tokens of a team's earlier code over each kind of store: which ones count, for which account, and until when."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ ISSUER = "https://earlier.example.com"
 
 
 def config(**given: Any) -> EarlierConfig:
-    """As the settings make it: HS256, for two weeks."""
+    """The configuration that the settings make: HS256, for two weeks."""
     until = datetime.now(UTC).date() + timedelta(days=14)
     return EarlierConfig(**{"key": KEY, "algorithm": "HS256", "until": until, **given})
 
 
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[House]:
-    """Auth over SQLite, which takes such tokens."""
+    """Auth over SQLite, which accepts such tokens."""
     async with house_on(f"sqlite:///{tmp_path / 'duet.db'}", earlier=config()) as one:
         yield one
 
@@ -64,7 +64,7 @@ async def each_house(database_url: str) -> AsyncIterator[House]:
 
 
 def claims_of_flask(house: House, identity: object, /, **changes: Any) -> dict[str, Any]:
-    """What flask-jwt-extended 4 writes; a value of None leaves a claim out."""
+    """The claims that flask-jwt-extended 4 writes; a value of None leaves a claim out."""
     now = int(house.clock.now().timestamp())
     claims = {
         "fresh": False,
@@ -81,18 +81,19 @@ def claims_of_flask(house: House, identity: object, /, **changes: Any) -> dict[s
 
 
 def by_flask(house: House, identity: object, /, **changes: Any) -> str:
-    """A token as flask-jwt-extended makes it: by PyJWT."""
+    """A token as flask-jwt-extended makes it, with PyJWT."""
     return jwt.encode(claims_of_flask(house, identity, **changes), KEY, "HS256")
 
 
 def by_jose(house: House, subject: object, **changes: Any) -> str:
-    """A token as FastAPI's tutorial makes it with python-jose: `sub`, `exp` and nothing else, in this order."""
+    """A token as FastAPI's tutorial makes it with python-jose, with `sub` and `exp` in this order and nothing
+    else."""
     claims = {"sub": subject, "exp": int(house.clock.now().timestamp()) + 1800, **changes}
     return signed({"alg": "HS256", "typ": "JWT"}, claims, KEY.encode())
 
 
 async def make_user(house: House, email: str = "ada@example.com", **given: Any) -> User:
-    """An account whose address is verified, as an import makes it."""
+    """An account whose email address is confirmed, as an import makes it."""
     return await house.make_user(email, **{"is_email_verified": True, **given})
 
 
@@ -100,21 +101,21 @@ async def refusal(house: House, token: str) -> type[AuthError]:
     """Why `token` does not count."""
     with pytest.raises(NotAuthenticated) as caught:
         await house.auth.earlier_tokens.authenticate(token)
-    assert not isinstance(caught.value, TokenNotCurrent)  # nothing renews it
+    assert not isinstance(caught.value, TokenNotCurrent)  # nothing renews such a token
     return type(caught.value)
 
 
 def counted(house: House) -> tuple[int, int, int, int]:
-    """Accepted, refused, expired, unknown."""
+    """How many tokens were accepted, refused, expired and unknown."""
     counts = house.auth.earlier_tokens.counts
     return counts.accepted, counts.refused, counts.expired, counts.unknown
 
 
-# believed
+# which tokens count
 
 
 async def test_a_token_of_flask_jwt_extended_counts(each_house: House) -> None:
-    """Its principal has the rights of now, a login that is never fresh, and an end."""
+    """The principal has the current rights, an end, and a login that is never fresh."""
     user = await make_user(each_house, roles=["editor"])
     now = each_house.clock.now()
     token = by_flask(each_house, user.id)
@@ -131,7 +132,7 @@ async def test_a_token_of_flask_jwt_extended_counts(each_house: House) -> None:
 
 
 async def test_a_token_of_python_jose_counts(each_house: House) -> None:
-    """Although it says neither when it was issued nor what it is called."""
+    """The token counts although it has neither an issue time nor an id."""
     user = await make_user(each_house)
     principal = await each_house.auth.earlier_tokens.authenticate(by_jose(each_house, "ada@example.com"))
     assert principal.user_id == user.id
@@ -139,7 +140,7 @@ async def test_a_token_of_python_jose_counts(each_house: House) -> None:
 
 
 async def test_a_token_that_names_an_account_by_its_id(each_house: House) -> None:
-    """However the address is: the id is the account's own."""
+    """An id names the account even if its email address is not confirmed."""
     user = await each_house.make_user()
     assert not user.is_email_verified
     assert (await each_house.auth.earlier_tokens.authenticate(by_jose(each_house, user.id))).user_id == user.id
@@ -149,13 +150,14 @@ async def test_a_token_that_names_an_account_by_its_id(each_house: House) -> Non
     "spelling", ["ada@example.com", "ADA@Example.COM", " ada@example.com ", "\uff41da@example.com"]
 )
 async def test_an_address_counts_in_its_normal_form(house: House, spelling: str) -> None:
-    """As at the login."""
+    """The email address is normalised as at the login."""
     user = await make_user(house)
     assert (await house.auth.earlier_tokens.authenticate(by_flask(house, spelling))).user_id == user.id
 
 
 async def test_an_address_that_nobody_verified_names_nobody(each_house: House) -> None:
-    """A stranger may have registered with it here, and would get what its owner's old program sends."""
+    """A stranger may have registered here with the address, and would receive what its owner's old program sends.
+    """
     stranger = await each_house.make_user()
     assert await refusal(each_house, by_flask(each_house, "ada@example.com")) is TokenInvalid
     await each_house.store.set_email_verified(stranger.id, email_key=stranger.email_key)
@@ -163,7 +165,8 @@ async def test_an_address_that_nobody_verified_names_nobody(each_house: House) -
 
 
 async def test_a_number_is_an_id_too(tmp_path: Path) -> None:
-    """flask-jwt-extended had them before version 4: they are compared by their digits, and no other value is."""
+    """flask-jwt-extended had numeric ids before version 4: their digits are compared, and no other type is
+    accepted."""
     async with house_on(f"sqlite:///{tmp_path / 'duet.db'}", earlier=config()) as house:
         user = await make_user(house)
         for name in ("42", "True", "None"):
@@ -190,7 +193,7 @@ async def test_a_number_is_an_id_too(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("claim", ["identity", "email", "user_id", "https://earlier.example.com/user"])
 async def test_another_claim_may_name_the_user(tmp_path: Path, claim: str) -> None:
-    """And then `sub` does not."""
+    """Where another claim names the user, `sub` is ignored."""
     async with house_on(f"sqlite:///{tmp_path / 'duet.db'}", earlier=config(user_claim=claim)) as house:
         ada, bo = await make_user(house), await make_user(house, "bo@example.com")
         token = by_flask(house, bo.id, **{claim: "ada@example.com"})
@@ -200,7 +203,7 @@ async def test_another_claim_may_name_the_user(tmp_path: Path, claim: str) -> No
 
 @pytest.mark.parametrize("algorithm", ["HS384", "HS512"])
 async def test_a_longer_hash_with_the_same_secret(tmp_path: Path, algorithm: str) -> None:
-    """RFC 7518 wants longer secrets for them, and many had none: it is as hard to guess as with HS256."""
+    """RFC 7518 wants longer secrets here, and many teams had none; the token is as hard to forge as with HS256."""
     async with house_on(f"sqlite:///{tmp_path / 'duet.db'}", earlier=config(algorithm=algorithm)) as house:
         user = await make_user(house)
         digest = {"HS384": hashlib.sha384, "HS512": hashlib.sha512}[algorithm]
@@ -216,7 +219,7 @@ PAIRS: dict[str, Callable[[], Any]] = {
 
 
 def pems(algorithm: str) -> tuple[str, str]:
-    """A new pair: what signs, and what verifies."""
+    """The private and the public key of a new pair, in PEM."""
     pair = PAIRS[algorithm]()
     secret = pair.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     public = pair.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
@@ -225,7 +228,7 @@ def pems(algorithm: str) -> tuple[str, str]:
 
 @pytest.mark.parametrize("algorithm", PAIRS)
 async def test_a_public_key_verifies(tmp_path: Path, algorithm: str) -> None:
-    """Another pair's tokens do not count, nor do those that the public key signed as if it were a secret."""
+    """Tokens of another pair are refused, and so are those that use the public key as an HMAC secret."""
     secret, public = pems(algorithm)
     earlier = config(key=public, algorithm=algorithm)
     async with house_on(f"sqlite:///{tmp_path / 'duet.db'}", earlier=earlier) as house:
@@ -242,7 +245,7 @@ async def test_a_public_key_verifies(tmp_path: Path, algorithm: str) -> None:
         assert counted(house)[0] == 1
 
 
-# not believed
+# which tokens do not count
 
 
 HEADERS: dict[str, dict[str, Any]] = {
@@ -269,7 +272,7 @@ HEADERS: dict[str, dict[str, Any]] = {
 
 
 async def test_a_header_may_be_short_or_name_its_key(house: House) -> None:
-    """`typ` may be left out, its capitals make no difference (RFC 7515 section 4.1.9); `kid` is not looked at."""
+    """`typ` may be missing or in capitals (RFC 7515 section 4.1.9), and `kid` is ignored."""
     user = await make_user(house)
     for more in ({}, {"typ": "JWT"}, {"typ": "jwt"}, {"typ": "JWT", "kid": "2024"}):
         token = signed({"alg": "HS256", **more}, claims_of_flask(house, user.id), KEY.encode())
@@ -278,7 +281,7 @@ async def test_a_header_may_be_short_or_name_its_key(house: House) -> None:
 
 @pytest.mark.parametrize("name", HEADERS)
 async def test_a_header_that_is_not_theirs_is_refused(house: House, name: str) -> None:
-    """The signature is right each time: it is the header alone that says no, before anything is believed."""
+    """The signature is right each time, so the header alone causes the refusal, before anything is believed."""
     user = await make_user(house)
     header = {"alg": "HS256", "typ": "JWT", **HEADERS[name]}
     header = {key: value for key, value in header.items() if value is not None}
@@ -291,7 +294,8 @@ async def test_a_header_that_is_not_theirs_is_refused(house: House, name: str) -
 
 
 async def test_another_signature_is_refused(house: House) -> None:
-    """By another secret; by each of Duet's own keys; of another token; cut, padded, or in another spelling."""
+    """Signatures by other secrets, by Duet's own keys or of other tokens are refused, and so are cut or respelled
+    ones."""
     user = await make_user(house)
     claims = claims_of_flask(house, user.id)
     header = {"alg": "HS256", "typ": "JWT"}
@@ -310,7 +314,8 @@ async def test_another_signature_is_refused(house: House) -> None:
 
 
 async def test_rubbish_asks_no_store(house: House) -> None:
-    """Nor does a forgery, of any size: an attacker's costs no more than the check of one signature."""
+    """Rubbish and forgeries of any size never reach the store and cost an attacker's target one signature check at
+    most."""
     user = await make_user(house)
     texts = ["", ".", "..", "a.b.c", "x" * 1_000_000, "\ud800.\ud800.\ud800", "e30.e30.e30", *naughty_strings()]
     texts.append(signed({"alg": "HS256", "typ": "JWT"}, claims_of_flask(house, user.id), b"another" * 6))
@@ -349,7 +354,7 @@ REFUSED: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("name", REFUSED)
 async def test_a_genuine_token_that_is_not_for_here_and_now(house: House, name: str) -> None:
-    """Refused, counted as that, and told as invalid; the store is not asked."""
+    """Such a token is counted as refused and reported as invalid, and the store is not asked."""
     user = await make_user(house)
     claims = {**claims_of_flask(house, user.id), **REFUSED[name]}
     claims = {key: value for key, value in claims.items() if value is not None}
@@ -359,7 +364,7 @@ async def test_a_genuine_token_that_is_not_for_here_and_now(house: House, name: 
 
 
 async def test_a_token_ends_at_its_time(house: House) -> None:
-    """To the second, without any leeway; the refusal says that it has expired."""
+    """The token ends to the second, without leeway, and the refusal says that it has expired."""
     user = await make_user(house)
     token = by_flask(house, user.id)
     house.clock.step(seconds=899.999)
@@ -371,7 +376,7 @@ async def test_a_token_ends_at_its_time(house: House) -> None:
 
 
 async def test_a_token_may_end_in_thirty_days_at_most(house: House) -> None:
-    """And be issued as far ahead as clocks may differ. Both instants may have a fraction."""
+    """The issue time may be as far ahead as clocks may differ, and both times may have a fraction."""
     user = await make_user(house)
     now = house.clock.now().timestamp()
     tokens = house.auth.earlier_tokens
@@ -381,7 +386,7 @@ async def test_a_token_may_end_in_thirty_days_at_most(house: House) -> None:
 
 
 async def test_issuer_and_audience_are_compared_where_they_are_set(tmp_path: Path) -> None:
-    """Exactly; an audience may be one of a list (RFC 7519 section 4.1.3), an issuer may not."""
+    """Both must match exactly; the audience may be one of a list (RFC 7519 section 4.1.3), the issuer may not."""
     earlier = config(issuer=ISSUER, audience="people")
     async with house_on(f"sqlite:///{tmp_path / 'duet.db'}", earlier=earlier) as house:
         user = await make_user(house)
@@ -402,25 +407,25 @@ async def test_issuer_and_audience_are_compared_where_they_are_set(tmp_path: Pat
 
 @pytest.mark.parametrize("value", ["nobody@example.com", "nobody", "0", "x" * 5000, "\ud800", "a\0b", "*", "$ne"])
 async def test_a_token_of_nobody_known_is_refused(each_house: House, value: str) -> None:
-    """Whatever it says; no error of a database comes out."""
+    """Any unknown name is refused, and no database error comes out."""
     await make_user(each_house)
     assert await refusal(each_house, by_jose(each_house, value)) is TokenInvalid
     assert counted(each_house) == (0, 1, 0, 0)
 
 
 async def test_without_the_setting_no_token_counts(tmp_path: Path) -> None:
-    """And nothing is looked at."""
+    """Without the setting, every token is refused before it is looked at."""
     async with house_on(f"sqlite:///{tmp_path / 'duet.db'}") as house:
         user = await make_user(house)
         assert await refusal(house, by_flask(house, user.id)) is TokenInvalid
         assert counted(house) == (0, 0, 0, 0)
 
 
-# whose they are
+# whose tokens they are
 
 
 async def test_what_its_owner_loses_it_loses_at_once(each_house: House) -> None:
-    """A role, the account's activity, the account: with the next request, in every process."""
+    """Losing a role, being disabled or being deleted counts with the next request, in every process."""
     user = await make_user(each_house, roles=["editor"])
     token = by_flask(each_house, user.id, exp=int(each_house.clock.now().timestamp()) + 9000)
     administration = each_house.auth.administration
@@ -445,7 +450,7 @@ async def test_what_its_owner_loses_it_loses_at_once(each_house: House) -> None:
 
 
 async def test_a_new_password_ends_them_for_good(each_house: House) -> None:
-    """Also those that are newer: the earlier system may go on taking the old password, and issue more."""
+    """Newer tokens end too, because the earlier system may still accept the old password and issue more."""
     user = await make_user(each_house)
     principal = (await each_house.auth.sessions.log_in(user.email, PASSWORD, API)).principal
     token = by_flask(each_house, user.id)
@@ -457,21 +462,21 @@ async def test_a_new_password_ends_them_for_good(each_house: House) -> None:
 
 
 async def test_a_password_that_the_operator_sets_ends_them(house: House) -> None:
-    """By `duet user set-password`: for an account that somebody else got into, say."""
+    """`duet user set-password` ends the tokens, for instance after somebody else got into the account."""
     user = await make_user(house)
     await house.auth.credentials.set_password(user.id, OTHER_PASSWORD, API)
     assert await refusal(house, by_flask(house, user.id)) is PasswordChanged
 
 
 async def test_a_first_login_changes_nothing(each_house: House) -> None:
-    """An imported hash is replaced by Duet's own form then: the same password, and the tokens go on."""
+    """The first login only replaces the imported hash with Duet's own form, so the tokens go on."""
     user = await make_user(each_house)
     await each_house.store.upgrade_password_hash(user.id, user.password_hash + " ", credentials_version=0)
     await each_house.auth.earlier_tokens.authenticate(by_flask(each_house, user.id))
 
 
 async def test_a_token_says_nothing_of_rights(house: House) -> None:
-    """Roles, scopes, freshness and whatever else it claims: the account's own count."""
+    """Roles, scopes, freshness and other claims in the token are ignored; the account's own rights count."""
     user = await make_user(house)
     claims = {"roles": ["admin"], "is_admin": True, "fresh": True, "scope": "admin", "rights_version": 99}
     token = by_flask(house, user.id, **claims, auth_time=int(time.time()), plan="gold", client_id="web")
@@ -483,7 +488,7 @@ async def test_a_token_says_nothing_of_rights(house: House) -> None:
 
 
 def verdict(principal: Principal, policy: Policy) -> AuthError | None:
-    """What the policy says to it."""
+    """How the policy answers the principal."""
     try:
         decide(policy, Caller(principal), datetime.now(UTC), writes=True)
     except AuthError as error:
@@ -492,7 +497,8 @@ def verdict(principal: Principal, policy: Policy) -> AuthError | None:
 
 
 async def test_an_admins_token_is_no_admins(each_house: House) -> None:
-    """Whoever has the key could name any admin. The other roles stay; and nothing is ever fresh."""
+    """The key's holder could name any admin, so the admin role is left out; other roles stay, and nothing is ever
+    fresh."""
     user = await make_user(each_house, roles=["admin", "editor"])
     principal = await each_house.auth.earlier_tokens.authenticate(by_flask(each_house, user.id))
     assert principal.roles == {"editor"}
@@ -507,7 +513,7 @@ async def test_an_admins_token_is_no_admins(each_house: House) -> None:
 
 
 async def test_the_extensions_claims_come_along(house: House) -> None:
-    """They are asked once a minute, as for personal tokens."""
+    """Extensions are asked once a minute, as they are for personal access tokens."""
     asked: list[str] = []
 
     async def plan(user: Any) -> str:
@@ -523,7 +529,7 @@ async def test_the_extensions_claims_come_along(house: House) -> None:
 
 
 async def test_guesses_at_a_password_get_no_tries_of_their_own(tmp_path: Path) -> None:
-    """Whoever has the key makes a new token for each guess: they all meet the account's one limit."""
+    """The holder of the key can make a token for each guess, but all guesses meet the account's one limit."""
     url = f"sqlite:///{tmp_path / 'duet.db'}"
     async with house_on(url, earlier=config(), rate_limits=True) as house:
         user = await make_user(house)
@@ -537,7 +543,7 @@ async def test_guesses_at_a_password_get_no_tries_of_their_own(tmp_path: Path) -
 
 
 async def test_a_store_that_is_away_is_no_verdict(house: House) -> None:
-    """Nobody can tell then; it is not counted."""
+    """Without the store no token can be judged, so nothing is counted."""
     user = await make_user(house)
     token = by_flask(house, user.id)
     await house.store.close()
@@ -550,7 +556,7 @@ async def test_a_store_that_is_away_is_no_verdict(house: House) -> None:
 
 
 async def test_after_the_last_day_no_token_counts(house: House) -> None:
-    """From midnight on, UTC; its owner is told why. A forgery is told nothing, and the store is left alone."""
+    """From midnight UTC on, the owner is told why; a forgery is told nothing, and the store is not asked."""
     clock = FakeClock()
     clock.instant = datetime(2026, 12, 31, 23, 50, tzinfo=UTC)
     store = CountingStore(house.store)
@@ -584,7 +590,7 @@ async def test_after_the_last_day_no_token_counts(house: House) -> None:
 async def test_a_refusal_is_logged_without_the_token(
     house: House, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Why, so that the team can tell what its tokens lack, and nothing of what stood there."""
+    """The log has the reason, so that the team can see what its tokens lack, and nothing of the token itself."""
     token = by_flask(house, "marker@example.com", jti="marker-jti")
     await refusal(house, token)
     out = capsys.readouterr()

@@ -1,4 +1,4 @@
-"""Personal access tokens over each kind of store: made, kept as hashes, believed as long as they count."""
+"""Personal access tokens over each kind of store: how they are made, kept as hashes, used and removed."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from tests.kit.duet import PASSWORD
 
 
 async def log_in(house: House, email: str = "ada@example.com", **given: Any) -> Principal:
-    """A new account, signed in."""
+    """Make an account, log in, and return the principal."""
     await house.make_user(email, **given)
     return (await house.auth.sessions.log_in(email, PASSWORD, API)).principal
 
 
 async def make(house: House, ada: Principal, **given: Any) -> tuple[PersonalToken, str]:
-    """A token of Ada's."""
+    """Make a token for Ada."""
     return await house.auth.personal_tokens.create(ada, given.pop("name", "report"), API, **given)
 
 
@@ -50,7 +50,7 @@ async def refusal(house: House, text: str) -> type[AuthError]:
 
 
 async def test_nobody_borrows_another_s_session(house: House) -> None:
-    """A token that was forged with a stolen key leaves no personal token: its session is somebody else's."""
+    """A forged token with somebody else's session makes no personal access token."""
     ada, eve = await log_in(house), await log_in(house, "eve@example.com")
     with pytest.raises(SessionRevoked):
         await make(house, replace(ada, session_id=eve.session_id))
@@ -58,7 +58,7 @@ async def test_nobody_borrows_another_s_session(house: House) -> None:
 
 
 async def test_a_token_tells_who_its_owner_is(each_house: House) -> None:
-    """Its principal has the roles of now, the lifetime of the token, and a login that is never fresh."""
+    """The principal has the owner's current roles, the token's lifetime, and a login that is never fresh."""
     ada = await log_in(each_house, roles=["editor"])
     token, text = await make(each_house, ada, expires_in_days=7)
     principal = await each_house.auth.personal_tokens.authenticate(text)
@@ -72,7 +72,7 @@ async def test_a_token_tells_who_its_owner_is(each_house: House) -> None:
 
 
 async def test_a_read_only_token_has_the_scope_to_read(each_house: House) -> None:
-    """And no more: the policy refuses it what writes."""
+    """A read-only token has only the scope to read, so the policy refuses it everything that writes."""
     ada = await log_in(each_house)
     token, text = await make(each_house, ada, read_only=True)
     assert token.read_only
@@ -80,7 +80,7 @@ async def test_a_read_only_token_has_the_scope_to_read(each_house: House) -> Non
 
 
 async def test_every_token_is_another(house: House) -> None:
-    """256 random bits behind a prefix that the gate, and scanners for leaked secrets, know it by."""
+    """A token is 256 random bits behind a prefix by which the gate, and scanners for leaked secrets, know it."""
     ada = await log_in(house)
     made = [await make(house, ada) for _ in range(20)]
     assert len({text for _, text in made} | {token.id for token, _ in made}) == 40
@@ -88,7 +88,7 @@ async def test_every_token_is_another(house: House) -> None:
 
 
 async def test_the_store_holds_no_token(house: House, tmp_path: Path) -> None:
-    """Nor does its id or any row yield one: what is there is the SHA-256 of it."""
+    """The store holds only the SHA-256 of a token, and neither the token's id nor any row yields the token."""
     ada = await log_in(house)
     token, text = await make(house, ada, name="nightly report")
     await house.auth.personal_tokens.authenticate(text)
@@ -114,7 +114,7 @@ async def test_the_store_holds_no_token(house: House, tmp_path: Path) -> None:
     ],
 )
 async def test_a_token_has_a_name(house: House, given: str, kept: str) -> None:
-    """Trimmed and in normal form, up to a hundred characters."""
+    """A name is trimmed, in normal form, and up to a hundred characters long."""
     ada = await log_in(house)
     assert (await make(house, ada, name=given))[0].name == kept
 
@@ -123,7 +123,7 @@ async def test_a_token_has_a_name(house: House, given: str, kept: str) -> None:
     "name", ["", "  ", "x" * 101, "a\nb", "\0", "\ud800", "\u202egpj", "\u200b", "e\u0301" * 9999]
 )
 async def test_a_token_without_a_usable_name_is_refused(house: House, name: str) -> None:
-    """Its owner could not tell it from others."""
+    """Without a usable name, the owner could not tell the token from others."""
     ada = await log_in(house)
     with pytest.raises(TokenNameInvalid):
         await make(house, ada, name=name)
@@ -131,7 +131,7 @@ async def test_a_token_without_a_usable_name_is_refused(house: House, name: str)
 
 @pytest.mark.parametrize("days", [0, -1, 366, 10**400, -(10**400)])
 async def test_a_token_that_lives_too_long_is_refused(house: House, days: int) -> None:
-    """Or not at all: one that never ends is forgotten, and found by somebody."""
+    """So is a token without a lifetime; one that never ends is forgotten until somebody finds it."""
     ada = await log_in(house)
     with pytest.raises(TokenLifetimeInvalid):
         await make(house, ada, expires_in_days=days)
@@ -141,7 +141,7 @@ async def test_a_token_that_lives_too_long_is_refused(house: House, days: int) -
 
 
 async def test_an_account_has_fifty_tokens_at_most(each_house: House) -> None:
-    """The fifty-first is refused, also for somebody with two logins; another account still has room."""
+    """The fifty-first token is refused until one is removed, while another account still has room."""
     ada = await log_in(each_house)
     for _ in range(50):
         await make(each_house, ada)
@@ -153,7 +153,7 @@ async def test_an_account_has_fifty_tokens_at_most(each_house: House) -> None:
     await make(each_house, ada)
 
 
-# believed
+# which tokens count
 
 
 RUBBISH = [
@@ -173,7 +173,7 @@ RUBBISH = [
 
 
 async def test_rubbish_asks_no_store(house: House) -> None:
-    """What has not the form of a token is refused before anything is looked up."""
+    """Text that does not have the form of a token is refused before anything is looked up."""
     async with counting(house) as (auth, store):
         store.calls.clear()
         for text in RUBBISH:
@@ -187,7 +187,8 @@ async def test_rubbish_asks_no_store(house: House) -> None:
 
 
 async def test_no_other_spelling_counts(house: House) -> None:
-    """Other capitals, its hash, the id: none of them is the token. 43 characters hold 2 bits more than it has."""
+    """Other capitals, the hash and the id are refused, and so is a changed last bit: 43 characters hold two bits
+    too many."""
     ada = await log_in(house)
     token, text = await make(house, ada)
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -198,7 +199,8 @@ async def test_no_other_spelling_counts(house: House) -> None:
 
 
 async def test_a_token_ends_at_its_time(each_house: House) -> None:
-    """To the millisecond; nothing renews it, so the refusal is not the kind that a renewal mends."""
+    """The token ends to the millisecond, and the refusal is not one that a renewal could mend, for nothing renews
+    it."""
     ada = await log_in(each_house)
     _, text = await make(each_house, ada, expires_in_days=1)
     each_house.clock.step(days=1, milliseconds=-1)
@@ -210,7 +212,7 @@ async def test_a_token_ends_at_its_time(each_house: House) -> None:
 
 
 async def test_what_its_owner_loses_it_loses_at_once(each_house: House) -> None:
-    """A role, the account's activity, the account: with the next request, in every process."""
+    """Losing a role, being disabled or being deleted counts with the next request, in every process."""
     ada = await log_in(each_house, roles=["editor"])
     _, text = await make(each_house, ada)
     administration = each_house.auth.administration
@@ -233,8 +235,8 @@ async def test_what_its_owner_loses_it_loses_at_once(each_house: House) -> None:
 
 
 async def test_sessions_and_tokens_are_apart(house: House) -> None:
-    """Logging out, ending all sessions and changing the password leave a token; whoever comes by one has no
-    session to keep or to end."""
+    """Logging out, ending all sessions and changing the password leave a token alone, and a token has no session
+    of its own to keep or to end."""
     ada = await log_in(house)
     token, text = await make(house, ada)
     script = await house.auth.personal_tokens.authenticate(text)
@@ -252,7 +254,7 @@ async def test_sessions_and_tokens_are_apart(house: House) -> None:
 
 
 async def test_the_store_that_is_away_is_told(house: House) -> None:
-    """A token can't be judged without it, so nobody gets in, and it is nobody's fault."""
+    """A token can't be judged without the store, so it is refused with an error that blames the store."""
     ada = await log_in(house)
     _, text = await make(house, ada)
     await house.store.close()
@@ -263,7 +265,7 @@ async def test_the_store_that_is_away_is_told(house: House) -> None:
 
 
 async def last_used(house: House, ada: Principal) -> datetime | None:
-    """As the list shows it, once what runs beside the requests is done."""
+    """The last use as the list shows it, once the work beside the requests is done."""
     while house.auth.personal_tokens._touching:
         await asyncio.sleep(0.001)
     (token,) = await house.auth.personal_tokens.of(ada)
@@ -271,7 +273,8 @@ async def last_used(house: House, ada: Principal) -> datetime | None:
 
 
 async def test_the_list_shows_when_it_was_last_used(each_house: House) -> None:
-    """To the minute: one write a minute however many requests there are, and none that anybody waits for."""
+    """The list is right to the minute: there is one write a minute, however many requests, and no request waits
+    for it."""
     ada = await log_in(each_house)
     _, text = await make(each_house, ada)
     assert await last_used(each_house, ada) is None
@@ -287,7 +290,7 @@ async def test_the_list_shows_when_it_was_last_used(each_house: House) -> None:
 
 
 async def test_one_write_a_minute_and_process(house: House) -> None:
-    """A burst does not write for each request; what another process wrote counts too."""
+    """A burst makes one write, and a write by another process counts too."""
     ada = await log_in(house)
     _, text = await make(house, ada)
     async with counting(house) as (auth, store):
@@ -300,7 +303,7 @@ async def test_one_write_a_minute_and_process(house: House) -> None:
 
 
 async def test_a_use_that_can_not_be_noted_is_a_use_all_the_same(house: House) -> None:
-    """Whatever the store makes of the write, slow or failing, the caller is in, and never waits; nothing rises."""
+    """A slow or failing write of the use neither delays nor refuses the caller, and raises nothing."""
     complaints: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
     ada = await log_in(house)
@@ -317,7 +320,7 @@ async def test_a_use_that_can_not_be_noted_is_a_use_all_the_same(house: House) -
             assert (await auth.personal_tokens.authenticate(text)).user_id == ada.user_id
         stuck.set()
         await last_used(House(auth, house.store, house.clock), ada)
-    gc.collect()  # which is when asyncio complains of an exception that nobody looked at
+    gc.collect()  # This is when asyncio complains of an exception that nobody looked at.
     assert complaints == []
 
 
@@ -325,7 +328,7 @@ async def test_a_use_that_can_not_be_noted_is_a_use_all_the_same(house: House) -
 
 
 async def test_the_extensions_claims_come_along(house: House) -> None:
-    """They are asked once a minute, and at once when the roles change."""
+    """Extensions are asked once a minute, and at once when the roles change."""
     asked: list[tuple[str, ...]] = []
 
     async def plan(user: Any) -> str:
@@ -352,7 +355,7 @@ async def test_the_extensions_claims_come_along(house: House) -> None:
 
 
 async def test_a_removed_token_is_nothing(each_house: House) -> None:
-    """From that moment on; nobody removes another's, and none twice."""
+    """A removed token is refused from that moment on; nobody can remove another's token, or one token twice."""
     ada, bo = await log_in(each_house), await log_in(each_house, "bo@example.com")
     token, text = await make(each_house, ada)
     tokens = each_house.auth.personal_tokens
@@ -368,7 +371,7 @@ async def test_a_removed_token_is_nothing(each_house: House) -> None:
 
 
 async def test_whoever_holds_a_token_can_end_it(each_house: House) -> None:
-    """Its finder, say; it ends that one and no other, and also where it has run out or its owner is disabled."""
+    """A finder, for instance, can end the token and no other, even if it has expired or its owner is disabled."""
     ada = await log_in(each_house)
     tokens = each_house.auth.personal_tokens
     _, kept = await make(each_house, ada)
@@ -382,7 +385,7 @@ async def test_whoever_holds_a_token_can_end_it(each_house: House) -> None:
 
 
 async def test_the_list_is_the_newest_first(each_house: House) -> None:
-    """Of one's own; expired ones stay until the upkeep takes them."""
+    """The list has only one's own tokens; expired ones stay until the upkeep removes them."""
     ada, bo = await log_in(each_house), await log_in(each_house, "bo@example.com")
     names = ["first", "second", "third"]
     for name in names:
@@ -394,7 +397,7 @@ async def test_the_list_is_the_newest_first(each_house: House) -> None:
 
 
 async def test_the_audit_log_tells_of_tokens(house: House) -> None:
-    """That one was made or removed, by its id: a name may hold what is nobody else's, and the text opens."""
+    """The log names a token by its id, because its name may be private and its text is a secret."""
     ada = await log_in(house)
     token, text = await make(house, ada, name="key of the safe")
     other, leaked = await make(house, ada)

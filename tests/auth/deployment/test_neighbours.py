@@ -1,4 +1,4 @@
-"""Several processes on one store: who may start beside whom, who lives, and whose clock is wrong."""
+"""Several processes on one store: which may start, which are alive, and whose clock is wrong."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.kit.duet import SECRET
 from tests.store.records import make_instance, opened
 
 NEW = "another secret of the tests: qT5xV9bN2mK7"
-#: In seconds. Short, and yet longer than a busy machine keeps anybody waiting.
+#: In seconds. It is short, and yet longer than a busy machine keeps anybody waiting.
 BEAT = 0.2
 
 
@@ -40,24 +40,24 @@ async def store(database_url: str) -> AsyncIterator[Store]:
 
 @pytest.fixture
 def clock() -> FakeClock:
-    """The clock of all processes that have none of their own."""
+    """The clock of all processes that have no clock of their own."""
     return FakeClock()
 
 
 def process(store: Any, clock: FakeClock, *secrets: str, **given: Any) -> Neighbours:
-    """A process of these secrets, with the default figures but for `given`."""
+    """A process with these secrets and the default figures, except for `given`."""
     return Neighbours(config(**given), store=store, clock=clock, keys=KeyRing(secrets or (SECRET,)), beat=BEAT)
 
 
 def elsewhere(clock: FakeClock, *secrets: str, **given: Any) -> Instance:
-    """What a process on another machine has said just now."""
+    """The record that a process on another machine has just written."""
     prints = " ".join(KeyRing(secrets or (SECRET,)).fingerprints())
     return make_instance("elsewhere", **{"seen_at": clock.now(), "secrets": prints, **given})
 
 
 @contextlib.asynccontextmanager
 async def beating(one: Neighbours) -> AsyncIterator[None]:
-    """Runs it beside the block."""
+    """Run the process's beats beside the block."""
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(one.run)
         yield
@@ -65,25 +65,25 @@ async def beating(one: Neighbours) -> AsyncIterator[None]:
 
 
 async def until(is_so: Callable[[], bool]) -> None:
-    """Waits until it is so."""
+    """Wait until the condition holds."""
     async with asyncio.timeout(20):
         while not is_so():
             await asyncio.sleep(0.02)
 
 
-# who may start
+# which processes may start
 
 
 @pytest.mark.parametrize(
     ("mine", "theirs", "line"),
     [
         ((SECRET,), (SECRET,), ""),
-        # A change, container by container: the new one as a fallback, then in front, then alone.
+        # A change, container by container: the new secret is a fallback, then in front, then alone.
         ((SECRET, NEW), (SECRET,), ""),
         ((NEW, SECRET), (SECRET, NEW), ""),
         ((SECRET, NEW), (NEW, SECRET), ""),
         ((NEW,), (NEW, SECRET), ""),
-        # Everything else.
+        # All other combinations are refused.
         ((NEW,), (SECRET,), "SECRET_KEY is not the one of process 4711 on web-1"),
         ((NEW, SECRET), (SECRET,), "SECRET_KEY is not known to process 4711 on web-1"),
         ((SECRET,), (NEW, SECRET), "SECRET_KEY_FALLBACKS lacks the SECRET_KEY of process 4711 on web-1"),
@@ -92,7 +92,8 @@ async def until(is_so: Callable[[], bool]) -> None:
 async def test_each_process_has_to_verify_what_the_other_one_signs(
     store: Store, clock: FakeClock, mine: tuple[str, ...], theirs: tuple[str, ...], line: str
 ) -> None:
-    """Else it does not start: the line names the setting and the process, and shows no secret."""
+    """Otherwise the process does not start; the message names the setting and the other process, and shows no
+    secret."""
     await store.announce(elsewhere(clock, *theirs))
     one = process(store, clock, *mine)
     if not line:
@@ -110,7 +111,7 @@ async def test_each_process_has_to_verify_what_the_other_one_signs(
 
 
 async def test_all_processes_sign_with_the_same_algorithm(store: Store, clock: FakeClock) -> None:
-    """One that would sign with another does not start."""
+    """A process that would sign with another algorithm does not start."""
     await process(store, clock).join()
     with pytest.raises(
         SettingsDiffer, match=f"^JWT_ALGORITHM is EdDSA here and HS256 in process {os.getpid()} on "
@@ -119,7 +120,7 @@ async def test_all_processes_sign_with_the_same_algorithm(store: Store, clock: F
 
 
 async def test_one_that_is_refused_is_seen_by_nobody(store: Store, clock: FakeClock) -> None:
-    """Not for a moment, so that it keeps nobody else from starting."""
+    """A refused process never announces itself, not even for a moment, so it keeps nobody else from starting."""
     await process(store, clock).join()
     counting = CountingStore(store)
     for _ in range(2):
@@ -130,7 +131,7 @@ async def test_one_that_is_refused_is_seen_by_nobody(store: Store, clock: FakeCl
 
 
 async def test_of_two_that_start_at_the_same_moment_one_is_refused(store: Store, clock: FakeClock) -> None:
-    """Though each looks before the other one has announced itself; and nothing of it is left."""
+    """Each looks before the other has announced itself, and the refused one leaves no record behind."""
     counting = CountingStore(store)
     first, second = process(counting, clock), process(store, clock, NEW)
     counting.after["instances"] = second.join
@@ -141,7 +142,7 @@ async def test_of_two_that_start_at_the_same_moment_one_is_refused(store: Store,
 
 
 async def test_another_address_is_told_and_refused_to_nobody(store: Store, clock: FakeClock) -> None:
-    """It may be a change that goes from one container to the next."""
+    """The public URL may be changing from one container to the next, so a difference is only reported."""
     await store.announce(elsewhere(clock, issuer="https://other.example.com"))
     one = process(store, clock)
     await one.join()
@@ -153,11 +154,11 @@ async def test_another_address_is_told_and_refused_to_nobody(store: Store, clock
     assert lines[0]["reason"].startswith("PUBLIC_URL is https://duet.example.com here")
 
 
-# who lives
+# which processes are alive
 
 
 async def test_one_that_was_killed_hinders_nobody(store: Store, clock: FakeClock) -> None:
-    """On this machine there is no such process any more, so the next one starts at once, with other secrets."""
+    """A killed process of this machine is known to be gone, so the next one starts at once, with other secrets."""
     killed = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     record = elsewhere(clock, host=process_host(), pid=killed.pid)
     await store.announce(record)
@@ -171,14 +172,14 @@ async def test_one_that_was_killed_hinders_nobody(store: Store, clock: FakeClock
 
 
 async def test_an_earlier_life_hinders_nobody(store: Store, clock: FakeClock) -> None:
-    """A container's process is number 1 again and again: what it did not announce itself is over."""
+    """A container's process is always number 1, so a record that this process did not write itself is over."""
     await store.announce(elsewhere(clock, host=process_host(), pid=os.getpid()))
     await process(store, clock, NEW).join()
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems do not tell when a process began")
 def test_each_process_has_a_life_of_its_own() -> None:
-    """It stays the same as long as the process lives, and another process has another one."""
+    """The value stays the same while the process is alive, and another process has another one."""
     code = "from app.auth.deployment.process import process_life; print(process_life())"
     another = subprocess.run(
         [sys.executable, "-c", code], check=True, capture_output=True, text=True
@@ -188,21 +189,21 @@ def test_each_process_has_a_life_of_its_own() -> None:
 
 
 async def test_the_same_number_elsewhere_is_another_process(store: Store, clock: FakeClock) -> None:
-    """Of another machine nobody can tell by the number whether it lives."""
+    """A process number of another machine does not tell whether that process is alive."""
     await store.announce(elsewhere(clock, pid=os.getpid()))
     with pytest.raises(SettingsDiffer):
         await process(store, clock, NEW).join()
 
 
 async def test_one_that_fell_silent_hinders_nobody(store: Store, clock: FakeClock) -> None:
-    """On another machine: after three beats, and one more to be sure of its clock."""
+    """A process on another machine counts as gone after three beats, and one more to be sure of its clock."""
     await store.announce(elsewhere(clock, seen_at=clock.now() - timedelta(seconds=3 * BEAT)))
     await process(store, clock, NEW).join()
 
 
 @pytest.mark.parametrize("minutes", [-60, 60])
 async def test_one_whose_clock_is_wrong_lives_all_the_same(store: Store, clock: FakeClock, minutes: int) -> None:
-    """Its record says that it fell silent, or will speak some day; but it changes."""
+    """Its record seems to be old, or from the future, but it keeps changing."""
     shifted = FakeClock()
     shifted.step(minutes=minutes)
     other = process(store, shifted)
@@ -221,7 +222,7 @@ async def test_one_whose_clock_is_wrong_lives_all_the_same(store: Store, clock: 
 
 
 def test_what_lives_is_not_gone() -> None:
-    """Nor is what is nobody's number, or somebody else's process."""
+    """A number that no process has, and another user's process, do not count as gone either."""
     assert not is_gone(os.getpid())
     assert not is_gone(1)
     assert not is_gone(0)
@@ -230,7 +231,7 @@ def test_what_lives_is_not_gone() -> None:
 
 
 async def test_a_refusal_waits_for_nobody(store: Store, clock: FakeClock) -> None:
-    """Where somebody who lives differs, it does not matter whether another one does."""
+    """When a living process differs, it does not matter whether another one is alive."""
     await store.announce(elsewhere(clock))
     await store.announce(replace(elsewhere(clock, seen_at=clock.now() - timedelta(days=1)), id="dead"))
     counting = CountingStore(store)
@@ -243,7 +244,8 @@ async def test_a_refusal_waits_for_nobody(store: Store, clock: FakeClock) -> Non
 
 
 async def test_a_clock_that_is_wrong_is_told_once(store: Store, clock: FakeClock) -> None:
-    """In the log, when it begins: which process, by how much, and which way. One within the leeway is not told."""
+    """The log tells once which process, by how much and which way; a difference within the leeway is not reported.
+    """
     one = process(store, clock)
     await one.join()
     with capture_logs() as lines:
@@ -266,7 +268,7 @@ async def test_a_clock_that_is_wrong_is_told_once(store: Store, clock: FakeClock
 
 
 async def test_a_survey_finds_a_wrong_clock_by_looking_twice(store: Store, clock: FakeClock) -> None:
-    """A record that is old and stays so is of a process that died: its clock was right."""
+    """A record that is old and stays old belongs to a process that died, whose clock was right."""
     record = elsewhere(clock, seen_at=clock.now() - timedelta(minutes=5))
     await store.announce(record)
     survey = await process(store, clock).survey()
@@ -281,7 +283,7 @@ async def test_a_survey_finds_a_wrong_clock_by_looking_twice(store: Store, clock
 
 
 async def test_a_survey_is_quick_where_all_is_well(store: Store, clock: FakeClock) -> None:
-    """It looks once, announces nothing, and finds nothing."""
+    """A survey looks once, announces nothing, and finds nothing."""
     await store.announce(elsewhere(clock))
     counting = CountingStore(store)
     survey = await process(counting, clock).survey()
@@ -293,7 +295,7 @@ async def test_a_survey_is_quick_where_all_is_well(store: Store, clock: FakeCloc
 
 
 async def test_a_beat_says_that_the_process_lives(store: Store, clock: FakeClock) -> None:
-    """Again and again, until it leaves; nothing is left of it then, and nothing is written afterwards."""
+    """The record is renewed until the process leaves; then it is removed and nothing more is written."""
     one = process(store, clock)
     await one.join()
     [said] = await store.instances()
@@ -311,10 +313,10 @@ async def test_a_beat_says_that_the_process_lives(store: Store, clock: FakeClock
 
 
 async def test_a_beat_under_way_is_not_written_after_the_end(store: Store, clock: FakeClock) -> None:
-    """Who is told to stop in the middle of it waits for it, and withdraws then."""
+    """A process that is told to stop in the middle of a beat waits for it, and only then withdraws."""
 
     class Slow(CountingStore):
-        """A store that takes a while to announce, and does so though the caller is gone, as a driver's thread."""
+        """A store that announces slowly, and does so even when the caller is gone, as a driver's thread would."""
 
         async def announce(self, instance: Instance) -> None:
             self.calls.append("announce")
@@ -335,7 +337,7 @@ async def test_a_beat_under_way_is_not_written_after_the_end(store: Store, clock
 
 
 async def test_a_mismatch_that_shows_late_is_told_at_every_beat(store: Store, clock: FakeClock) -> None:
-    """A process that started without its store does not get ready, as long as the other one lives."""
+    """A process that started without its store does not get ready as long as the other process is alive."""
     await store.announce(elsewhere(clock))
     await store.close()
     one = process(store, clock, NEW)
@@ -353,7 +355,7 @@ async def test_a_mismatch_that_shows_late_is_told_at_every_beat(store: Store, cl
 
 
 async def test_one_that_was_cut_off_for_long_asks_again(store: Store, clock: FakeClock, database_url: str) -> None:
-    """The others took it for dead, and may have got other settings meanwhile."""
+    """The others took the process for dead, and may have got other settings meanwhile."""
     one = process(store, clock)
     await one.join()
     async with beating(one), opened(database_url) as open_store:
@@ -367,7 +369,7 @@ async def test_one_that_was_cut_off_for_long_asks_again(store: Store, clock: Fak
 
 
 async def test_one_that_comes_later_is_told_by_those_that_are_there(store: Store, clock: FakeClock) -> None:
-    """They stay as they are: it is the other one that has to go."""
+    """The processes that were there first stay as they are, and the later one has to go."""
     one = process(store, clock)
     await one.join()
     with capture_logs() as lines:
@@ -381,7 +383,7 @@ async def test_one_that_comes_later_is_told_by_those_that_are_there(store: Store
 
 
 async def test_what_others_wrote_is_one_line(store: Store, clock: FakeClock) -> None:
-    """Whoever can write to the store writes no second line into the log or onto the terminal."""
+    """A text that somebody wrote into the store can't add a second line to the log or the terminal."""
     await store.announce(elsewhere(clock, NEW, name="web\n\x1b[31mduet: all is well" + 500 * "x"))
     with pytest.raises(SettingsDiffer) as refused:
         await process(store, clock).join()
@@ -393,7 +395,8 @@ async def test_what_others_wrote_is_one_line(store: Store, clock: FakeClock) -> 
 
 
 def test_a_fingerprint_tells_nothing_of_a_key() -> None:
-    """It is derived for this alone: it is no part of any key or name of a key, and of each secret another one."""
+    """A fingerprint is derived for this purpose alone, is no part of any key or its name, and differs for each
+    secret."""
     ring = KeyRing([SECRET, NEW])
     prints = ring.fingerprints()
     assert len(set(prints)) == 2

@@ -1,4 +1,4 @@
-"""The hourly clean-up, where several processes share a database."""
+"""The hourly clean-up, when several processes share a database."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ DAYS = timedelta(days=90)
 
 
 async def test_of_several_processes_one_cleans_up(database_url: str) -> None:
-    """Each hour one of them, and if that one is gone another one."""
+    """Each hour one process cleans up, and if it is gone, another one does."""
     async with house_on(database_url) as house:
         stores = [CountingStore(house.store) for _ in range(3)]
 
         async def purges(*which: int, until: int) -> int:
-            """How often it is done when these begin a round, once it was done so often and a while has passed."""
+            """Start a round of these processes, wait for `until` purges and a while longer, and count the purges.
+            """
             before = done()
             given: list[Any] = [stores[number] for number in which]
             tasks = [asyncio.create_task(run_upkeep(store, house.clock, audit_lifetime=DAYS)) for store in given]

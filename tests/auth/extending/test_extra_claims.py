@@ -1,4 +1,4 @@
-"""Extensions add claims to the access token: never Duet's own, never too many, and never in anybody's way."""
+"""Extensions add claims to the access token, but never Duet's own, never too many, and never in anybody's way."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ADA = User("user-1", "ada@example.com", "ada@example.com", "hash", FakeClock().n
 
 
 def saying(value: Any) -> Any:
-    """A function that says that of everybody."""
+    """A claim function that returns the value for every user."""
 
     async def say(user: User) -> Any:
         if isinstance(value, BaseException):
@@ -31,7 +31,7 @@ def saying(value: Any) -> Any:
 
 
 async def of(**values: Any) -> dict[str, Any]:
-    """The claims of Ada where each extension says one of `values`."""
+    """Ada's claims when each extension returns one of `values`."""
     extra = ExtraClaims(seconds=0.05)
     for name, value in values.items():
         extra.add(name, saying(value), owner=f"team {name}")
@@ -39,13 +39,13 @@ async def of(**values: Any) -> dict[str, Any]:
 
 
 class Color(StrEnum):
-    """A text, to JSON."""
+    """An enum that is text in JSON."""
 
     RED = "red"
 
 
 async def test_claims_are_plain_json() -> None:
-    """What the functions return arrives as JSON has it: tuples as lists, texts of an enum as texts."""
+    """Returned values become plain JSON: tuples become lists, and text enums become text."""
     assert await of(team="red", teams=("a", "b"), plan={"seats": 3}, color=Color.RED, none=None) == {
         "team": "red",
         "teams": ["a", "b"],
@@ -71,10 +71,10 @@ async def test_claims_are_plain_json() -> None:
         ({(1, 2): 3}, "TypeError"),
         (ADA, "TypeError"),
     ],
-    ids=lambda value: "a user" if value is ADA else repr(value),  # which tells of the time
+    ids=lambda value: "a user" if value is ADA else repr(value),  # whose repr has the time in it
 )
 async def test_what_is_no_json_is_left_out(value: Any, error: str) -> None:
-    """It is logged by owner and claim, with nothing of the user's, and the other claims are there."""
+    """The failure is logged with owner and claim and nothing about the user, and the other claims are kept."""
     with capture_logs() as lines:
         assert await of(bad=value, good=1) == {"good": 1}
     (line,) = lines
@@ -84,7 +84,7 @@ async def test_what_is_no_json_is_left_out(value: Any, error: str) -> None:
 
 
 async def test_what_never_ends_is_left_out() -> None:
-    """A value that holds itself, or is nested without end, or a function that does not come back in time."""
+    """A circular or endlessly nested value, or a function that does not return in time, is left out."""
     circle: list[Any] = []
     circle.append(circle)
     deep: list[Any] = []
@@ -108,7 +108,7 @@ async def test_what_never_ends_is_left_out() -> None:
 
 
 async def test_functions_are_asked_at_the_same_time() -> None:
-    """Each waits for all the others, which none could if they came one after another."""
+    """Each function waits for all the others, which would hang if they ran one after another."""
     barrier, extra = asyncio.Barrier(3), ExtraClaims()
 
     async def meet(user: User) -> int:
@@ -122,12 +122,12 @@ async def test_functions_are_asked_at_the_same_time() -> None:
 
 @pytest.mark.parametrize(("length", "fits"), [(MAX_BYTES - 8, True), (MAX_BYTES - 7, False)])
 async def test_all_together_have_a_limit(length: int, fits: bool) -> None:
-    """Beyond it none is there, rather than some: whoever reads them must not be misled. It is logged."""
+    """Beyond the limit all claims are left out, so that a partial set misleads nobody, and the log says so."""
     with capture_logs() as lines:
         claims = await of(a="x" * length)
     assert bool(claims) == fits
     assert [line["event"] for line in lines] == ([] if fits else ["claims_too_large"])
-    half = "ö" * (MAX_BYTES // 12)  # six bytes each, as the token has it
+    half = "ö" * (MAX_BYTES // 12)  # six bytes each in the token
     with capture_logs() as lines:
         assert await of(a=half, b=half) == {}
     (line,) = lines
@@ -136,26 +136,26 @@ async def test_all_together_have_a_limit(length: int, fits: bool) -> None:
 
 @pytest.mark.parametrize("name", [*sorted(RESERVED), "duet_", "duet_anything", "ISS", "Sub", "DUET_x"])
 def test_reserved_names_stop_the_start(name: str) -> None:
-    """Somebody else gives them a meaning: a library that reads the token, or Duet."""
+    """Libraries that read tokens, or Duet itself, give the reserved names a meaning."""
     with pytest.raises(PolicyError, match=f"extension team: the claim '{name}' is reserved"):
         ExtraClaims().add(name, saying(1), owner="team")
 
 
 def test_every_own_claim_is_reserved() -> None:
-    """Whatever Duet puts into a token, and what RFC 7519 and RFC 9068 register."""
+    """The names that Duet uses, and those that RFC 7519 and RFC 9068 register, are reserved."""
     registered = {"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "auth_time", "acr", "amr", "scope"}
     assert set(_CLAIMS) | registered | {"groups", "roles", "entitlements"} <= RESERVED
 
 
 @pytest.mark.parametrize("name", ["", "x" * 65, "a\nb", "\ud800", "\0"])
 def test_a_name_that_is_none_stops_the_start(name: str) -> None:
-    """It would break a line of a log, or the token."""
+    """Such a name would break a log line, or the token."""
     with pytest.raises(PolicyError, match="extension team: a claim's name is"):
         ExtraClaims().add(name, saying(1), owner="team")
 
 
 def test_one_name_has_one_owner() -> None:
-    """Which of two would count?"""
+    """A second owner for a name is refused, because only one of the two could count."""
     extra = ExtraClaims()
     extra.add("plan", saying(1), owner="one")
     with pytest.raises(PolicyError, match="extension two: the claim 'plan' is one's already"):
@@ -163,7 +163,7 @@ def test_one_name_has_one_owner() -> None:
 
 
 def test_a_function_that_is_not_async_stops_the_start() -> None:
-    """It would hold the event loop up with every login."""
+    """Such a function would block the event loop at every login."""
     plain: Any = lambda user: 1  # noqa: E731
     with pytest.raises(PolicyError, match="extension team: the function of its claim 'plan' must be async"):
         ExtraClaims().add("plan", plain, owner="team")

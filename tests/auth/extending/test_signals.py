@@ -1,4 +1,4 @@
-"""Signals reach the team's handlers, and nothing that those do reaches anybody else."""
+"""Signals reach the team's handlers, and nothing that the handlers do reaches anybody else."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ class Ear:
         self.heard: list[Signal] = []
 
     async def hear(self, signal: Signal) -> None:
-        """Keeps it."""
+        """Keep the signal."""
         self.heard.append(signal)
 
     async def __call__(self, signal: Signal) -> None:
-        """Keeps it as well."""
+        """Keep the signal as well."""
         self.heard.append(signal)
 
 
 async def test_a_handler_hears_what_it_waits_for() -> None:
-    """The signals of its kind, by name or by constant, and no others."""
+    """A handler hears the signals of its kind, given by name or by constant, and no others."""
     signals, one, other = Signals(), Ear(), Ear()
     signals.connect("logged_in", one.hear, owner="team")
     signals.connect(SignalKind.DELETED, other.hear, owner="team")
@@ -42,7 +42,7 @@ async def test_a_handler_hears_what_it_waits_for() -> None:
 
 
 async def test_handlers_run_one_after_another() -> None:
-    """In the order in which they were connected, each after the one before has ended."""
+    """Handlers run in the order in which they were connected, each after the previous one has ended."""
     signals, order = Signals(), []
 
     async def slow(signal: Signal) -> None:
@@ -67,7 +67,7 @@ async def _hang(signal: Signal) -> None:
 
 
 async def _cling(signal: Signal) -> None:
-    """Takes no notice of its cancellation."""
+    """Ignore the cancellation."""
     for _ in range(3):
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.sleep(0.05)
@@ -92,8 +92,8 @@ def _raise_at_once(signal: Signal) -> Any:
     ],
 )
 async def test_a_handler_that_fails_breaks_nothing(handler: Any, error: str) -> None:
-    """What raises, hangs, clings to life or cancels itself is logged by owner and kind, with nothing of anybody's;
-    the next handler runs."""
+    """A handler that raises, hangs, ignores or cancels itself is logged with owner and kind and no personal data,
+    and the next handler runs."""
     signals, next_one = Signals(seconds=0.02), Ear()
     signals.connect(SignalKind.LOGGED_IN, handler, owner="broken team")
     signals.connect(SignalKind.LOGGED_IN, next_one.hear, owner="team")
@@ -107,7 +107,7 @@ async def test_a_handler_that_fails_breaks_nothing(handler: Any, error: str) -> 
 
 
 async def test_a_slow_handler_is_cancelled() -> None:
-    """After its time it does not run on."""
+    """A handler does not run on after its time is over."""
     signals, ends = Signals(seconds=0.01), []
 
     async def slow(signal: Signal) -> None:
@@ -124,7 +124,7 @@ async def test_a_slow_handler_is_cancelled() -> None:
 
 
 async def test_a_callers_cancellation_passes() -> None:
-    """A request that is cancelled takes its handler with it, and is not held up by the log."""
+    """Cancelling a request cancels its handler, and the log does not hold it up."""
     signals, ends = Signals(), []
 
     async def slow(signal: Signal) -> None:
@@ -144,19 +144,19 @@ async def test_a_callers_cancellation_passes() -> None:
 
 
 def plain(signal: Signal) -> None:
-    """Not async."""
+    """A handler that is not async."""
 
 
 @pytest.mark.parametrize("handler", [plain, lambda signal: None, functools.partial(plain), print, object()])
 def test_a_handler_that_is_not_async_stops_the_start(handler: Any) -> None:
-    """It would run on the event loop, and everybody would wait for it."""
+    """Such a handler would run on the event loop, and everybody would wait for it."""
     with pytest.raises(PolicyError, match="extension team: its handler of the signal 'deleted' must be async"):
         Signals().connect(SignalKind.DELETED, handler, owner="team")
 
 
 @pytest.mark.parametrize("kind", ["Deleted", "DELETED", "", "logged in", 1, None])
 def test_a_signal_that_there_is_not_stops_the_start(kind: Any) -> None:
-    """A misspelled name would wait for ever."""
+    """A handler for a misspelled name would wait for ever."""
     with pytest.raises(
         PolicyError, match=r"extension team: there is no signal .*; there are registered, logged_in"
     ):
@@ -164,7 +164,8 @@ def test_a_signal_that_there_is_not_stops_the_start(kind: Any) -> None:
 
 
 async def test_anything_async_is_a_handler() -> None:
-    """Methods, partials, objects with an async `__call__`, and what `functools.wraps` marks as async."""
+    """Methods, partials, objects with an async `__call__`, and functions that `functools.wraps` marks as async
+    will do."""
     ear = Ear()
 
     async def with_more(more: int, signal: Signal) -> None:

@@ -1,4 +1,4 @@
-"""Where hashes wait: not for ever, not behind one who floods it, and never in the way of the event loop."""
+"""Hashes do not wait for ever, do not wait behind a client's flood, and never block the event loop."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ADA, BOB = Asker("192.0.2.1", "ada@example.com"), Asker("192.0.2.2", "bob@exampl
 
 
 class Clogged:
-    """A queue whose only thread stands still until it is opened, at a known cost a hash."""
+    """A queue whose only thread is blocked until the gate opens, with a known cost per hash."""
 
     def __init__(self) -> None:
         self.queue = HashQueue(threads=1, seconds_per_hash=1.0)
@@ -31,21 +31,21 @@ class Clogged:
         self.gate.wait(10)
 
     async def block(self) -> asyncio.Task[None]:
-        """Occupies the thread."""
+        """Occupy the thread."""
         task = asyncio.create_task(self.queue.run(self._wait, Asker()))
         self.tasks.append(task)
         await asyncio.sleep(0)
         return task
 
     async def add(self, name: str, asker: Asker) -> asyncio.Task[None]:
-        """One more that waits, and is noted in `order` when it is done."""
+        """Add a job that notes its name in `order` when it is done."""
         task = asyncio.create_task(self.queue.run(lambda: self.order.append(name), asker))
         self.tasks.append(task)
         await asyncio.sleep(0)
         return task
 
     async def end(self) -> list[str]:
-        """Lets all go on; the order in which they did."""
+        """Open the gate, wait for all jobs, and return the order in which they ran."""
         self.gate.set()
         await asyncio.gather(*self.tasks, return_exceptions=True)
         for _ in range(500):
@@ -58,7 +58,7 @@ class Clogged:
 
 @pytest.fixture
 async def clogged() -> AsyncIterator[Clogged]:
-    """One whose thread is taken already."""
+    """A queue whose thread is already taken."""
     one = Clogged()
     await one.block()
     yield one
@@ -67,7 +67,7 @@ async def clogged() -> AsyncIterator[Clogged]:
 
 
 async def test_the_loop_goes_on_while_something_is_hashed(clogged: Clogged) -> None:
-    """The work is done in threads of its own: the loop answers others meanwhile."""
+    """The work is done in separate threads, and the loop answers others meanwhile."""
     waiting = await clogged.add("x", ADA)
     for _ in range(20):
         await asyncio.sleep(0)
@@ -78,7 +78,7 @@ async def test_the_loop_goes_on_while_something_is_hashed(clogged: Clogged) -> N
 
 @pytest.mark.skipif(sys.platform != "linux", reason="niceness is a thread's on Linux alone")
 async def test_whatever_else_the_process_does_comes_first(clogged: Clogged) -> None:
-    """The threads have the lowest priority there is, and they alone."""
+    """The hashing threads alone have the lowest priority."""
     clogged.gate.set()
 
     def niceness() -> int:
@@ -90,7 +90,7 @@ async def test_whatever_else_the_process_does_comes_first(clogged: Clogged) -> N
 
 
 async def test_a_full_queue_refuses_at_once_and_says_when_to_come_back(clogged: Clogged) -> None:
-    """Beyond five seconds of waiting nobody is queued, and none of those before is lost."""
+    """Beyond five seconds of waiting nobody is queued, and nobody who already waits is lost."""
     for number in range(5):
         await clogged.add(str(number), ADA)
     assert clogged.queue.expected_wait == 6
@@ -102,7 +102,7 @@ async def test_a_full_queue_refuses_at_once_and_says_when_to_come_back(clogged: 
 
 
 async def test_what_happened_is_counted(clogged: Clogged) -> None:
-    """How many were begun, how long they waited, and how many were refused: the metrics' figures."""
+    """The queue counts how many hashes began, how long they waited and how many were refused, for the metrics."""
     await clogged.add("x", ADA)
     await asyncio.sleep(0.05)
     assert clogged.queue.counts.begun == 1
@@ -113,7 +113,7 @@ async def test_what_happened_is_counted(clogged: Clogged) -> None:
 
 
 async def test_clients_take_turns(clogged: Clogged) -> None:
-    """Whoever asks once waits for one of those who ask often, not for all of them."""
+    """A client that asks once waits for one job of a client that asks often, not for all of them."""
     for number in range(3):
         await clogged.add(f"ada {number}", ADA)
     await clogged.add("bob", BOB)
@@ -121,7 +121,7 @@ async def test_clients_take_turns(clogged: Clogged) -> None:
 
 
 async def test_accounts_of_one_address_take_turns(clogged: Clogged) -> None:
-    """Behind one proxy or in one office too: one account's flood holds up no other's login."""
+    """Even behind one proxy or in one office, a flood at one account does not hold up another account's login."""
     eve = Asker(ADA.address, "eve@example.com")
     for number in range(3):
         await clogged.add(f"eve {number}", eve)
@@ -130,7 +130,7 @@ async def test_accounts_of_one_address_take_turns(clogged: Clogged) -> None:
 
 
 async def test_a_flood_over_many_accounts_is_one_client_s(clogged: Clogged) -> None:
-    """Who tries an account after the other has no more turns for that."""
+    """A client that tries one account after another gets no more turns by that."""
     for number in range(4):
         await clogged.add(f"eve {number}", Asker(BOB.address, f"{number}@example.com"))
     await clogged.add("ada", ADA)
@@ -139,7 +139,7 @@ async def test_a_flood_over_many_accounts_is_one_client_s(clogged: Clogged) -> N
 
 @pytest.mark.parametrize("victim", [BOB, Asker(ADA.address, BOB.account)], ids=["elsewhere", "behind one proxy"])
 async def test_whoever_crowds_the_others_out_is_refused(clogged: Clogged, victim: Asker) -> None:
-    """In a full queue the last of the biggest flood makes room, and is told to come back."""
+    """In a full queue, the last job of the biggest flood makes room and is told to come back."""
     flood = [await clogged.add(f"ada {number}", ADA) for number in range(5)]
     await clogged.add("bob", victim)
     refused = await asyncio.gather(flood[-1], return_exceptions=True)
@@ -149,7 +149,7 @@ async def test_whoever_crowds_the_others_out_is_refused(clogged: Clogged, victim
 
 
 async def test_nobody_is_put_out_by_an_equal(clogged: Clogged) -> None:
-    """Where all ask for as much, the last to come comes back later."""
+    """When all ask for the same amount, the last to come is refused."""
     for number in range(5):
         await clogged.add(str(number), Asker(f"192.0.2.{number}"))
     with pytest.raises(TooBusy):
@@ -158,21 +158,22 @@ async def test_nobody_is_put_out_by_an_equal(clogged: Clogged) -> None:
 
 
 async def test_who_gives_up_frees_their_place_and_no_other(clogged: Clogged) -> None:
-    """A waiter that hangs up leaves the queue at once; one whose hash is being computed, when that ends."""
+    """A waiting client that hangs up leaves the queue at once; one whose hash is being computed, when that ends.
+    """
     waiting = [await clogged.add(str(number), ADA) for number in range(3)]
     waiting[1].cancel()
     await asyncio.wait({waiting[1]})
     assert (clogged.queue.running, clogged.queue.waiting) == (1, 2)
-    clogged.tasks[0].cancel()  # its thread works on
+    clogged.tasks[0].cancel()  # its thread keeps working
     await asyncio.wait({clogged.tasks[0]})
     assert (clogged.queue.running, clogged.queue.waiting) == (1, 2)
     assert await clogged.end() == ["0", "2"]
 
 
 async def test_a_turn_that_comes_too_late_goes_to_the_next(clogged: Clogged) -> None:
-    """Given up at the moment of its turn: the thread is not lost."""
+    """If a job is given up at the moment of its turn, the thread is not lost."""
     first, second = await clogged.add("first", ADA), await clogged.add("second", ADA)
-    clogged.queue._free_thread()  # the first one's turn, which it does not know of yet
+    clogged.queue._free_thread()  # the first job's turn, of which it does not know yet
     first.cancel()
     clogged.queue._running += 1  # the thread itself is still taken
     assert await clogged.end() == ["second"]
@@ -180,7 +181,7 @@ async def test_a_turn_that_comes_too_late_goes_to_the_next(clogged: Clogged) -> 
 
 
 async def test_the_turn_of_one_who_has_just_left_goes_to_the_next(clogged: Clogged) -> None:
-    """Cancelled, and not yet out of the queue when the turn comes: the thread is not lost either."""
+    """If a job is cancelled but still in the queue at its turn, the thread is not lost either."""
     first, _ = await clogged.add("first", ADA), await clogged.add("second", ADA)
     first.cancel()
     clogged.queue._free_thread()
@@ -189,7 +190,7 @@ async def test_the_turn_of_one_who_has_just_left_goes_to_the_next(clogged: Clogg
 
 
 async def test_a_failure_frees_the_thread(clogged: Clogged) -> None:
-    """What the work raises reaches its caller, and the next one begins."""
+    """An error in the work reaches its caller, and the next job begins."""
 
     def fail() -> Any:
         raise ValueError("no")

@@ -1,4 +1,4 @@
-"""What may be chosen as a password: nothing that is tried first, and every phrase of a few words."""
+"""What may be chosen as a password: any phrase of a few words, but nothing that attackers try first."""
 
 from __future__ import annotations
 
@@ -141,13 +141,13 @@ example.com2024!
 
 @pytest.fixture(autouse=True)
 def _judged_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Elsewhere what was judged once is remembered."""
+    """Judge each password anew, because elsewhere a judgement is remembered."""
     monkeypatch.setattr(password_quality, "_reason", password_quality._reason.__wrapped__)  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("password", ACCEPTED)
 def test_a_few_unrelated_words_are_accepted(password: str) -> None:
-    """So is a random string, without capitals or signs: there are no rules of composition."""
+    """A random string without capitals or signs is accepted too, because there are no rules of composition."""
     assert check_quality(password, context=ADA) is None
 
 
@@ -156,13 +156,13 @@ def test_a_few_unrelated_words_are_accepted(password: str) -> None:
     [(line, reason) for reason, lines in REFUSED.items() for line in lines.strip().splitlines()],
 )
 def test_what_is_tried_first_is_refused_with_the_reason(password: str, reason: str) -> None:
-    """Common passwords, rows of keys, repetitions, and what is known of the person."""
+    """Common passwords, rows of keys, repetitions, and what is known of the person are refused."""
     assert check_quality(password, context=ADA) == reason
 
 
 @pytest.mark.parametrize("length", [8, 10, 15, 20, 43, 200])
 def test_random_strings_are_accepted(length: int) -> None:
-    """Of letters and digits, of hexadecimal digits where there are more of them, and of signs."""
+    """Strings of letters with digits or signs are accepted, and hexadecimal digits if there are more of them."""
     chance = random.Random(length)
     for alphabet in (string.ascii_letters + string.digits, string.ascii_letters + string.punctuation):
         for _ in range(8):
@@ -177,7 +177,7 @@ def test_random_strings_are_accepted(length: int) -> None:
 )
 @pytest.mark.parametrize("length", [29, 100, 1024])
 def test_a_pattern_is_refused_at_any_length(pattern: str, length: int) -> None:
-    """Length alone does not help: a thousand times the same letter is one letter."""
+    """Length alone does not help: a thousand repetitions of one letter are as weak as the letter."""
     assert check_quality((pattern * length)[:length]) in (REPEATED, ROW)
 
 
@@ -192,7 +192,7 @@ def test_a_pattern_is_refused_at_any_length(pattern: str, length: int) -> None:
     ],
 )
 def test_long_ones_are_looked_at_as_a_whole(password: str) -> None:
-    """Several patterns in a row are patterns still."""
+    """Several patterns in a row are still patterns."""
     assert check_quality(password, context=ADA) is not None
 
 
@@ -206,16 +206,16 @@ def test_good_words_are_seen_wherever_they_are(padding: str) -> None:
 
 
 def test_a_name_is_no_reason_against_other_words() -> None:
-    """Somebody called Horse may use the word among others, and nobody is refused for a part of a word."""
+    """A person called Horse may use that word among others, and part of a word is no reason to refuse."""
     assert check_quality("correct horse battery", context=("horse@example.com", "Horse")) is None
     assert check_quality("correct battery for all", context=("al@example.com", "Al")) is None
     assert check_quality("horse.horse.1234", context=("horse@example.com", "Horse")) == PERSONAL
-    # 'com' is a part of 'welcome': what is left without it must not look better than the whole.
+    # 'com' is a part of 'welcome', and what is left without it must not look better than the whole.
     assert check_quality("Welcome2024!!!!", context=("ada@example.com", "")) == COMMON
 
 
 def test_one_persons_words_do_not_count_for_another() -> None:
-    """In many threads at once: zxcvbn itself keeps such words in a global."""
+    """This holds in many threads at once, although zxcvbn itself keeps such words in a global."""
     names = ["lovelace", "turing", "hopper", "dijkstra", "knuth", "liskov", "hamilton", "ritchie"]
 
     def judge(i: int) -> tuple[str | None, str | None]:
@@ -233,7 +233,7 @@ SIGNS = "4@8({[<3691!|170$5+7%2"
 
 
 def test_nothing_multiplies_its_readings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All signs for letters in one password mean hundreds of readings to zxcvbn, and seconds of work."""
+    """A password full of signs for letters would give zxcvbn hundreds of readings and seconds of work."""
     sizes: list[tuple[int, int]] = []
 
     def watched(text: str) -> object:
@@ -256,21 +256,21 @@ def test_nothing_multiplies_its_readings(monkeypatch: pytest.MonkeyPatch) -> Non
 @settings(max_examples=150, deadline=None)
 @given(st.text(max_size=80), st.text(max_size=40), st.text(max_size=40))
 def test_any_text_gets_an_answer(password: str, email: str, name: str) -> None:
-    """No text is an error, and no reason holds a part of what was typed."""
+    """No text causes an error, and no reason repeats a part of what was typed."""
     reasons = {None, COMMON, REPEATED, ROW, PERSONAL, password_quality.GUESSED}
     assert check_quality(password, context=(email, name)) in reasons
 
 
 @pytest.fixture
 def passwords() -> Iterator[Passwords]:
-    """Quick ones, in one thread."""
+    """Passwords with cheap hashes, in one thread."""
     one = Passwords(rounds=4, threads=1, min_length=15)
     yield one
     one.close()
 
 
 async def test_the_reason_comes_with_the_field(passwords: Passwords) -> None:
-    """So that a form shows it where it belongs. It does not repeat the password."""
+    """A form can show the reason beside its field, and the reason does not repeat the password."""
     with pytest.raises(PasswordUnacceptable) as caught:
         await passwords.hash("adalovelace1234", context=ADA, field="new_password")
     assert caught.value.field == "new_password"
@@ -280,7 +280,7 @@ async def test_the_reason_comes_with_the_field(passwords: Passwords) -> None:
 
 
 async def test_judging_does_not_hold_up_the_loop(passwords: Passwords, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is done in the threads that hash: it takes its time, and anonymous people can ask for it."""
+    """Judging takes time and anonymous people can ask for it, so it is done in the hashing threads."""
     threads: list[str] = []
     judge = password_quality.check_quality
 
@@ -299,7 +299,7 @@ async def test_judging_does_not_hold_up_the_loop(passwords: Passwords, monkeypat
 
 
 async def test_an_old_weak_password_logs_in(house: House) -> None:
-    """The rules are for what is chosen now: a login, and the better hash that it may bring, ask nothing of it."""
+    """The rules are for new passwords; a login, and the better hash that it may bring, do not apply them."""
     user = await house.make_user()
     for weak in ("passwordpassword", "short"):
         old = bcrypt.using(rounds=4).hash(weak)

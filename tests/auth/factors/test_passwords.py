@@ -1,4 +1,4 @@
-"""Passwords: none is cut, none is hashed in vain, and no hash holds up the loop."""
+"""Passwords: none is cut, none is hashed in vain, and no hash blocks the event loop."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.kit.duet import PASSWORD
 
 @pytest.fixture
 def passwords() -> Iterator[Passwords]:
-    """Quick ones, in two threads."""
+    """Passwords with cheap hashes, in two threads."""
     one = Passwords(rounds=4, threads=2, min_length=15)
     yield one
     one.close()
@@ -40,7 +40,7 @@ class Counted:
 
 
 async def test_the_73rd_byte_counts(passwords: Passwords) -> None:
-    """bcrypt alone would take 72 bytes and 73 for the same, and a thousand."""
+    """bcrypt alone would ignore everything after byte 72."""
     words = PASSWORD.ljust(72, "x")
     short = await passwords.hash(words)
     assert await passwords.verify(words, short) == (True, None)
@@ -53,7 +53,7 @@ async def test_the_73rd_byte_counts(passwords: Passwords) -> None:
 
 
 async def test_nul_is_a_character_like_any_other(passwords: Passwords) -> None:
-    """Nothing ends at a NUL, and none is an error."""
+    """A password does not end at a NUL, and a NUL is no error."""
     stored = await passwords.hash("before the nul\0after")
     assert (await passwords.verify("before the nul\0after", stored))[0]
     assert not (await passwords.verify("before the nul\0other", stored))[0]
@@ -62,7 +62,7 @@ async def test_nul_is_a_character_like_any_other(passwords: Passwords) -> None:
 
 @pytest.mark.parametrize("char", ["x", "é", "\U0001f600", "\U0001d160"], ids=ascii)
 async def test_1024_characters_are_taken_and_none_is_cut(passwords: Passwords, char: str) -> None:
-    """Whatever they weigh in bytes, those that grow in their normal form too."""
+    """The number of bytes does not matter, even for characters that grow in their normal form."""
     password = PASSWORD + char * (MAX_PASSWORD_LENGTH - len(PASSWORD) - 1) + "a"
     stored = await passwords.hash(password)
     assert (await passwords.verify(password, stored))[0]
@@ -81,7 +81,7 @@ async def test_more_than_1024_characters_cost_no_hash(passwords: Passwords) -> N
 
 
 async def test_a_long_password_at_the_login_costs_no_hash(house: House) -> None:
-    """Neither does it with a real user, and the answer is that of a wrong one."""
+    """A real user's overlong password is not hashed either, and is answered like a wrong one."""
     await house.make_user()
     counted = Counted(house.auth.passwords)
     for email in ("ada@example.com", "nobody@example.com"):
@@ -92,14 +92,14 @@ async def test_a_long_password_at_the_login_costs_no_hash(house: House) -> None:
 
 @pytest.mark.parametrize("length", [0, 1, 14])
 async def test_a_short_password_is_refused_with_the_reason(passwords: Passwords, length: int) -> None:
-    """Counted in characters, of the normal form: what looks like one is one."""
+    """The characters of the normal form are counted, so what looks like one character is one."""
     with pytest.raises(PasswordUnacceptable, match="at least 15"):
         await passwords.hash("e\u0301" * length)
     await passwords.hash("é" * 5 + "où ça mène")
 
 
 async def test_a_lone_surrogate_is_refused(passwords: Passwords) -> None:
-    """JSON and terminals can deliver one; no bytes stand for it, and it is no server error."""
+    """JSON and terminals can deliver a lone surrogate, which no bytes stand for; it is no server error."""
     with pytest.raises(PasswordUnacceptable, match="whole characters"):
         await passwords.hash("\ud800" * 20)
     stored = await passwords.hash(PASSWORD)
@@ -108,7 +108,7 @@ async def test_a_lone_surrogate_is_refused(passwords: Passwords) -> None:
 
 
 async def test_the_spellings_of_one_password_match(passwords: Passwords) -> None:
-    """A keyboard that sends e and an accent, and one that sends é, log in alike; letters stay distinct."""
+    """A keyboard that sends e and an accent matches one that sends é, while other letters stay distinct."""
     stored = await passwords.hash("caf\u00e9 au lait, grand")
     assert (await passwords.verify("cafe\u0301 au lait, grand", stored))[0]
     assert not (await passwords.verify("cafe au lait, grand", stored))[0]
@@ -116,7 +116,7 @@ async def test_the_spellings_of_one_password_match(passwords: Passwords) -> None
 
 
 async def test_a_plain_bcrypt_hash_is_upgraded_at_the_login(house: House) -> None:
-    """One brought from elsewhere verifies, and is replaced by the first login; the password stays the same."""
+    """An imported hash verifies, and the first login replaces it while the password stays the same."""
     user = await house.make_user()
     brought = bcrypt.using(rounds=4).hash(PASSWORD)
     assert brought.startswith("$2b$")
@@ -132,7 +132,7 @@ async def test_a_plain_bcrypt_hash_is_upgraded_at_the_login(house: House) -> Non
 
 
 async def test_another_cost_is_taken_over_at_the_login(passwords: Passwords) -> None:
-    """After BCRYPT_ROUNDS went up, so does each hash, when its password is proven."""
+    """After BCRYPT_ROUNDS goes up, each hash is replaced when its password is proven."""
     dearer = Passwords(rounds=5, threads=1, min_length=15)
     stored = await passwords.hash(PASSWORD)
     matches, better = await dearer.verify(PASSWORD, stored)
@@ -143,7 +143,7 @@ async def test_another_cost_is_taken_over_at_the_login(passwords: Passwords) -> 
 
 
 async def test_an_unknown_user_costs_a_hash_of_the_same_rounds(house: House) -> None:
-    """No shorter way out tells that nobody has the address."""
+    """No faster answer reveals that nobody has the email address."""
     user = await house.make_user()
     counted = Counted(house.auth.passwords)
     for email in ("ada@example.com", "nobody@example.com", "not an address"):
@@ -161,7 +161,7 @@ async def test_an_unknown_user_costs_a_hash_of_the_same_rounds(house: House) -> 
 async def test_the_hash_of_an_unknown_user_is_really_computed(
     passwords: Passwords, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The stand-in is well-formed, so that bcrypt runs over it; a malformed one would be thrown out at once."""
+    """The stand-in is well-formed, so bcrypt really runs; a malformed one would be rejected at once."""
     import bcrypt as backend
 
     seen: list[bytes] = []
@@ -184,11 +184,11 @@ async def test_the_hash_of_an_unknown_user_is_really_computed(
     ["", "x", "$2b$", "$2b$04$short", "$bcrypt-sha256$v=2,t=2b,r=99$a$b", "plain", "$2b$04$" + "é" * 53, "\0"],
 )
 async def test_a_broken_hash_is_no_match(passwords: Passwords, broken: str) -> None:
-    """A damaged row belongs to no password; its owner is no server error."""
+    """No password matches a damaged row, and no server error comes of it."""
     assert await passwords.verify(PASSWORD, broken) == (False, None)
 
 
 def test_closing_twice_is_harmless(passwords: Passwords) -> None:
-    """The lifespan and a failed start may both close it."""
+    """The lifespan and a failed start may both close the pool."""
     passwords.close()
     passwords.close()

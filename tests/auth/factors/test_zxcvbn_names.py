@@ -1,4 +1,4 @@
-"""zxcvbn without a name of its inside."""
+"""What happens when zxcvbn lacks one of the private names that Duet uses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.packages.taking import assert_refused, missing_at, take_away
 
 @pytest.mark.parametrize("place", ZXCVBN_PLACES)
 def test_no_password_is_judged_without_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, place: str) -> None:
-    """Auth is not built where zxcvbn has lost a name, so that nothing starts."""
+    """Auth is not built when zxcvbn has lost a name, so nothing starts."""
     take_away(monkeypatch, place)
     settings = make_settings(tmp_path)
     store = open_configured_store(settings)
