@@ -1,4 +1,4 @@
-"""The audit log as CSV: what a spreadsheet reads is what was recorded, and nothing of it runs."""
+"""The audit log as CSV: a spreadsheet shows what was recorded, and runs none of it."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_no_cell_is_a_formula(first: str) -> None:
 
 @pytest.mark.parametrize("first", ["=", "+", "-", "@", "\uff1d"])
 def test_no_semicolon_begins_a_formula(first: str) -> None:
-    """Where the language's separator is a semicolon, a spreadsheet ends the cell there (CWE-1236)."""
+    """Where the local separator is a semicolon, a spreadsheet would end the cell there (CWE-1236)."""
     event = AuditEvent(
         "e1", AT, "login", user_agent=f"Mozilla/5.0;{first}cmd|' /C calc'!A0;x; +https://example.com"
     )
@@ -57,7 +57,7 @@ def test_no_semicolon_begins_a_formula(first: str) -> None:
 
 
 def test_other_cells_are_left_as_they_are() -> None:
-    """The marks inside a cell, and an empty cell, are no formulas."""
+    """Such characters inside a cell, and empty cells, are no formulas."""
     event = AuditEvent("e1", AT, "login", "", "a-b", "::1", "curl/8.1 (+https://example.com)", "a=b")
     (cells,) = read(audit_csv.rows([event]))
     assert cells[1:] == ["login", "", "", "a-b", "::1", "curl/8.1 (+https://example.com)", "a=b"]

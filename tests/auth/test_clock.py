@@ -1,4 +1,4 @@
-"""The clock of a process, on a machine whose own one is set."""
+"""The clock of a process, on a machine whose own clock is set back and forth."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ HOUR = timedelta(hours=1)
 
 
 class Machine:
-    """Its clock, which can be set, and the time that really goes by."""
+    """A machine's clock, which can be set, and the time that really passes."""
 
     def __init__(self) -> None:
         self.wall = NOW
         self.seconds = 0.0
 
     def wait(self, seconds: float) -> None:
-        """So much time goes by."""
+        """Let this much time pass."""
         self.wall += timedelta(seconds=seconds)
         self.seconds += seconds
 
@@ -36,20 +36,20 @@ def clock(machine: Machine) -> SystemClock:
 
 
 def test_it_tells_the_machine_s_time_in_milliseconds(machine: Machine, clock: SystemClock) -> None:
-    """Cut, and not rounded: nothing is told before it is."""
+    """Milliseconds are cut, not rounded, so no instant is given before it has come."""
     machine.wait(1.2349)
     assert clock.now() == NOW + timedelta(seconds=1, milliseconds=234)
 
 
 def test_it_goes_forward_with_the_machine_s(machine: Machine, clock: SystemClock) -> None:
-    """At once, as far as it was set."""
+    """When the machine's clock is set forward, this one follows at once."""
     machine.wall += HOUR
     assert clock.now() == NOW + HOUR
 
 
 @pytest.mark.parametrize("asked_every", [1.0, 600.0])
 def test_it_never_steps_back(machine: Machine, clock: SystemClock, asked_every: float) -> None:
-    """It goes on at half the speed until the machine's has caught up, however often it is asked."""
+    """When the machine's clock is set back, this one runs at half speed until the other has caught up."""
     told = [clock.now()]
     machine.wall -= HOUR
     while machine.seconds < 3 * 3600:

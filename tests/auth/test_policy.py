@@ -1,4 +1,4 @@
-"""The one decision, and the markers that lead to it."""
+"""The one decision on access, and the markers that lead to it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ NOBODY = Caller(error=TokenMissing())
 
 
 def outcome(policy: Policy, caller: Caller, *, writes: bool = True) -> type[AuthError] | bool:
-    """The kind of refusal, else whether somebody is known."""
+    """The kind of refusal, or whether the caller is known."""
     try:
         return decide(policy, caller, NOW, writes=writes) is not None
     except AuthError as refusal:
@@ -71,14 +71,15 @@ def outcome(policy: Policy, caller: Caller, *, writes: bool = True) -> type[Auth
     ],
 )
 def test_the_decision(policy: Policy, caller: Caller, expected: type[AuthError] | bool) -> None:
-    """Who may enter, for each kind of endpoint and of caller; the gate's reason is passed on."""
+    """For each kind of endpoint and of caller the decision is right, and the gate's reason is passed on."""
     assert outcome(policy, caller, writes=False) == expected
-    assert outcome(policy, caller, writes=True) == expected  # with the scope to write, that makes no difference
+    assert outcome(policy, caller, writes=True) == expected  # with the scope to write, this makes no difference
 
 
 @pytest.mark.parametrize("scope", ["read", "", "reread write-only", "WRITE", "write,read", "rewrite"])
 def test_a_token_without_the_scope_to_write_reads(scope: str) -> None:
-    """It reads what its owner may read and writes nowhere; where everybody may write, it does so as nobody."""
+    """The token reads what its owner may read and writes nowhere; where everybody may write, it counts as nobody.
+    """
     reader, admin = somebody(scope=scope), somebody("admin", scope=scope)
     policies = (PUBLIC, LOGIN, Policy(role="admin"), Policy(fresh=FRESH))
     assert [outcome(one, admin, writes=False) for one in policies] == [True] * 4
@@ -89,12 +90,12 @@ def test_a_token_without_the_scope_to_write_reads(scope: str) -> None:
 
 @pytest.mark.parametrize("role", ["", "admin"])
 def test_an_empty_role_is_a_role(role: str) -> None:
-    """`require(role='')` opens nothing: nobody has it."""
+    """`require(role='')` lets nobody in, because nobody has that role."""
     assert outcome(Policy(role=role), somebody()) is RoleMissing
 
 
 def test_policies_name_themselves() -> None:
-    """As the start's messages and the admins' table show them."""
+    """The names are as the messages at the start and the admins' table show them."""
     shown = [str(one) for one in (PUBLIC, LOGIN, Policy(role="admin"), Policy(role="a", fresh=FRESH))]
     assert shown == ["public", "login", "role admin", "role a, password within 300 s"]
 
@@ -160,12 +161,12 @@ class OnMethod(MethodView):
 
     @require(role="admin")
     def post(self) -> str:
-        """Lost."""
+        """A marked method whose marker is lost."""
         return "post"
 
 
 class Inherits(OnMethod):
-    """The same, one class down."""
+    """A subclass of the view class with the lost marker."""
 
 
 class OnDispatch(View):
@@ -173,7 +174,7 @@ class OnDispatch(View):
 
     @require(role="admin")
     def dispatch_request(self) -> str:
-        """Lost."""
+        """A marked method whose marker is lost."""
         return "dispatched"
 
 
@@ -181,7 +182,7 @@ class OnClass(MethodView):
     """A view class that is to be marked as a whole."""
 
     def get(self) -> str:
-        """Not guarded by it."""
+        """A method that the class's marker would not guard."""
         return "get"
 
 
@@ -191,19 +192,19 @@ class ByDecorators(MethodView):
     decorators = [require(role="admin")]  # noqa: RUF012 - as Flask has it
 
     def get(self) -> str:
-        """Guarded."""
+        """A method that the marker guards."""
         return "get"
 
 
 def test_an_endpoint_without_a_marker_needs_a_login() -> None:
-    """Forgetting is safe."""
+    """A forgotten marker does no harm."""
     assert policy_of(view, name="x") == LOGIN
     for endpoint in (functools.partial(view), forgetful(view), Wrapper(view), Unmarked.as_view("x"), len):
         assert policy_of(endpoint, name="x") == LOGIN
 
 
 def test_a_marker_that_reaches_the_endpoint_counts() -> None:
-    """Directly, outermost, under `functools.wraps`, or in a view class's `decorators`: no complaint."""
+    """A marker may be direct, outermost, under `functools.wraps`, or in a view class's `decorators`."""
     admin = Policy(role="admin")
     assert policy_of(marked(), name="x") == admin
     assert policy_of(honest(marked()), name="x") == admin
@@ -237,12 +238,12 @@ def test_a_marker_that_reaches_the_endpoint_counts() -> None:
     ],
 )
 def test_a_lost_marker_stops_the_start_by_name(endpoint: Callable[[], Any]) -> None:
-    """What the author marked and the framework would never see is an error, and never an open endpoint."""
+    """A marker that the framework would never see is an error at the start, and never an open endpoint."""
     with pytest.raises(PolicyError, match=r"^GET /vault: the marker"):
         policy_of(endpoint(), name="GET /vault")
 
 
 def test_two_markers_on_one_endpoint_stop_the_start() -> None:
-    """Whichever of them is outermost: the author meant both, and only one would count."""
+    """Whichever marker is outermost, the author meant both, and only one would count."""
     with pytest.raises(PolicyError, match="role admin"):
         policy_of(require(role="user")(honest(marked())), name="GET /vault")

@@ -1,4 +1,4 @@
-"""Key pairs: what they are called, how others see them, and how they are kept."""
+"""Key pairs: their names, their public halves, and how they are kept."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OLD = "the secret of last year: 7hQ2xV9bLm4c"
 
 
 def safe(*secrets: str) -> Safe:
-    """One that opens with these secrets, and seals with the first."""
+    """A safe that opens with all of these secrets, and seals with the first."""
     return Safe(KeyRing(secrets).keys(Purpose.SIGNING_KEYS))
 
 
@@ -47,13 +47,13 @@ def safe(*secrets: str) -> Safe:
     ids=["RFC 7638, section 3.1", "RFC 8037, appendix A.3"],
 )
 def test_the_thumbprint_is_that_of_the_standards(jwk: dict[str, Any], expected: str) -> None:
-    """The examples of the RFCs give the names that stand there."""
+    """The examples in the RFCs give the thumbprints that stand there."""
     assert thumbprint(jwk) == expected
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_the_public_half_is_what_others_read(algorithm: str) -> None:
-    """PyJWT, as any service uses it, verifies with the JWK what the private half signed; it tells no secret."""
+    """PyJWT, as any service uses it, verifies with the JWK what the private half signed; the JWK has no secret."""
     pair = make_pair(algorithm)
     jwk = json.loads(pair.public)
     assert jwk["kid"] == pair.kid == thumbprint(jwk)
@@ -66,20 +66,20 @@ def test_the_public_half_is_what_others_read(algorithm: str) -> None:
 
 
 def test_no_two_pairs_are_the_same() -> None:
-    """They are made of chance."""
+    """Key pairs are random."""
     assert make_pair("EdDSA").kid != make_pair("EdDSA").kid
 
 
 @pytest.mark.parametrize("algorithm", ["HS256", "none", "ES384", ""])
 def test_there_are_pairs_for_three_algorithms(algorithm: str) -> None:
-    """Anything else is refused."""
+    """Any other algorithm is refused."""
     with pytest.raises(ValueError, match="no key pairs"):
         make_pair(algorithm)
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_what_was_sealed_is_opened(algorithm: str) -> None:
-    """By the secret that sealed it, also when that has become a fallback, and each time in another form."""
+    """The sealing secret opens a seal, even once it is a fallback, and sealing twice gives two different texts."""
     pair = make_pair(algorithm)
     sealed = safe(OLD).seal(pair.private, pair.kid, algorithm)
     for one in (safe(OLD), safe(SECRET, OLD)):
@@ -92,7 +92,7 @@ def test_what_was_sealed_is_opened(algorithm: str) -> None:
 
 
 def test_nothing_can_be_sealed_too() -> None:
-    """It tells whose key it was, and is opened by who can open the key."""
+    """An empty seal still shows which secret sealed it, and only that secret opens it."""
     sealed = safe(SECRET).seal(None, "kid", "EdDSA")
     assert safe(SECRET).open(sealed, "kid", "EdDSA") is None
     with pytest.raises(ValueError, match="another secret"):
@@ -100,7 +100,7 @@ def test_nothing_can_be_sealed_too() -> None:
 
 
 def test_what_is_sealed_is_bound_to_its_key() -> None:
-    """Whoever writes to the database can't give a key's seal to another one, nor change a bit of it."""
+    """Someone who can write to the database can neither give a seal to another key nor change a bit of it."""
     pair = make_pair("EdDSA")
     box = safe(SECRET)
     sealed = box.seal(pair.private, pair.kid, "EdDSA")
@@ -127,7 +127,7 @@ def test_what_is_sealed_is_bound_to_its_key() -> None:
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_a_stored_public_half_is_read_strictly(algorithm: str) -> None:
-    """One that is damaged, of another kind, or goes by another name than its own is refused."""
+    """A public half that is damaged, of another kind, or under another name than its own is refused."""
     pair, other = make_pair(algorithm), make_pair(algorithm)
     jwk = json.loads(pair.public)
     wrong: list[Any] = [
@@ -147,7 +147,7 @@ def test_a_stored_public_half_is_read_strictly(algorithm: str) -> None:
             load_public(one, pair.kid, algorithm)
     with pytest.raises(ValueError):
         load_public(json.loads(other.public), pair.kid, algorithm)
-    with pytest.raises(ValueError):  # under the name of another key, and saying so itself
+    with pytest.raises(ValueError):  # under the name of another key, which it also gives itself
         load_public({**jwk, "kid": other.kid}, other.kid, algorithm)
     for another in (*ALGORITHMS, "HS256", "none"):
         if another != algorithm:
@@ -157,7 +157,7 @@ def test_a_stored_public_half_is_read_strictly(algorithm: str) -> None:
 
 @pytest.mark.parametrize(("bits", "exponent"), [(1024, 65537), (2047, 65537), (2048, 3)])
 def test_a_weaker_rsa_key_than_duet_makes_is_not_read(bits: int, exponent: int) -> None:
-    """Although it is written as Duet would write it, under the name that follows from it."""
+    """A weak key is refused although it is written as Duet would write it, under the name that follows from it."""
     numbers = generate_private_key(exponent, bits).public_key().public_numbers()
     n, e = (b64(number.to_bytes((number.bit_length() + 7) // 8, "big")) for number in (numbers.n, numbers.e))
     jwk = {"kty": "RSA", "n": n, "e": e, "use": "sig", "alg": "RS256"}

@@ -15,7 +15,7 @@ OLD = "the secret of last year: 7hQ2xV9bLm4c"
 
 
 def test_every_purpose_has_its_own_key() -> None:
-    """No two purposes share a key or a name, nor does a key hold the secret that it comes from."""
+    """No two purposes share a key or a name, and no key holds the secret that it comes from."""
     ring = KeyRing([SECRET, OLD])
     keys = [key for purpose in Purpose for key in ring.keys(purpose)]
     assert len({key.secret for key in keys}) == len({key.kid for key in keys}) == 2 * len(Purpose)
@@ -23,13 +23,13 @@ def test_every_purpose_has_its_own_key() -> None:
 
 
 def test_the_same_secret_gives_the_same_keys() -> None:
-    """Two containers with one secret understand each other; another secret shares nothing."""
+    """Two containers with one secret have the same keys, and another secret gives other keys."""
     assert KeyRing([SECRET]).keys(Purpose.CSRF) == KeyRing([SECRET]).keys(Purpose.CSRF)
     assert KeyRing([SECRET]).keys(Purpose.CSRF) != KeyRing([OLD]).keys(Purpose.CSRF)
 
 
 def test_a_key_s_name_and_its_repr_tell_nothing_of_it() -> None:
-    """`kid` travels in every token, and a repr may come into a log."""
+    """`kid` is in every token, and a repr may end up in a log."""
     [key] = KeyRing([SECRET]).keys(Purpose.ACCESS_TOKEN)
     assert key.kid not in key.secret.hex()
     assert len(key.kid) == 12
@@ -38,13 +38,13 @@ def test_a_key_s_name_and_its_repr_tell_nothing_of_it() -> None:
 
 
 def test_a_ring_without_a_secret_is_refused() -> None:
-    """There is no default secret."""
+    """A key ring needs at least one secret, because there is no default."""
     with pytest.raises(ValueError, match="at least one"):
         KeyRing([])
 
 
 async def test_a_fallback_verifies_and_never_signs(tmp_path: Path) -> None:
-    """After a change of secret nobody is logged out; what is issued from then on needs the new one alone."""
+    """A change of secret logs nobody out, and what is issued from then on needs only the new secret."""
     url, clock = f"sqlite:///{tmp_path / 'duet.db'}", FakeClock()
     async with house_on(url, clock=clock, secrets=[OLD]) as before:
         await before.make_user()
@@ -57,7 +57,7 @@ async def test_a_fallback_verifies_and_never_signs(tmp_path: Path) -> None:
         new = await between.auth.refreshing.refresh(old.refresh_token, API)
         assert new.refresh_token is not None
     async with house_on(url, clock=clock, secrets=[SECRET]) as after:
-        # Dropping a key ends what it signed.
+        # Dropping a secret ends what it signed.
         with pytest.raises(TokenInvalid):
             after.auth.sessions.authenticate(old.access_token)
         with pytest.raises(InvalidGrant):

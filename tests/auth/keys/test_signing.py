@@ -1,4 +1,5 @@
-"""The keys' life: made once, known before they sign, over when nothing of theirs lives, ended when stolen."""
+"""The life of a key: made once, known before it signs, over when nothing signed by it counts, ended when stolen.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ from tests.kit.duet import PASSWORD, SECRET
 
 OLD = "the secret of last year: 7hQ2xV9bLm4c"
 OPERATOR = Client("cli")
-#: An access token's life and the leeway, which a key outlives its last signature by.
+#: An access token's lifetime plus the leeway: for so long a key outlives its last signature.
 LIFE = timedelta(minutes=16)
 KEPT = timedelta(days=90)
 
@@ -40,7 +41,7 @@ async def sealed_house(database_url: str) -> AsyncIterator[House]:
 
 @contextlib.asynccontextmanager
 async def fellow(house: House, database_url: str, *, ahead: float = 0, **given: Any) -> AsyncIterator[House]:
-    """Another process on the same store, whose clock is `ahead` by so many seconds."""
+    """Another process on the same store, whose clock is `ahead` by this many seconds."""
     clock = FakeClock()
     clock.instant = house.clock.instant + timedelta(seconds=ahead)
     settings = {"algorithm": "EdDSA", "rotate_after": None, **given}
@@ -54,23 +55,23 @@ async def token_of(house: House, client: Client = WEB) -> str:
 
 
 def kid_of(token: str) -> str:
-    """The name of the key that signed it."""
+    """The name of the key that signed the token."""
     kid: str = head_of(token)["kid"]
     return kid
 
 
 def published(house: House) -> list[str]:
-    """The names in the key set that others read."""
+    """The names in the published key set."""
     return [key["kid"] for key in house.auth.signing.book.jwks()["keys"]]
 
 
 def states(house: House) -> list[str]:
-    """What each key is good for, the oldest first."""
+    """What each key is good for, oldest first."""
     return [entry.state.value for entry in house.auth.signing.book.entries()]
 
 
 async def pass_time(*houses: House, **by: float) -> None:
-    """All clocks go on, and every process polls and does what is due, as it would each second."""
+    """Move all clocks on, and let every process poll and do what is due, as it does each second."""
     for house in houses:
         house.clock.step(**by)
     for house in houses:
@@ -89,7 +90,7 @@ async def stored(house: House, kid: str) -> Any:
 
 @pytest.mark.parametrize("algorithm", ["EdDSA", "ES256", "RS256"])
 async def test_the_first_start_makes_a_key_that_signs(tmp_path: Any, algorithm: str) -> None:
-    """Tokens are of the configured algorithm, name a published key, and count; the private half is sealed."""
+    """Tokens have the configured algorithm, name a published key, and count; the private half is sealed."""
     async with house_on(f"sqlite:///{tmp_path / 'duet.db'}", algorithm=algorithm) as house:
         await house.make_user()
         token = await token_of(house)
@@ -103,7 +104,7 @@ async def test_the_first_start_makes_a_key_that_signs(tmp_path: Any, algorithm: 
 
 
 async def test_a_restart_makes_no_other_key(sealed_house: House, database_url: str) -> None:
-    """Processes that start later, or again, sign with the key that is there, and take each other's tokens."""
+    """Processes that start later, or again, sign with the existing key and accept each other's tokens."""
     first = await token_of(sealed_house)
     async with fellow(sealed_house, database_url) as other:
         second = await token_of(other)
@@ -113,7 +114,7 @@ async def test_a_restart_makes_no_other_key(sealed_house: House, database_url: s
 
 
 async def test_of_processes_that_start_together_one_makes_the_key(database_url: str) -> None:
-    """Each may find none: the store lets one of them put the first one there."""
+    """Each process may find no key, but the store lets only one of them add the first."""
     async with contextlib.AsyncExitStack() as stack:
         houses = [await stack.enter_async_context(house_on(database_url)) for _ in range(3)]
         signings = [
@@ -128,7 +129,7 @@ async def test_of_processes_that_start_together_one_makes_the_key(database_url: 
         ]
         for signing in signings:
             await signing.book.poll()
-        for signing in signings:  # each has seen an empty store
+        for signing in signings:  # each process has seen an empty store
             await signing.tend()
             await signing.book.poll()
         assert len({signing.book.signer().kid for signing in signings}) == 1
@@ -136,7 +137,7 @@ async def test_of_processes_that_start_together_one_makes_the_key(database_url: 
 
 
 async def test_a_shared_secret_has_no_key_pairs(house: House) -> None:
-    """With HS256 nothing is made and nothing is published; the keys that are derived are listed."""
+    """With HS256 no key pair is made or published, and the derived keys are listed."""
     await house.auth.signing.tend()
     assert await house.store.signing_keys() == []
     assert house.auth.signing.book.jwks() == {"keys": []}
@@ -148,7 +149,7 @@ async def test_a_shared_secret_has_no_key_pairs(house: House) -> None:
 
 
 async def test_nothing_is_judged_before_the_keys_are_known(sealed_house: House) -> None:
-    """A process that did not reach its store since the start says so, and refuses nobody."""
+    """A process that has not reached its store since the start says so, and refuses no token."""
     token = await token_of(sealed_house)
     blind = type(sealed_house.auth.signing)(
         sealed_house.auth.config,
@@ -170,7 +171,8 @@ async def test_nothing_is_judged_before_the_keys_are_known(sealed_house: House) 
 
 
 async def test_a_key_is_published_before_it_signs_and_verifies_after_it_signed(sealed_house: House) -> None:
-    """The whole life of a key: published, signing, verifying, kept, gone; at each step only what belongs to it."""
+    """A key is published, signing, verifying, kept and gone in turn, and does at each step only what belongs to
+    it."""
     house = sealed_house
     old = await token_of(house)
     new_kid = (await house.auth.signing.rotate(OPERATOR, lead=timedelta(seconds=20))).kid
@@ -195,7 +197,8 @@ async def test_a_key_is_published_before_it_signs_and_verifies_after_it_signed(s
 
 
 async def test_the_private_half_goes_when_nobody_signs_with_it(sealed_house: House) -> None:
-    """After that a stolen database and a stolen secret yield no key of the past; the seal shows whose it was."""
+    """After that, a stolen database and a stolen secret yield no old key, and the seal still shows whose it was.
+    """
     house = sealed_house
     kid = kid_of(await token_of(house))
     before = (await stored(house, kid)).sealed
@@ -208,7 +211,7 @@ async def test_the_private_half_goes_when_nobody_signs_with_it(sealed_house: Hou
 
 
 async def test_a_browser_that_comes_back_after_weeks_is_renewed(sealed_house: House) -> None:
-    """Its key is over and no longer published; the token is recognised all the same, and the session lives."""
+    """The token's key is over and no longer published, but the token is recognised and the session lives on."""
     house = sealed_house
     old = await token_of(house)
     await house.auth.signing.rotate(OPERATOR)
@@ -218,13 +221,13 @@ async def test_a_browser_that_comes_back_after_weeks_is_renewed(sealed_house: Ho
         house.auth.sessions.authenticate(old)
     pair = await house.auth.renewals.renew(stale.value.principal)
     assert kid_of(pair.access_token) in published(house)
-    # Though it has expired as well: of a key that has ended nothing is believed, or a thief ended sessions by it.
+    # The token has expired as well. Nothing by an ended key is believed, or a thief could end sessions with it.
     await house.auth.sessions.revoke_token(old, WEB)
     house.auth.sessions.authenticate(pair.access_token)
 
 
 async def test_a_key_rotates_by_itself(database_url: str) -> None:
-    """Published an hour before it is due, and with short periods half of them; the next one in turn."""
+    """The next key is published an hour before it is due, or half a period before if the period is short."""
     async with house_on(database_url, algorithm="EdDSA", rotate_after=timedelta(days=30)) as house:
         [first] = published(house)
         await pass_time(house, days=30, hours=-1, seconds=-1)
@@ -241,7 +244,7 @@ async def test_a_key_rotates_by_itself(database_url: str) -> None:
 
 
 async def test_an_impatient_operator_makes_no_heap_of_keys(sealed_house: House) -> None:
-    """A key that signs as soon as was asked for is told again; one that signs later is overtaken for good."""
+    """A key that signs soon enough is offered again; one that would sign later is overtaken for good."""
     house = sealed_house
     slow = await house.auth.signing.rotate(OPERATOR, lead=timedelta(hours=1))
     quick = await house.auth.signing.rotate(OPERATOR)
@@ -256,13 +259,13 @@ async def test_an_impatient_operator_makes_no_heap_of_keys(sealed_house: House) 
 
 
 async def test_a_lead_is_never_shorter_than_the_polls_of_others(sealed_house: House) -> None:
-    """However short it is asked for."""
+    """A shorter lead than the minimum is lengthened."""
     entry = await sealed_house.auth.signing.rotate(OPERATOR, lead=timedelta())
     assert entry.signs_from == sealed_house.clock.now() + MIN_LEAD
 
 
 async def test_what_an_operator_does_is_in_the_audit_log(sealed_house: House) -> None:
-    """With the key's name."""
+    """The audit log has the key's name."""
     house = sealed_house
     kid = (await house.auth.signing.rotate(OPERATOR)).kid
     await house.auth.signing.retire(kid, OPERATOR)
@@ -279,8 +282,8 @@ async def test_what_an_operator_does_is_in_the_audit_log(sealed_house: House) ->
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("act", ["rotate", "retire", "by itself"])
 async def test_containers_agree_while_keys_change(tmp_path: Any, seed: int, act: str) -> None:
-    """Four processes, clocks up to a minute apart, polls in any order: what one signs is taken by every other at
-    that moment, and published by each; a browser's token is renewed at the worst."""
+    """With four processes, clocks up to a minute apart and polls in any order, every process accepts and publishes
+    what one signs at that moment; at worst a browser's token is renewed."""
     chance = random.Random(seed)
     url = f"sqlite:///{tmp_path / 'duet.db'}"
     rotate_after = timedelta(seconds=20) if act == "by itself" else None
@@ -314,7 +317,7 @@ async def test_containers_agree_while_keys_change(tmp_path: Any, seed: int, act:
                 assert kid_of(token) in published(house)
                 try:
                     house.auth.sessions.authenticate(token)
-                except KeyRetired:  # for the second in which others change over: a refresh mends it
+                except KeyRetired:  # for the second in which others change over; a refresh mends it
                     assert act == "retire"
                 try:
                     house.auth.sessions.authenticate(last[0])
@@ -329,7 +332,7 @@ async def test_containers_agree_while_keys_change(tmp_path: Any, seed: int, act:
 async def test_no_clock_makes_a_process_sign_too_early(
     sealed_house: House, database_url: str, ahead: float
 ) -> None:
-    """A key that was made elsewhere is used here when it was published for its lead, whatever the instants say."""
+    """A key from another process is used once its lead has passed here, whatever the recorded instants say."""
     async with fellow(sealed_house, database_url, ahead=ahead) as other:
         old = other.auth.signing.book.signer().kid
         new = (await sealed_house.auth.signing.rotate(OPERATOR)).kid
@@ -341,7 +344,8 @@ async def test_no_clock_makes_a_process_sign_too_early(
 
 
 async def test_a_key_that_may_be_new_is_not_called_unknown(sealed_house: House, database_url: str) -> None:
-    """A process that did not reach the store for a while may not know it: that is nobody's log-out."""
+    """A process that has not reached the store for a while may not know the key, and must log nobody out for that.
+    """
     async with fellow(sealed_house, database_url) as other:
         await sealed_house.auth.signing.rotate(OPERATOR)
         await pass_time(sealed_house, seconds=USUAL_LEAD.seconds)
@@ -359,7 +363,7 @@ async def test_a_key_that_may_be_new_is_not_called_unknown(sealed_house: House, 
 
 
 async def test_a_clock_that_steps_back_stops_nobody(sealed_house: House) -> None:
-    """The oldest key that can signs: everybody knows it."""
+    """When the clock steps back, the oldest usable key signs, because every process knows it."""
     house = sealed_house
     first = house.auth.signing.book.signer().kid
     await house.auth.signing.rotate(OPERATOR)
@@ -371,7 +375,7 @@ async def test_a_clock_that_steps_back_stops_nobody(sealed_house: House) -> None
 
 
 async def test_nothing_of_a_retired_key_is_believed(sealed_house: House) -> None:
-    """Not from the moment its successor signs: neither what was remembered, nor what has expired meanwhile."""
+    """From the moment its successor signs, a retired key's tokens are refused, remembered or expired ones too."""
     house = sealed_house
     api, web = await token_of(house, API), await token_of(house, WEB)
     for token in (api, web):
@@ -395,7 +399,8 @@ async def test_nothing_of_a_retired_key_is_believed(sealed_house: House) -> None
 
 
 async def test_a_browser_is_renewed_after_its_key_was_retired(sealed_house: House) -> None:
-    """Its token lies in a cookie that another key signed. What was kept of the old key is not handed out."""
+    """The session is found although the token's key is retired, and a renewed token of the old key is not handed
+    out."""
     house = sealed_house
     first = await token_of(house)
     await pass_time(house, minutes=15)
@@ -412,7 +417,8 @@ async def test_a_browser_is_renewed_after_its_key_was_retired(sealed_house: Hous
 
 
 async def test_who_stole_a_key_ends_nobody_s_session(sealed_house: House) -> None:
-    """A token of a retired key does nothing at the revocation endpoint, expired or not; another key's does."""
+    """A retired key's token does nothing at the revocation endpoint, expired or not, while another key's token
+    works."""
     house = sealed_house
     stolen = house.auth.signing.book.signer()
     pair = await house.auth.sessions.log_in("ada@example.com", PASSWORD, API)
@@ -430,7 +436,7 @@ async def test_who_stole_a_key_ends_nobody_s_session(sealed_house: House) -> Non
 
 
 async def test_a_key_that_only_verifies_is_retired_at_once(sealed_house: House) -> None:
-    """There is nobody to follow it."""
+    """A key that only verifies needs no successor."""
     house = sealed_house
     old = await token_of(house)
     new = await house.auth.signing.rotate(OPERATOR)
@@ -444,7 +450,7 @@ async def test_a_key_that_only_verifies_is_retired_at_once(sealed_house: House) 
 
 
 async def test_a_key_that_did_not_sign_yet_never_will(sealed_house: House) -> None:
-    """Retired before its time it is overtaken by another one, five seconds from then."""
+    """A key retired before it signs is overtaken by another, five seconds from then."""
     house = sealed_house
     planned = await house.auth.signing.rotate(OPERATOR, lead=timedelta(hours=1))
     _, successor = await house.auth.signing.retire(planned.kid, OPERATOR)
@@ -457,7 +463,8 @@ async def test_a_key_that_did_not_sign_yet_never_will(sealed_house: House) -> No
 
 
 async def test_a_retired_key_signs_no_more_though_none_follows(sealed_house: House) -> None:
-    """Somebody wrote it into the database: after a minute at the most another one is made, and signs at once."""
+    """After a retirement written straight into the database, another key is made within a minute and signs at
+    once."""
     house = sealed_house
     old = await token_of(house)
     assert await house.store.retire_signing_key(kid_of(old), at=house.clock.now())
@@ -470,7 +477,7 @@ async def test_a_retired_key_signs_no_more_though_none_follows(sealed_house: Hou
 
 
 async def test_what_can_not_be_retired_is_said(sealed_house: House) -> None:
-    """A name that no key has, and a key that ended already."""
+    """An unknown name and a key that has already ended are refused with the reason."""
     house = sealed_house
     kid = house.auth.signing.book.signer().kid
     await house.auth.signing.retire(kid, OPERATOR)
@@ -483,7 +490,8 @@ async def test_what_can_not_be_retired_is_said(sealed_house: House) -> None:
 
 
 async def test_a_change_of_secret_keeps_the_keys(sealed_house: House, database_url: str) -> None:
-    """A fallback opens what it sealed, and it is sealed again; when the old secret is dropped nothing happens."""
+    """A fallback opens what it sealed, which is then sealed anew, so that dropping the old secret changes nothing.
+    """
     old = await token_of(sealed_house)
     clock = sealed_house.clock
     settings: Any = {"clock": clock, "algorithm": "EdDSA", "rotate_after": None}
@@ -496,7 +504,7 @@ async def test_a_change_of_secret_keeps_the_keys(sealed_house: House, database_u
 
 
 async def test_dropping_a_secret_ends_what_it_sealed(sealed_house: House, database_url: str) -> None:
-    """Also a key that only verifies, whose private half is gone; a new one signs at once."""
+    """Keys that only verify end too, although their private halves are gone, and a new key signs at once."""
     house = sealed_house
     old = await token_of(house)
     await house.auth.signing.rotate(OPERATOR)
@@ -513,7 +521,8 @@ async def test_dropping_a_secret_ends_what_it_sealed(sealed_house: House, databa
 
 
 async def test_the_command_line_needs_the_site_s_secret(sealed_house: House, database_url: str) -> None:
-    """Else it would make a key that no server can use: it says which setting is wrong, and changes nothing."""
+    """With another secret the command would make a key that no server can use; it names the setting and changes
+    nothing."""
     before = await sealed_house.store.signing_keys()
     wrong = _operator(sealed_house, OLD)
     for act in (wrong.rotate(OPERATOR), wrong.retire(before[0].id, OPERATOR)):
@@ -524,7 +533,7 @@ async def test_the_command_line_needs_the_site_s_secret(sealed_house: House, dat
 
 
 def _operator(house: House, *secrets: str) -> Any:
-    """`duet keys` with these secrets."""
+    """The signing of `duet keys` with these secrets."""
     keys = KeyRing(secrets)
     signing = type(house.auth.signing)
     return signing(house.auth.config, store=house.store, clock=house.clock, keys=keys, audit=house.auth.audit)
@@ -534,7 +543,7 @@ def _operator(house: House, *secrets: str) -> Any:
 async def test_a_process_with_other_secrets_than_its_neighbours_changes_nothing(
     sealed_house: House, may_tend: bool
 ) -> None:
-    """It would retire their keys. Once nobody disagrees it does what is due."""
+    """Such a process would retire the others' keys; once nobody disagrees, it does what is due."""
     wrong = _operator(sealed_house, OLD)
     before = await sealed_house.store.signing_keys()
     running = asyncio.create_task(wrong.run(lambda: may_tend))
@@ -547,7 +556,7 @@ async def test_a_process_with_other_secrets_than_its_neighbours_changes_nothing(
 
 
 async def test_who_writes_to_the_database_makes_no_key(sealed_house: House) -> None:
-    """A key pair of a stranger's, put where a successor belongs, signs nothing that counts; keys rotate on."""
+    """A stranger's key pair in the place of a successor signs nothing that counts, and keys go on rotating."""
     house = sealed_house
     good = await stored(house, house.auth.signing.book.signer().kid)
     pair = make_pair("EdDSA")
@@ -583,7 +592,8 @@ async def test_who_writes_to_the_database_makes_no_key(sealed_house: House) -> N
 
 @pytest.mark.parametrize(("before", "after"), [("HS256", "EdDSA"), ("EdDSA", "HS256"), ("EdDSA", "ES256")])
 async def test_a_change_of_algorithm_logs_nobody_out(database_url: str, before: str, after: str) -> None:
-    """Only the configured one counts; a browser is renewed, an API client refreshes, and the old keys end."""
+    """Only the configured algorithm counts; a browser is renewed, an API client refreshes, and the old keys end.
+    """
     clock = FakeClock()
     async with house_on(database_url, clock=clock, algorithm=before) as house:
         user = await house.make_user()
@@ -613,7 +623,7 @@ async def test_a_change_of_algorithm_logs_nobody_out(database_url: str, before: 
 async def test_the_way_back_within_a_minute_has_its_next_key_in_time(
     sealed_house: House, database_url: str
 ) -> None:
-    """After a change of algorithm that was undone at once: two processes agree, and nobody is out."""
+    """When a change of algorithm is undone at once, two processes agree on the key and nobody is logged out."""
     old = kid_of(await token_of(sealed_house))
     await sealed_house.store.retire_signing_key(old, at=sealed_house.clock.now())
     async with fellow(sealed_house, database_url) as other:
@@ -628,14 +638,14 @@ async def test_the_way_back_within_a_minute_has_its_next_key_in_time(
             for one, another in ((sealed_house, other), (other, sealed_house)):
                 try:
                     another.auth.sessions.authenticate(await token_of(one))
-                except KeyRetired:  # for the second in which the others change over: a refresh mends it
+                except KeyRetired:  # for the second in which the others change over; a refresh mends it
                     refused += 1
         assert refused <= 3
         assert {kid_of(await token_of(house)) for house in (sealed_house, other)} == {new}
 
 
 async def test_a_damaged_row_stops_no_rotation(sealed_house: House) -> None:
-    """Who can write to the database, and no more, can't keep a stolen key from being retired."""
+    """Someone who can only write to the database can't keep a stolen key from being retired."""
     house = sealed_house
     kid = kid_of(await token_of(house))
     row = await stored(house, kid)
@@ -646,7 +656,7 @@ async def test_a_damaged_row_stops_no_rotation(sealed_house: House) -> None:
 
 
 async def test_a_damaged_only_key_is_followed_by_another(sealed_house: House, database_url: str) -> None:
-    """Nothing that it signed is believed, and the next start is no outage for good."""
+    """Nothing signed by a damaged key is believed, and the next start makes another one."""
     house = sealed_house
     kid = kid_of(await token_of(house))
     row = await stored(house, kid)
@@ -661,7 +671,8 @@ async def test_a_damaged_only_key_is_followed_by_another(sealed_house: House, da
 async def test_a_command_retires_a_key_that_has_just_begun(
     sealed_house: House, database_url: str, later: float
 ) -> None:
-    """And one that is about to: it is never its own successor, nor does the one before it come back."""
+    """A key that has just begun, or is about to, is never its own successor, and the one before it does not come
+    back."""
     house = sealed_house
     first = kid_of(await token_of(house))
     second = (await house.auth.signing.rotate(OPERATOR, lead=timedelta(seconds=5))).kid

@@ -1,4 +1,4 @@
-"""Mails: what each letter says when it is sent, to whom, and when there is nothing to send any more."""
+"""Mails: what a letter says when it is sent, to whom it goes, and when it is no longer sent."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PLAIN = [
 
 
 async def queue(house: House) -> list[Letter]:
-    """The letters that wait; they wait again afterwards."""
+    """The waiting letters, which go on waiting afterwards."""
     now, found = house.clock.now(), []
     while (letter := await house.store.claim_letter(now=now, until=now + timedelta(days=1))) is not None:
         found.append(letter)
@@ -34,7 +34,8 @@ async def queue(house: House) -> list[Letter]:
 
 @pytest.mark.parametrize("kind", PLAIN)
 async def test_news_goes_where_it_was_sent(each_house: House, kind: LetterKind) -> None:
-    """To the address of that moment, with its values and without a link, whatever became of the account."""
+    """News goes to the email address of that moment, with its values and no link, whatever became of the account.
+    """
     await each_house.auth.letters.post(kind, "Ada@example.com", user_id="u1", at="today", ip="192.0.2.1")
     [mail] = await each_house.mails()
     assert (mail.to, mail.kind, mail.link) == ("Ada@example.com", kind, "")
@@ -47,7 +48,7 @@ async def test_news_goes_where_it_was_sent(each_house: House, kind: LetterKind) 
 async def test_what_strangers_can_ask_for_goes_to_the_owner(
     each_house: House, kind: LetterKind, page: str
 ) -> None:
-    """In the owner's own spelling of the address, with a link that is made when the mail is sent."""
+    """The mail uses the owner's own spelling of the email address, and its link is made when it is sent."""
     house = each_house
     user = await house.make_user("Ada@example.com")
     await house.auth.letters.post(kind, EMAIL)
@@ -65,7 +66,7 @@ async def test_what_strangers_can_ask_for_goes_to_the_owner(
 )
 @pytest.mark.parametrize("why", ["nobody", "disabled", "deleted", "another address"])
 async def test_a_letter_to_nobody_is_dropped(house: House, kind: LetterKind, why: str) -> None:
-    """Also where there was somebody when it was asked for; no link is made for it."""
+    """The letter is dropped even if its account existed when it was asked for, and no link is made."""
     user = await house.make_user("ada@elsewhere.example" if why == "nobody" else EMAIL)
     await house.make_user("grace@example.com")
     await house.auth.letters.post(kind, EMAIL)
@@ -81,7 +82,7 @@ async def test_a_letter_to_nobody_is_dropped(house: House, kind: LetterKind, why
 
 
 async def test_a_verified_address_is_not_verified_again(house: House) -> None:
-    """Whoever asks for it, as often as they like; a new password can be asked for all the same."""
+    """A confirmed address gets no more links to confirm it, however often anyone asks, but can get a reset."""
     await house.make_user(is_email_verified=True)
     await house.auth.addresses.resend(EMAIL, API)
     await house.auth.credentials.forgot(EMAIL, API)
@@ -89,7 +90,7 @@ async def test_a_verified_address_is_not_verified_again(house: House) -> None:
 
 
 async def test_a_letter_that_is_sent_twice_has_two_links(house: House) -> None:
-    """One was delivered and used, its receipt lost: the second mail is of use, and the first link stays used."""
+    """If the first mail arrived but its receipt was lost, the second one's link works and the first stays used."""
     await house.make_user()
     await house.auth.letters.post(LetterKind.VERIFY_EMAIL, EMAIL)
     [letter] = await queue(house)
@@ -105,7 +106,7 @@ async def test_a_letter_that_is_sent_twice_has_two_links(house: House) -> None:
 
 
 async def test_the_queue_opens_nothing(house: House) -> None:
-    """No letter holds a token, whoever reads the database (item 24)."""
+    """Letters hold no token that a reader of the database could use (item 24)."""
     await house.make_user()
     pair = await house.auth.sessions.log_in(EMAIL, PASSWORD, API)
     await house.auth.credentials.forgot(EMAIL, API)
@@ -123,7 +124,7 @@ async def test_the_queue_opens_nothing(house: House) -> None:
 
 @pytest.mark.parametrize("why", ["withdrawn", "used", "too old"])
 async def test_an_invite_that_does_not_count_any_more_is_not_sent(house: House, why: str) -> None:
-    """The mail waited too long."""
+    """The invitation stopped counting while the mail waited."""
     invitations = house.auth.invitations
     link = await invitations.invite(None, API, email=EMAIL, expires_in_days=1)
     token = invitations.url(link).rpartition("/")[2]
@@ -137,7 +138,7 @@ async def test_an_invite_that_does_not_count_any_more_is_not_sent(house: House, 
 
 
 async def test_an_invite_tells_who_invited(house: House) -> None:
-    """And until when it counts, and to which roles; it goes to the address as the admin spelled it."""
+    """The mail names the admin, the end and the roles, and goes to the email address as the admin spelled it."""
     admin = await house.make_user("grace@example.com", name="Grace", roles=["admin"])
     pair = await house.auth.sessions.log_in(admin.email, PASSWORD, API)
     link = await house.auth.invitations.invite(pair.principal, API, email="Ada@example.com", roles=["editor"])
@@ -153,7 +154,7 @@ async def test_an_invite_tells_who_invited(house: House) -> None:
 
 @pytest.mark.parametrize("way", ["reset", "change", "set"])
 async def test_a_new_password_stops_a_change_of_address_in_the_mail_queue(house: House, way: str) -> None:
-    """Whoever knew the old password asked for it; the mail server is back after the password was replaced."""
+    """A thief with the old password asked for the move, and the mail server is back only after the replacement."""
     user = await house.make_user()
     pair = await house.auth.sessions.log_in(EMAIL, PASSWORD, API)
     await house.auth.credentials.forgot(EMAIL, API)
@@ -172,7 +173,7 @@ async def test_a_new_password_stops_a_change_of_address_in_the_mail_queue(house:
 
 
 async def test_a_new_letter_wakes_whoever_sends(house: House) -> None:
-    """At once, and after it is in the store."""
+    """The sender is woken at once, after the letter is in the store."""
     woken: list[int] = []
     house.auth.letters.wake_by(lambda: woken.append(1))
     await house.auth.letters.post(LetterKind.NEW_DEVICE, EMAIL)
@@ -180,7 +181,7 @@ async def test_a_new_letter_wakes_whoever_sends(house: House) -> None:
 
 
 async def test_a_deleted_account_takes_its_letters_along(each_house: House) -> None:
-    """But for the one that says so."""
+    """Only the letter that reports the deletion is still sent."""
     house = each_house
     user = await house.make_user("Ada@example.com")
     pair = await house.auth.sessions.log_in(EMAIL, PASSWORD, API)

@@ -1,4 +1,5 @@
-"""One-time links: nobody makes one up, each works once, for its purpose and in its time, under any kept secret."""
+"""One-time links: nobody can forge one, and each works once, for its purpose, in its time, under any kept secret.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +33,7 @@ def links_over(house: House, *secrets: str) -> Links:
 
 
 async def is_valid(links: Links, token: str, *purposes: LinkPurpose) -> bool:
-    """Whether a look at the link finds it; using it up is another thing."""
+    """Whether a look at the link, which does not use it up, finds it."""
     try:
         await links.peek(token, *purposes)
     except LinkInvalid:
@@ -42,7 +43,7 @@ async def is_valid(links: Links, token: str, *purposes: LinkPurpose) -> bool:
 
 @pytest.mark.parametrize("purpose", LinkPurpose)
 async def test_a_link_works_once_and_leads_to_its_page(each_house: House, purpose: LinkPurpose) -> None:
-    """Looking at it uses nothing: mail scanners do. Its address begins with the public one."""
+    """Looking at a link, as mail scanners do, does not use it up, and its URL begins with the public one."""
     links = links_over(each_house)
     link = await links.make(purpose, user_id="u1", email="ada@example.com", roles=("a", "b"), created_by="u2")
     page = "verify-email" if purpose is LinkPurpose.CHANGE_EMAIL else purpose.value
@@ -57,7 +58,7 @@ async def test_a_link_works_once_and_leads_to_its_page(each_house: House, purpos
 
 @pytest.mark.parametrize("purpose", LinkPurpose)
 async def test_a_link_ends_at_its_time(each_house: House, purpose: LinkPurpose) -> None:
-    """To the second: a reset after 30 minutes (item 24), an invite when whoever made it said."""
+    """A link ends to the second: a reset after 30 minutes (item 24), an invitation when its maker said."""
     links, clock = links_over(each_house), each_house.clock
     link, other = await links.make(purpose), await links.make(purpose, lifetime=timedelta(minutes=1))
     assert LIFETIMES[LinkPurpose.RESET_PASSWORD] == timedelta(minutes=30)
@@ -71,7 +72,7 @@ async def test_a_link_ends_at_its_time(each_house: House, purpose: LinkPurpose) 
 
 
 async def test_a_link_opens_nothing_but_its_own_door(house: House) -> None:
-    """A verification is no reset, also where two lead to the same page; and stays unused by that."""
+    """A link is refused for another purpose, even one with the same page, and stays unused."""
     links = links_over(house)
     for purpose, other in permutations(LinkPurpose, 2):
         link = await links.make(purpose)
@@ -82,7 +83,7 @@ async def test_a_link_opens_nothing_but_its_own_door(house: House) -> None:
 
 
 async def test_of_fifty_who_use_a_link_at_once_one_gets_it(each_house: House) -> None:
-    """The others are told that it does not count (item 24)."""
+    """One of fifty gets the link, and the others are told that it does not count (item 24)."""
     links = links_over(each_house)
     token = links.token(await links.make(LinkPurpose.RESET_PASSWORD))
     outcomes = await asyncio.gather(
@@ -93,7 +94,7 @@ async def test_of_fifty_who_use_a_link_at_once_one_gets_it(each_house: House) ->
 
 
 async def test_a_rotated_secret_voids_no_link_and_a_dropped_one_does(house: House) -> None:
-    """Whoever got a mail before the secret was changed uses its link after it (item 35)."""
+    """A mail from before a change of secret still works while the old secret is kept (item 35)."""
     purpose = LinkPurpose.RESET_PASSWORD
     old = links_over(house, SECRET)
     link = await old.make(purpose)
@@ -135,7 +136,7 @@ def _mac(key: bytes, link_id: str) -> str:
 
 
 async def test_no_other_text_is_a_link(each_house: House) -> None:
-    """Whatever is sent is refused alike; it uses nothing up, and nobody can end a link by knowing its id."""
+    """Other texts are refused alike and use nothing up, so knowing a link's id does not help to end it."""
     links = links_over(each_house)
     link = await links.make(LinkPurpose.INVITE)
     for why, bad in _bad_tokens(links.token(link)).items():
@@ -148,7 +149,7 @@ async def test_no_other_text_is_a_link(each_house: House) -> None:
 
 @dataclass
 class Stolen:
-    """A database file that somebody carried away, and what was in use when they did."""
+    """A stolen database file, and what was in use when it was stolen."""
 
     path: Path
     house: House
@@ -166,7 +167,7 @@ async def stolen(tmp_path: Path) -> AsyncIterator[Stolen]:
 
 
 async def test_a_stolen_database_yields_no_link(stolen: Stolen) -> None:
-    """None of its values, nor two of them joined, nor their hashes, is a token (item 24)."""
+    """No value of the database, no two values joined, and no hash of one is a token (item 24)."""
     with sqlite3.connect(stolen.path) as database:
         values = {str(value) for row in database.execute("SELECT * FROM links") for value in row if value}
         kept = "\n".join(database.iterdump())

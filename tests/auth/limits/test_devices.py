@@ -1,4 +1,4 @@
-"""Devices: known by what only they have, told of by mail when they are new, and proof of nothing else."""
+"""Devices are known by what only they have, are reported by mail when they are new, and prove nothing else."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EMAIL = "ada@example.com"
 
 
 async def log_in(house: House, client: Client, email: str = EMAIL) -> Client:
-    """Logs in; the client with what its device cookie has afterwards."""
+    """Log in and return the client with the device cookie that it has afterwards."""
     pair = await house.auth.sessions.log_in(email, PASSWORD, client)
     return replace(client, devices=(pair.device, *client.devices)) if pair.device else client
 
@@ -29,12 +29,12 @@ async def is_known(house: House, client: Client) -> bool:
 
 
 async def news(house: House) -> list[str]:
-    """From where a mail told of a new device."""
+    """The IP addresses of which the mails about a new device told."""
     return [mail.params["ip"] for mail in await house.mails() if mail.kind is LetterKind.NEW_DEVICE]
 
 
 async def test_a_browser_is_known_by_its_cookie(each_house: House) -> None:
-    """Not by its name or address: it may travel. It is given an id once and no more."""
+    """Neither its name nor its IP address matters, for it may travel, and it gets only one id."""
     house = each_house
     await house.make_user()
     known = await log_in(house, WEB)
@@ -45,7 +45,7 @@ async def test_a_browser_is_known_by_its_cookie(each_house: House) -> None:
 
 
 async def test_the_first_login_is_no_news_and_another_device_is(each_house: House) -> None:
-    """The mail says when, from where and by what; it goes to the account's address."""
+    """The mail goes to the account's email address and says when, from where and with what the login happened."""
     house = each_house
     await house.make_user("Ada@example.com")
     await log_in(house, WEB)
@@ -64,7 +64,8 @@ async def test_the_first_login_is_no_news_and_another_device_is(each_house: Hous
 
 
 async def test_a_program_is_known_by_address_and_name(house: House) -> None:
-    """It keeps no cookie, and gets no id; what it sends as one counts for nothing."""
+    """A program is known by IP address and name; it keeps no cookie and gets no id, and an id that it sends is
+    ignored."""
     await house.make_user()
     pair = await house.auth.sessions.log_in(EMAIL, PASSWORD, API)
     assert pair.device is None
@@ -78,7 +79,7 @@ async def test_a_program_is_known_by_address_and_name(house: House) -> None:
 
 
 async def test_a_browser_that_two_people_use_is_known_to_both(house: House) -> None:
-    """Each gets an id of their own beside the other's; neither is adopted by the other's account."""
+    """Each account gets its own id in the browser, and neither adopts the other's."""
     for email in (EMAIL, "grace@example.com"):
         await house.make_user(email)
         await log_in(house, API, email)
@@ -92,7 +93,7 @@ async def test_a_browser_that_two_people_use_is_known_to_both(house: House) -> N
 
 
 async def test_a_planted_id_is_not_adopted(house: House) -> None:
-    """Whoever put it into somebody's browser knows it, and must not have a device of theirs by that."""
+    """Whoever planted an id knows it, so it must not become a known device."""
     await house.make_user()
     planted = Client(WEB_CLIENT, ip="192.0.2.66", devices=("P" * 22,))
     browser = await log_in(house, planted)
@@ -102,7 +103,7 @@ async def test_a_planted_id_is_not_adopted(house: House) -> None:
 
 
 async def test_a_failed_login_makes_no_device(house: House) -> None:
-    """A stranger's guesses are no news, and leave nothing that gets past a block later."""
+    """A stranger's guesses cause no mail and leave nothing that would pass a block later."""
     await house.make_user()
     await log_in(house, API)
     with pytest.raises(InvalidCredentials):
@@ -111,11 +112,11 @@ async def test_a_failed_login_makes_no_device(house: House) -> None:
     assert not await is_known(house, replace(WEB, devices=("x" * 22,)))
     found = await house.store.user_to_log_in(EMAIL, devices=[])
     assert found is not None
-    assert found.has_devices  # that of the API
+    assert found.has_devices  # the API client's device
 
 
 async def test_the_database_holds_no_device_s_id(tmp_path: Path) -> None:
-    """Hashes of them: who reads it can't pass for somebody's browser, nor see from where they came."""
+    """A reader of the database finds hashes, and can neither pass for a browser nor see where it came from."""
     path = tmp_path / "duet.db"
     async with house_on(f"sqlite:///{path}") as house:
         await house.make_user()

@@ -1,4 +1,4 @@
-"""How often one may try: guesses, registrations, mails; by account and by network, in all processes together."""
+"""Limits on guesses, registrations and mails, for each account and network, across all processes."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ _numbers = itertools.count()
 
 
 def elsewhere(**given: Any) -> Client:
-    """A client at an address that nobody used before."""
+    """A client at an IP address that nobody has used before."""
     number = next(_numbers)
     return Client(given.pop("id", API_CLIENT), ip=f"198.18.{number // 256}.{number % 256}", **given)
 
 
 async def wait_of(attempt: Awaitable[object]) -> int:
-    """For how many seconds an attempt was told to wait; 0 if it was let through, whatever came of it."""
+    """How many seconds an attempt was told to wait; 0 if it was let through, whatever came of it."""
     try:
         await attempt
     except TooManyRequests as refusal:
@@ -54,24 +54,24 @@ async def wait_of(attempt: Awaitable[object]) -> int:
 
 
 async def guess(house: House, email: str = EMAIL, password: str = WRONG, *, client: Client | None = None) -> int:
-    """How long a guess at a password has to wait; 0 if the password was looked at."""
+    """How many seconds a password guess was told to wait; 0 if the password was looked at."""
     return await wait_of(house.auth.sessions.log_in(email, password, client or elsewhere()))
 
 
 async def guesses(house: House, count: int, email: str = EMAIL, **given: Any) -> list[int]:
-    """The waits of so many guesses in a row."""
+    """The waits of this many guesses in a row."""
     return [await guess(house, email, **given) for _ in range(count)]
 
 
 async def block(house: House, email: str = EMAIL) -> None:
-    """Strangers guess until the account is blocked."""
+    """Let strangers guess until the account is blocked."""
     assert await guesses(house, GUESSES.free, email) == [0] * GUESSES.free
     assert await guess(house, email) > 0
 
 
 @contextmanager
 def verified(*all_auth: Auth) -> Iterator[list[int]]:
-    """A list of the hashes that are computed within the block."""
+    """A list with one item for each hash that is computed within the block."""
     done: list[int] = []
     for auth in all_auth:
         submit = auth.passwords.queue._pool.submit
@@ -88,7 +88,8 @@ def verified(*all_auth: Auth) -> Iterator[list[int]]:
 
 
 async def test_ten_guesses_are_free_and_then_the_waits_grow(each_limited: House) -> None:
-    """From 5 seconds to 5 minutes, wherever the guesses come from; who waits as told is let through (item 25)."""
+    """Waits grow from 5 seconds to 5 minutes wherever guesses come from, and a caller who waits is let through
+    (item 25)."""
     house = each_limited
     await house.make_user()
     assert await guesses(house, 10) == [0] * 10
@@ -104,7 +105,7 @@ async def test_ten_guesses_are_free_and_then_the_waits_grow(each_limited: House)
 
 
 async def test_a_refused_guess_is_not_looked_at(limited: House) -> None:
-    """The right password is refused like any other while a stranger waits, and no hash is computed."""
+    """While the account is blocked, even the right password is refused and no hash is computed."""
     await limited.make_user()
     await block(limited)
     with verified(limited.auth) as done:
@@ -113,7 +114,7 @@ async def test_a_refused_guess_is_not_looked_at(limited: House) -> None:
 
 
 async def test_the_refusal_says_how_long_to_wait(limited: House) -> None:
-    """In whole seconds for machines and in words for people, rounded up."""
+    """The wait is rounded up, in whole seconds for machines and in words for people."""
     await limited.make_user()
     await block(limited)
     limited.clock.step(milliseconds=1)
@@ -126,7 +127,7 @@ async def test_the_refusal_says_how_long_to_wait(limited: House) -> None:
 
 
 async def test_every_spelling_of_an_address_is_one_counter(limited: House) -> None:
-    """Capitals, blanks and full-width letters give no further guesses, on the pages or the API."""
+    """Capitals, blanks and full-width letters give no more guesses, on the pages or on the API."""
     await limited.make_user()
     for spelling in ("ada@example.com", "ADA@example.com", " Ada@EXAMPLE.com ", "\uff41da@example.com", EMAIL):
         assert await guess(limited, spelling, client=elsewhere(id=API_CLIENT)) == 0
@@ -136,7 +137,8 @@ async def test_every_spelling_of_an_address_is_one_counter(limited: House) -> No
 
 @pytest.mark.parametrize("reason", ["unknown", "disabled", "not verified", "no address", "a lone surrogate"])
 async def test_an_account_that_nobody_can_enter_is_limited_alike(tmp_path: Path, reason: str) -> None:
-    """Same number of guesses, same waits, same words as for one with a wrong password (item 23)."""
+    """It gets the same number of guesses, the same waits and the same words as after a wrong password (item 23).
+    """
     needs_verified = reason == "not verified"
     url = f"sqlite:///{tmp_path / 'duet.db'}"
     async with house_on(url, rate_limits=True, require_verified_email=needs_verified) as house:
@@ -149,7 +151,7 @@ async def test_an_account_that_nobody_can_enter_is_limited_alike(tmp_path: Path,
 
         async def told(email: str) -> list[tuple[type, str, int]]:
             all_told = []
-            # With the right password for the one, who is refused for another reason.
+            # The other account gets the right password and is refused for another reason.
             password = PASSWORD if email == other else WRONG
             for _ in range(GUESSES.free + 3):
                 with pytest.raises((InvalidCredentials, TooManyRequests)) as refused:
@@ -161,7 +163,8 @@ async def test_an_account_that_nobody_can_enter_is_limited_alike(tmp_path: Path,
 
 
 async def test_known_and_unknown_accounts_take_the_same_steps(limited: House) -> None:
-    """In the store too, let through or refused, with a device cookie of somebody else's or without (item 23)."""
+    """The store sees the same steps, let through or refused, with another person's device cookie or none (item
+    23)."""
     await limited.make_user()
     other = await limited.make_user("grace@example.com")
     device = (await limited.auth.sessions.log_in(other.email, PASSWORD, WEB)).device or ""
@@ -182,7 +185,7 @@ async def test_known_and_unknown_accounts_take_the_same_steps(limited: House) ->
 
 
 async def test_the_right_password_wipes_the_slate(each_limited: House) -> None:
-    """Nine wrong ones, the right one, nine wrong ones: nobody waits."""
+    """Nine wrong passwords, the right one, and nine wrong ones again cause no wait."""
     house = each_limited
     await house.make_user()
     for _ in range(3):
@@ -192,7 +195,7 @@ async def test_the_right_password_wipes_the_slate(each_limited: House) -> None:
 
 
 async def test_guesses_are_forgotten_after_a_day(limited: House) -> None:
-    """Counted from the first one."""
+    """The day is counted from the first guess."""
     await limited.make_user()
     assert await guesses(limited, 9) == [0] * 9
     limited.clock.step(days=1)
@@ -201,7 +204,7 @@ async def test_guesses_are_forgotten_after_a_day(limited: House) -> None:
 
 
 async def test_one_account_s_guesses_are_not_another_s(limited: House) -> None:
-    """Who is blocked is the account that was guessed at."""
+    """Only the account that was guessed at is blocked."""
     await limited.make_user()
     await limited.make_user("grace@example.com")
     await block(limited)
@@ -209,7 +212,7 @@ async def test_one_account_s_guesses_are_not_another_s(limited: House) -> None:
 
 
 async def test_of_two_hundred_guesses_at_once_ten_are_looked_at(each_limited: House) -> None:
-    """The right one among them helps only if it is one of those (item 25)."""
+    """The right password helps only if it is among the ten that are looked at (item 25)."""
     house = each_limited
     await house.make_user()
     with verified(house.auth) as done:
@@ -219,7 +222,7 @@ async def test_of_two_hundred_guesses_at_once_ten_are_looked_at(each_limited: Ho
 
 
 async def test_a_restart_forgets_no_guess(database_url: str) -> None:
-    """The counters are in the store, on the one and on the other (item 25)."""
+    """The counters are kept in the store, whichever it is (item 25)."""
     async with house_on(database_url, rate_limits=True) as house:
         await house.make_user()
         await block(house)
@@ -228,7 +231,7 @@ async def test_a_restart_forgets_no_guess(database_url: str) -> None:
 
 
 async def test_processes_on_one_store_count_together(database_url: str) -> None:
-    """Five guesses in each of two are ten, one after the other and at the same moment (item 25)."""
+    """Five guesses in each of two processes make ten, one after the other or at the same moment (item 25)."""
     async with (
         house_on(database_url, rate_limits=True) as one,
         house_on(database_url, rate_limits=True, clock=one.clock) as other,
@@ -243,7 +246,7 @@ async def test_processes_on_one_store_count_together(database_url: str) -> None:
 
 
 async def test_without_limits_nobody_waits(house: House) -> None:
-    """RATE_LIMITS=0 is for benchmarks and tests; nothing is counted either."""
+    """With RATE_LIMITS=0, which is for benchmarks and tests, nothing is even counted."""
     await house.make_user()
     assert await guesses(house, 30) == [0] * 30
     for _ in range(10):
@@ -257,7 +260,7 @@ async def test_without_limits_nobody_waits(house: House) -> None:
 
 
 async def test_who_was_too_busy_to_look_counts_nothing(limited: House) -> None:
-    """A flood that fills the queue of hashes takes no guess away from anybody."""
+    """A flood that fills the hash queue costs nobody a guess."""
     await limited.make_user()
     assert await guesses(limited, 9) == [0] * 9
     limited.auth.passwords.queue._running += 1000
@@ -274,14 +277,15 @@ async def test_who_was_too_busy_to_look_counts_nothing(limited: House) -> None:
 
 
 async def device_of(house: House, email: str = EMAIL) -> Client:
-    """A browser that its owner logged in with before."""
+    """A browser with which the owner has logged in before."""
     pair = await house.auth.sessions.log_in(email, PASSWORD, elsewhere(id=WEB_CLIENT))
     assert pair.device is not None
     return elsewhere(id=WEB_CLIENT, devices=(pair.device,))
 
 
 async def test_the_owner_s_browser_gets_past_a_stranger_s_block(each_limited: House) -> None:
-    """At once and as often as it likes, while the stranger goes on guessing (item 26, ASVS V6.1.1)."""
+    """It gets past at once and as often as it likes, while the stranger goes on guessing (item 26, ASVS V6.1.1).
+    """
     house = each_limited
     await house.make_user()
     browser = await device_of(house)
@@ -293,7 +297,7 @@ async def test_the_owner_s_browser_gets_past_a_stranger_s_block(each_limited: Ho
 
 
 async def test_the_owner_s_browser_has_five_guesses_of_its_own(limited: House) -> None:
-    """A thief of the device cookie gets that many more, and then the same growing waits."""
+    """A thief of the device cookie gets only five more guesses, and then the same growing waits."""
     await limited.make_user()
     browser = await device_of(limited)
     await block(limited)
@@ -308,7 +312,7 @@ async def test_the_owner_s_browser_has_five_guesses_of_its_own(limited: House) -
 
 
 async def test_no_other_device_gets_past(limited: House) -> None:
-    """Neither one that knows another account, nor one with an id that auth never gave, nor an empty one."""
+    """A device of another account, an id that auth never gave, and an empty id are all blocked."""
     await limited.make_user()
     await limited.make_user("grace@example.com")
     foreign = await device_of(limited, "grace@example.com")
@@ -319,7 +323,7 @@ async def test_no_other_device_gets_past(limited: House) -> None:
 
 
 async def test_the_owner_s_browser_gets_past_a_blocked_network(limited: House) -> None:
-    """Where a stranger in the same office, or behind the same proxy, guesses at whatever accounts (item 26)."""
+    """A stranger in the same office, or behind the same proxy, may guess at any accounts meanwhile (item 26)."""
     await limited.make_user()
     browser = replace(await device_of(limited), ip=API.ip)
     pair = await limited.auth.sessions.log_in(EMAIL, PASSWORD, API)
@@ -331,7 +335,8 @@ async def test_the_owner_s_browser_gets_past_a_blocked_network(limited: House) -
 
 
 async def test_what_the_owner_s_browser_gets_past_is_all_that_does_not_count(each_limited: House) -> None:
-    """Its guesses at a blocked account count for the network, and those from a blocked network for the account."""
+    """Guesses at a blocked account still count for the network, and those from a blocked network for the account.
+    """
     throttle = each_limited.auth.proving.throttle
 
     async def waits(count: int, email: str, ip: str, own: str | None = None) -> list[int]:
@@ -348,7 +353,7 @@ async def test_what_the_owner_s_browser_gets_past_is_all_that_does_not_count(eac
 
 
 async def test_a_signed_in_person_can_confirm_while_strangers_guess(each_limited: House) -> None:
-    """Their session has five tries of its own; a thief of the session gets no more (item 26)."""
+    """A session has five tries of its own, and a thief of the session gets no more (item 26)."""
     house = each_limited
     await house.make_user()
     pair = await house.auth.sessions.log_in(EMAIL, PASSWORD, API)
@@ -362,7 +367,7 @@ async def test_a_signed_in_person_can_confirm_while_strangers_guess(each_limited
 
 
 async def test_personal_tokens_have_no_guesses_of_their_own(limited: House) -> None:
-    """A thief of a session could make as many as they like, each for five guesses more (item 25)."""
+    """Otherwise a thief of a session could make any number of tokens, each with five more guesses (item 25)."""
     await limited.make_user()
     pair = await limited.auth.sessions.log_in(EMAIL, PASSWORD, API)
     looked_at = 0
@@ -386,7 +391,7 @@ async def test_wrong_confirmations_count_for_the_account(limited: House) -> None
 
 
 async def test_the_owner_s_success_gives_a_stranger_no_more_than_ten(limited: House) -> None:
-    """It wipes the account's slate, and that alone: another account's, or the network's, stays."""
+    """A success clears only its own account's counter, not that of another account or of the network."""
     await limited.make_user()
     await limited.make_user("grace@example.com")
     await block(limited)
@@ -410,7 +415,7 @@ async def test_the_owner_s_success_gives_a_stranger_no_more_than_ten(limited: Ho
 async def test_a_network_has_two_hundred_wrong_guesses(
     limited: House, blocked: str, same: str, other: str
 ) -> None:
-    """At whatever accounts. An IPv6 customer owns a whole /64, and an IPv4 address has two spellings."""
+    """The accounts do not matter, an IPv6 customer owns a whole /64, and an IPv4 address has two spellings."""
     for number in range(ADDRESS_GUESSES.free):
         assert await guess(limited, f"nobody{number}@example.com", client=Client(API_CLIENT, ip=blocked)) == 0
     fresh = "nobody@example.com"
@@ -420,7 +425,7 @@ async def test_a_network_has_two_hundred_wrong_guesses(
 
 
 async def test_an_office_logs_in_as_often_as_it_likes(limited: House) -> None:
-    """Right passwords are taken back from the network's counter, and so are guesses at blocked accounts."""
+    """Right passwords, and guesses at blocked accounts, are taken back from the network's counter."""
     await limited.make_user()
     await block(limited, "nobody@example.com")
     for _ in range(ADDRESS_GUESSES.free + 1):
@@ -430,12 +435,13 @@ async def test_an_office_logs_in_as_often_as_it_likes(limited: House) -> None:
 
 
 async def test_an_unknown_network_is_not_limited(limited: House) -> None:
-    """The command line, or a socket without an address, is nobody's network; the account's counter holds."""
+    """A client without an IP address, such as the command line, has no network; the account's counter still holds.
+    """
     assert await guesses(limited, GUESSES.free + 1, client=Client(API_CLIENT)) == [0] * GUESSES.free + [5]
 
 
 async def test_a_network_registers_a_hundred_and_fifty_times(limited: House) -> None:
-    """An office that starts together gets in; a flood of attempts does not, whatever comes of them."""
+    """An office that starts together can register, while a flood of attempts is stopped, successful or not."""
     register = limited.auth.registration.register
     for number in range(REGISTRATIONS.free):
         client = Client(WEB_CLIENT, ip=f"2001:db8::{number:x}")
@@ -449,7 +455,8 @@ async def test_a_network_registers_a_hundred_and_fifty_times(limited: House) -> 
 
 @pytest.mark.parametrize("email", [EMAIL, "nobody@example.com"])
 async def test_an_address_gets_five_mails_of_a_kind(each_limited: House, email: str) -> None:
-    """Whether or not anybody has it; then it waits for two minutes, and longer (item 23)."""
+    """This holds whether or not the email address has an account; then waits of two minutes and more begin (item
+    23)."""
     await each_limited.make_user()
     for ask in (each_limited.auth.credentials.forgot, each_limited.auth.addresses.resend):
         for _ in range(MAILS.free):
@@ -461,7 +468,7 @@ async def test_an_address_gets_five_mails_of_a_kind(each_limited: House, email: 
 
 
 async def test_mails_that_nobody_gets_keep_nobody_from_a_new_password(limited: House) -> None:
-    """A stranger who asks for verification again and again, of an address that is verified (item 26)."""
+    """A stranger may ask again and again to confirm an email address that is confirmed already (item 26)."""
     await limited.make_user(is_email_verified=True)
     while not await wait_of(limited.auth.addresses.resend(EMAIL, elsewhere())):
         pass
@@ -469,7 +476,7 @@ async def test_mails_that_nobody_gets_keep_nobody_from_a_new_password(limited: H
 
 
 async def test_resending_keeps_nobody_from_registering(tmp_path: Path) -> None:
-    """A stranger who asks for the verification of an address that nobody has yet (item 26)."""
+    """A stranger may ask again and again to confirm an email address that nobody has yet (item 26)."""
     database = f"sqlite:///{tmp_path / 'duet.db'}"
     async with house_on(database, rate_limits=True, require_verified_email=True) as house:
         while not await wait_of(house.auth.addresses.resend(EMAIL, elsewhere())):
@@ -479,7 +486,8 @@ async def test_resending_keeps_nobody_from_registering(tmp_path: Path) -> None:
 
 
 async def test_an_account_made_at_a_stranger_s_address_is_no_mail_bomb(each_limited: House) -> None:
-    """Whose address is not proven can be anybody's: what tells of logins, passwords, deletions has its limit."""
+    """An unconfirmed email address can be anybody's, so mails about logins, passwords and deletions are limited.
+    """
     house, auth = each_limited, each_limited.auth
     kinds: Counter[str] = Counter()
     spellings = itertools.cycle([EMAIL, "ADA@example.com", "\uff41da@EXAMPLE.com"])
@@ -504,7 +512,7 @@ async def test_an_account_made_at_a_stranger_s_address_is_no_mail_bomb(each_limi
 
 
 async def test_a_network_causes_fifty_mails(limited: House) -> None:
-    """To whatever addresses, of whatever kind."""
+    """The limit counts mails of all kinds to all email addresses."""
     for number in range(ADDRESS_MAILS.free):
         ask = limited.auth.credentials.forgot if number % 2 else limited.auth.addresses.resend
         await ask(f"user{number}@example.com", API)
@@ -514,7 +522,7 @@ async def test_a_network_causes_fifty_mails(limited: House) -> None:
 
 
 async def test_looking_for_a_good_password_costs_no_mail(limited: House) -> None:
-    """Whoever needs more tries than there are mails in an hour registers all the same."""
+    """Someone who needs more tries than there are mails in an hour can still register."""
     for _ in range(MAILS.free + 3):
         with pytest.raises(PasswordUnacceptable):
             await limited.auth.registration.register(EMAIL, "short", "", API)
@@ -522,7 +530,7 @@ async def test_looking_for_a_good_password_costs_no_mail(limited: House) -> None
 
 
 async def test_refresh_tokens_that_are_no_good_are_limited(limited: House) -> None:
-    """By network; good ones go on, and so do the logins of people in the same office."""
+    """The limit is the network's; good refresh tokens and logins from the same office still work."""
     await limited.make_user()
     pair = await limited.auth.sessions.log_in(EMAIL, PASSWORD, API)
     for _ in range(TOKENS.free):
@@ -536,7 +544,7 @@ async def test_refresh_tokens_that_are_no_good_are_limited(limited: House) -> No
 
 
 async def test_the_audit_log_tells_of_a_lockout_once_in_a_while(limited: House) -> None:
-    """Of whom and from where, and not for each guess of a flood (item 36)."""
+    """The log says who was locked out and from where, but not for each guess of a flood (item 36)."""
     user = await limited.make_user()
     await block(limited)
     await guesses(limited, 50)
@@ -555,7 +563,7 @@ async def test_the_audit_log_tells_of_a_lockout_once_in_a_while(limited: House) 
 
 
 async def test_the_counters_show_no_address(tmp_path: Path) -> None:
-    """Of no person and of no machine: who reads the database learns from them nothing of who tried."""
+    """A reader of the database learns neither whose account was tried nor from which IP address."""
     url = f"sqlite:///{tmp_path / 'duet.db'}"
     async with house_on(url, rate_limits=True) as house:
         for _ in range(12):

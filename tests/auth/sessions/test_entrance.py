@@ -1,4 +1,4 @@
-"""There is one way into a session, and whoever takes it has proven who they are."""
+"""Sessions begin in one place only, with a proof of who is logging in."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EMAIL = "ada@example.com"
 
 
 def callers(name: str) -> set[str]:
-    """The modules of `app/`, the stores aside, that call a method of that name."""
+    """The modules of `app/`, apart from the stores, that call a method of that name."""
     root = Path(app.__file__).parent
     found = set()
     for source in root.rglob("*.py"):
@@ -31,7 +31,7 @@ def callers(name: str) -> set[str]:
 
 
 def test_nothing_else_stores_a_session() -> None:
-    """And nothing else has them made: what logs somebody in says what was proven, and by what."""
+    """Only one module stores sessions and one begins them, so each login says what was proven and how."""
     assert callers("add_session") == {"auth/sessions/entrance.py"}
     assert callers("proceed") == {"auth/sessions/sessions.py"}
 
@@ -42,7 +42,7 @@ async def proven(house: House) -> ProvenLogin:
 
 
 async def test_a_session_says_what_was_proven_by_what_and_when(each_house: House) -> None:
-    """In the store, and in every access token of its."""
+    """The store and every access token of the session say it."""
     house = each_house
     user = await house.make_user()
     proof = await proven(house)
@@ -57,7 +57,7 @@ async def test_a_session_says_what_was_proven_by_what_and_when(each_house: House
 
 
 async def test_another_proof_is_told_as_what_it_is(house: House) -> None:
-    """Whatever proved it: the token says so, and goes on saying so after a refresh."""
+    """The token names the actual kinds of proof, and still does after a refresh."""
     await house.make_user()
     proof = await proven(house)
     other = ProvenLogin(proof.user, ("otp", "pwd", "mfa"), proof.at, proof.candidate, proof.guess)
@@ -69,7 +69,7 @@ async def test_another_proof_is_told_as_what_it_is(house: House) -> None:
 
 @pytest.mark.parametrize("by", ["owner", "operator", "reset"])
 async def test_a_proof_is_worth_nothing_after_a_new_password(each_house: House, by: str) -> None:
-    """However it came about: who had proven the old one meanwhile begins no session."""
+    """However the password was replaced, a proof of the old one begins no session."""
     house = each_house
     user = await house.make_user()
     pair = await house.auth.sessions.log_in(EMAIL, PASSWORD, API)

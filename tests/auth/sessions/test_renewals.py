@@ -1,4 +1,4 @@
-"""The renewal of browser sessions: one look-up for a burst, and nothing that outlives its session."""
+"""The renewal of browser sessions takes one look-up for a burst, and no token outlives its session."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Desk(NamedTuple):
     pair: TokenPair
 
     def stale(self) -> Principal:
-        """The principal of the browser's token, which does not count just now."""
+        """The principal of the browser's token, which is not current at the moment."""
         with pytest.raises(TokenNotCurrent) as stale:
             self.auth.sessions.authenticate(self.pair.access_token)
         return stale.value.principal
@@ -42,7 +42,7 @@ class Desk(NamedTuple):
 
 @pytest.fixture
 async def desk(house: House) -> AsyncIterator[Desk]:
-    """Somebody logged in a quarter of an hour ago, so that the token has just run out."""
+    """A browser that logged in a quarter of an hour ago, so that its token has just expired."""
     user = await house.make_user()
     async with counting(house) as (auth, store):
         pair = await auth.sessions.log_in(user.email, PASSWORD, WEB)
@@ -52,7 +52,7 @@ async def desk(house: House) -> AsyncIterator[Desk]:
 
 
 async def test_a_burst_costs_one_look_up(desk: Desk) -> None:
-    """Fifty requests with the same old cookie, and fifty more a little later: one read, one write."""
+    """Fifty requests with one old cookie, and fifty more a little later, cost one read and one write."""
     stale = desk.stale()
     renewed = await asyncio.gather(*[desk.auth.renewals.renew(stale) for _ in range(50)])
     desk.clock.step(minutes=14)
@@ -63,7 +63,7 @@ async def test_a_burst_costs_one_look_up(desk: Desk) -> None:
 
 
 async def test_a_kept_token_runs_out_like_any_other(desk: Desk) -> None:
-    """After its time the store is asked again."""
+    """After the kept token expires, the store is asked again."""
     stale = desk.stale()
     first = await desk.auth.renewals.renew(stale)
     desk.clock.step(minutes=15)
@@ -75,7 +75,7 @@ async def test_a_kept_token_runs_out_like_any_other(desk: Desk) -> None:
 
 
 async def test_who_hangs_up_takes_nobody_s_answer_along(desk: Desk) -> None:
-    """The first of a burst is cancelled: the others get their token from the same look-up."""
+    """When the first request of a burst is cancelled, the others get their token from the same look-up."""
     stale = desk.stale()
     first, *others = [asyncio.create_task(desk.auth.renewals.renew(stale)) for _ in range(5)]
     await asyncio.sleep(0)
@@ -86,7 +86,7 @@ async def test_who_hangs_up_takes_nobody_s_answer_along(desk: Desk) -> None:
 
 
 async def test_a_kept_token_dies_with_its_session(desk: Desk) -> None:
-    """A copied cookie brings nothing back after a log-out here."""
+    """A copied cookie is dead after the logout."""
     stale = desk.stale()
     kept = await desk.auth.renewals.renew(stale)
     await desk.auth.endings.log_out(kept.principal, WEB)
@@ -98,7 +98,7 @@ async def test_a_kept_token_dies_with_its_session(desk: Desk) -> None:
 
 
 async def test_a_kept_token_dies_with_a_session_that_ended_elsewhere(desk: Desk, house: House) -> None:
-    """By the poll for as long as tokens may live, and then by the store."""
+    """The poll tells of the end for as long as tokens may live, and after that the store does."""
     stale = desk.stale()
     kept = await desk.auth.renewals.renew(stale)
     await house.auth.endings.log_out(kept.principal, WEB)
@@ -116,7 +116,7 @@ async def test_a_kept_token_dies_with_a_session_that_ended_elsewhere(desk: Desk,
 
 @pytest.mark.parametrize("ending", ["disabled", "password"])
 async def test_no_renewal_after_the_account_s_end(desk: Desk, ending: str) -> None:
-    """A disabled account, and a password that was set anew, end the browser's session for good."""
+    """Disabling the account or setting a new password ends the browser's session for good."""
     stale = desk.stale()
     await desk.auth.renewals.renew(stale)
     if ending == "disabled":
@@ -128,7 +128,7 @@ async def test_no_renewal_after_the_account_s_end(desk: Desk, ending: str) -> No
 
 
 async def test_new_roles_arrive_with_the_next_request(desk: Desk) -> None:
-    """A role given or taken is in the renewed token at once; the person stays signed in."""
+    """A role given or taken is in the renewed token at once, and the person stays logged in."""
     stale = desk.stale()
     await desk.auth.accounts.create("grace@example.com", PASSWORD, roles=["admin"], client=WEB)
     assert not (await desk.auth.renewals.renew(stale)).principal.roles
@@ -140,7 +140,7 @@ async def test_new_roles_arrive_with_the_next_request(desk: Desk) -> None:
 
 
 async def test_a_token_of_older_rights_is_renewed_before_its_time(house: House) -> None:
-    """The gate hears `RightsChanged`, which a renewal mends."""
+    """The gate gets `RightsChanged`, which a renewal mends."""
     user = await house.make_user()
     pair = await house.auth.sessions.log_in(user.email, PASSWORD, WEB)
     await house.auth.administration.set_roles(user.id, ["admin"], WEB)
@@ -151,7 +151,7 @@ async def test_a_token_of_older_rights_is_renewed_before_its_time(house: House) 
 
 
 async def test_roles_that_change_during_the_look_up_log_nobody_out(desk: Desk) -> None:
-    """The store was read a moment too early: it is read again, once, and the new roles are there."""
+    """If the store was read a moment too early, it is read once more and the new roles are there."""
     stale = desk.stale()
     desk.store.after["session_with_user"] = lambda: desk.auth.administration.set_roles(
         desk.user.id, ["admin"], WEB
@@ -162,7 +162,7 @@ async def test_roles_that_change_during_the_look_up_log_nobody_out(desk: Desk) -
 
 
 async def test_a_log_out_during_the_look_up_wins(desk: Desk) -> None:
-    """Whether it comes after the read or after the write, nobody gets a token of the ended session."""
+    """Whether the logout comes after the read or after the write, nobody gets a token of the ended session."""
     for step in ("session_with_user", "touch_session"):
         pair = await desk.auth.sessions.log_in(desk.user.email, PASSWORD, WEB)
         desk.clock.step(minutes=15)
@@ -174,7 +174,7 @@ async def test_a_log_out_during_the_look_up_wins(desk: Desk) -> None:
 
 
 async def test_a_fresh_login_is_not_answered_with_a_stale_one(desk: Desk) -> None:
-    """After the password was confirmed, a token that was kept from before would ask for it again."""
+    """After the password is confirmed, an older kept token would only ask for it again."""
     kept = await desk.auth.renewals.renew(desk.stale())
     desk.clock.step(minutes=5)
     confirmed = await desk.auth.sessions.confirm_password(kept.principal, PASSWORD, WEB)
@@ -184,7 +184,7 @@ async def test_a_fresh_login_is_not_answered_with_a_stale_one(desk: Desk) -> Non
 
 
 async def test_when_the_clock_stepped_back_a_session_is_renewed(desk: Desk) -> None:
-    """A token from the future is replaced by one of now, which later revocations reach as they reach any."""
+    """A token from the future is replaced by a current one, which later revocations reach like any other."""
     kept = await desk.auth.renewals.renew(desk.stale())
     desk.clock.step(days=-1)
     with pytest.raises(TokenNotCurrent):
@@ -201,7 +201,7 @@ async def test_when_the_clock_stepped_back_a_session_is_renewed(desk: Desk) -> N
 
 
 async def test_a_store_that_is_away_is_no_log_out(desk: Desk) -> None:
-    """The error says so, nothing is kept of it, and the next request after the outage succeeds."""
+    """The error names the outage and is not remembered, and the next request after the outage succeeds."""
     stale = desk.stale()
     await desk.store.inner.close()
     results = await asyncio.gather(*[desk.auth.renewals.renew(stale) for _ in range(5)], return_exceptions=True)
@@ -211,7 +211,7 @@ async def test_a_store_that_is_away_is_no_log_out(desk: Desk) -> None:
 
 
 async def test_no_more_tokens_are_kept_than_may_be(desk: Desk) -> None:
-    """However many sessions are renewed, the memory for them is bounded."""
+    """However many sessions are renewed, the memory for their tokens is bounded."""
     desk.auth.renewals._size = 3
     for _ in range(6):
         pair = await desk.auth.sessions.log_in(desk.user.email, PASSWORD, WEB)

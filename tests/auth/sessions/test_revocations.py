@@ -1,4 +1,4 @@
-"""The revocation list in memory: at once here, with the next poll elsewhere."""
+"""The revocation list in memory takes effect here at once, and elsewhere with the next poll."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ EMAIL = "ada@example.com"
 
 
 def is_refused(house: House, pair: TokenPair, kind: type[NotAuthenticated]) -> bool:
-    """Whether a token does not count, for that reason."""
+    """Whether the token is refused for that reason."""
     try:
         house.auth.sessions.authenticate(pair.access_token)
     except kind:
@@ -36,7 +36,7 @@ def is_refused(house: House, pair: TokenPair, kind: type[NotAuthenticated]) -> b
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    """Returns when that holds."""
+    """Wait until the condition holds."""
     async with asyncio.timeout(10):
         while not holds():
             await asyncio.sleep(0.01)
@@ -59,7 +59,7 @@ async def test_before_the_first_poll_no_token_can_be_judged(house: House) -> Non
 
 
 async def test_a_failed_poll_makes_nothing_ready(house: House, tmp_path: Path) -> None:
-    """While the store is away a starting process stays unready, and what a running one knows still holds."""
+    """While the store is away, a starting process stays unready, and what a running one knows still holds."""
     await house.make_user()
     pair = await house.auth.sessions.log_in(EMAIL, PASSWORD, API)
     await house.auth.endings.log_out(pair.principal, API)
@@ -76,7 +76,7 @@ async def test_a_failed_poll_makes_nothing_ready(house: House, tmp_path: Path) -
 
 
 async def test_what_another_process_ended_is_seen_with_the_next_poll(database_url: str) -> None:
-    """A log-out, a disabling, a deletion and new roles, on either store."""
+    """The poll tells of a logout, a disabling, a deletion and new roles, on each store."""
     async with house_on(database_url) as here, house_on(database_url, clock=here.clock) as there:
         users = [await here.make_user(f"user{number}@example.com") for number in range(4)]
         pairs = [await here.auth.sessions.log_in(user.email, PASSWORD, API) for user in users]
@@ -95,7 +95,7 @@ async def test_what_another_process_ended_is_seen_with_the_next_poll(database_ur
 
 
 async def test_a_revocation_that_became_visible_late_is_not_missed(database_url: str) -> None:
-    """Each poll looks as far behind the last as clocks may differ, and further for slow writes."""
+    """Each poll looks back as far as clocks may differ, and further for slow writes."""
     async with house_on(database_url) as here, house_on(database_url, clock=here.clock) as there:
         await here.make_user()
         pair = await here.auth.sessions.log_in(EMAIL, PASSWORD, API)
@@ -110,7 +110,7 @@ async def test_a_revocation_that_became_visible_late_is_not_missed(database_url:
 
 
 async def test_a_replica_set_tells_what_ended_by_itself(mongo_database_url: str) -> None:
-    """At once, and though the clocks of both processes differ by far more than their polls overlap."""
+    """The news comes at once, although the processes' clocks differ by far more than their polls overlap."""
     async with house_on(mongo_database_url) as here, house_on(mongo_database_url) as there:
         users = [await here.make_user(f"user{number}@example.com") for number in range(3)]
         pairs = [await here.auth.sessions.log_in(user.email, PASSWORD, API) for user in users]
@@ -122,7 +122,7 @@ async def test_a_replica_set_tells_what_ended_by_itself(mongo_database_url: str)
             here.auth.administration.set_active(users[1].id, False, API),
             here.auth.administration.set_roles(users[2].id, ["editor"], API),
         )
-        await asyncio.sleep(1)  # a stream tells what happens once it is open
+        await asyncio.sleep(1)  # An open stream tells only of what happens from then on.
         for end, pair, kind in zip(ends, pairs, (LoggedOut, AccountDisabled, RightsChanged), strict=True):
             there.auth.sessions.authenticate(pair.access_token)
             await end
@@ -131,7 +131,7 @@ async def test_a_replica_set_tells_what_ended_by_itself(mongo_database_url: str)
 
 
 async def test_sqlite_tells_nothing_by_itself(house: House) -> None:
-    """Nobody waits for it."""
+    """Listening on SQLite returns at once, so nobody waits for it."""
     await house.auth.revocations.listen()
 
 
@@ -147,7 +147,7 @@ async def test_a_restart_learns_what_was_ended_before_it(house: House) -> None:
 
 
 async def test_new_rights_end_older_tokens_and_no_newer_ones(house: House) -> None:
-    """Within the same second too: a counter tells before from after, where `iat` could not."""
+    """This holds within one second too, because a counter tells before from after where `iat` could not."""
     user = await house.make_user()
     before = await house.auth.sessions.log_in(EMAIL, PASSWORD, API)
     await house.auth.administration.set_roles(user.id, ["editor"], API)
@@ -164,7 +164,7 @@ async def test_new_rights_end_older_tokens_and_no_newer_ones(house: House) -> No
 
 
 async def test_what_no_token_can_outlive_is_forgotten(house: House) -> None:
-    """The list stays small: an entry goes when every token it speaks of has run out, and not before."""
+    """An entry goes once every token that it refers to has expired, and not before, so the list stays small."""
     user = await house.make_user()
     pair = await house.auth.sessions.log_in(EMAIL, PASSWORD, API)
     await house.auth.endings.log_out(pair.principal, API)
@@ -181,7 +181,7 @@ async def test_what_no_token_can_outlive_is_forgotten(house: House) -> None:
 
 
 async def test_a_poll_reads_all_there_is_in_parts(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many are of one instant: parts that begin where the last one ended miss none of them."""
+    """Each part begins where the last one ended and misses nothing, however many entries are of one instant."""
     monkeypatch.setattr("app.auth.sessions.revocations.PAGE", 2)
     async with house_on(database_url) as here, house_on(database_url, clock=here.clock) as there:
         pairs = []
@@ -189,7 +189,7 @@ async def test_a_poll_reads_all_there_is_in_parts(database_url: str, monkeypatch
             await here.make_user(f"user{number}@example.com")
             pairs.append(await here.auth.sessions.log_in(f"user{number}@example.com", PASSWORD, API))
         for number, pair in enumerate(pairs):
-            if number not in (3, 4, 5, 6):  # which are of the same instant as the one before
+            if number not in (3, 4, 5, 6):  # these have the same instant as the one before
                 here.clock.step(milliseconds=1)
             await here.auth.endings.log_out(pair.principal, API)
             await here.auth.administration.set_roles(pair.principal.user_id, ["editor"], API)
@@ -202,7 +202,7 @@ async def test_a_poll_reads_all_there_is_in_parts(database_url: str, monkeypatch
 
 
 async def test_what_is_read_again_takes_no_more_memory(house: House) -> None:
-    """Each poll brings what the last one brought: it is held once, and under the instant that it had."""
+    """Each poll reads again what the last one read, and it is held once, under its first instant."""
     await house.make_user()
     for _ in range(5):
         pair = await house.auth.sessions.log_in(EMAIL, PASSWORD, API)
@@ -217,7 +217,7 @@ async def test_what_is_read_again_takes_no_more_memory(house: House) -> None:
 
 
 async def test_very_many_are_forgotten_in_parts(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No poll holds the event loop up for all of them; until then they stay ended."""
+    """No poll blocks the event loop to forget them all, and until forgotten they stay ended."""
     monkeypatch.setattr("app.auth.sessions.revocations.FORGET_AT_ONCE", 2)
     revocations, now = house.auth.revocations, house.clock.now()
     revocations.add_sessions("de", at=now, reason="logged_out")
@@ -232,7 +232,7 @@ async def test_very_many_are_forgotten_in_parts(house: House, monkeypatch: pytes
 
 
 async def test_a_clock_that_was_ahead_takes_no_log_out_back(house: House) -> None:
-    """What was forgotten meanwhile is read again: its token has not run out after all."""
+    """What was forgotten while the clock was ahead is read again, because its token has not expired after all."""
     await house.make_user()
     pair = await house.auth.sessions.log_in(EMAIL, PASSWORD, API)
     await house.auth.endings.log_out(pair.principal, API)
@@ -244,7 +244,8 @@ async def test_a_clock_that_was_ahead_takes_no_log_out_back(house: House) -> Non
 
 
 async def test_a_token_from_the_future_stays_ended_until_it_has_run_out(house: House) -> None:
-    """Issued while the clock was ahead, ended once it was set right: it is on the list for as long as it lives."""
+    """Issued while the clock was ahead and ended after it was set right, the token stays on the list for its whole
+    life."""
     user = await house.make_user()
     house.clock.step(hours=2)
     pairs = [await house.auth.sessions.log_in(EMAIL, PASSWORD, API) for _ in range(2)]

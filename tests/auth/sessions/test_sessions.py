@@ -38,18 +38,18 @@ async def log_in(house: House) -> TokenPair:
 
 
 def rt(pair: TokenPair) -> str:
-    """Its refresh token."""
+    """The refresh token of the pair."""
     assert pair.refresh_token is not None
     return pair.refresh_token
 
 
 async def refresh(house: House, pair: TokenPair) -> TokenPair:
-    """What the refresh token of `pair` yields."""
+    """Use the refresh token of `pair`."""
     return await house.auth.refreshing.refresh(rt(pair), API)
 
 
 async def is_dead(house: House, *pairs: TokenPair) -> bool:
-    """Whether no token of `pairs` does anything any more."""
+    """Whether none of the tokens of `pairs` works any more."""
     for pair in pairs:
         with pytest.raises(NotAuthenticated):
             house.auth.sessions.authenticate(pair.access_token)
@@ -68,7 +68,7 @@ async def is_alive(house: House, pair: TokenPair) -> bool:
 
 
 async def test_every_refresh_changes_the_refresh_token(house: House) -> None:
-    """Each one is new, within the same session (item 10)."""
+    """Each refresh token is new, within the same session (item 10)."""
     await house.make_user()
     pairs = [await log_in(house)]
     for _ in range(4):
@@ -79,7 +79,7 @@ async def test_every_refresh_changes_the_refresh_token(house: House) -> None:
 
 
 async def test_the_immediate_parent_yields_the_same_successor(house: House) -> None:
-    """Within the grace an answer that got lost can be asked for again: the same text, and no new generation."""
+    """Within the grace period a lost answer can be fetched again: the same token, and no new generation."""
     await house.make_user()
     first = await log_in(house)
     second = await refresh(house, first)
@@ -93,7 +93,8 @@ async def test_the_immediate_parent_yields_the_same_successor(house: House) -> N
 
 
 async def test_the_grace_never_slides(house: House) -> None:
-    """Using the parent again and again does not stretch it: 30 s after the rotation it is over (item 11)."""
+    """Using the parent repeatedly does not extend the grace period, which ends 30 s after the rotation (item 11).
+    """
     await house.make_user()
     first = await log_in(house)
     second = await refresh(house, first)
@@ -107,7 +108,7 @@ async def test_the_grace_never_slides(house: House) -> None:
 
 
 async def test_a_grandparent_is_reuse_even_at_once(house: House) -> None:
-    """The grace is for the immediate parent alone."""
+    """The grace period is for the immediate parent alone."""
     await house.make_user()
     first = await log_in(house)
     second = await refresh(house, first)
@@ -118,7 +119,7 @@ async def test_a_grandparent_is_reuse_even_at_once(house: House) -> None:
 
 
 async def test_reuse_ends_that_session_and_no_other(house: House) -> None:
-    """Its access tokens too, at once; it is in the audit log with its reason (RFC 9700 section 4.14.2)."""
+    """The session's access tokens die at once too, and the audit log has the reason (RFC 9700 section 4.14.2)."""
     await house.make_user()
     await house.make_user("bob@example.com")
     stolen, own = await log_in(house), await log_in(house)
@@ -135,7 +136,7 @@ async def test_reuse_ends_that_session_and_no_other(house: House) -> None:
 
 
 async def test_a_grace_of_zero_is_none(tmp_path: Path) -> None:
-    """`REFRESH_GRACE_SECONDS=0` makes every second use a reuse."""
+    """With `REFRESH_GRACE_SECONDS=0`, every second use is a reuse."""
     async with house_on(f"sqlite:///{tmp_path / 'duet.db'}", refresh_grace=timedelta(0)) as house:
         await house.make_user()
         first = await log_in(house)
@@ -146,7 +147,7 @@ async def test_a_grace_of_zero_is_none(tmp_path: Path) -> None:
 
 
 async def test_a_forged_token_ends_nothing(house: House) -> None:
-    """Whoever knows a session's id, which the session list shows, can't end the session with it (item 10)."""
+    """Knowing a session's id, which the session list shows, is not enough to end the session (item 10)."""
     await house.make_user()
     pair, other = await log_in(house), await log_in(house)
     session_id = pair.principal.session_id
@@ -187,7 +188,7 @@ async def test_a_forged_token_ends_nothing(house: House) -> None:
 
 
 async def test_a_browser_s_session_has_no_refresh_token(house: House) -> None:
-    """Nor could one be used: what its generation would derive is refused."""
+    """A token derived from the session's generation is refused too."""
     await house.make_user()
     pair = await house.auth.sessions.log_in(EMAIL, PASSWORD, WEB)
     assert pair.refresh_token is None
@@ -208,7 +209,7 @@ async def test_an_api_session_is_not_renewed_like_a_browser_s(house: House) -> N
 
 
 async def test_the_store_holds_no_working_token(house: House, tmp_path: Path) -> None:
-    """A stolen database yields none (item 14)."""
+    """A stolen database yields no token (item 14)."""
     await house.make_user()
     pair = await refresh(house, await log_in(house))
     await house.store.close()
@@ -223,7 +224,7 @@ async def test_the_store_holds_no_working_token(house: House, tmp_path: Path) ->
 
 
 async def test_an_unused_session_ends(house: House) -> None:
-    """After 30 days without a renewal, which each renewal pushes on (V7.3.1)."""
+    """A session ends after 30 days without a renewal, and each renewal starts them anew (V7.3.1)."""
     await house.make_user()
     pair = await log_in(house)
     house.clock.step(days=29)
@@ -236,7 +237,7 @@ async def test_an_unused_session_ends(house: House) -> None:
 
 
 async def test_no_session_lives_for_ever(house: House) -> None:
-    """After 90 days it ends, however often it is renewed (V7.3.2), and its last tokens not later."""
+    """A session ends after 90 days however often it is renewed, and its last tokens end no later (V7.3.2)."""
     await house.make_user()
     pair = await log_in(house)
     end = house.clock.now() + timedelta(days=90)
@@ -252,7 +253,7 @@ async def test_no_session_lives_for_ever(house: House) -> None:
 
 
 async def test_a_browser_s_session_has_the_same_limits(house: House) -> None:
-    """Renewals push its idle limit on, and not its absolute one."""
+    """A renewal extends the idle limit but not the absolute one."""
     await house.make_user()
     pair = await house.auth.sessions.log_in(EMAIL, PASSWORD, WEB)
     for days in (29, 29, 29):
@@ -267,7 +268,7 @@ async def test_a_browser_s_session_has_the_same_limits(house: House) -> None:
 
 
 async def test_what_ended_a_session_is_told(house: House) -> None:
-    """Log-out, somebody's click, a change of password, a disabled account: each has its own reason."""
+    """A logout, the ending by its owner, a new password and a disabled account each give their own reason."""
     user = await house.make_user()
     pairs = [await log_in(house) for _ in range(5)]
     sessions = house.auth.sessions
@@ -285,7 +286,7 @@ async def test_what_ended_a_session_is_told(house: House) -> None:
 
 @pytest.mark.parametrize("which", ["access", "expired access", "refresh", "old refresh"])
 async def test_revoking_any_token_ends_its_session(house: House, which: str) -> None:
-    """RFC 7009: the access and the refresh token go together, in any generation."""
+    """The access and the refresh token end together, in any generation (RFC 7009)."""
     await house.make_user()
     first = await log_in(house)
     second = await refresh(house, first)
@@ -298,7 +299,7 @@ async def test_revoking_any_token_ends_its_session(house: House, which: str) -> 
 
 
 async def test_only_one_s_own_sessions_can_be_ended(house: House) -> None:
-    """Somebody else's, an unknown or an ended one: there is no such thing, and nothing happens."""
+    """Another user's, an unknown or an already ended session is reported as not found, and nothing happens."""
     await house.make_user()
     await house.make_user("bob@example.com")
     ada, bob = await log_in(house), await house.auth.sessions.log_in("bob@example.com", PASSWORD, API)
@@ -312,7 +313,7 @@ async def test_only_one_s_own_sessions_can_be_ended(house: House) -> None:
 
 
 async def test_ending_the_others_keeps_this_one(house: House) -> None:
-    """All of the caller's sessions but the current, and nobody else's."""
+    """All of the caller's sessions except the current one end, and nobody else's."""
     await house.make_user()
     await house.make_user("bob@example.com")
     kept, gone = await log_in(house), [await log_in(house), await house.auth.sessions.log_in(EMAIL, PASSWORD, WEB)]
@@ -327,7 +328,7 @@ async def test_ending_the_others_keeps_this_one(house: House) -> None:
 
 
 async def test_confirming_the_password_makes_the_login_fresh(house: House) -> None:
-    """Within the session, which keeps its refresh token; a wrong password changes nothing."""
+    """The session and its refresh token stay, and a wrong password changes nothing."""
     await house.make_user()
     pair = await log_in(house)
     house.clock.step(minutes=10)
@@ -358,14 +359,14 @@ ENDINGS: dict[str, Ending] = {
 
 @pytest.mark.parametrize("ending", ENDINGS)
 async def test_a_refresh_meets_an_ending(each_house: House, ending: str) -> None:
-    """Whichever comes first: afterwards nothing of that session works (item 12)."""
+    """Whichever comes first, nothing of that session works afterwards (item 12)."""
     house = each_house
     for number in range(12):
         email = f"user{number}@example.com"
         await house.make_user(email)
         pair = await house.auth.sessions.log_in(email, PASSWORD, API)
         jobs = [refresh(house, pair), ENDINGS[ending](house, pair), refresh(house, pair)]
-        if number % 3:  # in other orders, and some steps later
+        if number % 3:  # in different orders
             jobs = [jobs[1], jobs[0], jobs[2]] if number % 3 == 1 else [jobs[0], jobs[2], jobs[1]]
         outcomes = await asyncio.gather(*jobs, return_exceptions=True)
         assert all(isinstance(one, TokenPair | InvalidGrant) or not isinstance(one, Exception) for one in outcomes)
@@ -374,7 +375,7 @@ async def test_a_refresh_meets_an_ending(each_house: House, ending: str) -> None
 
 @pytest.mark.parametrize("ending", ["disabling", "deletion", "new password"])
 async def test_a_login_meets_an_ending(each_house: House, ending: str) -> None:
-    """A login with the old password, or of the account that goes, leaves no session that lives."""
+    """A login with the old password, or to an account that is going, leaves no living session."""
     house = each_house
     for number in range(8):
         email = f"user{number}@example.com"
@@ -394,7 +395,7 @@ async def test_a_login_meets_an_ending(each_house: House, ending: str) -> None:
 
 @pytest.mark.parametrize("processes", [1, 2])
 async def test_fifty_refreshes_at_once_are_one(database_url: str, processes: int) -> None:
-    """In one process or in two: one successor, and nobody is logged out (item 11)."""
+    """In one process or two, there is one successor and nobody is logged out (item 11)."""
     async with house_on(database_url) as one, house_on(database_url, clock=one.clock) as two:
         await one.make_user()
         pair = await log_in(one)
@@ -407,14 +408,14 @@ async def test_fifty_refreshes_at_once_are_one(database_url: str, processes: int
         for house in houses:
             for each in pairs:
                 house.auth.sessions.authenticate(each.access_token)
-        # And so on, from the successor.
+        # The same happens with the successor.
         later = await asyncio.gather(*[refresh(houses[number % processes], pairs[0]) for number in range(50)])
         assert len({rt(one) for one in later}) == 1
         assert rt(later[0]) != rt(pairs[0])
 
 
 async def test_a_refresh_asks_the_store_little(house: House) -> None:
-    """One step; an access token none at all."""
+    """A refresh takes one step in the store, and checking an access token none."""
     await house.make_user()
     async with counting(house) as (auth, store):
         pair = await auth.sessions.log_in(EMAIL, PASSWORD, API)
@@ -427,7 +428,7 @@ async def test_a_refresh_asks_the_store_little(house: House) -> None:
 
 
 async def test_a_refresh_that_is_refused_changes_nothing(each_house: House) -> None:
-    """A wider scope than the session's, or a browser's session, which has no such tokens: all stays as it was."""
+    """A refused refresh, for a wider scope or of a browser's session, leaves the session as it was."""
     house = each_house
     await house.make_user()
     narrow = await house.auth.sessions.log_in(EMAIL, PASSWORD, API, scope="read")

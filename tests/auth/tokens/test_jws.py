@@ -1,4 +1,4 @@
-"""The compact form: one text for each token, one algorithm for each look, one error for everything else."""
+"""The compact form: each token has one text, each look one algorithm, and everything else one error."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ UTF_16 = json.dumps({**HEADER, "alg": "HS256"}).encode("utf-16")
 
 
 def test_what_was_signed_is_verified() -> None:
-    """Header and claims come back, for a secret and for a pair; the header says the algorithm."""
+    """Header and claims come back, for a secret and for a key pair, and the header names the algorithm."""
     for signing, verifying, algorithm in ((SECRET, SECRET, "HS256"), (PAIR, PAIR.public_key(), "EdDSA")):
         token = jws.signed({"a": 1}, signing, algorithm, HEADER)
         assert jws.header_of(token) == {**HEADER, "alg": algorithm}
@@ -28,7 +28,7 @@ def test_what_was_signed_is_verified() -> None:
 
 @pytest.mark.parametrize("algorithm", ["HS384", "HS512", "EdDSA", "ES256", "RS256", "none", ""])
 def test_only_the_algorithm_that_is_asked_for_counts(algorithm: str) -> None:
-    """A genuine token of another one is refused, whatever key comes with it."""
+    """A genuine token of another algorithm is refused, whatever key is given."""
     genuine = jws.signed({}, SECRET, "HS256", HEADER)
     for key in (SECRET, PAIR.public_key(), PAIR, None, "", b"", 1):
         with pytest.raises(TokenInvalid):
@@ -43,7 +43,7 @@ def test_only_the_algorithm_that_is_asked_for_counts(algorithm: str) -> None:
     "claims", [b"", b"null", b"[]", b"1", b'"x"', b"{", b"\xff", b"[" * 2000, "{}".encode("utf-16")]
 )
 def test_claims_are_an_object(claims: bytes) -> None:
-    """Anything else is refused, though signed."""
+    """Other JSON, or no JSON, is refused even if it is signed."""
     with pytest.raises(TokenInvalid):
         jws.verified(signed({**HEADER, "alg": "HS256"}, claims, SECRET), SECRET, "HS256")
 
@@ -52,7 +52,7 @@ def test_claims_are_an_object(claims: bytes) -> None:
     "header", [b"", b"null", b"[]", b"1", b"{", b"\xff", b"[" * 2000, b'{"a":' * 2000, UTF_16]
 )
 def test_a_header_is_an_object(header: bytes) -> None:
-    """Anything else is refused before a key is looked for."""
+    """Any other header is refused before a key is looked for."""
     token = signed(header, {}, SECRET)
     for look in (jws.header_of, lambda text: jws.verified(text, SECRET, "HS256")):
         with pytest.raises(TokenInvalid):
@@ -60,7 +60,7 @@ def test_a_header_is_an_object(header: bytes) -> None:
 
 
 def test_both_looks_want_the_one_spelling() -> None:
-    """Each by itself: a caller that forgets the one is not left without it."""
+    """Each look checks this by itself, so a caller that forgets one of them is still safe."""
     good = signed({**HEADER, "alg": "HS256"}, {}, SECRET)
     looks: list[Any] = [jws.header_of, lambda text: jws.verified(text, SECRET, "HS256")]
     long = signed({**HEADER, "alg": "HS256"}, {"x": "y" * jws.MAX_LENGTH}, SECRET)

@@ -1,4 +1,4 @@
-"""Access tokens under key pairs: the key's own algorithm counts, and a public key is good for verifying alone."""
+"""Access tokens under key pairs: only a key's own algorithm counts, and a public key can only verify."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ALGORITHMS = ["EdDSA", "ES256", "RS256"]
 
 
 def new_key(algorithm: str) -> TokenKey:
-    """A key pair, as the book of keys has it."""
+    """A key pair as the book of keys holds it."""
     pair = make_pair(algorithm)
     return TokenKey(pair.kid, algorithm, load_public(json.loads(pair.public), pair.kid, algorithm), pair.private)
 
@@ -40,27 +40,27 @@ DERIVED = TokenKey(KEY.kid, "HS256", KEY.secret, KEY.secret)
 
 
 class Book:
-    """Keys by name, which the test may change. The last one signs."""
+    """Keys by name, which the test may change; the last one signs."""
 
     def __init__(self, *keys: TokenKey) -> None:
         self.keys = {key.kid: key for key in keys}
 
     def signer(self) -> TokenKey:
-        """The last one."""
+        """The last key."""
         return list(self.keys.values())[-1]
 
     def find(self, kid: str) -> TokenKey | None:
-        """The one of that name."""
+        """The key of that name."""
         return self.keys.get(kid)
 
 
 def verifier(book: Book) -> AccessTokens:
-    """One that has seen nothing yet."""
+    """A verifier that has seen no token yet."""
     return AccessTokens(book, issuer=ISSUER, lifetime=LIFETIME, clock=CLOCK)
 
 
 def every_key() -> Book:
-    """A derived key and a pair of each algorithm, all of which count: more than there ever are."""
+    """A derived key and a pair of each algorithm, all in use, which is more than there ever are in practice."""
     return Book(DERIVED, *PAIRS.values())
 
 
@@ -72,14 +72,14 @@ def good(key: TokenKey, **changes: Any) -> str:
 
 @pytest.mark.parametrize("key", [DERIVED, *PAIRS.values()], ids=lambda key: key.algorithm)
 def test_a_token_of_each_algorithm_is_taken(key: TokenKey) -> None:
-    """Else the refusals below would prove nothing."""
+    """Good tokens are accepted, or the refusals below would prove nothing."""
     assert verifier(every_key()).verify(good(key)).user_id == "user-1"
 
 
 @pytest.mark.parametrize("name", ["HS256", "HS384", "HS512", *ALGORITHMS, "ES384", "PS256", "none", "None", ""])
 @pytest.mark.parametrize("key", [DERIVED, *PAIRS.values()], ids=lambda key: key.algorithm)
 def test_the_header_chooses_no_algorithm(key: TokenKey, name: str) -> None:
-    """A good token whose header says anything else than its key's own algorithm is refused."""
+    """A good token whose header names any algorithm but its key's own is refused."""
     if name == key.algorithm:
         return
     _, payload, signature = good(key).split(".")
@@ -92,7 +92,7 @@ def test_the_header_chooses_no_algorithm(key: TokenKey, name: str) -> None:
 @pytest.mark.parametrize("theirs", [DERIVED, *PAIRS.values()], ids=lambda key: f"signed by {key.algorithm}")
 @pytest.mark.parametrize("ours", [DERIVED, *PAIRS.values()], ids=lambda key: f"as {key.algorithm}")
 def test_no_key_signs_in_the_name_of_another(theirs: TokenKey, ours: TokenKey) -> None:
-    """Whether the header has the algorithm of the one or of the other: the name picks the key, that its own."""
+    """The key's name picks the key, and the key its own algorithm, whichever algorithm the header names."""
     if theirs is ours:
         return
     token = jws.signed(claims(), theirs.signing, theirs.algorithm, {"typ": "at+jwt", "kid": ours.kid})
@@ -104,7 +104,7 @@ def test_no_key_signs_in_the_name_of_another(theirs: TokenKey, ours: TokenKey) -
 
 
 def forms_of(key: TokenKey) -> list[bytes]:
-    """Every form in which a public key is handed about."""
+    """Every common form of a public key."""
     public = key.verifying
     info = PublicFormat.SubjectPublicKeyInfo
     pem, der = public.public_bytes(Encoding.PEM, info), public.public_bytes(Encoding.DER, info)
@@ -132,7 +132,8 @@ def _to_jwk(public: Any) -> dict[str, str]:
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_a_public_key_signs_nothing(algorithm: str) -> None:
-    """Taken as an HMAC secret in any of its forms, under the name of any key and any algorithm (CVE-2015-9235)."""
+    """Used as an HMAC secret, in any form, under any key's name and any algorithm, it is refused (CVE-2015-9235).
+    """
     for secret in forms_of(PAIRS[algorithm]):
         for key in (PAIRS[algorithm], DERIVED):
             for name in ("HS256", "HS512", algorithm):
@@ -145,7 +146,7 @@ def test_a_public_key_signs_nothing(algorithm: str) -> None:
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 @pytest.mark.parametrize("name", ["HS256", "EdDSA", "ES256", "RS256"])
 def test_the_derived_secret_signs_nothing_in_the_name_of_a_pair(algorithm: str, name: str) -> None:
-    """Who has the secret of the fallbacks, or of another purpose, makes no token of a key pair's."""
+    """The secret of a fallback, or of another purpose, makes no token of a key pair."""
     for purpose in Purpose:
         secret = KeyRing([SECRET]).keys(purpose)[0].secret
         token = signed({"alg": name, "typ": "at+jwt", "kid": PAIRS[algorithm].kid}, claims(), secret)
@@ -155,7 +156,7 @@ def test_the_derived_secret_signs_nothing_in_the_name_of_a_pair(algorithm: str, 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_a_changed_signature_or_text_is_refused(algorithm: str) -> None:
-    """A bit in the claims or in the signature, a signature that is cut, doubled, empty, or nothing but zeros."""
+    """A changed bit, and a signature that is cut, doubled, empty or all zeros, are refused."""
     key = PAIRS[algorithm]
     head, payload, signature = good(key).split(".")
     raw = urlsafe_b64decode(signature + "==")
@@ -174,7 +175,7 @@ def test_a_changed_signature_or_text_is_refused(algorithm: str) -> None:
 
 @pytest.mark.parametrize("is_remembered", [True, False])
 def test_the_key_is_judged_on_every_use(is_remembered: bool) -> None:
-    """A token that was taken a moment ago is refused when its key has ended, was retired, or is gone."""
+    """A token that was accepted a moment ago is refused once its key has ended, was retired, or is gone."""
     key = PAIRS["EdDSA"]
     book = Book(key)
     tokens, token = verifier(book), good(key)
@@ -201,7 +202,7 @@ def test_the_key_is_judged_on_every_use(is_remembered: bool) -> None:
 
 
 def test_what_is_said_first() -> None:
-    """Of a key that is over, or retired: that, whatever its token says."""
+    """For a key that has ended or was retired, that is the reason, whatever else is wrong with the token."""
     key = PAIRS["ES256"]
     now = int(CLOCK.now().timestamp())
     expired, early = good(key, iat=now - 900, exp=now), good(key, iat=now + 61, exp=now + 900)
@@ -213,7 +214,7 @@ def test_what_is_said_first() -> None:
 
 
 def test_the_signer_is_asked_for_each_token() -> None:
-    """What signs may change from one token to the next."""
+    """The signing key may change from one token to the next."""
     tokens = verifier(book := Book(PAIRS["EdDSA"]))
     user, session = _user_and_session()
     kids = [jws.header_of(tokens.issue(user, session)[0])["kid"]]

@@ -1,4 +1,4 @@
-"""Access tokens: whatever is not exactly one of ours is refused, and by one kind of error."""
+"""Access tokens: anything that is not exactly one of ours is refused, with one kind of error."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CLOCK = FakeClock()
 
 
 def make_tokens(clock: FakeClock = CLOCK, **given: Any) -> AccessTokens:
-    """A verifier of its own, so that nothing comes out of another test's cache."""
+    """A fresh verifier, so that nothing comes from another test's cache."""
     return AccessTokens(DerivedKeys([KEY]), **{"issuer": ISSUER, "lifetime": LIFETIME, "clock": clock, **given})
 
 
@@ -58,17 +58,17 @@ def good(**changes: Any) -> str:
 
 
 def refused(token: str) -> bool:
-    """Whether `token` is a `TokenInvalid`; any other exception fails the test."""
+    """Whether `token` is refused with `TokenInvalid`; any other exception fails the test."""
     tokens = make_tokens()
     with pytest.raises(TokenInvalid):
         tokens.verify(token)
-    with pytest.raises(TokenInvalid):  # nor does a second look find it in the cache
+    with pytest.raises(TokenInvalid):  # a second look does not find it in the cache either
         tokens.verify(token)
     return True
 
 
 def test_a_good_token_tells_its_principal() -> None:
-    """Every claim arrives in the principal: else the refusals below would prove nothing."""
+    """Every claim arrives in the principal; otherwise the refusals below would prove nothing."""
     principal = make_tokens().verify(good())
     assert (principal.user_id, principal.session_id, principal.client_id) == ("user-1", "session-1", "api")
     assert (principal.token_id, principal.rights_version) == ("token-1", 1)
@@ -80,7 +80,7 @@ def test_a_good_token_tells_its_principal() -> None:
 
 @pytest.mark.parametrize("name", claims())
 def test_every_claim_is_required(name: str) -> None:
-    """A token without one of the claims is refused, though validly signed (RFC 9068 section 2.2)."""
+    """A token that lacks one of the claims is refused, though validly signed (RFC 9068 section 2.2)."""
     without = claims()
     del without[name]
     assert refused(signed(header_for(KEY), without, KEY.secret))
@@ -92,7 +92,7 @@ WRONG: list[Any] = [None, True, False, 1.5, -1, "", "1", [], [1], [None], {}, {"
 @pytest.mark.parametrize("name", claims())
 @pytest.mark.parametrize("value", WRONG, ids=repr)
 def test_a_claim_of_the_wrong_type_is_refused(name: str, value: Any) -> None:
-    """A string `exp`, a list as `aud`, an operator as `sub`: refused, unless the value may stand there."""
+    """A string as `exp`, a list as `aud` or an operator as `sub` is refused, unless the type allows the value."""
     allowed: dict[str, list[Any]] = {
         "scope": ["", "1"],
         "sub": ["1"],
@@ -124,14 +124,14 @@ def test_a_claim_of_the_wrong_type_is_refused(name: str, value: Any) -> None:
     ids=str,
 )
 def test_issuer_and_audience_are_compared_exactly(name: str, value: Any) -> None:
-    """Another spelling, or a list that holds the right one, is not the right one."""
+    """Another spelling is refused, and so is a list that holds the right value."""
     assert refused(good(**{name: value}))
 
 
 @pytest.mark.parametrize("name", ["exp", "iat", "auth_time"])
 @pytest.mark.parametrize("value", [-1, 253_402_300_800, 10**18, 10**400])
 def test_an_instant_that_no_calendar_holds_is_refused(name: str, value: int) -> None:
-    """It is a bad token, not an OverflowError."""
+    """Such a token is refused, and causes no OverflowError."""
     assert refused(good(**{name: value}))
 
 
@@ -154,7 +154,7 @@ def test_only_the_type_of_access_tokens_counts(typ: Any) -> None:
 
 @pytest.mark.parametrize("kid", [None, "", "other", "0", 1, [], {}, KEY.kid.upper(), "../../dev/null", [KEY.kid]])
 def test_a_key_that_is_not_named_or_not_known_is_refused(kid: Any) -> None:
-    """The header's `kid` picks among the keys in use, exactly; nothing else is tried."""
+    """The header's `kid` must name one of the keys in use exactly, and no other key is tried."""
     assert refused(signed(header_for(KEY, kid=kid), claims(), KEY.secret))
 
 
@@ -177,13 +177,13 @@ def test_a_key_that_is_not_named_or_not_known_is_refused(kid: Any) -> None:
 )
 @pytest.mark.parametrize("secret", [KEY.secret, b"attacker" * 4], ids=["ours", "theirs"])
 def test_a_header_parameter_of_anybody_s_key_is_refused(name: str, value: Any, secret: bytes) -> None:
-    """Keys in the header, links to keys and critical extensions are refused, even where our key signed it."""
+    """Keys in the header, links to keys and critical extensions are refused, even if our key signed them."""
     assert refused(signed(header_for(KEY, **{name: value}), claims(), secret))
 
 
 @pytest.mark.parametrize("purpose", [one for one in Purpose if one is not Purpose.ACCESS_TOKEN])
 def test_the_key_of_another_purpose_does_not_count(purpose: Purpose) -> None:
-    """A JWT signed with the key of refresh tokens, cookies or CSRF tokens is refused, under either name."""
+    """A JWT signed with a key for refresh tokens, cookies or CSRF tokens is refused, under either name."""
     other = KeyRing([SECRET]).keys(purpose)[0]
     assert refused(signed(header_for(other), claims(), other.secret))
     assert refused(signed(header_for(KEY), claims(), other.secret))
@@ -191,11 +191,11 @@ def test_the_key_of_another_purpose_does_not_count(purpose: Purpose) -> None:
 
 
 def test_one_token_has_one_spelling() -> None:
-    """Padding, blanks, bits that decoding drops: each would be a second text that a list of texts misses."""
+    """Padding, blanks or spare bits would make a second text of a token, which a list of texts would miss."""
     token = good()
     head, body, mac = token.split(".")
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-    loose = mac[:-1] + alphabet[alphabet.index(mac[-1]) ^ 1]  # 43 characters hold 258 bits, a MAC has 256
+    loose = mac[:-1] + alphabet[alphabet.index(mac[-1]) ^ 1]  # 43 characters hold 258 bits, and a MAC has 256
     others = [
         f"{token}=",
         f"{token}==",
@@ -226,12 +226,12 @@ def test_one_token_has_one_spelling() -> None:
     [("AA", True), ("AB", False), ("AAA", True), ("AAB", False), ("A", False), ("AAAA", True)],
 )
 def test_bits_that_decoding_drops_must_be_zero(segment: str, is_one: bool) -> None:
-    """Judged before PyJWT sees the token: other versions of it are less strict."""
+    """They are checked before PyJWT sees the token, because other versions of it are less strict."""
     assert _is_canonical(segment) == is_one
 
 
 def test_rubbish_of_any_size_is_refused() -> None:
-    """Nothing, a megabyte, deep JSON, lone surrogates, NUL, other encodings, JSON that is no object."""
+    """Empty text, a megabyte, deep JSON, lone surrogates, NULs, other encodings and non-objects are refused."""
     sign = KEY.secret
     deep = b'{"a":' * 3000 + b"1" + b"}" * 3000
     header = header_for(KEY)
@@ -275,7 +275,7 @@ def test_rubbish_of_any_size_is_refused() -> None:
 
 
 def test_a_lone_surrogate_in_a_claim_is_no_server_error() -> None:
-    """JSON can carry half of a pair; it reaches no store, because only our key signs."""
+    """JSON can carry half of a pair, but it reaches no store, because only our key signs."""
     principal = make_tokens().verify(good(sub="\ud800"))
     assert principal.user_id == "\ud800"
     assert refused(good(iss="\ud800"))
@@ -287,7 +287,7 @@ def test_a_lone_surrogate_in_a_claim_is_no_server_error() -> None:
     | st.from_regex(r"[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*\.[A-Za-z0-9_=-]*")
 )
 def test_any_text_is_refused(text: str) -> None:
-    """Whatever comes as a token is a `TokenInvalid`, never another exception."""
+    """Any text causes a `TokenInvalid` and never another exception."""
     assert refused(text)
 
 
@@ -308,7 +308,7 @@ JSON = st.recursive(
     changes=st.dictionaries(st.sampled_from([*claims(), "nbf"]), JSON, max_size=4),
 )
 def test_any_signed_json_is_accepted_or_refused(header: dict[str, Any], changes: dict[str, Any]) -> None:
-    """Any header and any claims under a valid signature: a principal of sound types, or a refusal."""
+    """Any header and claims under a valid signature give a principal of sound types, or a refusal."""
     token = signed({**header_for(KEY), **header}, claims(**changes), KEY.secret)
     try:
         principal = make_tokens().verify(token)
@@ -325,7 +325,8 @@ def test_any_signed_json_is_accepted_or_refused(header: dict[str, Any], changes:
 
 
 def test_a_token_ends_at_its_time() -> None:
-    """To the second, with no leeway at the end, and with its principal, so that a browser can be renewed."""
+    """A token ends to the second, without leeway, and the error has its principal, so that a browser can be
+    renewed."""
     clock = FakeClock()
     clock.instant = CLOCK.instant
     tokens, token = make_tokens(clock), good()
@@ -333,14 +334,14 @@ def test_a_token_ends_at_its_time() -> None:
     clock.step(seconds=899.999)
     tokens.verify(token)
     clock.step(seconds=0.001)
-    for verifier in (tokens, make_tokens(clock)):  # remembered or not
+    for verifier in (tokens, make_tokens(clock)):  # whether the token is remembered or not
         with pytest.raises(TokenExpired) as expired:
             verifier.verify(token)
         assert expired.value.principal.session_id == "session-1"
 
 
 def test_a_longer_life_than_the_policy_s_does_not_count() -> None:
-    """A validly signed token that lives longer than the settings now allow is over (item 5)."""
+    """A validly signed token that lives longer than the settings now allow has expired (item 5)."""
     now = int(CLOCK.now().timestamp())
     make_tokens().verify(good(exp=now + 900))
     with pytest.raises(TokenExpired):
@@ -350,7 +351,7 @@ def test_a_longer_life_than_the_policy_s_does_not_count() -> None:
 
 
 def test_a_token_from_the_future_waits() -> None:
-    """A minute of another container's clock is forgiven, a second more is not."""
+    """A clock of another container may be a minute ahead, but not a second more."""
     now = int(CLOCK.now().timestamp())
     make_tokens().verify(good(iat=now + 60, exp=now + 960))
     with pytest.raises(TokenFromFuture) as early:
@@ -359,7 +360,7 @@ def test_a_token_from_the_future_waits() -> None:
 
 
 def test_the_cache_keeps_no_more_than_it_may() -> None:
-    """However many tokens are shown, its size is bounded, and bad ones take no place in it."""
+    """However many tokens come, the cache is bounded, and bad tokens take no place in it."""
     tokens = make_tokens(cache_size=3)
     shown = [good(jti=f"token-{number}") for number in range(10)]
     for token in shown:
@@ -371,7 +372,7 @@ def test_the_cache_keeps_no_more_than_it_may() -> None:
 
 
 async def test_a_revoked_token_is_refused_though_it_is_remembered(house: House) -> None:
-    """What was verified a moment ago is judged anew on every use."""
+    """A token that was verified a moment ago is judged again on every use."""
     await house.make_user()
     pair = await house.auth.sessions.log_in("ada@example.com", PASSWORD, API)
     house.auth.sessions.authenticate(pair.access_token)
@@ -384,7 +385,7 @@ async def test_a_revoked_token_is_refused_though_it_is_remembered(house: House) 
 
 
 def test_a_new_token_says_all_and_verifies() -> None:
-    """What is issued is what is verified, every time with another `jti`."""
+    """The verified principal is the issued one, with another `jti` each time."""
     tokens = make_tokens()
     user, session = _user_and_session()
     token, principal = tokens.issue(user, session)
@@ -394,7 +395,7 @@ def test_a_new_token_says_all_and_verifies() -> None:
 
 
 def test_a_token_never_outlives_its_session() -> None:
-    """Near one of the session's limits the token ends with the session."""
+    """Near either limit of a session, the token ends with the session."""
     user, session = _user_and_session()
     soon = CLOCK.now() + timedelta(minutes=3)
     for limit in ("idle_expires_at", "expires_at"):
@@ -423,7 +424,7 @@ def _user_and_session() -> tuple[User, Session]:
 
 
 def test_extra_claims_travel_in_the_token() -> None:
-    """Whatever JSON an extension adds arrives in the principal, the issued and the verified one alike."""
+    """Any JSON that an extension adds arrives in the principal, both issued and verified."""
     user, session = _user_and_session()
     extra = {"team": "red", "limits": {"a": [1, 2.5, None, True]}, "empty": [], "name": "Zoë \U0001f3bc"}
     tokens = make_tokens()
@@ -436,7 +437,7 @@ def test_extra_claims_travel_in_the_token() -> None:
 
 @pytest.mark.parametrize("name", claims())
 def test_no_extra_claim_takes_the_place_of_an_own_one(name: str) -> None:
-    """Were a reserved name to come through, Duet's own claim would win all the same."""
+    """Even if a reserved name got through, Duet's own claim would win."""
     user, session = _user_and_session()
     plain = make_tokens().issue(user, session)[1]
     for value in ("mallory", ["admin"], 2**40):
@@ -447,13 +448,13 @@ def test_no_extra_claim_takes_the_place_of_an_own_one(name: str) -> None:
 
 
 def test_claims_that_nobody_here_knows_do_no_harm() -> None:
-    """A newer version, or an extension that is gone, may have put them there; what is reserved is not shown."""
+    """They may come from a newer version or a removed extension, and reserved ones are not shown."""
     principal = make_tokens().verify(good(team="red", nbf=1, cnf={"jkt": "x"}, duet_future=1))
     assert dict(principal.claims) == {"team": "red"}
 
 
 def test_claims_can_not_be_changed() -> None:
-    """A remembered token is shared by all requests that show it: a change in one must not reach another."""
+    """All requests with a remembered token share its claims, so a change in one must not reach another."""
     tokens, token = make_tokens(), good(teams=["red"])
     first: Any = tokens.verify(token).claims
     with pytest.raises(TypeError):
@@ -463,4 +464,4 @@ def test_claims_can_not_be_changed() -> None:
     with pytest.raises(KeyError):
         first["none"]
     assert (len(first), "teams" in first, "none" in first) == (1, True, False)
-    assert "red" not in repr(first)  # a principal in a log line says no more than the names
+    assert "red" not in repr(first)  # a principal in a log line shows only the names
