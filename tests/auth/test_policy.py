@@ -78,8 +78,8 @@ def test_the_decision(policy: Policy, caller: Caller, expected: type[AuthError] 
 
 @pytest.mark.parametrize("scope", ["read", "", "reread write-only", "WRITE", "write,read", "rewrite"])
 def test_a_token_without_the_scope_to_write_reads(scope: str) -> None:
-    """The token reads what its owner may read and writes nowhere; where everybody may write, it counts as nobody.
-    """
+    """The token reads what its owner may read and writes nowhere; where everybody may write, it counts as
+    nobody."""
     reader, admin = somebody(scope=scope), somebody("admin", scope=scope)
     policies = (PUBLIC, LOGIN, Policy(role="admin"), Policy(fresh=FRESH))
     assert [outcome(one, admin, writes=False) for one in policies] == [True] * 4
@@ -170,7 +170,7 @@ class Inherits(OnMethod):
 
 
 class OnDispatch(View):
-    """The marker on the method that Flask's function calls."""
+    """A view class with the marker on the method that Flask's function calls."""
 
     @require(role="admin")
     def dispatch_request(self) -> str:

@@ -13,7 +13,7 @@ from tests.store.records import opened
 
 @pytest.fixture
 def database_url(database_url: str) -> str:
-    """An empty database of each kind, whose tables or indexes are there."""
+    """The URL of an empty database of each kind, whose tables or indexes exist already."""
     return made(database_url)
 
 

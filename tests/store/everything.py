@@ -1,4 +1,4 @@
-"""Every method of the port, called once: for what holds for each of them."""
+"""One call of every method of the port, for what has to hold for each of them."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from tests.store.records import (
     note_device,
 )
 
-#: The highest code point: no string is above all that begin with it.
+#: The highest code point; no string is above every string that begins with it.
 LAST = "\U0010ffff"
 
 
 async def call_everything(store: Store) -> None:
-    """Calls every method of the port."""
+    """Call every method of the port."""
     await _call_users(store)
     await _call_sessions(store)
     await _call_links_and_letters(store)

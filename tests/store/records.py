@@ -1,4 +1,4 @@
-"""Records for the stores' tests, and stores that close themselves."""
+"""Records for the stores' tests, and stores that close by themselves."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ from app.auth.models import (
 from app.auth.ports import LoginRecord, NewPassword, Rotation, Store
 from app.store import open_store
 
-#: An instant whose milliseconds are not zero: a store that keeps seconds only is found out.
+#: An instant whose milliseconds are not zero, so that a store that keeps only seconds is found out.
 NOW = datetime.now(UTC).replace(microsecond=123_000)
 MS = timedelta(milliseconds=1)
 MINUTE = timedelta(minutes=1)
 DAY = timedelta(days=1)
 
-#: In seconds, for a busy machine: what counts as "without waiting", where who waits does so for two; a caller's
-#: longest wait, of two seconds and what its refusal takes; one probe that hangs, a pause and the next, some six.
+#: In seconds, for a busy machine: what counts as "without waiting" where a waiting caller would take two; a
+#: caller's longest wait, which is two and the time of the refusal; a hanging probe, a pause and the next, some six.
 AT_ONCE, IN_TIME, SOON = 1.8, 20.0, 40.0
 
 
 def make_user(user_id: str = "u1", **given: Any) -> User:
-    """An active user whose address follows from the id."""
+    """Make an active user whose email address follows from the id."""
     values = {"email": f"{user_id.upper()}@Example.org", "email_key": f"{user_id}@example.org"}
     return User(**{"id": user_id, "password_hash": "hash", "created_at": NOW, **values, **given})
 
 
 def make_session(session_id: str = "s1", user_id: str = "u1", **given: Any) -> Session:
-    """A live session of that user."""
+    """Make a live session of that user."""
     values: dict[str, Any] = {
         "client_id": "api",
         "created_at": NOW,
@@ -60,37 +60,37 @@ def make_session(session_id: str = "s1", user_id: str = "u1", **given: Any) -> S
 
 
 def make_event(event_id: str, **given: Any) -> AuditEvent:
-    """An audit event of now."""
+    """Make an audit event with the current time."""
     return AuditEvent(**{"id": event_id, "at": NOW, "event": "log_in", **given})
 
 
 def make_link(link_id: str, **given: Any) -> Link:
-    """A link that counts."""
+    """Make a link that counts."""
     values: dict[str, Any] = {"purpose": "invite", "created_at": NOW, "expires_at": NOW + DAY}
     return Link(**{"id": link_id, **values, **given})
 
 
 def make_letter(letter_id: str, **given: Any) -> Letter:
-    """A letter that is due."""
+    """Make a letter that is due."""
     values: dict[str, Any] = {"kind": "invite", "to": "ada@example.org", "created_at": NOW, "due_at": NOW}
     return Letter(**{"id": letter_id, **values, **given})
 
 
 def make_token(token_id: str, user_id: str = "u1", **given: Any) -> PersonalToken:
-    """A personal access token whose hash follows from the id."""
+    """Make a personal access token whose hash follows from the id."""
     values: dict[str, Any] = {"name": "backup", "token_hash": f"hash of {token_id}", "created_at": NOW}
     return PersonalToken(**{"id": token_id, "user_id": user_id, "expires_at": NOW + DAY, **values, **given})
 
 
 def new_password(user_id: str = "u1", password_hash: str = "new", **given: Any) -> NewPassword:
-    """A password for a user whose credentials never changed; all else of theirs ends."""
+    """Make a password for a user whose credentials never changed, which ends everything else of theirs."""
     values: dict[str, Any] = {"credentials_version": 0, "at": NOW, "reason": "password_changed"}
     event = make_event(secrets.token_hex(8), user_id=user_id, event="password_changed")
     return NewPassword(user_id, password_hash, **{**values, "event": event, **given})
 
 
 async def note_device(store: Store, user_id: str, key: str, *, now: datetime = NOW) -> bool:
-    """A login of that user, who is made if there is none, on that device; whether it was new."""
+    """Log the user in on that device, adding the user if there is none, and return whether the device was new."""
     if await store.user_by_id(user_id) is None:
         await store.add_user(make_user(user_id))
     session = make_session(secrets.token_hex(8), user_id, created_at=now)
@@ -107,13 +107,13 @@ async def devices_of(store: Store, user_id: str, *keys: str) -> tuple[bool, set[
 
 
 def make_signing_key(key_id: str, **given: Any) -> SigningKey:
-    """A key pair, the first of its algorithm."""
+    """Make a key pair, the first of its algorithm."""
     values: dict[str, Any] = {"algorithm": "EdDSA", "public": '{"kty":"OKP"}', "sealed": "sealed"}
     return SigningKey(**{"id": key_id, "created_at": NOW, "signs_from": NOW, **values, **given})
 
 
 def make_instance(instance_id: str, **given: Any) -> Instance:
-    """A running process."""
+    """Make the record of a running process."""
     values: dict[str, Any] = {
         "host": "boot/4026531836",
         "pid": 4711,
@@ -126,7 +126,7 @@ def make_instance(instance_id: str, **given: Any) -> Instance:
 
 
 def make_bucket(key: str = "bucket", **given: Any) -> Bucket:
-    """Three hits are free, then 5 seconds, 10 and so on up to 5 minutes, for a day."""
+    """Make a bucket: three hits are free, then waits of 5 seconds, 10 and so on up to 5 minutes, for a day."""
     values: dict[str, Any] = {
         "free": 3,
         "first_wait": timedelta(seconds=5),
@@ -137,7 +137,7 @@ def make_bucket(key: str = "bucket", **given: Any) -> Bucket:
 
 
 async def all_found(store: Store, query: str = "", *, limit: int = 100) -> list[str]:
-    """The ids of the users that a search finds, read page after page."""
+    """The ids of the users that a search finds, read page by page."""
     ids: list[str] = []
     cursor: str | None = ""
     while cursor is not None:
@@ -149,7 +149,7 @@ async def all_found(store: Store, query: str = "", *, limit: int = 100) -> list[
 
 
 async def all_events(store: Store, *, limit: int = 100, **which: str) -> list[AuditEvent]:
-    """The audit log, read page after page."""
+    """The audit log, read page by page."""
     events: list[AuditEvent] = []
     cursor: str | None = ""
     while cursor is not None:
@@ -162,7 +162,7 @@ async def all_events(store: Store, *, limit: int = 100, **which: str) -> list[Au
 
 @asynccontextmanager
 async def opened(database_url: str) -> AsyncIterator[Store]:
-    """An open store."""
+    """Open a store for the length of the block."""
     store = open_store(database_url)
     try:
         await store.open()
@@ -179,7 +179,7 @@ async def session_of(store: Store, session_id: str = "s1") -> Session:
 
 
 async def rotate(store: Store, session_id: str, rotation: Rotation) -> bool:
-    """Rotates the session, whatever state it is in, if the store lets it; whether it did."""
+    """Rotate the session, whatever its state, and return whether the store allowed it."""
     judged = await store.judge_session(session_id, lambda found: rotation)
     return judged is not None and judged.is_rotated
 
@@ -195,7 +195,7 @@ async def until_back(call: Callable[[], Awaitable[object]], within: float = 60) 
             await asyncio.sleep(0.02)
         else:
             took = time.monotonic() - start
-            print(f"back after {took:.2f} s")  # noqa: T201 - a figure, no limit
+            print(f"back after {took:.2f} s")  # noqa: T201 - a measurement, not a limit
             return took
 
 

@@ -1,4 +1,4 @@
-"""The breaker by itself: bounded waits, one outage told once, recovery, and who is to blame."""
+"""The breaker by itself: bounded waits, one log line for each outage, recovery, and the distinction from bugs."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from tests.store.records import AT_ONCE, refused_after, until_back
 
 
 class AwayError(Exception):
-    """What the driver of these tests raises when its database is away."""
+    """What the test driver raises when its database is away."""
 
 
 class MisuseError(AwayError):
-    """What it raises for a call that was wrong."""
+    """What the test driver raises for a wrong call."""
 
 
 class Database:
-    """A database that can be switched off, and remembers how often it was tried."""
+    """A database that can be switched off, and counts how often it was tried."""
 
     def __init__(self) -> None:
         self.is_there = True
@@ -74,7 +74,7 @@ async def test_an_outage_fails_calls_at_once_and_ends_by_itself(database: Databa
 
 
 async def test_an_outage_is_logged_once_and_without_secrets(database: Database) -> None:
-    """One line when it goes, one when it is back, and nothing of the driver's text in them."""
+    """There is one line when the database goes and one when it is back, and neither has text from the driver."""
     with capture_logs() as logs:
         database.is_there = False
         await asyncio.gather(*(refused_after(database.ask) for _ in range(5)))
@@ -95,7 +95,7 @@ async def test_the_drivers_error_is_the_cause(database: Database) -> None:
 
 @pytest.mark.parametrize("error", [TypeError("wrong"), KeyError("wrong"), MisuseError()])
 async def test_a_mistake_is_no_outage(database: Database, error: Exception) -> None:
-    """A bug comes out as one, not as StoreUnavailable, and the next call is served."""
+    """A bug is raised as it is, not as StoreUnavailable, and the next call is served."""
 
     async def work() -> None:
         raise error
@@ -107,7 +107,7 @@ async def test_a_mistake_is_no_outage(database: Database, error: Exception) -> N
 
 
 async def test_no_answer_in_time_is_an_outage_and_the_work_still_ends(database: Database) -> None:
-    """The caller is refused after its patience; the work is not torn off, and its slot is freed."""
+    """The caller is refused when its patience ends; the work is not interrupted, and its slot becomes free."""
     answer, done = asyncio.Event(), asyncio.Event()
 
     async def slow() -> None:
@@ -121,7 +121,7 @@ async def test_no_answer_in_time_is_an_outage_and_the_work_still_ends(database: 
 
 
 async def test_waiting_for_a_turn_counts_as_waiting(database: Database) -> None:
-    """Those who queue behind work that hangs are refused as well, and theirs never begins."""
+    """Callers who queue behind work that hangs are refused too, and their work never begins."""
     begun, answer = [], asyncio.Event()
 
     async def slow() -> None:
@@ -138,7 +138,8 @@ async def test_waiting_for_a_turn_counts_as_waiting(database: Database) -> None:
 
 
 async def test_a_long_queue_is_no_outage(database: Database) -> None:
-    """Who waits too long for a turn is refused alone: the database answers, so everybody else is served."""
+    """Only the caller who waits too long for a turn is refused; the database answers, so everybody else is
+    served."""
 
     async def brisk() -> str:
         await asyncio.sleep(0.05)
@@ -154,7 +155,7 @@ async def test_a_long_queue_is_no_outage(database: Database) -> None:
 
 
 async def test_a_loop_that_stood_still_is_no_outage(database: Database) -> None:
-    """Work whose steps were ready while something else blocked the event loop may catch up."""
+    """Work whose steps were ready while something else blocked the event loop is given time to catch up."""
 
     def answer() -> str:
         time.sleep(0.01)
@@ -172,7 +173,7 @@ async def test_a_loop_that_stood_still_is_no_outage(database: Database) -> None:
 
 
 async def test_a_cancelled_caller_does_not_cancel_the_work(database: Database) -> None:
-    """What has begun goes on to its end, so no connection is left in the middle of something."""
+    """Work that has begun is finished, so no connection is left in the middle of a transaction."""
     done = asyncio.Event()
 
     async def slow() -> None:
@@ -189,7 +190,8 @@ async def test_a_cancelled_caller_does_not_cancel_the_work(database: Database) -
 
 
 async def test_a_database_that_is_away_at_the_start_is_found_later() -> None:
-    """`open` fails, calls fail at once, and both end when the database is there, with or without `open`."""
+    """`open` and calls fail at once, and both recover when the database is there, with or without another
+    `open`."""
     database = Database()
     database.is_there = False
     try:
@@ -206,7 +208,7 @@ async def test_a_database_that_is_away_at_the_start_is_found_later() -> None:
 
 
 async def test_closing_ends_the_probing_and_waits_for_work() -> None:
-    """After `close` nothing of the breaker runs any more, also in the middle of an outage."""
+    """After `close` nothing of the breaker runs any more, even during an outage."""
     database = Database()
     await database.breaker.open()
     database.is_there = False
@@ -220,7 +222,7 @@ async def test_closing_ends_the_probing_and_waits_for_work() -> None:
 
 
 async def test_a_bug_in_the_probe_does_not_end_the_probing(database: Database) -> None:
-    """Whatever preparing raises, the store is away, and tried again."""
+    """Whatever error the preparation raises, the store counts as away and is tried again."""
     database.is_there = False
     await refused_after(database.ask)
 
@@ -238,7 +240,7 @@ async def test_a_bug_in_the_probe_does_not_end_the_probing(database: Database) -
 
 
 async def test_a_bug_at_the_start_is_one_and_the_store_is_away() -> None:
-    """`open` lets it through; calls are refused as in any outage, which ends when preparing works."""
+    """`open` raises the bug; calls are refused as in any outage, which ends once the preparation works."""
     database = Database()
 
     async def broken() -> None:
@@ -254,7 +256,7 @@ async def test_a_bug_at_the_start_is_one_and_the_store_is_away() -> None:
 
 
 async def test_what_the_operator_must_do_is_told_by_open_alone() -> None:
-    """`open` says what is wrong with the database; a visitor's call says only that it is away."""
+    """`open` says what is wrong with the database, while a visitor's call says only that it is away."""
     database = Database()
 
     async def unusable() -> None:

@@ -37,13 +37,13 @@ from tests.store.records import (
 
 @pytest.fixture
 def database_url(new_mongo_database_url: str) -> str:
-    """An empty database on the shared server."""
+    """The URL of an empty database on the shared server."""
     return new_mongo_database_url
 
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database[Any]]:
-    """The same database, past the store."""
+    """The same database, without the store in between."""
     with MongoClient[Any](database_url) as client:
         yield client.get_default_database()
 
@@ -59,7 +59,7 @@ def stages(plan: Any) -> set[str]:
 
 
 async def test_every_look_up_and_order_has_its_index(store: Store, database: Database[Any]) -> None:
-    """No operation of any method reads a whole collection or sorts by itself, where it may be a large one."""
+    """No method reads or sorts a whole collection that may be large."""
     database.command("profile", 2)
     try:
         await call_everything(store)
@@ -67,14 +67,14 @@ async def test_every_look_up_and_order_has_its_index(store: Store, database: Dat
         database.command("profile", 0)
     judged = [each for each in database["system.profile"].find() if "execStats" in each]
     assert len(judged) > 90
-    few = {f"{database.name}.{name}" for name in (SIGNING_KEYS, INSTANCES)}  # a handful, always read as a whole
+    few = {f"{database.name}.{name}" for name in (SIGNING_KEYS, INSTANCES)}  # small, always read as a whole
     for each in judged:
         used = stages(each["execStats"])
         assert each["ns"] in few or not used & {"COLLSCAN", "SORT"}, (each["command"], each["planSummary"])
 
 
 async def test_a_log_out_between_look_and_write_of_a_refresh(store: Store, database: Database[Any]) -> None:
-    """The write's condition refuses it: the session stays ended."""
+    """The write's own condition refuses the refresh, so the session stays ended."""
     await add_sessions(store, "s1")
 
     def judge(found: SessionOfUser) -> Rotation:
@@ -91,7 +91,8 @@ async def test_a_log_out_between_look_and_write_of_a_refresh(store: Store, datab
 
 
 async def test_a_search_reads_one_range_of_one_index(store: Store, database: Database[Any]) -> None:
-    """Where a page begins, and who was shown before, is told by that index: no user is read to be left out."""
+    """The index alone tells where a page begins and who was shown before, so no user is read only to be left
+    out."""
     names = ("Ada Ada", "Ada", "Bob Ada", "Bob Adam", "Adam Bob")
     shown = [make_user(f"ada{number}", name=names[number % 5]) for number in range(50)]
     await store.add_users([*shown, *(make_user(f"u{number}", name=names[number % 5]) for number in range(10))])
@@ -107,7 +108,7 @@ async def test_a_search_reads_one_range_of_one_index(store: Store, database: Dat
 
 
 async def test_a_purge_reads_what_it_removes(store: Store, database: Database[Any]) -> None:
-    """And not all that is old for each part: of a million, two parts were all that an hour's purge managed."""
+    """A purge that read all old rows for each part would manage only two parts of a million in an hour."""
     old = document_of(make_session(idle_expires_at=NOW - 8 * DAY))
     database["sessions"].insert_many(
         [{**old, "_id": f"s{number}", "is_confirmed": True} for number in range(1200)]
@@ -124,7 +125,7 @@ async def test_a_purge_reads_what_it_removes(store: Store, database: Database[An
 
 
 async def test_a_session_is_forgotten_by_itself_in_the_end(store: Store, database: Database[Any]) -> None:
-    """Only long after its absolute limit, should nobody purge; the audit log never goes by itself."""
+    """If nobody purges, a session goes long after its absolute limit; the audit log never goes by itself."""
     indexes = database["sessions"].index_information()
     assert indexes["expires"]["expireAfterSeconds"] == 30 * 24 * 3600
     assert database["users"].index_information()["email_key"]["unique"] is True
@@ -133,7 +134,7 @@ async def test_a_session_is_forgotten_by_itself_in_the_end(store: Store, databas
 
 
 async def test_writes_are_confirmed_by_the_majority_and_its_journal(database_url: str) -> None:
-    """Whatever the URL says: the conditional writes rely on it."""
+    """The conditional writes rely on it, so the URL can't change it."""
     url = f"{database_url}?w=1&journal=false&retryWrites=false&readPreference=secondary"
     async with opened(url) as store:
         assert isinstance(store, MongoStore)
@@ -163,7 +164,7 @@ async def test_the_databases_name_is_the_urls_else_duet(mongod_url: str) -> None
     ["mongodb://", "mongodb://ada:hush@db:port/duet", "mongodb://ada:hu:sh@db/"],
 )
 def test_a_malformed_url_is_refused_without_quoting_it(url: str) -> None:
-    """ValueError, and no password in it or in what caused it."""
+    """A malformed URL is a ValueError, with no password in it or in its cause."""
     with pytest.raises(ValueError) as caught:
         open_store(url)
     assert "hush" not in f"{caught.value!r} {caught.value.__cause__!r}"
@@ -171,7 +172,7 @@ def test_a_malformed_url_is_refused_without_quoting_it(url: str) -> None:
 
 
 async def test_a_name_is_not_read_as_a_fields_path(store: Store) -> None:
-    """`$password_hash` as a name stays those letters: no update is a pipeline."""
+    """The name `$password_hash` stays text, because no update is a pipeline."""
     await store.add_user(make_user())
     user = await store.set_name("u1", "$password_hash")
     assert user is not None
@@ -179,7 +180,7 @@ async def test_a_name_is_not_read_as_a_fields_path(store: Store) -> None:
 
 
 async def test_an_unconfirmed_session_does_not_exist(store: Store, database: Database[Any]) -> None:
-    """What a crash in the middle of a log-in leaves behind is seen by nobody, and purged."""
+    """What a crash in the middle of a login leaves behind is not visible, and is purged."""
     await add_sessions(store, "s1")
     database["sessions"].update_one({"_id": "s1"}, {"$set": {"is_confirmed": False}})
     assert await store.session_with_user("s1") is None
@@ -190,7 +191,7 @@ async def test_an_unconfirmed_session_does_not_exist(store: Store, database: Dat
 
 
 async def test_an_account_with_many_devices_costs_a_login_no_more(store: Store, database: Database[Any]) -> None:
-    """What strangers do to an account, or programs that come from ever new addresses, slows no look-up down."""
+    """Many devices, made by strangers or by programs with ever new IP addresses, do not slow down any look-up."""
     await store.add_user(make_user())
     devices = [{"user_id": "u1", "key": f"key{number}", "seen_at": NOW} for number in range(500)]
     database["devices"].insert_many(devices)
@@ -204,7 +205,7 @@ async def test_an_account_with_many_devices_costs_a_login_no_more(store: Store, 
 
 
 async def test_fields_of_a_newer_duet_are_passed_over(store: Store, database: Database[Any]) -> None:
-    """Two versions may run side by side during an update: what one adds does not stop the other."""
+    """Two versions may run side by side during an update, so a field added by one does not stop the other."""
     await add_sessions(store, "s1")
     database["users"].update_one({"_id": "u1"}, {"$set": {"later": 1}})
     database["sessions"].update_one({"_id": "s1"}, {"$set": {"later": 1}})
@@ -213,7 +214,7 @@ async def test_fields_of_a_newer_duet_are_passed_over(store: Store, database: Da
 
 
 async def test_a_deletion_that_was_cut_off_can_be_done_again(store: Store, database: Database[Any]) -> None:
-    """Sessions that a failure left behind are ended by the second try, which tells that the user is gone."""
+    """A second try ends the sessions that a failure left behind, and reports that the user is gone."""
     await add_sessions(store, "s1")
     database["users"].delete_one({"_id": "u1"})
     assert not await store.delete_user("u1", at=NOW)
@@ -223,7 +224,7 @@ async def test_a_deletion_that_was_cut_off_can_be_done_again(store: Store, datab
 
 
 def test_motor_is_imported_in_one_module_alone() -> None:
-    """Its successor will be a change of that file."""
+    """Motor is imported in one file only, so its successor will be a change to that file."""
     script = (
         "import importlib, pkgutil, sys, app.store.mongo as package\n"
         "for module in pkgutil.iter_modules(package.__path__):\n"
@@ -234,9 +235,9 @@ def test_motor_is_imported_in_one_module_alone() -> None:
 
 
 async def test_a_lock_that_somebody_holds_is_waited_for(store: Store, database: Database[Any]) -> None:
-    """Not for long: whoever takes an admin away is told to try later, and all else goes on meanwhile.
+    """The wait is short: removing an admin is refused until later, and everything else goes on meanwhile.
 
-    A holder that died keeps it for ten seconds.
+    If the holder died, the lock lasts for ten seconds.
     """
     await store.add_users([make_user("a", roles=("admin",)), make_user("b", roles=("admin",)), make_user("u")])
     held = database.command("hello")["localTime"] + timedelta(hours=1)
@@ -255,7 +256,7 @@ async def test_a_lock_that_somebody_holds_is_waited_for(store: Store, database: 
 
 
 async def test_a_lock_is_given_back_by_whoever_was_refused(store: Store, database: Database[Any]) -> None:
-    """The next one need not wait."""
+    """The lock of a refused caller is released, so that the next one need not wait."""
     await store.add_user(make_user("a", roles=("admin",)))
     for act in (store.set_rights("a", at=NOW, roles=[]), store.delete_user("a", at=NOW)):
         with pytest.raises(LastAdmin):
@@ -264,7 +265,7 @@ async def test_a_lock_is_given_back_by_whoever_was_refused(store: Store, databas
 
 
 async def test_a_lock_counts_for_longer_than_any_call(store: Store, database: Database[Any]) -> None:
-    """So nobody writes under a lock that somebody else has got meanwhile."""
+    """Otherwise a caller could write under a lock that somebody else has got meanwhile."""
     assert isinstance(store, MongoStore)
     async with store._locked("x"):
         lock = database["locks"].find_one({"_id": "x"})
@@ -274,7 +275,7 @@ async def test_a_lock_counts_for_longer_than_any_call(store: Store, database: Da
 
 
 async def test_what_ran_out_goes_by_itself_in_the_end(store: Store, database: Database[Any]) -> None:
-    """A day after its limit, by the server's clock, should nobody purge."""
+    """If nobody purges, such documents go a day after their limit by the server's clock."""
     for name in ("links", "personal_tokens", "hits"):
         assert database[name].index_information()["expires"]["expireAfterSeconds"] == 24 * 3600
     assert database["devices"].index_information()["seen"]["expireAfterSeconds"] == 401 * 24 * 3600

@@ -45,26 +45,27 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mongod]:
 
 @pytest.fixture
 async def store(shared: Mongod, request: pytest.FixtureRequest) -> AsyncIterator[Store]:
-    """A store on it, with a database of the test's own."""
+    """A store on that server, with a database for this test alone."""
     async with opened(f"{shared.url}{request.node.name[:60]}") as one:
         yield one
 
 
 async def test_a_stand_alone_server_will_do(store: Store) -> None:
-    """Every method works without a replica set, but for telling by itself what ends: that is left to the poll."""
+    """Every method works without a replica set, except the news of what ends, which is left to the poll."""
     await call_everything(store)
     assert [each async for each in store.endings()] == []
 
 
 async def assert_only_a_probe_hangs(store: Store) -> None:
-    """The driver itself gives up, so no thread of its is held by a call that nobody waits for any more."""
+    """Assert that the driver gave up too, so that no call that nobody waits for holds one of its threads."""
     assert isinstance(store, MongoStore)
     await asyncio.sleep(0.2)
     assert len(store._breaker._running) <= 1
 
 
 async def test_a_stalled_server_is_an_outage_until_it_goes_on(store: Store, shared: Mongod) -> None:
-    """Callers are refused within 3 s, then at once, and it recovers by itself; one line tells of each."""
+    """Callers are refused within 3 s, then at once, and the store recovers by itself; each change is one log
+    line."""
     await add_sessions(store, "s1")
     with capture_logs() as logs:
         shared.pause()
@@ -87,7 +88,7 @@ async def test_a_stalled_server_is_an_outage_until_it_goes_on(store: Store, shar
 
 
 async def test_a_killed_server_is_an_outage_until_it_is_back(store: Store, shared: Mongod) -> None:
-    """What was acknowledged is still there after the crash, and no restart of ours is needed."""
+    """What was acknowledged survives the crash, and Duet needs no restart."""
     await store.add_user(make_user())
     shared.kill()
     try:
@@ -102,9 +103,9 @@ async def test_a_killed_server_is_an_outage_until_it_is_back(store: Store, share
 
 
 async def test_a_server_that_is_not_there_at_the_start_is_found_later(tmp_path: Path) -> None:
-    """`open` fails in time, calls at once; when the server comes the store is ready, indexes and all.
+    """`open` fails in time and calls fail at once; when the server comes, the store is ready, with its indexes.
 
-    A store that is closed meanwhile does not hang.
+    Closing a store that is still waiting does not hang.
     """
     mongod = Mongod(tmp_path / "db")
     store, other = (open_store(f"{mongod.url}duet") for _ in range(2))
@@ -121,7 +122,7 @@ async def test_a_server_that_is_not_there_at_the_start_is_found_later(tmp_path: 
 
 
 async def test_no_password_is_told(shared: Mongod) -> None:
-    """A refused log-in to the server is the operator's to mend, and nothing of the URL is in the message."""
+    """The operator has to mend a refused login to the server, and the message has nothing of the URL in it."""
     host = shared.url.removeprefix("mongodb://")
     store = open_store(f"mongodb://ada:hush@{host}duet")
     with capture_logs() as logs:
@@ -134,7 +135,7 @@ async def test_no_password_is_told(shared: Mongod) -> None:
 
 
 async def test_cancelled_calls_leave_a_usable_store(store: Store) -> None:
-    """A log-in cancelled at any moment leaves a session that lives by the rules, or none."""
+    """A login cancelled at any moment leaves a valid session, or none."""
     await store.add_user(make_user())
     for number in range(30):
         adding = asyncio.ensure_future(add_sessions(store, f"s{number}"))

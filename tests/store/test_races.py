@@ -1,4 +1,4 @@
-"""What every store keeps to when many ask at once, and when those who asked walk away."""
+"""What every store guarantees when many ask at once, and when callers leave early."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ROUNDS = 40
 
 
 async def test_a_hundred_registrations_of_an_address_give_one_user(database_url: str) -> None:
-    """All but one are told that the address is taken, over two stores as two processes have them."""
+    """All but one are told that the email address is taken, over two stores as two processes have them."""
     async with opened(database_url) as one, opened(database_url) as other:
         results = await asyncio.gather(
             *(
@@ -41,7 +41,7 @@ async def test_a_hundred_registrations_of_an_address_give_one_user(database_url:
 
 
 async def test_fifty_rotations_of_a_generation_give_one_successor(database_url: str) -> None:
-    """One of them does it, the others are told no, over two stores as two processes have them."""
+    """One succeeds and the others are refused, over two stores as two processes have them."""
     async with opened(database_url) as one, opened(database_url) as other:
         await add_sessions(one, "s1")
         for generation in (1, 2, 3):
@@ -57,7 +57,7 @@ async def test_fifty_rotations_of_a_generation_give_one_successor(database_url: 
 
 
 async def test_a_hash_is_replaced_by_one_of_many(store: Store) -> None:
-    """Of ten changes from the same hash one succeeds, and that one's hash is there."""
+    """Of ten changes from the same hash one succeeds, and its hash is stored."""
     await store.add_user(make_user())
     outcomes = await asyncio.gather(
         *(store.replace_password(new_password("u1", f"new {number}")) for number in range(10))
@@ -70,14 +70,14 @@ async def test_a_hash_is_replaced_by_one_of_many(store: Store) -> None:
 
 
 async def test_changes_of_rights_are_each_counted(store: Store) -> None:
-    """Twenty changes at once give twenty versions, each told once."""
+    """Twenty changes at once give twenty versions, each reported once."""
     await store.add_user(make_user())
     users = await asyncio.gather(*(store.set_rights("u1", at=NOW, roles=[str(number)]) for number in range(20)))
     assert sorted(user.rights_version for user in users if user) == list(range(2, 22))
 
 
 async def test_revocations_at_once_each_tell_what_they_ended(store: Store) -> None:
-    """Every session is in the answer of exactly one of the calls, and carries that call's reason."""
+    """Exactly one of the calls reports each session, which carries that call's reason."""
     ids = [f"s{number}" for number in range(12)]
     await add_sessions(store, *ids)
     reasons = ("password_changed", "session_revoked", "account_disabled")
@@ -100,7 +100,7 @@ LOG_INS = 3
 
 
 class LogIns:
-    """Three log-ins of a user, one after the other, and the moment when so many of them are done."""
+    """Three logins of a user, one after the other, with an event for when a given number of them is done."""
 
     def __init__(self, store: Store, user_id: str) -> None:
         self.store, self.user_id = store, user_id
@@ -108,7 +108,7 @@ class LogIns:
         self.done = [asyncio.Event() for _ in range(LOG_INS + 1)]
 
     async def run(self) -> None:
-        """The ids of those that succeeded are in `added`."""
+        """Log in, and collect the ids of the successful logins in `added`."""
         self.done[0].set()
         for number in range(LOG_INS):
             session_id = f"{self.user_id}-{number}"
@@ -119,7 +119,7 @@ class LogIns:
 
 
 async def race(one: Store, number: int, end: Callable[[str], Awaitable[object]]) -> LogIns:
-    """Log-ins of a new user against `end`, which begins when some of them are through, and a little later."""
+    """Race logins of a new user against `end`, which begins a little after some of them are done."""
     log_ins = LogIns(one, f"u{number}")
     await one.add_user(make_user(log_ins.user_id))
 
@@ -133,7 +133,7 @@ async def race(one: Store, number: int, end: Callable[[str], Awaitable[object]])
 
 
 async def assert_no_session_survives(database_url: str, change: Callable[[Store, str], Awaitable[None]]) -> None:
-    """Lets log-ins on one store race with `change` and the revocation that follows it, on another."""
+    """Race logins on one store with `change` and the revocation that follows it, on another store."""
     async with opened(database_url) as one, opened(database_url) as other:
 
         async def end(user_id: str) -> None:
@@ -147,12 +147,12 @@ async def assert_no_session_survives(database_url: str, change: Callable[[Store,
                 assert await one.sessions_of(log_ins.user_id, now=NOW) == []
                 for session_id in log_ins.added:
                     assert (await session_of(one, session_id)).revoked_at is not None
-        # It was a race: not every round ended alike.
+        # This was a race, so not every round ended alike.
         assert len(outcomes) > 1
 
 
 async def test_a_log_in_racing_a_password_change_does_not_survive_it(database_url: str) -> None:
-    """After the change and its revocation no session of the old password lives, whoever came first."""
+    """After the change and its revocation no session of the old password is alive, whichever came first."""
 
     async def change(store: Store, user_id: str) -> None:
         assert await store.replace_password(new_password(user_id, keep="none of these"))
@@ -161,7 +161,7 @@ async def test_a_log_in_racing_a_password_change_does_not_survive_it(database_ur
 
 
 async def test_a_log_in_racing_a_disabling_does_not_survive_it(database_url: str) -> None:
-    """After the disabling and its revocation no session lives, whoever came first."""
+    """After the disabling and its revocation no session is alive, whichever came first."""
 
     async def change(store: Store, user_id: str) -> None:
         assert await store.set_rights(user_id, at=NOW, is_active=False)
@@ -170,7 +170,7 @@ async def test_a_log_in_racing_a_disabling_does_not_survive_it(database_url: str
 
 
 async def test_a_log_in_racing_a_deletion_leaves_no_live_row(database_url: str) -> None:
-    """After a deletion no row of the user is unrevoked, or tells where its owner was."""
+    """After a deletion every row of the user is revoked, and none says where its owner was."""
     async with opened(database_url) as one, opened(database_url) as other:
 
         async def end(user_id: str) -> None:
@@ -179,7 +179,7 @@ async def test_a_log_in_racing_a_deletion_leaves_no_live_row(database_url: str) 
         for start in range(0, ROUNDS, 8):
             for log_ins in await asyncio.gather(*(race(one, start + number, end) for number in range(8))):
                 assert set(log_ins.added) <= {each.session_id for each in await one.revoked_since(NOW)}
-                # Under the same id again, the rows that are left can be seen.
+                # A user with the same id makes the remaining rows visible.
                 await one.add_user(make_user(log_ins.user_id))
                 assert await one.sessions_of(log_ins.user_id, now=NOW) == []
                 for session_id in log_ins.added:
@@ -187,7 +187,7 @@ async def test_a_log_in_racing_a_deletion_leaves_no_live_row(database_url: str) 
 
 
 async def test_a_rotation_racing_a_revocation_does_not_bring_a_session_back(store: Store) -> None:
-    """Whatever the order, the session is revoked afterwards, and rotates no more."""
+    """Whatever the order, the session ends up revoked and can't be rotated."""
     ids = [f"s{number}" for number in range(20)]
     await add_sessions(store, *ids)
     for session_id in ids:
@@ -203,7 +203,7 @@ async def test_a_rotation_racing_a_revocation_does_not_bring_a_session_back(stor
 
 
 async def test_cancelled_calls_leave_whole_states_and_a_usable_store(database_url: str) -> None:
-    """A caller that goes away at any moment leaves an operation done or not done, and nothing locked."""
+    """A caller that leaves at any moment leaves an operation done or not done, and nothing locked."""
     async with opened(database_url) as store, opened(database_url) as other:
         for number in range(ROUNDS):
             user_id = f"u{number}"
@@ -216,9 +216,9 @@ async def test_cancelled_calls_leave_whole_states_and_a_usable_store(database_ur
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
-            # At once, on another connection: nothing is locked.
+            # This works at once on another connection, so nothing is locked.
             await other.add_user(make_user(f"after {number}"))
-        await store.close()  # waits for what was under way
+        await store.close()  # this waits for the work that was under way
         for number in range(ROUNDS):
             user_id = f"u{number}"
             gone = await other.user_by_id(user_id) is None
@@ -228,7 +228,7 @@ async def test_cancelled_calls_leave_whole_states_and_a_usable_store(database_ur
 
 
 async def test_a_call_cancelled_while_it_waits_for_its_turn_never_happens(store: Store) -> None:
-    """Work that has not begun goes with its caller, and those behind it in the queue are served."""
+    """Work that has not begun is dropped with its caller, and those behind it in the queue are served."""
     tasks = [asyncio.ensure_future(store.add_user(make_user(f"u{number}"))) for number in range(200)]
     await asyncio.sleep(0)
     for task in tasks[100:150]:

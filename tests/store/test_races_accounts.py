@@ -1,4 +1,4 @@
-"""What every store keeps to when many ask at once for what only one, or only so many, may have."""
+"""What every store guarantees when many ask at once for what only one, or a limited number, may have."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ ROUNDS = 8
 
 @pytest.mark.parametrize("acts", PAIRS, ids="-".join)
 async def test_two_admins_who_take_each_other_away_leave_one(database_url: str, acts: tuple[str, str]) -> None:
-    """At the same moment, over two stores as two processes have them: one is told that there is no other."""
+    """Of two at the same moment, over two stores as two processes have them, one is told that there is no other
+    admin."""
     async with opened(database_url) as one, opened(database_url) as other:
         await one.add_users([make_user(f"{who}0", roles=("admin",)) for who in "ab"])
         for number in range(ROUNDS):
@@ -44,7 +45,7 @@ async def test_two_admins_who_take_each_other_away_leave_one(database_url: str, 
             refused = [isinstance(result, LastAdmin) for result in results]
             assert sorted(refused) == [False, True], results
             assert await one.has_admin()
-            # Whoever stayed goes, too: the next round has two again.
+            # The remaining admin goes too, so that the next round begins with two again.
             await one.add_user(make_user("help", roles=("admin",)))
             assert await one.delete_user(pair[refused.index(True)], at=NOW)
             await one.add_users([make_user(f"{who}{number + 1}", roles=("admin",)) for who in "ab"])
@@ -52,7 +53,7 @@ async def test_two_admins_who_take_each_other_away_leave_one(database_url: str, 
 
 
 async def test_many_admins_who_go_at_once_leave_one(database_url: str) -> None:
-    """Of eight, each taken away by somebody else, over two stores."""
+    """Eight admins are each removed by another one, over two stores."""
     async with opened(database_url) as one, opened(database_url) as other:
         admins = [f"a{number}" for number in range(8)]
         await one.add_users([make_user(user_id, roles=("admin",)) for user_id in admins])
@@ -66,7 +67,7 @@ async def test_many_admins_who_go_at_once_leave_one(database_url: str) -> None:
 
 
 async def test_whoever_becomes_an_admin_meanwhile_is_counted(database_url: str) -> None:
-    """A demotion that began when somebody was no admin yet does not take the last one away."""
+    """A demotion that races with somebody else's promotion never takes the last admin away."""
     async with opened(database_url) as one, opened(database_url) as other:
         await one.add_user(make_user("a", roles=("admin",)))
         await one.add_user(make_user("b"))
@@ -84,7 +85,7 @@ async def test_whoever_becomes_an_admin_meanwhile_is_counted(database_url: str) 
 
 
 async def test_a_link_is_taken_by_one_of_fifty(database_url: str) -> None:
-    """Over two stores, again and again."""
+    """One of fifty callers gets the link in each round, over two stores."""
     async with opened(database_url) as one, opened(database_url) as other:
         for number in range(4):
             await one.add_link(make_link(f"l{number}"))
@@ -95,7 +96,7 @@ async def test_a_link_is_taken_by_one_of_fifty(database_url: str) -> None:
 
 
 async def test_fifty_claims_give_each_letter_to_one(database_url: str) -> None:
-    """Twenty letters go to twenty of fifty callers, the others get none; none is left behind."""
+    """Twenty letters go to twenty of fifty callers, the others get none, and no letter is left."""
     async with opened(database_url) as one, opened(database_url) as other:
         for letters in (1, 20, 50):
             ids = [f"{letters}-{number}" for number in range(letters)]
@@ -112,7 +113,8 @@ async def test_fifty_claims_give_each_letter_to_one(database_url: str) -> None:
 
 
 async def test_two_hundred_hits_at_once_give_as_many_as_are_free(database_url: str) -> None:
-    """Not one more and not one less, over two stores, for a new bucket and for one whose wait is over."""
+    """Exactly as many hits get through as are free, over two stores, for a new bucket and for one whose wait is
+    over."""
     bucket = make_bucket(free=10)
     async with opened(database_url) as one, opened(database_url) as other:
 
@@ -132,7 +134,7 @@ async def test_two_hundred_hits_at_once_give_as_many_as_are_free(database_url: s
 
 
 async def test_hits_and_take_backs_at_once_add_up(database_url: str) -> None:
-    """Fifty tries that each turn out right leave a counter at zero."""
+    """After fifty tries that all turn out right, the counter is at zero."""
     bucket = make_bucket(free=100)
     async with opened(database_url) as one, opened(database_url) as other:
 
@@ -146,7 +148,7 @@ async def test_hits_and_take_backs_at_once_add_up(database_url: str) -> None:
 
 
 async def test_a_device_is_new_to_one_of_many(database_url: str) -> None:
-    """So that one mail tells of it."""
+    """Only one call reports the device as new, so one mail is sent."""
     async with opened(database_url) as one, opened(database_url) as other:
         await one.add_user(make_user("u1"))
         new = await asyncio.gather(*(note_device(store, "u1", "d1") for _ in range(20) for store in (one, other)))
@@ -154,14 +156,14 @@ async def test_a_device_is_new_to_one_of_many(database_url: str) -> None:
 
 
 async def test_a_token_is_removed_by_one_of_many(store: Store) -> None:
-    """Each removal is told once."""
+    """Each removal is reported once."""
     await store.add_token(make_token("t1"), limit=5)
     removed = await asyncio.gather(*(store.remove_token("u1", "t1") for _ in range(20)))
     assert removed.count(True) == 1
 
 
 async def test_an_address_goes_to_one_of_many_who_change_to_it(store: Store) -> None:
-    """All others are told that it is taken."""
+    """All others are told that the email address is taken."""
     await store.add_users([make_user(f"u{number}") for number in range(20)])
     results = await asyncio.gather(
         *(
@@ -175,7 +177,7 @@ async def test_an_address_goes_to_one_of_many_who_change_to_it(store: Store) -> 
 
 
 async def test_users_added_in_batches_at_once_are_there_once(database_url: str) -> None:
-    """Whoever is in both of two batches is told to one of them."""
+    """A user in two batches is reported as taken to one of them."""
     async with opened(database_url) as one, opened(database_url) as other:
         batches = [[make_user(f"{who}{n}", email_key=f"{n}@x") for n in range(200)] for who in "ab"]
         refused = await asyncio.gather(one.add_users(batches[0]), other.add_users(batches[1]))

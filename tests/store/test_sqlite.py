@@ -27,19 +27,19 @@ from tests.store.records import DAY, NOW, add_sessions, make_session, make_user,
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Where the database will be."""
+    """The path of the database."""
     return tmp_path / "duet.db"
 
 
 @pytest.fixture
 def database_url(path: Path) -> str:
-    """Its URL."""
+    """The URL of the database."""
     return f"sqlite:///{path}"
 
 
 @pytest.fixture
 def statements(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """The SQL of whatever is executed during the test, with its values."""
+    """The SQL, with its values, of all statements that the test executes."""
     seen: dict[str, Any] = {}
     execute = aiosqlite.Connection.execute_fetchall
 
@@ -52,14 +52,14 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 def plan(connection: sqlite3.Connection, sql: str, values: Any) -> list[str]:
-    """How SQLite would go about a statement."""
+    """SQLite's plan for a statement."""
     return [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", values or ())]
 
 
 async def test_every_look_up_and_order_has_its_index(store: Store, path: Path, statements: dict[str, Any]) -> None:
-    """No statement of any method reads a whole table or sorts by itself, where it may be a large one."""
+    """No statement of any method reads or sorts a whole table that may be large."""
     await call_everything(store)
-    few = ("FROM signing_keys", "FROM instances")  # a handful, always read as a whole
+    few = ("FROM signing_keys", "FROM instances")  # a handful of rows that are always read as a whole
     judged = [sql for sql in statements if sql.startswith(("SELECT", "UPDATE", "DELETE"))]
     judged = [sql for sql in judged if not any(name in sql for name in few)]
     assert len(judged) > 55
@@ -73,11 +73,12 @@ async def test_every_look_up_and_order_has_its_index(store: Store, path: Path, s
 
 
 async def test_a_search_reads_one_range_of_one_index(store: Store, path: Path, statements: dict[str, Any]) -> None:
-    """Where a page begins, and who was shown before, is told by that index: no user is read to be left out."""
+    """The index alone tells where a page begins and who was shown before, so no user is read only to be left
+    out."""
     await call_everything(store)
     paged = [sql for sql in statements if " FROM users WHERE " in sql and "ORDER BY" in sql and "LIMIT" in sql]
     judged = [sql for sql in paged if "ORDER BY rights_changed_at" not in sql]
-    assert len(judged) == 12  # three phases, from the beginning and from within, with an end and without
+    assert len(judged) == 12  # three phases, from the beginning and from the middle, with an end and without
     with closing(sqlite3.connect(path)) as connection:
         for sql in judged:
             order = sql.partition("ORDER BY ")[2].partition(" LIMIT")[0]
@@ -93,7 +94,8 @@ async def test_a_search_reads_one_range_of_one_index(store: Store, path: Path, s
 
 
 async def test_the_connections_are_set_up_to_lose_nothing(store: Store, path: Path) -> None:
-    """Write-ahead log, a sync at each commit, foreign keys, a bounded wait for locks; the reader can't write."""
+    """They use a write-ahead log, a sync at each commit, foreign keys and bounded waits; the reader can't
+    write."""
     assert isinstance(store, SqliteStore)
     writer, reader = store._db._writer, store._db._reader
     for connection in (writer, reader):
@@ -111,7 +113,7 @@ async def test_the_connections_are_set_up_to_lose_nothing(store: Store, path: Pa
 
 
 async def test_the_files_are_the_owners_alone(store: Store, path: Path) -> None:
-    """The database and its log have mode 0600, whatever the umask would allow."""
+    """The database and its log have mode 0600, whatever the umask allows."""
     before = os.umask(0)
     try:
         await store.close()
@@ -125,7 +127,7 @@ async def test_the_files_are_the_owners_alone(store: Store, path: Path) -> None:
 
 
 def dump(path: Path) -> list[str]:
-    """The file's schema and version."""
+    """The schema and the version of the file."""
     with closing(sqlite3.connect(path)) as connection:
         version = connection.execute("PRAGMA user_version").fetchone()
         return [
@@ -135,7 +137,7 @@ def dump(path: Path) -> list[str]:
 
 
 def use_migrations(patch: pytest.MonkeyPatch, migrations: tuple[tuple[str, ...], ...]) -> None:
-    """Has the store know these migrations instead of its own."""
+    """Make the store use these migrations instead of its own."""
     patch.setattr("app.store.sqlite.migrations.MIGRATIONS", migrations)
     for module in ("migrations", "connection"):
         patch.setattr(f"app.store.sqlite.{module}.VERSION", len(migrations))
@@ -160,7 +162,7 @@ async def test_migrations_run_once_in_order_and_keep_the_data(
 async def test_a_failing_migration_changes_nothing(
     database_url: str, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Half a migration is none: the file is as it was, and the old version still opens it."""
+    """A failed migration leaves the file as it was, and the old version can still open it."""
     async with opened(database_url):
         pass
     before = dump(path)
@@ -177,7 +179,7 @@ async def test_a_failing_migration_changes_nothing(
 
 
 async def test_many_processes_may_make_the_same_file_at_once(database_url: str, path: Path) -> None:
-    """Six that start together all open it, and one schema is there."""
+    """Six processes that start together all open the file, and it has one schema."""
     script = (
         "import asyncio, sys; from app.store import open_store\n"
         "async def main():\n"
@@ -194,7 +196,7 @@ async def test_many_processes_may_make_the_same_file_at_once(database_url: str, 
 
 
 async def test_a_new_file_that_another_process_just_makes_is_waited_for(database_url: str, path: Path) -> None:
-    """SQLite itself does not wait when it switches to the write-ahead log."""
+    """SQLite itself does not wait while it switches to the write-ahead log."""
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("CREATE TABLE x (y)")
         other.execute("BEGIN IMMEDIATE")
@@ -208,7 +210,7 @@ async def test_a_new_file_that_another_process_just_makes_is_waited_for(database
 
 
 def test_a_process_that_ends_without_closing_ends(database_url: str) -> None:
-    """The threads of the connections hold nobody back, and what was stored is stored."""
+    """The connections' threads do not keep the process alive, and what was stored stays stored."""
     script = (
         "import asyncio, sys; from app.store import open_store\n"
         "async def main():\n"
@@ -220,7 +222,7 @@ def test_a_process_that_ends_without_closing_ends(database_url: str) -> None:
 
 
 async def test_a_failure_inside_a_transaction_undoes_it(store: Store, path: Path) -> None:
-    """When the second of two statements fails the first one is gone too, and nothing stays locked."""
+    """When the second of two statements fails, the first is undone too, and nothing stays locked."""
     await add_sessions(store, "s1")
     with closing(sqlite3.connect(path)) as other:
         other.execute("CREATE TRIGGER no BEFORE DELETE ON users BEGIN SELECT raise(ABORT, 'no'); END")
@@ -266,7 +268,7 @@ def test_a_relative_path_counts_from_where_the_store_was_made(
 
 
 async def test_a_path_is_taken_literally(tmp_path: Path) -> None:
-    """Characters that mean something in a URI are part of the file's name."""
+    """Characters that have a meaning in a URI are part of the file's name."""
     path = tmp_path / "a%20b?mode=memory#c d.db"
     async with opened(f"sqlite:///{path}") as store:
         await store.add_user(make_user())
@@ -278,7 +280,7 @@ async def test_a_path_is_taken_literally(tmp_path: Path) -> None:
     ["sqlite:///", "sqlite:///:memory:", "sqlite:///data/", "sqlite://data.db", "postgres://ada:hush@db/x", ""],
 )
 def test_other_urls_are_refused_without_quoting_them(url: str) -> None:
-    """What is no URL of a store is a ValueError that shows no password."""
+    """Another URL is a ValueError that shows no password."""
     with pytest.raises(ValueError) as caught:
         open_store(url)
     assert "hush" not in str(caught.value)
@@ -294,7 +296,7 @@ def test_sqlite_alone_never_imports_the_other_driver() -> None:
 
 
 def test_only_appended_migrations() -> None:
-    """The first migration is as it was released: files in the field have run it."""
+    """The first migration must stay as it was released, because existing files have run it."""
     tables: Sequence[str] = MIGRATIONS[0]
     assert len(tables) == 9
     digest = hashlib.sha256("\n".join(tables).encode()).hexdigest()

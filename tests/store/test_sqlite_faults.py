@@ -1,4 +1,4 @@
-"""What the SQLite store does when its file can't be used: locked, missing, damaged, full, not writable."""
+"""What the SQLite store does when its file can't be used: locked, missing, damaged, full or not writable."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ from tests.store.records import (
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Where the database will be."""
+    """The path of the database."""
     return tmp_path / "duet.db"
 
 
 @pytest.fixture
 def database_url(path: Path) -> str:
-    """Its URL."""
+    """The URL of the database."""
     return f"sqlite:///{path}"
 
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Another process holds the lock for writing."""
+    """Let another process hold the write lock for the length of the block."""
     script = (
         "import sqlite3, sys; c = sqlite3.connect(sys.argv[1], isolation_level=None);"
         "c.execute('BEGIN IMMEDIATE'); print('locked', flush=True); sys.stdin.read()"
@@ -65,7 +65,8 @@ def locked(path: Path) -> Iterator[None]:
 
 
 async def assert_unusable(store: Store, words: str) -> None:
-    """`open` tells the operator `words`, and calls fail at once with no more than 'unavailable'."""
+    """Assert that `open` tells the operator `words`, and that calls fail at once with no more than
+    'unavailable'."""
     try:
         with pytest.raises(StoreUnusable, match=words):
             await store.open()
@@ -78,7 +79,7 @@ async def assert_unusable(store: Store, words: str) -> None:
 
 
 async def test_a_lock_of_another_process_is_waited_for(store: Store, path: Path) -> None:
-    """A short one delays a write, and no read."""
+    """A short lock delays a write and no read."""
     with locked(path):
         writing = asyncio.ensure_future(store.add_user(make_user()))
         assert await asyncio.wait_for(store.user_by_id("u1"), 1) is None
@@ -89,7 +90,8 @@ async def test_a_lock_of_another_process_is_waited_for(store: Store, path: Path)
 
 
 async def test_a_lock_that_stays_is_an_outage(store: Store, path: Path) -> None:
-    """Writers get StoreUnavailable within 2.5 s, then at once; when the lock is gone all is well, by itself."""
+    """Writers get StoreUnavailable within 2.5 s, then at once; when the lock is gone, the store recovers by
+    itself."""
     with capture_logs() as logs:
         with locked(path):
             waits = await asyncio.gather(
@@ -105,7 +107,8 @@ async def test_a_lock_that_stays_is_an_outage(store: Store, path: Path) -> None:
 
 
 async def test_a_missing_folder_is_named(tmp_path: Path) -> None:
-    """The operator hears the path and why; nothing is made there; once it exists the store recovers."""
+    """The operator is told the path and the reason, nothing is created, and the store recovers once the folder
+    exists."""
     store = open_store(f"sqlite:///{tmp_path / 'no' / 'duet.db'}")
     await assert_unusable(store, r"no/duet\.db can't be opened: No such file or directory")
     assert not (tmp_path / "no").exists()
@@ -118,14 +121,14 @@ async def test_a_missing_folder_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"not a database at all, " * 100, b"SQLite format 3\0" + b"\xff" * 5000])
 async def test_a_file_of_something_else_is_left_alone(database_url: str, path: Path, content: bytes) -> None:
-    """It is refused with its name, and not changed by a byte."""
+    """The file is refused by name, and not a byte of it changes."""
     path.write_bytes(content)
     await assert_unusable(open_store(database_url), "is not a SQLite database, or is damaged")
     assert path.read_bytes() == content
 
 
 async def test_a_database_of_somebody_else_is_left_alone(database_url: str, path: Path) -> None:
-    """Tables that are not ours are told, and kept."""
+    """Foreign tables are reported and kept."""
     with closing(sqlite3.connect(path)) as other:
         other.execute("CREATE TABLE users (x)")
     await assert_unusable(open_store(database_url), "does not hold Duet's tables: table users already exists")
@@ -134,7 +137,7 @@ async def test_a_database_of_somebody_else_is_left_alone(database_url: str, path
 
 
 async def test_a_newer_schema_is_refused(database_url: str, path: Path) -> None:
-    """A file that a newer Duet has migrated is not touched, and the message says what to do."""
+    """A file that a newer Duet has migrated is left alone, and the message says what to do."""
     async with opened(database_url):
         pass
     with closing(sqlite3.connect(path)) as other:
@@ -145,12 +148,12 @@ async def test_a_newer_schema_is_refused(database_url: str, path: Path) -> None:
 
 
 async def test_a_page_damaged_under_way_is_an_outage(database_url: str, path: Path) -> None:
-    """A database that turns out to be corrupt when it is read raises StoreUnavailable, never sqlite3's error."""
+    """Reading a corrupt page raises StoreUnavailable, never an error of sqlite3."""
     async with opened(database_url) as store:
         for number in range(50):
             await store.add_user(make_user(f"u{number}", name="x" * 1000))
     size = path.stat().st_size
-    with path.open("r+b") as file:  # the first pages hold the schema, which still opens
+    with path.open("r+b") as file:  # the first pages hold the schema, which can still be read
         file.seek(size // 2)
         file.write(b"\xff" * (size - size // 2))
     async with opened(database_url) as store:
@@ -158,13 +161,13 @@ async def test_a_page_damaged_under_way_is_an_outage(database_url: str, path: Pa
 
 
 async def test_a_full_disk_is_an_outage_until_there_is_room(database_url: str) -> None:
-    """A write that finds no room is refused, whole; what was stored stays, and writing goes on later."""
+    """A write that finds no room is refused as a whole; what was stored stays, and writing works again later."""
     async with opened(database_url) as store:
         assert isinstance(store, SqliteStore)
         await store.add_user(make_user("u1"))
         writer = store._db._writer
         assert writer is not None
-        await writer.execute("PRAGMA max_page_count = 1")  # as many pages as there are: not one more
+        await writer.execute("PRAGMA max_page_count = 1")  # as many pages as there are now and not one more
         await refused_after(lambda: store.add_user(make_user("u2", name="x" * 100_000)))
         await until_back(store.ping)
         assert await all_found(store) == ["u1"]
@@ -192,7 +195,8 @@ asyncio.run(main())
 
 @pytest.fixture
 async def shown_folder() -> AsyncIterator[Path]:
-    """A folder that everybody may look into: root, which may write anywhere, becomes nobody in these tests."""
+    """A folder that everybody may look into, because root, who may write anywhere, becomes nobody in these
+    tests."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)
@@ -201,7 +205,7 @@ async def shown_folder() -> AsyncIterator[Path]:
 
 
 def as_nobody(path: Path) -> str:
-    """What opening `path` tells somebody who is not root."""
+    """The error that a user other than root gets when opening `path`."""
     done = subprocess.run(
         [sys.executable, "-c", OPENS, f"sqlite:///{path}"], capture_output=True, text=True, check=False
     )
@@ -210,7 +214,7 @@ def as_nobody(path: Path) -> str:
 
 
 async def test_a_read_only_folder_is_named(shown_folder: Path) -> None:
-    """No file can be made there, and the operator hears which and why."""
+    """No file can be made there, and the operator is told which one and why."""
     shown_folder.chmod(0o555)
     told = as_nobody(shown_folder / "duet.db")
     assert told.endswith(
@@ -219,7 +223,7 @@ async def test_a_read_only_folder_is_named(shown_folder: Path) -> None:
 
 
 async def test_a_read_only_file_is_named(shown_folder: Path) -> None:
-    """A database that can be read and not written is no database to serve with."""
+    """A database that can be read but not written is not good enough to serve with."""
     path = shown_folder / "duet.db"
     async with opened(f"sqlite:///{path}"):
         pass
@@ -228,7 +232,7 @@ async def test_a_read_only_file_is_named(shown_folder: Path) -> None:
 
 
 async def test_a_database_in_a_folder_that_became_read_only_is_named(shown_folder: Path) -> None:
-    """The write-ahead log can't be made beside it."""
+    """The write-ahead log can't be made in such a folder."""
     path = shown_folder / "duet.db"
     async with opened(f"sqlite:///{path}"):
         pass

@@ -1,4 +1,4 @@
-"""MongoDB has no transaction that every server can do: a process that dies on the way leaves nothing half done."""
+"""Not every MongoDB server has transactions, so a process that dies midway must still leave nothing half done."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ RESET = new_password(
 
 
 class Killed(Exception):
-    """The process is gone."""
+    """Raised where the process dies."""
 
 
 class DyingStore(MongoStore):
-    """A process that dies at a step of what follows the write that decides."""
+    """The store of a process that dies at one of the steps after the deciding write."""
 
     dies_at = ""
 
@@ -53,7 +53,7 @@ class DyingStore(MongoStore):
 
 @pytest.fixture(params=["the sessions", "the rows"])
 async def left(request: pytest.FixtureRequest, mongo_database_url: str) -> AsyncIterator[str]:
-    """The URL of a database on which a process died while it reset a password."""
+    """The URL of a database on which a process died while resetting a password."""
     dying = DyingStore(mongo_database_url)
     await dying.open()
     try:
@@ -71,7 +71,7 @@ async def left(request: pytest.FixtureRequest, mongo_database_url: str) -> Async
 
 @pytest.fixture
 async def neighbour(left: str) -> AsyncIterator[Store]:
-    """Another process, which was there all the time: it did nothing since."""
+    """Another process, which has been running all the time and has done nothing since."""
     store = MongoStore(left)
     store._finish_all = _nothing  # type: ignore[method-assign]
     await store.open()
@@ -82,11 +82,11 @@ async def neighbour(left: str) -> AsyncIterator[Store]:
 
 
 async def _nothing() -> None:
-    """What the opening of a neighbour that runs already does."""
+    """Finish nothing, as in a process that opened its store before the other one died."""
 
 
 async def test_no_old_session_is_seen_to_live(neighbour: Store) -> None:
-    """From the write on that set the new password: the first look at the session finds it ended."""
+    """As soon as the new password is set, the first look at an old session finds it ended."""
     user = await neighbour.user_by_id("u1")
     assert user is not None
     assert (user.password_hash, user.credentials_version) == ("new", 1)
@@ -97,17 +97,17 @@ async def test_no_old_session_is_seen_to_live(neighbour: Store) -> None:
 
 
 async def test_no_old_access_token_counts(neighbour: Store) -> None:
-    """A poll tells that the user's rights changed, even before anybody looked at the session."""
+    """A poll tells that the user's rights changed, even before anybody looks at the session."""
     assert [each.rights_version for each in await neighbour.rights_changed_since(NOW)] == [2]
 
 
 async def test_no_personal_token_is_seen(neighbour: Store) -> None:
-    """The first use of it finds it gone."""
+    """The first use of a token finds that it is gone."""
     assert await neighbour.token_with_user("hash of t1") is None
 
 
 async def test_the_link_is_used_up(neighbour: Store) -> None:
-    """Who follows it again is refused."""
+    """A second use of the link is refused."""
     again = new_password(link=RESET.link, credentials_version=1)
     assert await neighbour.replace_password(again) is None
     assert await neighbour.link("reset", now=NOW) is None
@@ -127,14 +127,14 @@ async def test_a_start_finishes_it(left: str) -> None:
 
 
 async def test_so_does_the_upkeep(neighbour: Store) -> None:
-    """Of a process that runs already."""
+    """The upkeep of a process that is already running finishes it too."""
     neighbour._finish_all = MongoStore._finish_all.__get__(neighbour)  # type: ignore[attr-defined]
     await neighbour.purge(now=NOW, sessions_before=NOW, audit_before=NOW - DAY)
     assert (await neighbour.audit_events()).items == [RESET.event]
 
 
 async def test_a_late_finish_leaves_what_is_new(neighbour: Store) -> None:
-    """A session that began by the new password meanwhile is none of the old one's."""
+    """A session that began with the new password meanwhile does not count as an old one."""
     assert await neighbour.add_session(make_session("new", credentials_version=1))
     found = await neighbour.session_with_user("new")
     assert found is not None

@@ -1,4 +1,4 @@
-"""What an older Duet has stored is still there, and counts, after the newer one has opened it."""
+"""What an older Duet has stored is still there, and still counts, after a newer one has opened it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ EVENTS = [make_event(f"e{number}", user_id=f"u{number}", ip="192.0.2.1", user_ag
 
 
 async def assert_all_is_there(store: Store) -> None:
-    """Every row is intact, and what is new works on it."""
+    """Assert that every row is intact, and that new features work on it."""
     assert [await store.user_by_id(user.id) for user in USERS] == USERS
     assert await store.session_with_user("s1") == (SESSION, USERS[0])
     assert await all_events(store) == EVENTS[::-1]
@@ -54,7 +54,7 @@ async def assert_all_is_there(store: Store) -> None:
     for query, ids in (("émilie", ["u2"]), ("châ", ["u2"]), ("love", ["u1"]), ("grace", ["u4"]), ("u", USERS_IDS)):
         assert await all_found(store, query) == ids
     assert await store.has_admin()
-    # As if nothing had been asked for, and nothing had been changed.
+    # The new fields hold their defaults, as if no scope had been asked for and no password changed.
     assert (SESSION.scope, USERS[0].password_changed_at) == ("read write", None)
     assert (SESSION.amr, SESSION.credentials_version, USERS[0].credentials_version) == (("pwd",), 0, 0)
     assert await store.replace_password(new_password("u4", keep="none"))
@@ -73,7 +73,7 @@ USERS_IDS = [user.id for user in USERS]
 
 
 def column(value: object) -> object:
-    """A field as its column of the first version holds it."""
+    """A field's value as its column of the first version holds it."""
     value = plain(value)
     if isinstance(value, list):
         return json.dumps(value)
@@ -81,7 +81,7 @@ def column(value: object) -> object:
 
 
 def make_version(path: Path, version: int) -> None:
-    """A file as the first migrations alone make it, with rows. The later ones fill what they add."""
+    """Make a file with rows, as only the first migrations leave it; the later ones fill in what they add."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         for sql in MIGRATIONS[0]:
             connection.execute(sql)
@@ -108,7 +108,7 @@ def make_version(path: Path, version: int) -> None:
 
 @pytest.mark.parametrize("version", range(1, VERSION))
 async def test_a_sqlite_file_of_an_older_version_is_migrated(version: int, tmp_path: Path) -> None:
-    """With its rows intact; once."""
+    """The file is migrated once, and its rows stay intact."""
     path = tmp_path / "duet.db"
     make_version(path, version)
     for _ in range(2):
@@ -122,7 +122,7 @@ async def test_a_sqlite_file_of_an_older_version_is_migrated(version: int, tmp_p
 
 @pytest.mark.parametrize("version", range(1, VERSION))
 async def test_a_migrated_file_has_the_schema_of_a_new_one(version: int, tmp_path: Path) -> None:
-    """Whichever way a file came to its version, the tables and indexes are the same."""
+    """Whichever way a file came to its version, its tables and indexes are the same."""
     make_version(tmp_path / "old.db", version)
     schemas = []
     for name in ("old.db", "new.db"):
@@ -134,7 +134,7 @@ async def test_a_migrated_file_has_the_schema_of_a_new_one(version: int, tmp_pat
 
 
 def fill_as_before(database: Database[Any]) -> None:
-    """Documents and indexes as the first Duet made them."""
+    """Add documents and indexes as the first Duet made them."""
     database["users"].insert_many([document_of(user) for user in USERS])
     session = {**document_of(SESSION), "is_confirmed": True}
     del session["scope"]
@@ -151,7 +151,8 @@ def fill_as_before(database: Database[Any]) -> None:
 
 
 async def test_documents_of_an_older_duet_are_filled_up(new_mongo_database_url: str) -> None:
-    """Users get what the search goes by; stale indexes are gone; several may open it at once."""
+    """Users get the fields for the search, stale indexes go, and several processes may open the database at
+    once."""
     with MongoClient[Any](new_mongo_database_url) as client:
         database = client.get_default_database()
         fill_as_before(database)
@@ -167,7 +168,7 @@ async def test_documents_of_an_older_duet_are_filled_up(new_mongo_database_url: 
 async def test_many_documents_are_filled_up_in_batches(
     new_mongo_database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By two processes at the same time, while somebody renames a user."""
+    """Two processes may fill them up at the same time, while somebody renames a user."""
     monkeypatch.setattr("app.store.mongo.migrations.BATCH", 7)
     with MongoClient[Any](new_mongo_database_url) as client:
         users = client.get_default_database()["users"]

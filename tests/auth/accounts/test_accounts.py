@@ -349,8 +349,8 @@ async def test_an_operator_s_password_has_the_last_word(house: House) -> None:
 
 
 async def test_a_disabled_account_is_out_at_once(house: House) -> None:
-    """A disabled account loses its tokens, sessions and logins; once enabled again, it needs a new login (V7.4.2).
-    """
+    """A disabled account loses its tokens, sessions and logins; once enabled again, it needs a new login
+    (V7.4.2)."""
     user = await house.make_user()
     pair = await house.auth.sessions.log_in(EMAIL, PASSWORD, API)
     await house.auth.administration.set_active(user.id, False, API)

@@ -28,8 +28,8 @@ async def change_token(house: House, principal: Principal, to: str = NEW) -> str
 
 
 async def test_a_link_verifies_once_under_parallel_calls(each_house: House) -> None:
-    """A link confirms the address once, and looking at its page beforehand shows the address and uses nothing up.
-    """
+    """A link confirms the address once, and looking at its page beforehand shows the address and uses nothing
+    up."""
     house = each_house
     user = await house.make_user()
     await house.auth.addresses.resend(EMAIL.upper(), WEB)
@@ -98,8 +98,8 @@ async def test_a_change_needs_the_password_and_an_address(house: House) -> None:
 
 
 async def test_a_taken_address_is_asked_for_alike(house: House) -> None:
-    """A taken address gets the same answer and the same steps; its owner is told, and no link is sent there (item
-    23)."""
+    """A taken address gets the same answer and the same steps; its owner is told, and no link is sent there
+    (item 23)."""
     await house.make_user()
     await house.make_user("Grace@example.com")
     principal = await log_in(house)
@@ -182,8 +182,8 @@ async def test_a_disabled_account_is_not_moved(house: House) -> None:
 
 
 async def test_a_change_that_meets_a_reset_comes_to_nothing(house: House) -> None:
-    """A change fails if the password is replaced while a thief's proof of the old one is being checked (item 24).
-    """
+    """A change fails if the password is replaced while a thief's proof of the old one is being checked
+    (item 24)."""
     user = await house.make_user()
     principal = await log_in(house)
     async with counting(house) as (auth, store):

@@ -185,8 +185,8 @@ async def test_a_reset_unblocks_the_account(limited: House) -> None:
 
 
 async def test_a_reset_puts_a_squatter_out(house: House) -> None:
-    """Someone who registered another person's email address first keeps no way in after the reset (pre-hijacking).
-    """
+    """Someone who registered another person's email address first keeps no way in after the reset
+    (pre-hijacking)."""
     await house.auth.registration.register(EMAIL, PASSWORD, "Mallory", API)
     squatter = await house.auth.sessions.log_in(EMAIL, PASSWORD, API)
     _, personal = await house.auth.personal_tokens.create(squatter.principal, "back door", API)
@@ -253,8 +253,8 @@ async def test_a_login_with_the_old_password_that_meets_a_reset_fails(each_house
 
 
 async def test_a_change_keeps_the_session_that_made_it(each_house: House) -> None:
-    """A change ends the other sessions, voids mailed links and tells the owner; personal access tokens stay (item
-    24)."""
+    """A change ends the other sessions, voids mailed links and tells the owner; personal access tokens stay
+    (item 24)."""
     house = each_house
     user = await house.make_user()
     own, other = [await house.auth.sessions.log_in(EMAIL, PASSWORD, API) for _ in range(2)]
@@ -295,8 +295,8 @@ async def test_a_change_needs_the_current_password(house: House) -> None:
 
 
 async def test_a_set_password_ends_every_session(house: House) -> None:
-    """Setting a password ends all sessions and personal access tokens and tells the owner; it creates no account.
-    """
+    """Setting a password ends all sessions and personal access tokens and tells the owner; it creates no
+    account."""
     user = await house.make_user()
     pair = await house.auth.sessions.log_in(EMAIL, PASSWORD, API)
     await house.auth.personal_tokens.create(pair.principal, "a script", API)

@@ -43,8 +43,8 @@ def csv_of(*rows: str) -> str:
     ],
 )
 def test_a_file_that_is_none_is_told(content: str | bytes, options: tuple[str, ...], says: str) -> None:
-    """An unreadable file is refused before anything is imported, and the message repeats nothing of its content.
-    """
+    """An unreadable file is refused before anything is imported, and the message repeats nothing of its
+    content."""
     with pytest.raises(FileUnreadable) as caught:
         read(content, *options)
     assert says in caught.value.message
@@ -71,8 +71,8 @@ def test_lines_are_numbered_as_an_editor_does() -> None:
 
 
 def test_a_quote_that_is_not_closed_takes_its_own_line_alone() -> None:
-    """An unclosed quote spoils neither the following lines nor their numbers, however far away the next quote is.
-    """
+    """An unclosed quote spoils neither the following lines nor their numbers, however far away the next quote
+    is."""
     many = [f"p{number}@example.com,hash,x" for number in range(300)]
     found = read(
         csv_of('a@example.com,"hash,x', "b@example.com,hash,x", 'c@example.com,hash,5" disk', *many, "bad")

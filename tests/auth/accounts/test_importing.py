@@ -108,8 +108,8 @@ async def test_every_form_of_bcrypt_logs_in(house: House, stored: str) -> None:
 
 
 async def test_a_password_that_was_cut_where_it_comes_from_still_counts(house: House) -> None:
-    """Other systems cut passwords after bcrypt's 72 bytes; here the whole password counts from the first login on.
-    """
+    """Other systems cut passwords after bcrypt's 72 bytes; here the whole password counts from the first login
+    on."""
     long = PASSWORD.ljust(100, "é")
     brought = backend.hashpw(long.encode()[:72], backend.gensalt(4)).decode()
     record = Record(2, {"email": "ada@example.com", "password_hash": brought})
@@ -197,8 +197,8 @@ async def test_the_examples_of_the_guide_are_taken(house: House, language: str) 
 
 
 async def test_an_id_is_one_accounts_alone(each_house: House) -> None:
-    """An id that another account has is refused, within a batch and between runs, and that account stays as it is.
-    """
+    """An id that another account has is refused, within a batch and between runs, and that account stays as it
+    is."""
     lines = [("ada", 1), ("bo", 1), ("ada", 1), ("ada", 2), ("cy", 0), ("dee", ""), ("eve", None)]
     found = [
         Record(number, {"email": f"{name}@example.com", "password_hash": HASH, "id": user_id})

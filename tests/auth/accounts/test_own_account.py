@@ -100,8 +100,8 @@ async def test_the_export_holds_nobody_else_s_data(house: House) -> None:
 
 
 async def test_a_long_export_comes_in_pieces(each_house: House) -> None:
-    """The owner decides how long the log is, so an export made at once could block everybody and fill the memory.
-    """
+    """The owner decides how long the log is, so an export made at once could block everybody and fill the
+    memory."""
     house = each_house
     user = await house.make_user()
     pair = await house.auth.sessions.log_in(EMAIL, PASSWORD, API)

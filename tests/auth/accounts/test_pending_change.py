@@ -12,8 +12,8 @@ NEW = "another long password of mine"
 
 @pytest.mark.parametrize("way", ["reset", "change"])
 def test_a_new_password_ends_a_change_of_the_address(duet: Running, api: ApiClient, way: str) -> None:
-    """A thief with the old password asked to move the account to their own email address, and their link is dead.
-    """
+    """A thief with the old password asked to move the account to their own email address, and their link is
+    dead."""
     duet.make_user()
     api.log_in()
     asked = api.post("/api/users/me/email", json={"password": PASSWORD, "email": "mallory@example.com"})

@@ -97,8 +97,8 @@ async def test_a_taken_address_is_told_where_nothing_has_to_be_verified(house: H
 
 
 async def test_a_taken_and_a_free_address_are_answered_alike(quiet: House) -> None:
-    """Both answers are empty and a mail follows: a link to the new address, news to the taken one's owner (item
-    23)."""
+    """Both answers are empty and a mail follows: a link to the new address, news to the taken one's owner
+    (item 23)."""
     await quiet.make_user(is_email_verified=True)
     for email in ("ADA@example.com", "new@example.com"):
         assert await register(quiet, email) is None
@@ -372,8 +372,8 @@ async def test_the_set_up_link_is_void_once_there_is_an_admin(house: House) -> N
 
 
 async def test_twenty_who_set_up_at_once_are_one_admin(each_house: House) -> None:
-    """Twenty setups at once, each with its own email address, make one admin (item 34 for the very first account).
-    """
+    """Twenty setups at once, each with its own email address, make one admin (item 34 for the very first
+    account)."""
     house = each_house
     token = str(await house.auth.registration.setup_url()).rpartition("/")[2]
     outcomes = await asyncio.gather(

@@ -156,8 +156,8 @@ async def test_an_address_counts_in_its_normal_form(house: House, spelling: str)
 
 
 async def test_an_address_that_nobody_verified_names_nobody(each_house: House) -> None:
-    """A stranger may have registered here with the address, and would receive what its owner's old program sends.
-    """
+    """A stranger may have registered here with the address, and would receive what its owner's old program
+    sends."""
     stranger = await each_house.make_user()
     assert await refusal(each_house, by_flask(each_house, "ada@example.com")) is TokenInvalid
     await each_house.store.set_email_verified(stranger.id, email_key=stranger.email_key)

@@ -244,8 +244,8 @@ async def test_a_refusal_waits_for_nobody(store: Store, clock: FakeClock) -> Non
 
 
 async def test_a_clock_that_is_wrong_is_told_once(store: Store, clock: FakeClock) -> None:
-    """The log tells once which process, by how much and which way; a difference within the leeway is not reported.
-    """
+    """The log tells once which process, by how much and which way; a difference within the leeway is not
+    reported."""
     one = process(store, clock)
     await one.join()
     with capture_logs() as lines:

@@ -18,8 +18,8 @@ async def test_of_several_processes_one_cleans_up(database_url: str) -> None:
         stores = [CountingStore(house.store) for _ in range(3)]
 
         async def purges(*which: int, until: int) -> int:
-            """Start a round of these processes, wait for `until` purges and a while longer, and count the purges.
-            """
+            """Start a round of these processes, wait for `until` purges and a while longer, and count the
+            purges."""
             before = done()
             given: list[Any] = [stores[number] for number in which]
             tasks = [asyncio.create_task(run_upkeep(store, house.clock, audit_lifetime=DAYS)) for store in given]

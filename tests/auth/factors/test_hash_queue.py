@@ -158,8 +158,8 @@ async def test_nobody_is_put_out_by_an_equal(clogged: Clogged) -> None:
 
 
 async def test_who_gives_up_frees_their_place_and_no_other(clogged: Clogged) -> None:
-    """A waiting client that hangs up leaves the queue at once; one whose hash is being computed, when that ends.
-    """
+    """A waiting client that hangs up leaves the queue at once; one whose hash is being computed, when that
+    ends."""
     waiting = [await clogged.add(str(number), ADA) for number in range(3)]
     waiting[1].cancel()
     await asyncio.wait({waiting[1]})

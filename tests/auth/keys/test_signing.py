@@ -1,5 +1,5 @@
-"""The life of a key: made once, known before it signs, over when nothing signed by it counts, ended when stolen.
-"""
+"""The life of a key: made once, known before it signs, over when nothing signed by it counts, ended when
+stolen."""
 
 from __future__ import annotations
 
@@ -197,8 +197,8 @@ async def test_a_key_is_published_before_it_signs_and_verifies_after_it_signed(s
 
 
 async def test_the_private_half_goes_when_nobody_signs_with_it(sealed_house: House) -> None:
-    """After that, a stolen database and a stolen secret yield no old key, and the seal still shows whose it was.
-    """
+    """After that, a stolen database and a stolen secret yield no old key, and the seal still shows whose it
+    was."""
     house = sealed_house
     kid = kid_of(await token_of(house))
     before = (await stored(house, kid)).sealed
@@ -344,8 +344,8 @@ async def test_no_clock_makes_a_process_sign_too_early(
 
 
 async def test_a_key_that_may_be_new_is_not_called_unknown(sealed_house: House, database_url: str) -> None:
-    """A process that has not reached the store for a while may not know the key, and must log nobody out for that.
-    """
+    """A process that has not reached the store for a while may not know the key, and must log nobody out for
+    that."""
     async with fellow(sealed_house, database_url) as other:
         await sealed_house.auth.signing.rotate(OPERATOR)
         await pass_time(sealed_house, seconds=USUAL_LEAD.seconds)
@@ -490,8 +490,8 @@ async def test_what_can_not_be_retired_is_said(sealed_house: House) -> None:
 
 
 async def test_a_change_of_secret_keeps_the_keys(sealed_house: House, database_url: str) -> None:
-    """A fallback opens what it sealed, which is then sealed anew, so that dropping the old secret changes nothing.
-    """
+    """A fallback opens what it sealed, which is then sealed anew, so that dropping the old secret changes
+    nothing."""
     old = await token_of(sealed_house)
     clock = sealed_house.clock
     settings: Any = {"clock": clock, "algorithm": "EdDSA", "rotate_after": None}
@@ -592,8 +592,8 @@ async def test_who_writes_to_the_database_makes_no_key(sealed_house: House) -> N
 
 @pytest.mark.parametrize(("before", "after"), [("HS256", "EdDSA"), ("EdDSA", "HS256"), ("EdDSA", "ES256")])
 async def test_a_change_of_algorithm_logs_nobody_out(database_url: str, before: str, after: str) -> None:
-    """Only the configured algorithm counts; a browser is renewed, an API client refreshes, and the old keys end.
-    """
+    """Only the configured algorithm counts; a browser is renewed, an API client refreshes, and the old keys
+    end."""
     clock = FakeClock()
     async with house_on(database_url, clock=clock, algorithm=before) as house:
         user = await house.make_user()

@@ -34,8 +34,8 @@ async def queue(house: House) -> list[Letter]:
 
 @pytest.mark.parametrize("kind", PLAIN)
 async def test_news_goes_where_it_was_sent(each_house: House, kind: LetterKind) -> None:
-    """News goes to the email address of that moment, with its values and no link, whatever became of the account.
-    """
+    """News goes to the email address of that moment, with its values and no link, whatever became of the
+    account."""
     await each_house.auth.letters.post(kind, "Ada@example.com", user_id="u1", at="today", ip="192.0.2.1")
     [mail] = await each_house.mails()
     assert (mail.to, mail.kind, mail.link) == ("Ada@example.com", kind, "")

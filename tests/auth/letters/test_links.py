@@ -1,5 +1,5 @@
-"""One-time links: nobody can forge one, and each works once, for its purpose, in its time, under any kept secret.
-"""
+"""One-time links: nobody can forge one, and each works once, for its purpose, in its time, under any kept
+secret."""
 
 from __future__ import annotations
 

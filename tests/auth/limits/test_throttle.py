@@ -137,8 +137,8 @@ async def test_every_spelling_of_an_address_is_one_counter(limited: House) -> No
 
 @pytest.mark.parametrize("reason", ["unknown", "disabled", "not verified", "no address", "a lone surrogate"])
 async def test_an_account_that_nobody_can_enter_is_limited_alike(tmp_path: Path, reason: str) -> None:
-    """It gets the same number of guesses, the same waits and the same words as after a wrong password (item 23).
-    """
+    """It gets the same number of guesses, the same waits and the same words as after a wrong password
+    (item 23)."""
     needs_verified = reason == "not verified"
     url = f"sqlite:///{tmp_path / 'duet.db'}"
     async with house_on(url, rate_limits=True, require_verified_email=needs_verified) as house:
@@ -163,8 +163,8 @@ async def test_an_account_that_nobody_can_enter_is_limited_alike(tmp_path: Path,
 
 
 async def test_known_and_unknown_accounts_take_the_same_steps(limited: House) -> None:
-    """The store sees the same steps, let through or refused, with another person's device cookie or none (item
-    23)."""
+    """The store sees the same steps, let through or refused, with another person's device cookie or none
+    (item 23)."""
     await limited.make_user()
     other = await limited.make_user("grace@example.com")
     device = (await limited.auth.sessions.log_in(other.email, PASSWORD, WEB)).device or ""
@@ -284,8 +284,8 @@ async def device_of(house: House, email: str = EMAIL) -> Client:
 
 
 async def test_the_owner_s_browser_gets_past_a_stranger_s_block(each_limited: House) -> None:
-    """It gets past at once and as often as it likes, while the stranger goes on guessing (item 26, ASVS V6.1.1).
-    """
+    """It gets past at once and as often as it likes, while the stranger goes on guessing (item 26, ASVS
+    V6.1.1)."""
     house = each_limited
     await house.make_user()
     browser = await device_of(house)
@@ -335,8 +335,8 @@ async def test_the_owner_s_browser_gets_past_a_blocked_network(limited: House) -
 
 
 async def test_what_the_owner_s_browser_gets_past_is_all_that_does_not_count(each_limited: House) -> None:
-    """Guesses at a blocked account still count for the network, and those from a blocked network for the account.
-    """
+    """Guesses at a blocked account still count for the network, and those from a blocked network for the
+    account."""
     throttle = each_limited.auth.proving.throttle
 
     async def waits(count: int, email: str, ip: str, own: str | None = None) -> list[int]:
@@ -435,8 +435,8 @@ async def test_an_office_logs_in_as_often_as_it_likes(limited: House) -> None:
 
 
 async def test_an_unknown_network_is_not_limited(limited: House) -> None:
-    """A client without an IP address, such as the command line, has no network; the account's counter still holds.
-    """
+    """A client without an IP address, such as the command line, has no network; the account's counter still
+    holds."""
     assert await guesses(limited, GUESSES.free + 1, client=Client(API_CLIENT)) == [0] * GUESSES.free + [5]
 
 
@@ -455,8 +455,8 @@ async def test_a_network_registers_a_hundred_and_fifty_times(limited: House) -> 
 
 @pytest.mark.parametrize("email", [EMAIL, "nobody@example.com"])
 async def test_an_address_gets_five_mails_of_a_kind(each_limited: House, email: str) -> None:
-    """This holds whether or not the email address has an account; then waits of two minutes and more begin (item
-    23)."""
+    """This holds whether or not the email address has an account; then waits of two minutes and more begin
+    (item 23)."""
     await each_limited.make_user()
     for ask in (each_limited.auth.credentials.forgot, each_limited.auth.addresses.resend):
         for _ in range(MAILS.free):
@@ -486,8 +486,8 @@ async def test_resending_keeps_nobody_from_registering(tmp_path: Path) -> None:
 
 
 async def test_an_account_made_at_a_stranger_s_address_is_no_mail_bomb(each_limited: House) -> None:
-    """An unconfirmed email address can be anybody's, so mails about logins, passwords and deletions are limited.
-    """
+    """An unconfirmed email address can be anybody's, so mails about logins, passwords and deletions are
+    limited."""
     house, auth = each_limited, each_limited.auth
     kinds: Counter[str] = Counter()
     spellings = itertools.cycle([EMAIL, "ADA@example.com", "\uff41da@EXAMPLE.com"])

@@ -93,8 +93,8 @@ async def test_the_immediate_parent_yields_the_same_successor(house: House) -> N
 
 
 async def test_the_grace_never_slides(house: House) -> None:
-    """Using the parent repeatedly does not extend the grace period, which ends 30 s after the rotation (item 11).
-    """
+    """Using the parent repeatedly does not extend the grace period, which ends 30 s after the rotation
+    (item 11)."""
     await house.make_user()
     first = await log_in(house)
     second = await refresh(house, first)

@@ -132,8 +132,8 @@ def _to_jwk(public: Any) -> dict[str, str]:
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_a_public_key_signs_nothing(algorithm: str) -> None:
-    """Used as an HMAC secret, in any form, under any key's name and any algorithm, it is refused (CVE-2015-9235).
-    """
+    """Used as an HMAC secret, in any form, under any key's name and any algorithm, it is refused
+    (CVE-2015-9235)."""
     for secret in forms_of(PAIRS[algorithm]):
         for key in (PAIRS[algorithm], DERIVED):
             for name in ("HS256", "HS512", algorithm):

@@ -1,4 +1,4 @@
-"""What every store keeps to: opening, users, and what other processes did."""
+"""What every store guarantees: opening, users, and news of what other processes did."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def test_a_store_that_is_not_open_is_unavailable(database_url: str) -> Non
 
 
 async def test_what_is_stored_outlives_the_store(database_url: str) -> None:
-    """A store that is opened again, itself or anew, finds what was there."""
+    """A store that is opened again, as the same object or a new one, finds what was stored."""
     store = open_store(database_url)
     await store.open()
     await store.add_user(make_user())
@@ -75,7 +75,7 @@ async def test_a_user_comes_back_as_stored(store: Store) -> None:
 
 
 async def test_unknown_users_are_none(store: Store) -> None:
-    """A look-up of what is not there gives None, and of a key in another spelling too."""
+    """A look-up of something that is not there gives None, and so does a key in another spelling."""
     await store.add_user(make_user())
     assert await store.user_by_id("u2") is None
     assert await store.user_by_id("") is None
@@ -83,7 +83,7 @@ async def test_unknown_users_are_none(store: Store) -> None:
 
 
 async def test_an_address_is_taken_once(store: Store) -> None:
-    """A second user of the same normal form is refused, and leaves no trace."""
+    """A second user with the same normal form of email address is refused, and leaves no trace."""
     await store.add_user(make_user("u1"))
     with pytest.raises(EmailTaken):
         await store.add_user(make_user("u2", email_key="u1@example.org"))
@@ -100,7 +100,7 @@ async def test_an_id_used_twice_is_a_mistake_and_no_outage(store: Store) -> None
 
 
 async def test_a_name_is_set(store: Store) -> None:
-    """The changed user comes back; nothing else changed; nobody gives None."""
+    """The changed user is returned and nothing else changes; an unknown user gives None."""
     await store.add_user(make_user())
     assert await store.set_name("u1", "Ada") == make_user(name="Ada")
     assert await store.user_by_id("u1") == make_user(name="Ada")
@@ -108,7 +108,7 @@ async def test_a_name_is_set(store: Store) -> None:
 
 
 async def test_many_users_are_added_at_once(store: Store) -> None:
-    """Whoever's address is taken, by another user or within the call, is told; all others are there."""
+    """A user whose email address is taken, in the store or within the call, is reported; all others are stored."""
     await store.add_user(make_user("u1"))
     users = [make_user(f"u{number}", name="Ada", roles=("editor",)) for number in range(2, 1200)]
     taken = make_user("x1", email_key="u1@example.org")
@@ -130,14 +130,15 @@ async def test_many_users_with_an_id_in_use_are_a_mistake_and_no_outage(store: S
 
 
 async def test_whether_there_is_anybody_is_told(store: Store) -> None:
-    """Before the first account and after it."""
+    """The store tells that there is no account before the first one, and that there is one after it."""
     assert not await store.has_users()
     await store.add_user(make_user())
     assert await store.has_users()
 
 
 async def test_an_address_is_replaced_if_it_is_the_expected_one(store: Store) -> None:
-    """The new one counts as verified, and is found; the old one is free. Another expectation changes nothing."""
+    """The new email address counts as confirmed and is found, and the old one is free; a wrong expectation changes
+    nothing."""
     await store.add_user(make_user())
     changed = make_user(email="New@x", email_key="new@x", is_email_verified=True)
     assert await store.set_email("u1", "New@x", "new@x", expected_key="u1@example.org") == changed
@@ -151,18 +152,18 @@ async def test_an_address_is_replaced_if_it_is_the_expected_one(store: Store) ->
 
 
 async def test_an_address_of_somebody_else_is_refused(store: Store) -> None:
-    """EmailTaken, and nothing changes."""
+    """A taken email address raises EmailTaken, and nothing changes."""
     await store.add_users([make_user("u1"), make_user("u2")])
     with pytest.raises(EmailTaken):
         await store.set_email("u1", "U2@Example.org", "u2@example.org", expected_key="u1@example.org")
     assert await store.user_by_id("u1") == make_user("u1")
     assert await store.user_by_email("u2@example.org") == make_user("u2")
-    # Nobody is told of an address that their own change would not have come to.
+    # A caller whose own change would have failed anyway does not learn that an email address is taken.
     assert await store.set_email("u1", "U2@x", "u2@example.org", expected_key="other@example.org") is None
 
 
 async def test_an_address_is_verified_if_it_still_is_that_one(store: Store) -> None:
-    """The proof of an address that was replaced meanwhile verifies nothing."""
+    """A confirmation of an email address that was replaced meanwhile confirms nothing."""
     await store.add_user(make_user())
     assert await store.set_email_verified("u1", email_key="old@example.org") is None
     assert await store.user_by_id("u1") == make_user()
@@ -184,7 +185,8 @@ async def test_a_password_hash_is_replaced_only_if_it_is_the_expected_one(store:
 
 
 async def test_when_a_password_was_changed_is_noted_where_it_was(store: Store) -> None:
-    """A better hash of the same password leaves it, and what was proven by it, alone. So does a refused one."""
+    """A better hash of the same password, or a refused change, alters neither that time nor what the password
+    proved."""
     await store.add_user(make_user())
     assert await store.replace_password(new_password("u1", "new", at=NOW + MS, keep="s1"))
     assert not await store.replace_password(new_password("u1", "x", at=NOW + 5 * MS, keep="s1"))
@@ -197,14 +199,14 @@ async def test_when_a_password_was_changed_is_noted_where_it_was(store: Store) -
 
 
 async def test_setting_the_same_hash_again_counts_as_done(store: Store) -> None:
-    """A replacement by an equal value was still a replacement."""
+    """Replacing a hash by an equal value counts as a replacement."""
     await store.add_user(make_user())
     assert await store.upgrade_password_hash("u1", "hash", credentials_version=0)
     assert await store.replace_password(new_password("u1", "hash"))
 
 
 async def test_rights_are_set_and_counted(store: Store) -> None:
-    """What is None stays, and every call counts the version up."""
+    """A part given as None stays as it is, and every call raises the version by one."""
     user = make_user(roles=("editor",))
     await store.add_user(user)
     off = await store.set_rights("u1", at=NOW, is_active=False)
@@ -223,7 +225,7 @@ async def test_rights_are_set_and_counted(store: Store) -> None:
 
 
 async def test_revocations_are_told_from_an_instant_on(store: Store) -> None:
-    """The instant itself is included, to the millisecond."""
+    """The given instant itself is included, to the millisecond."""
     await add_sessions(store, "s1", "s2", "s3")
     for number, session_id in enumerate(("s1", "s2")):
         await store.revoke_session(session_id, at=NOW + number * MS, reason="logged_out")
@@ -233,7 +235,8 @@ async def test_revocations_are_told_from_an_instant_on(store: Store) -> None:
 
 
 async def test_of_many_revocations_and_changes_the_earliest_are_told(store: Store) -> None:
-    """As many as asked for, in the order of their instants: so that the next call can go on where one ended."""
+    """At most as many as asked for come, in the order of their instants, so that the next call can go on from
+    there."""
     ids = [f"{number}" for number in range(120)]
     await store.add_users([make_user(id_) for id_ in ids])
     for id_ in ids:
@@ -248,7 +251,7 @@ async def test_of_many_revocations_and_changes_the_earliest_are_told(store: Stor
 
 
 async def test_changes_of_rights_are_told_from_an_instant_on(store: Store) -> None:
-    """The instant itself is included; users whose rights never changed are not."""
+    """The given instant itself is included, and users whose rights never changed are left out."""
     await store.add_user(make_user("u1"))
     await store.add_user(make_user("u2"))
     await store.set_rights("u1", at=NOW, is_active=False)

@@ -1,4 +1,4 @@
-"""What every store keeps to, for the audit log and for what is old."""
+"""What every store guarantees for the audit log and for the removal of what is old."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ async def test_an_event_comes_back_as_stored(store: Store) -> None:
 
 
 async def test_audit_events_come_newest_first(store: Store) -> None:
-    """By time, and within a millisecond by id, which counts up; in whatever order they arrived."""
+    """Events are ordered by time, and within a millisecond by id, which counts up, in whatever order they
+    arrived."""
     events = [make_event(f"e{number}", at=NOW + (number // 3) * MS) for number in range(9)]
     for number in (4, 0, 8, 3, 1, 7, 5, 2, 6):
         await store.add_audit_event(events[number])
@@ -40,7 +41,8 @@ async def test_audit_events_come_newest_first(store: Store) -> None:
 
 
 async def test_audit_events_are_chosen_by_user_and_kind(store: Store) -> None:
-    """By one, the other or both, page after page the same as at once. Who did it is not whom it concerns."""
+    """The filters are user, kind or both, and pages give the same as one call; an event's actor is not the user it
+    concerns."""
     kinds, users = ("log_in", "log_out", "refused"), ("", "u1", "u2")
     events = [
         make_event(f"e{number:02}", at=NOW + (number // 4) * MS, event=kinds[number % 3],
@@ -64,7 +66,7 @@ async def test_audit_events_are_chosen_by_user_and_kind(store: Store) -> None:
 
 
 async def test_events_that_come_between_two_pages_move_nothing(store: Store) -> None:
-    """The next page goes on where the last one ended."""
+    """The next page continues where the last one ended."""
     for number in range(4):
         await store.add_audit_event(make_event(f"e{number}"))
     page = await store.audit_events(limit=2)
@@ -76,7 +78,7 @@ async def test_events_that_come_between_two_pages_move_nothing(store: Store) -> 
 
 @pytest.mark.parametrize("limit", [0, -1])
 async def test_a_limit_below_one_lists_nothing(store: Store, limit: int) -> None:
-    """No limit means 'all of them' by accident."""
+    """A limit below one never means 'all of them' by accident."""
     await store.add_audit_event(make_event("e1"))
     page = await store.audit_events(limit=limit)
     assert (page.items, page.cursor) == ([], None)
@@ -86,7 +88,7 @@ async def test_a_limit_below_one_lists_nothing(store: Store, limit: int) -> None
 
 
 async def test_purging_removes_what_is_old(store: Store) -> None:
-    """Sessions that ended before the instant, in any way, and older audit events; the rest stays."""
+    """Sessions that ended before the instant, in any way, and older audit events go; everything else stays."""
     await add_sessions(store, "live", "revoked", "revoked later")
     await add_sessions(store, "expired", expires_at=NOW - MS)
     await add_sessions(store, "idle", idle_expires_at=NOW - MS)
@@ -105,7 +107,7 @@ async def test_purging_removes_what_is_old(store: Store) -> None:
 
 
 async def test_purging_removes_links_that_ran_out(store: Store) -> None:
-    """One whose limit is now goes with the next purge."""
+    """A link that expires at this very instant is removed by the next purge."""
     for link_id, expires in (("l1", NOW - MS), ("l2", NOW), ("l3", NOW + DAY)):
         await store.add_link(make_link(link_id, expires_at=expires))
     assert await store.purge(now=NOW, sessions_before=NOW, audit_before=NOW) == 1
@@ -113,7 +115,7 @@ async def test_purging_removes_links_that_ran_out(store: Store) -> None:
 
 
 async def test_purging_goes_on_after_one_batch(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One call removes more rows than one of its steps does."""
+    """One call removes more rows than one of its steps."""
     for module in ("app.store.sqlite.upkeep", "app.store.mongo.upkeep"):
         monkeypatch.setattr(f"{module}.PURGE_BATCH", 2)
     for number in range(5):
@@ -124,7 +126,7 @@ async def test_purging_goes_on_after_one_batch(store: Store, monkeypatch: pytest
 
 
 async def test_purging_takes_sessions_of_deleted_users(store: Store) -> None:
-    """The rows that a deletion left behind go when they are old."""
+    """The rows that a deletion left behind are removed when they are old."""
     await add_sessions(store, "s1", "s2")
     await store.delete_user("u1", at=NOW)
     assert await store.purge(now=NOW, sessions_before=NOW + MS, audit_before=NOW) == 2

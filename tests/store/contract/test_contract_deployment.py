@@ -1,4 +1,4 @@
-"""What every store keeps to, for the key pairs and the running processes of a deployment."""
+"""What every store guarantees for the key pairs and the running processes of a deployment."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.store.records import DAY, MS, NOW, make_instance, make_signing_key, o
 
 
 async def test_a_signing_key_comes_back_as_stored(store: Store) -> None:
-    """Every field survives, instants to the millisecond; before the first one there is none."""
+    """Every field survives, and instants to the millisecond; before the first key the list is empty."""
     assert await store.signing_keys() == []
     key = make_signing_key("k1", signs_from=NOW + MS, retired_at=NOW + 2 * MS)
     assert await store.add_signing_key(key)
@@ -23,7 +23,7 @@ async def test_a_signing_key_comes_back_as_stored(store: Store) -> None:
 
 
 async def test_signing_keys_are_listed_oldest_first(store: Store) -> None:
-    """By when they were made, and not by when they were stored; those of every algorithm."""
+    """Keys of all algorithms are ordered by when they were made, not by when they were stored."""
     keys = [
         make_signing_key(
             f"k{number}", algorithm=algorithm, previous=f"k{number - 1}", created_at=NOW + number * MS
@@ -36,7 +36,7 @@ async def test_signing_keys_are_listed_oldest_first(store: Store) -> None:
 
 
 async def test_a_signing_key_has_one_successor(store: Store) -> None:
-    """And of an algorithm there is one first; the other algorithms have their own."""
+    """Each key has one successor, and each algorithm has one first key."""
     assert await store.add_signing_key(make_signing_key("k1"))
     assert not await store.add_signing_key(make_signing_key("k2"))
     assert await store.add_signing_key(make_signing_key("k3", algorithm="ES256"))
@@ -46,7 +46,7 @@ async def test_a_signing_key_has_one_successor(store: Store) -> None:
 
 
 async def test_of_fifty_who_add_a_signing_key_at_once_one_does(database_url: str) -> None:
-    """So that containers which rotate at the same moment go on with one key, over two stores as two have them."""
+    """Containers that rotate at the same moment, each with its own store object, go on with one key."""
     async with opened(database_url) as one, opened(database_url) as other:
         previous = ""
         for turn in range(2):
@@ -64,7 +64,7 @@ async def test_of_fifty_who_add_a_signing_key_at_once_one_does(database_url: str
 
 
 async def test_a_signing_keys_id_used_twice_is_a_mistake(store: Store) -> None:
-    """It is the key's thumbprint: ValueError, and the first one stays as it is."""
+    """The id is the key's thumbprint, so a repeated one is a ValueError, and the first key stays as it is."""
     await store.add_signing_key(make_signing_key("k1"))
     with pytest.raises(ValueError):
         await store.add_signing_key(make_signing_key("k1", previous="k0", public="other"))
@@ -72,7 +72,7 @@ async def test_a_signing_keys_id_used_twice_is_a_mistake(store: Store) -> None:
 
 
 async def test_what_is_sealed_is_replaced_by_who_saw_it(store: Store) -> None:
-    """Nothing else moves; who expects something else changes nothing; it can be emptied."""
+    """A wrong expectation changes nothing, a right one changes only the seal, and the seal can be emptied."""
     await store.add_signing_key(make_signing_key("k1"))
     await store.add_signing_key(make_signing_key("k2", previous="k1"))
     assert not await store.set_sealed("k1", "new", expected="other")
@@ -87,7 +87,7 @@ async def test_what_is_sealed_is_replaced_by_who_saw_it(store: Store) -> None:
 
 
 async def test_of_many_who_seal_anew_at_once_one_does(store: Store) -> None:
-    """That one's is there."""
+    """The seal of the one that succeeded is stored."""
     await store.add_signing_key(make_signing_key("k1"))
     done = await asyncio.gather(*(store.set_sealed("k1", f"new {n}", expected="sealed") for n in range(20)))
     assert done.count(True) == 1
@@ -95,7 +95,7 @@ async def test_of_many_who_seal_anew_at_once_one_does(store: Store) -> None:
 
 
 async def test_a_signing_key_is_retired_earlier_and_never_later(store: Store) -> None:
-    """The earliest instant that somebody named counts, however many come, in whatever order."""
+    """The earliest instant counts, however many are given and in whatever order."""
     await store.add_signing_key(make_signing_key("k1"))
     assert await store.retire_signing_key("k1", at=NOW + DAY)
     assert not await store.retire_signing_key("k1", at=NOW + DAY)
@@ -107,7 +107,7 @@ async def test_a_signing_key_is_retired_earlier_and_never_later(store: Store) ->
 
 
 async def test_a_removed_signing_key_is_gone(store: Store) -> None:
-    """Once, and no other with it; one may follow the same key again."""
+    """A key is removed once and no other with it, and then another may follow the same predecessor."""
     await store.add_signing_key(make_signing_key("k1"))
     await store.add_signing_key(make_signing_key("k2", previous="k1"))
     assert await store.remove_signing_key("k1")
@@ -117,7 +117,7 @@ async def test_a_removed_signing_key_is_gone(store: Store) -> None:
 
 
 async def test_purging_leaves_signing_keys_alone(store: Store) -> None:
-    """How long they are needed hangs on the lifetimes of what they signed, which the store does not know."""
+    """How long keys are needed depends on the lifetimes of what they signed, which the store does not know."""
     await store.add_signing_key(make_signing_key("k1", retired_at=NOW - 500 * DAY))
     assert await store.purge(now=NOW + 500 * DAY, sessions_before=NOW, audit_before=NOW) == 0
     assert len(await store.signing_keys()) == 1
@@ -127,7 +127,7 @@ async def test_purging_leaves_signing_keys_alone(store: Store) -> None:
 
 
 async def test_a_process_comes_back_as_announced(store: Store) -> None:
-    """Every field survives; each is seen by whoever opens the store."""
+    """Every field survives, and everyone who opens the store sees each process."""
     assert await store.instances() == []
     instance = make_instance("i1", seen_at=NOW + MS)
     await store.announce(instance)
@@ -136,7 +136,7 @@ async def test_a_process_comes_back_as_announced(store: Store) -> None:
 
 
 async def test_a_process_that_announces_itself_again_is_there_once(store: Store) -> None:
-    """With what it said last, whatever of it changed, and whenever its clock said it."""
+    """The record has what the process said last, whatever changed in it and whatever its clock said."""
     await store.announce(make_instance("i1"))
     later = make_instance("i1", seen_at=NOW - DAY, name="other", pid=7, secrets="c d")
     await store.announce(later)
@@ -144,7 +144,7 @@ async def test_a_process_that_announces_itself_again_is_there_once(store: Store)
 
 
 async def test_processes_are_listed_earliest_started_first(store: Store) -> None:
-    """And not as they were stored."""
+    """The order in which the records were stored does not matter."""
     started = [make_instance(f"i{number}", started_at=NOW + number * MS) for number in range(3)]
     for instance in reversed(started):
         await store.announce(instance)
@@ -152,7 +152,7 @@ async def test_processes_are_listed_earliest_started_first(store: Store) -> None
 
 
 async def test_a_process_that_withdraws_is_gone(store: Store) -> None:
-    """No other goes with it, and doing so twice is safe."""
+    """A process withdraws without affecting another, and withdrawing twice is safe."""
     for instance_id in ("i1", "i2"):
         await store.announce(make_instance(instance_id))
     await store.withdraw("i1")
@@ -162,7 +162,7 @@ async def test_a_process_that_withdraws_is_gone(store: Store) -> None:
 
 
 async def test_fifty_that_announce_themselves_at_once_are_all_there(database_url: str) -> None:
-    """Again and again, over two stores as two processes have them."""
+    """All fifty are stored in every round, over two stores as two processes have them."""
     async with opened(database_url) as one, opened(database_url) as other:
         await asyncio.gather(
             *(
@@ -176,7 +176,7 @@ async def test_fifty_that_announce_themselves_at_once_are_all_there(database_url
 
 
 async def test_a_process_that_died_without_a_word_is_purged_after_a_day(store: Store) -> None:
-    """Counted from when it was last seen."""
+    """The day is counted from when the process was last seen."""
     await store.announce(make_instance("old", started_at=NOW - 9 * DAY, seen_at=NOW - DAY - MS))
     kept = make_instance("young", started_at=NOW - 9 * DAY, seen_at=NOW - DAY)
     await store.announce(kept)

@@ -1,4 +1,4 @@
-"""What every store keeps to, for the counters of what is limited."""
+"""What every store guarantees for the counters of the rate limits."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def hits_at_once(store: Store, bucket: Bucket, *, now: datetime) -> tuple[
 
 
 async def test_free_hits_and_then_growing_waits(store: Store) -> None:
-    """Three are free; the third blocks for 5 s, each further one for twice as long, up to 5 minutes."""
+    """Three hits are free; the third blocks for 5 s, and each further one for twice as long, up to 5 minutes."""
     bucket, now = make_bucket(), NOW
     assert await hits_at_once(store, bucket, now=now) == (3, NOW + 5 * SECOND)
     waits = []
@@ -32,25 +32,25 @@ async def test_free_hits_and_then_growing_waits(store: Store) -> None:
         until = await store.hit(bucket, now=now)
         assert until is not None
         waits.append((until - now) // SECOND)
-        assert await store.hit(bucket, now=until - MS) == until  # refused hits count nothing
+        assert await store.hit(bucket, now=until - MS) == until  # refused hits are not counted
         now = until
         assert await store.hit(bucket, now=now) is None
     assert waits == [5, 10, 20, 40, 80, 160, 300, 300, 300, 300]
 
 
 async def test_all_is_forgotten_a_window_after_the_first_hit(store: Store) -> None:
-    """To the millisecond, and counted from the first hit, not from the last."""
+    """The window is exact to the millisecond, and counted from the first hit, not from the last."""
     bucket = make_bucket(window=MINUTE)
     for second in (0, 20, 40):
         assert await store.hit(bucket, now=NOW + second * SECOND) is None
     assert await store.hit(bucket, now=NOW + 41 * SECOND) == NOW + 45 * SECOND
-    assert await store.hit(bucket, now=NOW + MINUTE - MS) is None  # the fourth, at the very end
+    assert await store.hit(bucket, now=NOW + MINUTE - MS) is None  # the fourth hit, at the very end
     assert await store.hit(bucket, now=NOW + MINUTE - MS) is not None
     assert await hits_at_once(store, bucket, now=NOW + MINUTE) == (3, NOW + MINUTE + 5 * SECOND)
 
 
 async def test_no_block_outlasts_the_window(store: Store) -> None:
-    """Whoever is blocked is told the end of the window if that comes first, and is free then."""
+    """If the window ends before the block does, the caller is told the end of the window and is free then."""
     bucket = make_bucket(free=2, first_wait=DAY, longest_wait=DAY, window=MINUTE)
     assert await store.hit(bucket, now=NOW) is None
     assert await store.hit(bucket, now=NOW + SECOND) is None
@@ -59,7 +59,7 @@ async def test_no_block_outlasts_the_window(store: Store) -> None:
 
 
 async def test_a_hit_taken_back_never_happened(store: Store) -> None:
-    """The block that it caused is gone, and the next hit blocks in its stead, no longer than it did."""
+    """The block that the hit caused is gone, and the next hit causes it instead, for no longer."""
     bucket = make_bucket()
     for _ in range(2):
         assert await hits_at_once(store, bucket, now=NOW) != (0, None)
@@ -68,7 +68,8 @@ async def test_a_hit_taken_back_never_happened(store: Store) -> None:
 
 
 async def test_hits_taken_back_never_go_below_zero(store: Store) -> None:
-    """More than were counted give no more than the free ones, and the window begins with the next hit."""
+    """Taking back more hits than were counted gives only the usual free ones, and the next hit begins the
+    window."""
     bucket = make_bucket(window=MINUTE)
     await store.take_back_hits("bucket")
     assert await store.hit(bucket, now=NOW) is None
@@ -80,7 +81,7 @@ async def test_hits_taken_back_never_go_below_zero(store: Store) -> None:
 
 
 async def test_a_bucket_that_is_forgotten_begins_anew(store: Store) -> None:
-    """Blocked or not, and no other bucket with it."""
+    """A bucket is forgotten whether it is blocked or not, and no other bucket with it."""
     bucket, other = make_bucket(), make_bucket("other")
     for each in (bucket, other):
         assert (await hits_at_once(store, each, now=NOW))[0] == 3
@@ -91,12 +92,12 @@ async def test_a_bucket_that_is_forgotten_begins_anew(store: Store) -> None:
 
 
 async def test_one_free_hit_blocks_at_once(store: Store) -> None:
-    """The first hit is counted, and blocks the second."""
+    """The one free hit is counted and blocks the second."""
     assert await hits_at_once(store, make_bucket(free=1), now=NOW) == (1, NOW + 5 * SECOND)
 
 
 async def test_very_many_hits_block_for_the_longest_wait(store: Store) -> None:
-    """No power of two overflows, however often it is doubled."""
+    """However often the wait is doubled, no power of two overflows."""
     bucket = make_bucket(free=1, first_wait=MS, longest_wait=DAY, window=3650 * DAY)
     now = NOW
     for _ in range(100):
@@ -111,14 +112,14 @@ async def test_very_many_hits_block_for_the_longest_wait(store: Store) -> None:
 
 @pytest.mark.parametrize("longest", [timedelta(0), MS, 3 * SECOND])
 async def test_the_longest_wait_limits_the_first(store: Store, longest: timedelta) -> None:
-    """Where that is shorter than the first one it counts; where there is none nobody is blocked."""
+    """A longest wait below the first wait replaces it, and a longest wait of zero blocks nobody."""
     bucket = make_bucket(free=1, longest_wait=longest)
     assert await store.hit(bucket, now=NOW) is None
     assert await store.hit(bucket, now=NOW) == (NOW + longest if longest else None)
 
 
 async def test_any_string_is_a_key(store: Store) -> None:
-    """None means anything, and none is another."""
+    """No key has a special meaning, and no two keys are the same."""
     for key in ("", *HOSTILE, "x" * 2000):
         assert (await hits_at_once(store, make_bucket(key), now=NOW))[0] == 3
         await store.take_back_hits(key)
@@ -129,7 +130,7 @@ async def test_any_string_is_a_key(store: Store) -> None:
 
 
 async def test_counters_that_ran_out_are_purged(store: Store) -> None:
-    """One that still counts stays."""
+    """A counter that still counts is not purged."""
     await store.hit(make_bucket("short", window=MINUTE), now=NOW)
     await store.hit(make_bucket("long", free=1), now=NOW)
     assert await store.purge(now=NOW + MINUTE, sessions_before=NOW, audit_before=NOW) == 0

@@ -1,4 +1,4 @@
-"""What every store keeps to, for one-time links and for mails that wait."""
+"""What every store guarantees for one-time links and for mails that wait."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ async def test_a_link_comes_back_as_stored(store: Store) -> None:
 
 
 async def test_a_link_is_taken_once(store: Store) -> None:
-    """Looking changes nothing; taking removes it."""
+    """Looking at a link changes nothing, and taking it removes it."""
     await store.add_link(make_link("l1"))
     for _ in range(2):
         assert await store.link("l1", now=NOW) == make_link("l1")
@@ -50,7 +50,7 @@ async def test_a_link_id_used_twice_is_a_mistake(store: Store) -> None:
 
 
 async def test_links_of_a_purpose_are_listed_newest_first(store: Store) -> None:
-    """Only those of that purpose, and no more than asked for."""
+    """The list has only the links of that purpose, and no more than asked for."""
     links = [make_link(f"l{number}", created_at=NOW + number * MS) for number in range(4)]
     for link in (*links, make_link("other", purpose="setup")):
         await store.add_link(link)
@@ -61,7 +61,7 @@ async def test_links_of_a_purpose_are_listed_newest_first(store: Store) -> None:
 
 
 async def test_links_of_a_user_are_removed_by_purpose(store: Store) -> None:
-    """Other purposes and other users keep theirs."""
+    """Links of other purposes and of other users stay."""
     for link_id, user_id, purpose in (
         ("l1", "u1", "reset-password"),
         ("l2", "u1", "change-email"),
@@ -79,14 +79,14 @@ async def test_links_of_a_user_are_removed_by_purpose(store: Store) -> None:
 
 
 async def test_a_letter_comes_back_as_stored(store: Store) -> None:
-    """Every field survives, but for the attempt and the instant of the next one."""
+    """Every field survives, except for the number of attempts and the instant of the next one."""
     letter = make_letter("m1", user_id="u1", params='{"a": "b"}', attempts=2, due_at=NOW - MS)
     await store.add_letter(letter)
     assert await store.claim_letter(now=NOW, until=NOW + DAY) == replace(letter, attempts=3, due_at=NOW + DAY)
 
 
 async def test_letters_are_claimed_in_the_order_they_are_due(store: Store) -> None:
-    """One that was claimed is out of sight until its time comes again; one that is not due waits."""
+    """A claimed letter is hidden until its time comes again, and one that is not due waits."""
     for letter_id, due in (("late", NOW + 2 * MS), ("second", NOW), ("first", NOW - MS)):
         await store.add_letter(make_letter(letter_id, due_at=due))
     claimed = [await store.claim_letter(now=NOW, until=NOW + DAY) for _ in range(3)]
@@ -100,7 +100,7 @@ async def test_letters_are_claimed_in_the_order_they_are_due(store: Store) -> No
 
 
 async def test_a_letter_is_put_off_and_removed(store: Store) -> None:
-    """Its attempts stay counted; what is not there is passed over."""
+    """The attempts stay counted, and a letter that is not there is ignored."""
     await store.add_letter(make_letter("m1"))
     assert await store.claim_letter(now=NOW, until=NOW + DAY) is not None
     await store.put_letter_off("m1", due_at=NOW + MS)

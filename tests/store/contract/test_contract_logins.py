@@ -1,4 +1,4 @@
-"""What a login reads and writes: in one step each, all of it or nothing."""
+"""What a login reads and writes: each happens in one step, all of it or nothing."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def hits_left(store: Store, key: str, free: int = 5) -> int:
 
 
 async def test_the_user_is_found_by_address(store: Store) -> None:
-    """With nothing known of devices before the first login."""
+    """Before the first login the user is found without any known devices."""
     user = make_user("u1")
     await store.add_user(user)
     found = await store.user_to_log_in("u1@example.org", devices=["d1"])
@@ -42,7 +42,7 @@ async def test_the_user_is_found_by_address(store: Store) -> None:
 
 
 async def test_a_device_is_new_once(store: Store) -> None:
-    """For each user by themselves."""
+    """A device is new once for each user."""
     assert await note_device(store, "u1", "d1")
     assert not await note_device(store, "u1", "d1", now=NOW + MS)
     assert await note_device(store, "u1", "d2")
@@ -51,7 +51,7 @@ async def test_a_device_is_new_once(store: Store) -> None:
 
 
 async def test_known_devices_are_found_among_others(store: Store) -> None:
-    """Those of the user alone, however many others there are."""
+    """Only the user's own devices are found, however many others there are."""
     for user_id, key in (("u1", "d1"), ("u1", "d2"), ("u2", "d3"), *(("u1", f"x{number}") for number in range(9))):
         await note_device(store, user_id, key)
     assert await devices_of(store, "u1", "d1", "d3", "", "d4", "d1") == (True, {"d1"})
@@ -60,7 +60,7 @@ async def test_known_devices_are_found_among_others(store: Store) -> None:
 
 
 async def test_a_device_is_forgotten_400_days_after_it_was_seen(store: Store) -> None:
-    """Being seen again counts; that is what keeps it."""
+    """Each time a device is seen, its 400 days begin anew."""
     for key in ("d1", "d2"):
         await note_device(store, "u1", key)
     await note_device(store, "u1", "d2", now=NOW + DAY)
@@ -73,7 +73,7 @@ async def test_a_device_is_forgotten_400_days_after_it_was_seen(store: Store) ->
 
 
 async def test_all_of_a_login_is_written(store: Store) -> None:
-    """The session, the row of the audit log, the device, and what becomes of the counters."""
+    """The session, the audit row, the device and the changes of the counters are all written."""
     await store.add_user(make_user("u1"))
     for key in ("account", "device", "address", "address", "other"):
         assert await store.hit(make_bucket(key=key, free=5), now=NOW) is None
@@ -91,7 +91,7 @@ async def test_all_of_a_login_is_written(store: Store) -> None:
 
 @pytest.mark.parametrize("why", ["password", "disabled", "gone"])
 async def test_nothing_of_a_login_that_came_too_late_is_written(store: Store, why: str) -> None:
-    """Where the password was changed, or the account disabled or deleted, meanwhile."""
+    """If the password was changed, or the account disabled or deleted meanwhile, nothing is written."""
     await store.add_users([make_user("u1"), make_user("u2", roles=("admin",))])
     if why == "disabled":
         await store.set_rights("u1", at=NOW, is_active=False)
@@ -109,7 +109,7 @@ async def test_nothing_of_a_login_that_came_too_late_is_written(store: Store, wh
 
 
 async def test_a_hit_on_all_counters_is_one_on_each(store: Store) -> None:
-    """As long as none of them is blocked."""
+    """Each counter counts the hit as long as none of them is blocked."""
     buckets = [make_bucket(key=key, free=3) for key in ("one", "two", "three")]
     assert await store.hit_all(buckets, now=NOW) is None
     assert await store.hit_all([], now=NOW) is None
@@ -118,7 +118,7 @@ async def test_a_hit_on_all_counters_is_one_on_each(store: Store) -> None:
 
 @pytest.mark.parametrize("first", ["one", "two", "three"])
 async def test_where_one_is_blocked_none_is_counted(store: Store, first: str) -> None:
-    """And the first of the blocked ones is named."""
+    """No counter counts the hit, and the first blocked one is named."""
     buckets = [make_bucket(key=key, free=3) for key in ("one", "two", "three")]
     for bucket in buckets[buckets.index(make_bucket(key=first, free=3)) :]:
         assert await hits_left(store, bucket.key, free=3) == 3
@@ -131,7 +131,8 @@ async def test_where_one_is_blocked_none_is_counted(store: Store, first: str) ->
 
 
 async def test_hits_on_all_at_once_are_as_many_as_are_free(store: Store) -> None:
-    """Of many callers as many get through as the narrowest counter lets, and the wider one knows no others."""
+    """As many callers get through as the narrowest counter allows, and the wider counter has no hits of the
+    others."""
     narrow, wide = make_bucket(key="narrow", free=10), make_bucket(key="wide", free=100)
     outcomes = await asyncio.gather(*(store.hit_all([wide, narrow], now=NOW) for _ in range(30)))
     assert [blocked.key for blocked in outcomes if blocked is not None] == ["narrow"] * 20

@@ -1,4 +1,4 @@
-"""A password that takes another's place: all that goes with it is written, or nothing is."""
+"""A new password: everything that goes with it is written, or nothing is."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ EVENT = make_event("e1", user_id="u1", event="password_reset")
 
 
 async def furnish(store: Store) -> None:
-    """A user with two sessions, two tokens, links of each kind and a counter; and somebody else with the same."""
+    """Store two users, each with two sessions, two tokens, links of each kind and a counter."""
     for user_id, prefix in (("u1", ""), ("u2", "other ")):
         await add_sessions(store, f"{prefix}s1", f"{prefix}s2", user_id=user_id)
         for token_id in (f"{prefix}t1", f"{prefix}t2"):
@@ -48,13 +48,13 @@ def reset_link(link_id: str, user_id: str = "u1", purpose: str = RESET) -> Link:
 
 
 async def links_left(store: Store, prefix: str = "") -> set[str]:
-    """Which of the links that `furnish` made are there."""
+    """Which of the links that `furnish` made are still there."""
     ids = [f"{prefix}{link_id}" for link_id in ("reset", "again", "change", "invite")]
     return {link_id for link_id in ids if await store.link(link_id, now=NOW) is not None}
 
 
 async def assert_nothing_changed(store: Store) -> None:
-    """All that `furnish` made is there, and nothing else."""
+    """Assert that all that `furnish` made is there, and nothing else."""
     assert await store.user_by_id("u1") == make_user("u1")
     assert len(await store.sessions_of("u1", now=NOW)) == 2
     assert len(await store.tokens_of("u1")) == 2
@@ -65,7 +65,8 @@ async def assert_nothing_changed(store: Store) -> None:
 
 
 async def test_all_of_a_reset_is_written(store: Store) -> None:
-    """The hash, what ends, what is removed, the row and the letter; and nothing of anybody else's."""
+    """The hash, the endings, the removals, the audit row and the letter are written, and nothing of other users
+    changes."""
     await furnish(store)
     new = new_password(link=LINK, letter=LETTER, event=EVENT, wiped=("account", "nothing"), at=NOW + MS)
     replaced = await store.replace_password(new)
@@ -97,7 +98,7 @@ async def test_all_of_a_reset_is_written(store: Store) -> None:
 
 
 async def test_the_session_that_changes_its_password_goes_on(store: Store) -> None:
-    """With the tokens of the user, whose rights are what they were; what is mailed about the old one is void."""
+    """The user's tokens and rights stay as well, while mails about the old password become void."""
     await furnish(store)
     replaced = await store.replace_password(new_password(keep="s2", event=EVENT))
     assert replaced is not None
@@ -117,7 +118,7 @@ async def test_the_session_that_changes_its_password_goes_on(store: Store) -> No
 
 @pytest.mark.parametrize("keep", ["other s1", "nothing"])
 async def test_nobody_else_s_session_is_kept(store: Store, keep: str) -> None:
-    """A name that is not one of the user's sessions keeps none, and changes none."""
+    """An id that is not one of the user's own sessions keeps no session and changes none."""
     await furnish(store)
     replaced = await store.replace_password(new_password(keep=keep))
     assert replaced is not None
@@ -129,7 +130,7 @@ async def test_nobody_else_s_session_is_kept(store: Store, keep: str) -> None:
     "why", ["credentials", "link used", "link of another", "link too old", "address", "disabled", "nobody"]
 )
 async def test_what_does_not_count_any_more_changes_nothing(store: Store, why: str) -> None:
-    """Another password since, a link that does not count, or an account that may not be opened by it."""
+    """A changed password, a void link, or an account that the link may not open means that nothing is written."""
     await furnish(store)
     new = new_password(link=LINK, letter=LETTER, event=EVENT, wiped=("account",))
     refused = {
@@ -154,7 +155,7 @@ async def test_what_does_not_count_any_more_changes_nothing(store: Store, why: s
 
 
 async def test_who_runs_the_site_sets_a_disabled_account_s_password(store: Store) -> None:
-    """Without a link nothing is asked of the account but its credentials."""
+    """Without a link, only the account's credentials have to be as expected."""
     await store.add_user(make_user(is_active=False))
     replaced = await store.replace_password(new_password())
     assert replaced is not None
@@ -162,7 +163,7 @@ async def test_who_runs_the_site_sets_a_disabled_account_s_password(store: Store
 
 
 async def test_a_link_is_taken_once(store: Store) -> None:
-    """Of ten who follow it at once one sets the password, and nobody after them."""
+    """Of ten callers who use the link at once one sets the password, and nobody can use it afterwards."""
     await furnish(store)
     news = [new_password("u1", f"new {number}", link=LINK) for number in range(10)]
     outcomes = await asyncio.gather(*map(store.replace_password, news))
@@ -173,7 +174,7 @@ async def test_a_link_is_taken_once(store: Store) -> None:
 
 
 async def test_a_new_session_is_none_of_the_old_password_s(store: Store) -> None:
-    """One that begins by the new password lives on; one that was proven by the old one does not begin."""
+    """A session that begins with the new password lives on, and one proven by the old password does not begin."""
     await furnish(store)
     assert await store.replace_password(new_password())
     assert await store.add_session(make_session("late")) is None
@@ -185,7 +186,7 @@ async def test_a_new_session_is_none_of_the_old_password_s(store: Store) -> None
 
 
 async def test_by_what_a_session_began_is_kept(store: Store) -> None:
-    """In the order in which it was proven."""
+    """The kinds of proof are kept in the order in which they were given."""
     await store.add_user(make_user())
     assert await store.add_session(make_session("s1", amr=("otp", "pwd", "mfa")))
     assert (await session_of(store)).amr == ("otp", "pwd", "mfa")

@@ -1,4 +1,4 @@
-"""What every store keeps to where an admin could be the last one, and when a user goes."""
+"""What every store guarantees when the last admin could be lost, and when a user is deleted."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.store.records import (
 
 Act = Callable[[Store, str], Awaitable[object]]
 
-#: Every way to take an admin away.
+#: Every way to lose an admin.
 ACTS: dict[str, Act] = {
     "demote": lambda store, user_id: store.set_rights(user_id, at=NOW, roles=["editor"]),
     "disable": lambda store, user_id: store.set_rights(user_id, at=NOW, is_active=False),
@@ -40,7 +40,7 @@ ACTS: dict[str, Act] = {
 
 @pytest.mark.parametrize("act", ACTS.values(), ids=ACTS.keys())
 async def test_the_last_active_admin_stays(store: Store, act: Act) -> None:
-    """Neither role, activity nor account goes, and nothing of theirs changes; with a second admin all may."""
+    """The last admin keeps role, activity, account and everything else; with a second admin each may go."""
     admin = make_user("a", roles=("editor", "admin"))
     await store.add_users(
         [admin, make_user("off", roles=("admin",), is_active=False), make_user("u", roles=("x",))]
@@ -59,7 +59,7 @@ async def test_the_last_active_admin_stays(store: Store, act: Act) -> None:
 
 @pytest.mark.parametrize("act", ACTS.values(), ids=ACTS.keys())
 async def test_whoever_is_no_active_admin_may_go(store: Store, act: Act) -> None:
-    """Without any admin at all too: the rule keeps the last one, and makes none."""
+    """This holds even without any admin, because the rule only protects the last one."""
     nearly = ("administrator", "Admin", 'x"admin"', '"admin', "admin ")
     await store.add_user(make_user("u", roles=nearly))
     await store.add_user(make_user("off", roles=("admin",), is_active=False))
@@ -69,7 +69,7 @@ async def test_whoever_is_no_active_admin_may_go(store: Store, act: Act) -> None
 
 
 async def test_an_admin_may_keep_what_they_are(store: Store) -> None:
-    """A change that leaves the last one an active admin is no loss."""
+    """A change that leaves the last admin active and an admin is allowed."""
     admin = make_user("a", roles=("admin",))
     await store.add_user(admin)
     changed = await store.set_rights("a", at=NOW, roles=["x", "admin"], is_active=True)
@@ -78,7 +78,7 @@ async def test_an_admin_may_keep_what_they_are(store: Store) -> None:
 
 
 async def test_whether_there_is_an_admin_follows_every_change(store: Store) -> None:
-    """By role and by activity, for those that came one by one and for those that came together."""
+    """The answer follows roles and activity, for users who were added one by one or together."""
     assert not await store.has_admin()
     await store.add_users([make_user("u1"), make_user("u2", roles=("x",), is_active=False)])
     assert not await store.has_admin()
@@ -92,7 +92,7 @@ async def test_whether_there_is_an_admin_follows_every_change(store: Store) -> N
 
 
 async def test_deleting_a_user_ends_the_sessions(store: Store) -> None:
-    """The user is gone, the sessions are revoked and bare of personal data, an earlier reason stays."""
+    """The user is gone, the sessions are revoked and have no personal data, and an earlier reason stays."""
     await add_sessions(store, "s1", "s2")
     await add_sessions(store, "other", user_id="u2")
     await store.revoke_session("s2", at=NOW, reason="logged_out")
@@ -106,7 +106,7 @@ async def test_deleting_a_user_ends_the_sessions(store: Store) -> None:
         Revocation("s1", NOW + MS, "account_deleted"),
     ]
     assert (await session_of(store, "other")).ip == "192.0.2.7"
-    # The address is free again; under the old id the blanked rows can be seen.
+    # The email address is free again; a user with the old id makes the blanked rows visible.
     await store.add_user(make_user("u1"))
     for session_id in ("s1", "s2"):
         session = await session_of(store, session_id)
@@ -114,7 +114,7 @@ async def test_deleting_a_user_ends_the_sessions(store: Store) -> None:
 
 
 async def test_deleting_a_user_leaves_nothing_of_theirs(store: Store) -> None:
-    """Links, letters, tokens and devices go with them; those of others stay."""
+    """The user's links, letters, tokens and devices are gone, and those of others stay."""
     for user_id in ("u1", "u2"):
         await store.add_user(make_user(user_id))
         await store.add_link(make_link(f"link {user_id}", user_id=user_id))
@@ -136,7 +136,7 @@ async def test_deleting_a_user_leaves_nothing_of_theirs(store: Store) -> None:
 
 
 async def test_deleting_a_user_blanks_the_audit_log(store: Store) -> None:
-    """Rows about the user and rows of what the user did lose ip and user agent, and tell the rest."""
+    """Rows about the user and rows of the user's acts lose IP address and user agent and keep the rest."""
     about = make_event("e1", user_id="u1", actor_id="u2", ip="192.0.2.1", user_agent="x", detail="why")
     by = make_event("e2", user_id="u2", actor_id="u1", ip="192.0.2.1", user_agent="x", session_id="s")
     others = make_event("e3", user_id="u2", ip="192.0.2.1", user_agent="x")
@@ -154,7 +154,7 @@ async def test_deleting_a_user_blanks_the_audit_log(store: Store) -> None:
 
 
 async def test_deleting_nobody_is_told(store: Store) -> None:
-    """A second deletion, or one of an unknown id, gives False, and touches nothing that names nobody."""
+    """A second deletion, or one of an unknown id, gives False and leaves rows without a user alone."""
     nobodys = make_event("e4", ip="192.0.2.1", user_agent="x")
     await store.add_audit_event(nobodys)
     await store.add_link(make_link("invite"))

@@ -1,4 +1,4 @@
-"""What every store keeps to, for the search of users and for cursors."""
+"""What every store guarantees for the search of users and for cursors."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from app.auth.ports import Store
 from app.auth.refusals import CursorInvalid
 from tests.store.records import all_found, make_event, make_user
 
-#: Letters that mean something to a query language, have capitals of another length, or end a range of code points.
+#: Letters that query languages treat specially, whose capitals have another length, or that end a range.
 LETTERS = "aAbZzéÉßİ\u0131ﬁ\u017f%_.*^$\\[({\ud7ff\ue000\uffff\U0001f600\U0010ffff"
 
 
 def folded(value: str) -> str:
-    """What a search compares."""
+    """The text as a search compares it."""
     nfkc = unicodedata.normalize("NFKC", value)
     return " ".join(unicodedata.normalize("NFKC", nfkc.casefold()).split())
 
 
 def wanted(users: list[User], query: str) -> list[str]:
-    """The ids that a search has to find, in their order, told the simple way."""
+    """The ids that a search has to find, in order, worked out in the simplest way."""
     start = folded(query)
     by_email = sorted(
         (user for user in users if user.email_key.startswith(start)), key=lambda user: user.email_key
@@ -46,7 +46,7 @@ def wanted(users: list[User], query: str) -> list[str]:
 
 
 def some_users(count: int) -> list[User]:
-    """Users whose addresses and names are made of `LETTERS`, the same each time, many of them alike."""
+    """Users with email addresses and names made of `LETTERS`, the same each time and many of them alike."""
     dice = random.Random(7)
 
     def word(longest: int) -> str:
@@ -63,7 +63,8 @@ def some_users(count: int) -> list[User]:
 
 
 async def test_a_search_finds_each_user_once_in_three_phases(store: Store) -> None:
-    """Addresses, then names, then last names, whatever letters they are made of, however long the pages are."""
+    """Email addresses come first, then names, then last names, whatever their letters and however long the
+    pages."""
     users = some_users(250)
     assert await store.add_users(users) == []
     queries = set(LETTERS) | {user.name[:2] for user in users[:40]}
@@ -77,7 +78,7 @@ async def test_a_search_finds_each_user_once_in_three_phases(store: Store) -> No
 
 
 async def test_an_address_a_name_and_a_last_name_are_found(store: Store) -> None:
-    """In this order, by their beginnings alone, with capitals and white space making no difference."""
+    """They are found in this order, by their beginnings alone; capitals and white space make no difference."""
     for user_id, name in (
         ("ada", "Countess"), ("u1", "Ada Lovelace"), ("u2", "Grace  Ada"), ("u3", "Ádám"), ("u4", "Nevada Ida"),
         ("u5", "ADA"), ("u6", "Ada Middle Name"), ("u7", ""),
@@ -94,7 +95,7 @@ async def test_an_address_a_name_and_a_last_name_are_found(store: Store) -> None
 
 
 async def test_the_end_of_a_range_is_exact(store: Store) -> None:
-    """The highest code point, and the last one before the surrogates, neither hide nor add anybody."""
+    """The highest code point, and the last one before the surrogates, neither hide nor add a user."""
     high, before = "\U0010ffff", "\ud7ff"
     keys = [
         high,
@@ -115,7 +116,7 @@ async def test_the_end_of_a_range_is_exact(store: Store) -> None:
 
 
 async def test_everybody_is_listed_by_address(store: Store) -> None:
-    """Pages follow one another by `email_key`, bytewise, without a gap or a repeat."""
+    """Pages are ordered by `email_key`, bytewise, without gaps or repeats."""
     keys = ["a@x", "b@x", "B@x", "ä@x", "z@x", "\ue000@x", "\U0001f600@x"]
     await store.add_users([make_user(key, email_key=key) for key in keys])
     in_order = sorted(keys, key=str.encode)
@@ -127,7 +128,7 @@ async def test_everybody_is_listed_by_address(store: Store) -> None:
 
 
 async def test_a_renamed_user_is_found_by_the_new_name(store: Store) -> None:
-    """And by the old one no more; a name that is gone finds nobody."""
+    """The old name no longer finds the user, and a removed name finds nobody."""
     await store.add_user(make_user(name="Ada Lovelace"))
     await store.set_name("u1", "Grace Hopper")
     assert await all_found(store, "gra") == await all_found(store, "hop") == ["u1"]
@@ -139,7 +140,7 @@ async def test_a_renamed_user_is_found_by_the_new_name(store: Store) -> None:
 
 
 async def test_a_user_with_another_address_is_found_by_that(store: Store) -> None:
-    """The search goes by what the address is now."""
+    """The search uses the current email address."""
     await store.add_user(make_user(name="Ada"))
     await store.set_email("u1", "Grace@x", "grace@x", expected_key="u1@example.org")
     assert await all_found(store, "gra") == await all_found(store, "ada") == ["u1"]
@@ -147,7 +148,7 @@ async def test_a_user_with_another_address_is_found_by_that(store: Store) -> Non
 
 
 async def test_a_page_goes_on_where_the_last_user_was_removed(store: Store) -> None:
-    """A cursor names a place, not a user."""
+    """A cursor names a position and not a user."""
     await store.add_users([make_user(f"u{number}", name="Ada") for number in range(4)])
     page = await store.find_users("ada", limit=2)
     await store.delete_user("u1", at=make_user().created_at)
@@ -157,14 +158,14 @@ async def test_a_page_goes_on_where_the_last_user_was_removed(store: Store) -> N
 
 @pytest.mark.parametrize("limit", [0, -1])
 async def test_a_limit_below_one_finds_nobody(store: Store, limit: int) -> None:
-    """No limit means 'all of them' by accident."""
+    """A limit below one never means 'all of them' by accident."""
     await store.add_user(make_user())
     page = await store.find_users(limit=limit)
     assert (page.items, page.cursor) == ([], None)
 
 
 async def test_a_very_long_query_is_answered(store: Store) -> None:
-    """Only its first 320 characters count, and as many of a name; combining marks without end are no work."""
+    """Only the first 320 characters of a query or a name count, and endless combining marks cost no work."""
     await store.add_user(make_user(name="a" * 1000))
     assert await all_found(store, "a" * 320) == await all_found(store, "a" * 100_000) == ["u1"]
     assert await all_found(store, "a" * 319 + "b") == []
@@ -175,7 +176,7 @@ async def test_a_very_long_query_is_answered(store: Store) -> None:
 
 
 def encoded(text: str) -> str:
-    """What a cursor with that content would look like."""
+    """A cursor with that content."""
     return base64.urlsafe_b64encode(text.encode("utf-8", "surrogatepass")).decode().rstrip("=")
 
 
@@ -192,7 +193,7 @@ GARBAGE = [
 
 
 async def test_what_is_no_cursor_is_refused(store: Store) -> None:
-    """Whatever it is, for users and for events, with a query and without."""
+    """It is refused for users and for events, with a query and without."""
     await store.add_user(make_user("a"))
     await store.add_audit_event(make_event("e1"))
     accepted = []
@@ -208,10 +209,10 @@ async def test_what_is_no_cursor_is_refused(store: Store) -> None:
 
 
 async def test_a_cursor_of_another_query_is_refused(store: Store) -> None:
-    """It would show users whom the query does not find, or begin in the middle of those whom it does."""
+    """It would show users whom the query does not find, or begin in the middle of those that it does find."""
     await store.add_users([make_user(f"{letter}{number}", name="Bob") for letter in "ab" for number in range(3)])
     everybody, of_a, named_bob = [await store.find_users(query, limit=2) for query in ("", "a", "bob")]
-    for content in ('[1,"a"]', '[-1,"a"]', '[1,"a","b"]'):  # of the audit log, or of a phase that is not
+    for content in ('[1,"a"]', '[-1,"a"]', '[1,"a","b"]'):  # from the audit log, or for an unknown phase
         with pytest.raises(CursorInvalid):
             await store.find_users(cursor=encoded(content))
     for query, page in (("b", everybody), ("b", of_a), ("", named_bob), ("ada", named_bob)):

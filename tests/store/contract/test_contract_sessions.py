@@ -1,4 +1,4 @@
-"""What every store keeps to, for sessions."""
+"""What every store guarantees for sessions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.store.records import (
 
 
 async def test_a_session_comes_back_as_stored(store: Store) -> None:
-    """Every field survives, and its user comes along."""
+    """Every field survives, and the user is returned with the session."""
     user = make_user()
     await store.add_user(user)
     session = make_session(
@@ -40,7 +40,7 @@ async def test_a_session_comes_back_as_stored(store: Store) -> None:
 
 
 async def test_a_session_needs_its_user_as_the_log_in_saw_them(store: Store) -> None:
-    """Another password hash, a disabled or a missing user: nothing is stored."""
+    """After a change of the hash, or if the user is disabled or missing, nothing is stored."""
     await store.add_user(make_user("u1"))
     await store.add_user(make_user("off", is_active=False))
     assert not await store.add_session(make_session("a", "u1", credentials_version=1))
@@ -62,7 +62,7 @@ async def test_a_session_id_used_twice_is_a_mistake(store: Store) -> None:
 
 
 async def test_touching_pushes_the_idle_limit(store: Store) -> None:
-    """Last use and idle limit move; nothing else does."""
+    """The last use and the idle limit move, and nothing else does."""
     await add_sessions(store, "s1")
     assert await store.touch_session("s1", now=NOW + MS, idle_expires_at=NOW + 2 * DAY)
     assert await session_of(store) == make_session(last_used_at=NOW + MS, idle_expires_at=NOW + 2 * DAY)
@@ -70,7 +70,7 @@ async def test_touching_pushes_the_idle_limit(store: Store) -> None:
 
 
 async def test_rotating_counts_the_generation_up(store: Store) -> None:
-    """Generation, rotation time, last use and idle limit move together; nothing else does."""
+    """The generation, the rotation time, the last use and the idle limit move together, and nothing else does."""
     await add_sessions(store, "s1")
     assert await rotate(store, "s1", Rotation(1, NOW + MS, NOW + 2 * DAY))
     later = NOW + MS
@@ -99,7 +99,7 @@ async def test_the_time_of_authentication_is_set(store: Store) -> None:
 
 @pytest.mark.parametrize("limit", ["expires_at", "idle_expires_at"])
 async def test_a_session_is_dead_from_the_millisecond_of_its_limit(store: Store, limit: str) -> None:
-    """One millisecond before either limit it can be renewed; at the limit nothing can be done with it."""
+    """One millisecond before either limit the session can be renewed; at the limit nothing works."""
     end = NOW + MINUTE
     given: dict[str, Any] = {limit: end}
     await add_sessions(store, "s1", "s2", "s3", "s4", **given)
@@ -131,13 +131,13 @@ async def test_a_revoked_session_stays_dead(store: Store) -> None:
 
 
 async def test_a_session_past_its_limit_can_be_revoked(store: Store) -> None:
-    """Revocation asks for no limit: a reuse is noted on an expired session too."""
+    """A reuse can be recorded on an expired session too, so the limit does not matter."""
     await add_sessions(store, "s1", expires_at=NOW - DAY)
     assert await store.revoke_session("s1", at=NOW, reason="refresh_reused")
 
 
 async def test_all_sessions_of_a_user_are_revoked_but_one(store: Store) -> None:
-    """The ids of exactly those that this call ended come back, and other users' live on."""
+    """The call returns the ids of exactly those sessions that it ended, and other users' sessions live on."""
     await add_sessions(store, "s1", "s2", "s3", "s4")
     await add_sessions(store, "other", user_id="u2")
     await store.revoke_session("s4", at=NOW, reason="logged_out")
@@ -152,7 +152,7 @@ async def test_all_sessions_of_a_user_are_revoked_but_one(store: Store) -> None:
 
 
 async def test_a_later_revocation_of_the_same_instant_tells_only_its_own(store: Store) -> None:
-    """What another call of the same millisecond ended is not in the answer."""
+    """The answer leaves out what another call ended in the same millisecond."""
     await add_sessions(store, "s1")
     assert await store.revoke_user_sessions("u1", at=NOW, reason="password_changed") == ["s1"]
     await add_sessions(store, "s2")
@@ -160,7 +160,7 @@ async def test_a_later_revocation_of_the_same_instant_tells_only_its_own(store: 
 
 
 async def test_sessions_are_listed_by_last_use(store: Store) -> None:
-    """The latest used comes first; only live ones of that user are there."""
+    """The session used last comes first, and only that user's living sessions are listed."""
     await store.add_user(make_user())
     for session_id, used in (("old", NOW - MS), ("new", NOW + MS), ("mid", NOW)):
         await store.add_session(make_session(session_id, last_used_at=used))
@@ -170,7 +170,7 @@ async def test_sessions_are_listed_by_last_use(store: Store) -> None:
 
 
 async def test_a_judged_session_is_rotated(store: Store) -> None:
-    """The judge sees the session and its user as they are, and its word is done in the same step."""
+    """The judge sees the session and its user as they are, and its decision is carried out in the same step."""
     await add_sessions(store, "s1")
     seen: list[SessionOfUser] = []
 
@@ -187,7 +187,7 @@ async def test_a_judged_session_is_rotated(store: Store) -> None:
 
 
 async def test_a_session_that_is_judged_to_stay_stays(store: Store) -> None:
-    """Whatever the judge's reason; and where the judge raises, too."""
+    """The session stays as it is, whatever the judge's reason, even if the judge raises an error."""
     await add_sessions(store, "s1")
 
     def fail(found: SessionOfUser) -> Rotation:
@@ -203,7 +203,7 @@ async def test_a_session_that_is_judged_to_stay_stays(store: Store) -> None:
 
 
 async def test_no_judge_rotates_what_ended_or_went_on(store: Store) -> None:
-    """The condition is the store's own: a session that lives, at that generation."""
+    """Whatever the judge says, the store rotates only a living session at that generation."""
     await add_sessions(store, "s1", "s2")
     await store.revoke_session("s1", at=NOW, reason="logged_out")
 
@@ -218,7 +218,7 @@ async def test_no_judge_rotates_what_ended_or_went_on(store: Store) -> None:
 
 
 async def test_of_many_judges_one_is_obeyed(store: Store) -> None:
-    """Those who come at once see what they see, and one of them rotates."""
+    """Judges who are asked at once may see the same session, but only one of them rotates it."""
     await add_sessions(store, "s1")
     every = await asyncio.gather(
         *(store.judge_session("s1", lambda found: Rotation(1, NOW, NOW + DAY)) for _ in range(20))

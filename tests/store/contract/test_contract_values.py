@@ -1,4 +1,4 @@
-"""What every store keeps to, whatever values it is given."""
+"""What every store guarantees whatever values it is given."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ HOSTILE = [
 
 
 async def test_strings_are_only_strings(store: Store) -> None:
-    """What means something in a query language, or ends a C string, is kept and found as it is."""
+    """Text that means something to a query language, or ends a C string, is kept and found unchanged."""
     await store.add_user(make_user("plain"))
     for value in HOSTILE:
         await assert_kept_as_it_is(store, value)
@@ -42,7 +42,7 @@ async def test_strings_are_only_strings(store: Store) -> None:
 
 
 async def assert_kept_as_it_is(store: Store, value: str) -> None:
-    """Puts `value` wherever a string goes, and looks it up."""
+    """Put `value` wherever a string goes, and look it up."""
     user = make_user(value, email_key=value, name=value)
     await store.add_user(user)
     assert await store.user_by_id(value) == user
@@ -61,7 +61,7 @@ OPERATORS: list[object] = [{"$ne": None}, {"$gt": ""}, ["u1"], None, 1, b"u1", T
 
 
 async def test_what_is_no_string_is_a_mistake_and_no_operator(store: Store) -> None:
-    """A dict from somebody's JSON raises TypeError everywhere: it finds nothing, and it is no outage."""
+    """A dict from a caller's JSON raises TypeError everywhere, finds nothing, and is no outage."""
     await add_sessions(store, "s1")
     for value in OPERATORS:
         await assert_refused_everywhere(store, value)
@@ -69,7 +69,7 @@ async def test_what_is_no_string_is_a_mistake_and_no_operator(store: Store) -> N
 
 
 async def assert_refused_everywhere(store: Store, value: object) -> None:
-    """Puts `value` wherever a string is looked up or kept."""
+    """Put `value` wherever a string is looked up or kept."""
     wrong = cast(str, value)
     calls = (
         lambda: store.user_by_id(wrong),
@@ -105,7 +105,7 @@ async def assert_refused_everywhere(store: Store, value: object) -> None:
 
 
 async def test_a_lone_surrogate_finds_nobody(store: Store) -> None:
-    """What JSON can carry and no database keeps is no error: it is just not found, or spelled out."""
+    """JSON can carry one and no database keeps it; it is not found, or is spelled out, and is no error."""
     await store.add_user(make_user())
     assert await store.user_by_email("\ud800@example.org") is None
     assert await store.session_with_user("\udfff") is None
@@ -114,7 +114,7 @@ async def test_a_lone_surrogate_finds_nobody(store: Store) -> None:
 
 
 async def test_a_naive_instant_is_a_mistake(store: Store) -> None:
-    """An instant without a zone is refused, not taken for UTC."""
+    """An instant without a time zone is refused and not taken for UTC."""
     naive = NOW.replace(tzinfo=None)
     for call in (
         lambda: store.add_user(make_user(created_at=naive)),
@@ -129,7 +129,7 @@ async def test_a_naive_instant_is_a_mistake(store: Store) -> None:
 
 
 async def test_instants_of_other_zones_and_finer_ones_are_the_same_millisecond(store: Store) -> None:
-    """They come back in UTC and whole milliseconds, cut and not rounded, also before 1970."""
+    """Instants come back in UTC and in whole milliseconds, cut and not rounded, even before 1970."""
     zone = timezone(timedelta(hours=5, minutes=45))
     await store.add_user(make_user("u1", created_at=NOW.astimezone(zone) + timedelta(microseconds=999)))
     await store.add_user(make_user("u2", created_at=datetime(1969, 12, 31, 23, 59, 59, 999_999, UTC)))
