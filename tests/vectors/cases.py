@@ -1,4 +1,4 @@
-"""What a vector is, and how a sound one is put together."""
+"""The form of a vector, and how a sound one is made."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ TYPE: Final = "at+jwt"
 
 @dataclass(frozen=True)
 class Case:
-    """A text, and whether it passes as signed by the key of `signer`, which is asked for its one algorithm.
+    """A text, and whether it passes as signed by the key of `signer`, which is used with its one algorithm only.
 
-    `is_token` says whether it passes for an access token of Duet's too, where it knows that key under that name.
+    `is_token` says whether it also passes as an access token of Duet when Duet knows that key under that name.
     """
 
     name: str
@@ -35,12 +35,12 @@ Kind: TypeAlias = Callable[[], Iterator[Case]]
 
 
 def token(name: str, signer: Signer, text: str) -> Case:
-    """One that is sound, and an access token."""
+    """A case that is sound, and an access token."""
     return Case(name, signer, text, is_signed=True, is_token=True)
 
 
 def signed(name: str, signer: Signer, text: str) -> Case:
-    """One that is soundly signed, and no access token."""
+    """A case that is soundly signed, and no access token."""
     return Case(name, signer, text, is_signed=True)
 
 
@@ -72,32 +72,33 @@ def claims(**changes: Any) -> dict[str, Any]:
 
 
 def dumps(value: Any) -> bytes:
-    """JSON without spaces; bytes are taken as they are."""
+    """Encode as JSON without spaces; bytes are taken as they are."""
     return value if isinstance(value, bytes) else json.dumps(value, separators=(",", ":")).encode()
 
 
 def unsigned(head: Any, body: Any) -> str:
-    """What a signature is made of (RFC 7515 section 5.1)."""
+    """The text that a signature is made of (RFC 7515 section 5.1)."""
     return f"{b64(dumps(head))}.{b64(dumps(body))}"
 
 
 def with_signature(text: str, signature: bytes) -> str:
-    """The compact form."""
+    """Join the text and its signature to the compact form."""
     return f"{text}.{b64(signature)}"
 
 
 def sealed(signer: Signer, text: str, algorithm: str = "") -> str:
-    """The compact form of `text`, whatever that is, rightly signed."""
+    """Sign `text`, whatever it is, and return the compact form."""
     return with_signature(text, signer.sign(text.encode("utf-8", "surrogatepass"), algorithm))
 
 
 def good(signer: Signer, *, head: Any = None, body: Any = None, algorithm: str = "") -> str:
-    """A good token, but for what is given: its header, its payload, or how it is signed."""
+    """A good token, except for the given header, payload or algorithm of the signature."""
     head = header(signer) if head is None else head
     return sealed(signer, unsigned(head, claims() if body is None else body), algorithm)
 
 
 @cache
 def cases_of(kind: Kind) -> tuple[Case, ...]:
-    """The cases of a kind, the name of each beginning with it. Some take a second to make, so they are kept."""
+    """The cases of a kind, whose names begin with the kind's. They are kept, because some take a second to
+    make."""
     return tuple(replace(case, name=f"{kind.__name__}: {case.name}") for case in kind())

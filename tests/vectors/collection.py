@@ -1,4 +1,4 @@
-"""All kinds of vectors: tests and README go by this list."""
+"""The list of all kinds of vectors, which the tests and the README follow."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ KEY_KINDS: Final[tuple[KeyKind, ...]] = (
     key_numbers.moduli,
     key_numbers.no_keys,
 )
-#: Keys that stand in the settings.
+#: Keys that are in the settings.
 EARLIER_KINDS: Final[tuple[EarlierKind, ...]] = (
     earlier.sound_keys,
     earlier.weak_keys,

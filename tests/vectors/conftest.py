@@ -1,4 +1,5 @@
-"""One kind of vectors after the other, so that the tests of a kind stand together and its cases are made once."""
+"""The kinds of vectors come one after the other, so that the tests of a kind are together and its cases made
+once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Duet says of a vector, and what joserfc does. All that the vectors need of either is imported here."""
+"""Duet's and joserfc's verdicts on a vector. Everything that the vectors need of either is imported here."""
 
 from __future__ import annotations
 
@@ -28,46 +28,46 @@ from tests.vectors.kinds.earlier import EarlierKey
 from tests.vectors.kinds.keys import OURS, Signer, our_signers
 from tests.vectors.kinds.keysets import KeyCase
 
-# How joserfc says no: beside its own errors it lets out those of what lies below it.
+# The errors by which joserfc says no: besides its own it raises those of the layers below it.
 _NO = (JoseError, ValueError, TypeError, KeyError, AttributeError, RecursionError)
 
 
 class Book:
-    """Keys by name, as Duet's are. None of them signs."""
+    """Keys by name, like Duet's own book of keys; none of them signs."""
 
     def __init__(self, keys: Iterable[TokenKey]) -> None:
         self._keys = {key.kid: key for key in keys}
 
     def signer(self) -> TokenKey:
-        """There is none."""
+        """Fail, because there is no signing key."""
         raise AssertionError("nothing is signed with these keys")
 
     def find(self, kid: str) -> TokenKey | None:
-        """The one of that name."""
+        """The key of that name."""
         return self._keys.get(kid)
 
 
 def token_key(signer: Signer) -> TokenKey:
-    """The key as Duet has it."""
+    """The key in Duet's own form."""
     return TokenKey(signer.kid, signer.algorithm, signer.public, None)
 
 
 def secret_key(kid: str, secret: bytes) -> TokenKey:
-    """A secret as Duet has it."""
+    """A secret in Duet's own form."""
     return TokenKey(kid, HMAC, secret, None)
 
 
 def tokens_of(*keys: TokenKey) -> AccessTokens:
-    """What verifies access tokens with these keys, at the time of the vectors, and has seen none yet."""
+    """A fresh verifier of access tokens with these keys, at the time of the vectors."""
     clock = FakeClock()
     clock.instant = NOW
     return AccessTokens(Book(keys), issuer=ISSUER, lifetime=timedelta(minutes=15), clock=clock)
 
 
 def passes_as_signed(text: str, key: Any, algorithm: str) -> bool:
-    """Duet's form and its library's signature, with the one algorithm. The payload may be anything.
+    """Whether Duet accepts the form and its library the signature, with that one algorithm and any payload.
 
-    An error of another kind than theirs fails the test.
+    Any other error than theirs fails the test.
     """
     try:
         jws.header_of(text)
@@ -78,7 +78,7 @@ def passes_as_signed(text: str, key: Any, algorithm: str) -> bool:
 
 
 def claims_in(text: str, key: Any, algorithm: str) -> dict[str, Any] | None:
-    """What Duet reads in it; None if it believes nothing. An error of another kind than its own fails the test."""
+    """The claims that Duet reads; None if it believes nothing. Any other error than its own fails the test."""
     try:
         return jws.verified(text, key, algorithm)
     except TokenInvalid:
@@ -86,7 +86,7 @@ def claims_in(text: str, key: Any, algorithm: str) -> dict[str, Any] | None:
 
 
 def is_well_formed(text: str) -> bool:
-    """Whether Duet reads a header in it, before it asks for any key."""
+    """Whether Duet can read a header, before it looks for any key."""
     try:
         jws.header_of(text)
     except TokenInvalid:
@@ -95,9 +95,10 @@ def is_well_formed(text: str) -> bool:
 
 
 def passes_as_token(case: Case) -> bool:
-    """Whether Duet takes it for an access token, where it knows one key of each of its algorithms, and the case's.
+    """Whether Duet accepts the text as an access token when it knows a key of each of its algorithms, and the
+    case's.
 
-    It is asked twice, since it remembers what it has verified. An error of another kind fails the test.
+    Duet is asked twice, because it remembers what it has verified. Any other error fails the test.
     """
     known = [*our_signers(), *([case.signer] if case.signer.algorithm in OURS else [])]
     tokens = tokens_of(*map(token_key, known))
@@ -105,7 +106,7 @@ def passes_as_token(case: Case) -> bool:
 
 
 def passes_as_token_of(text: str, key: TokenKey) -> bool:
-    """Whether Duet takes it for an access token, where it knows that one key."""
+    """Whether Duet accepts the text as an access token when it knows that one key."""
     return _is_taken(tokens_of(key).verify, text)
 
 
@@ -118,9 +119,9 @@ def _is_taken(verify: Callable[[str], object], text: str) -> bool:
 
 
 def second_opinion(case: Case) -> bool:
-    """joserfc's verdict on the signature, with the case's key and its algorithm alone."""
+    """The verdict of joserfc on the signature, with the case's key and its one algorithm."""
     key = JWKRegistry.import_key(dict(case.signer.jwk))
-    # A parameter that it does not know is no reason to refuse a signature (RFC 7515 section 4).
+    # A parameter that joserfc does not know is no reason to refuse a signature (RFC 7515 section 4).
     registry = jose.JWSRegistry(algorithms=[case.signer.algorithm], strict_check_header=False)
     try:
         jose.deserialize_compact(case.text.encode("utf-8", "surrogatepass"), key, registry=registry)
@@ -130,7 +131,7 @@ def second_opinion(case: Case) -> bool:
 
 
 def _read(jwk: Any) -> TokenKey | None:
-    """The key as Duet reads it where it is stored; None if it does not. It is stored by its name and algorithm."""
+    """The key as Duet reads it from its store, by name and algorithm; None if Duet refuses it."""
     said = jwk if isinstance(jwk, dict) else {}
     try:
         public = load_public(jwk, said.get("kid"), said.get("alg"))  # type: ignore[arg-type]
@@ -140,13 +141,13 @@ def _read(jwk: Any) -> TokenKey | None:
 
 
 def passes_with_keys(case: KeyCase) -> bool:
-    """Whether Duet takes the token, where those of the keys are known that it reads."""
+    """Whether Duet accepts the token when it knows those of the keys that it can read."""
     known = [key for key in map(_read, case.keys) if key is not None]
     return _is_taken(tokens_of(*known).verify, case.text)
 
 
 def second_opinion_on_keys(case: KeyCase) -> bool:
-    """joserfc's verdict, which reads the set by itself and knows the same three algorithms."""
+    """The verdict of joserfc, which reads the set by itself and knows the same three algorithms."""
     registry = jose.JWSRegistry(algorithms=["EdDSA", "ES256", "RS256"], strict_check_header=False)
     try:
         keys = KeySet.import_key_set({"keys": list(case.keys)})
@@ -168,7 +169,7 @@ def reads_earlier_key(case: EarlierKey) -> bool:
 
 
 def passes_with_earlier_key(case: EarlierKey) -> bool:
-    """Whether the token of its owner is verified with it."""
+    """Whether Duet verifies the token of the key's owner with that key."""
     return claims_in(case.token, verifying_key(case.key, case.algorithm), case.algorithm) is not None
 
 
@@ -176,9 +177,9 @@ async def believed_in_store(folder: Path, cases: Sequence[KeyCase], *, is_sealed
     """The cases whose token counts in a Duet with all of their keys in its store.
 
     Args:
-        folder: for the database.
-        cases: may share keys.
-        is_sealed_here: whether the deployment's own secret sealed the keys, or a stranger's.
+        folder: where the database goes.
+        cases: the cases, which may share keys.
+        is_sealed_here: True if the deployment's own secret sealed the keys, False if a stranger's did.
     """
     ring = KeyRing([SECRET if is_sealed_here else "the secret of a stranger: 9kTq2nVw7xLz"])
     rows = _rows(cases, Safe(ring.keys(Purpose.SIGNING_KEYS)))
@@ -192,14 +193,14 @@ async def believed_in_store(folder: Path, cases: Sequence[KeyCase], *, is_sealed
 
 
 def _rows(cases: Iterable[KeyCase], safe: Safe) -> list[SigningKey]:
-    """What would have to be stored so that the keys count."""
+    """The rows that would have to be stored for the keys to count."""
     rows: dict[str, SigningKey] = {}
     for case in cases:
         for jwk in case.keys:
             said = jwk if isinstance(jwk, dict) else {}
             kid, algorithm = str(said.get("kid")), str(said.get("alg"))
             sealed = safe.seal(None, kid, algorithm)
-            # Each follows on another one: of two with the same predecessor the store takes the first.
+            # Each row has a predecessor of its own, because of two with the same one the store takes only the first.
             previous = f"before {kid}"
             rows.setdefault(kid, SigningKey(kid, algorithm, json.dumps(jwk), sealed, NOW, NOW, previous))
     return list(rows.values())

@@ -1,4 +1,4 @@
-"""The vectors shown to what verifies access tokens, which knows the key of each under its own name."""
+"""The vectors as access tokens, for a verifier that knows the key of each under its own name."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from tests.vectors.kinds.algorithms import confusions, faces
 from tests.vectors.kinds.keys import our_signers
 
 HMACS = ("HS256", "HS384", "HS512")
-#: PyJWT warns of shorter secrets. HMAC fills them up with zeros itself (RFC 2104 section 2).
+#: PyJWT warns of shorter secrets. HMAC itself fills them up with zeros (RFC 2104 section 2).
 LONG_ENOUGH = 64
 
 
 def test_no_vector_is_an_access_token_that_should_be_none(cases: tuple[Case, ...]) -> None:
-    """The sound ones are taken; nothing but `TokenInvalid` comes out of the others, at a second look too."""
+    """Sound tokens are accepted, and the others cause only `TokenInvalid`, at a second look too."""
     assert [case.name for case in cases if passes_as_token(case) != case.is_token] == []
 
 
 def test_a_public_key_is_no_hmac_secret(cases: tuple[Case, ...]) -> None:
-    """Whoever signed: it does not pass with anything that HMAC could take for the public key."""
+    """No vector, whoever signed it, passes with anything that HMAC could take for the public key."""
     secrets = {one.algorithm: faces(one) for one in our_signers() if one.is_pair}
     wrong = []
     for case in cases:
-        if case.name.startswith(confusions.__name__):  # they do, of course: they are in the test below
+        if case.name.startswith(confusions.__name__):  # these do pass; the test below is about them
             continue
         for name, secret in secrets.get(case.signer.algorithm, {}).items():
             long = secret.ljust(LONG_ENOUGH, b"\0")
@@ -40,7 +40,7 @@ def test_a_public_key_is_no_hmac_secret(cases: tuple[Case, ...]) -> None:
 
 
 def test_who_signs_with_a_public_key_is_nobody() -> None:
-    """The pair's own algorithm is asked for, and a public key that is handed to HMAC by mistake is refused."""
+    """Only the pair's own algorithm is tried, and a public key that reaches HMAC by mistake is refused."""
     known = cases_of(confusions)
     assert len(known) > 150
     for case in known:

@@ -1,4 +1,4 @@
-"""The collection itself: that it is as large as it is said to be, and says one thing of each text."""
+"""The collection itself: it is as large as stated, and gives one verdict on each text."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ def counts() -> dict[str, int]:
 
 
 def test_every_kind_has_a_row_in_the_readme() -> None:
-    """With the number of its cases; and the README has no row of what there is not."""
+    """The row has the number of cases, and the README has no row for a kind that does not exist."""
     rows = re.findall(r"^\| `(\w+)` \| ([\d,]+) \|", README, re.MULTILINE)
     assert {name: int(number.replace(",", "")) for name, number in rows} == counts()
 
 
 def test_there_are_more_than_in_the_collection_that_these_took_the_place_of() -> None:
-    """That had 401 signatures and 26 keys. A text that two rules make counts once."""
+    """The earlier collection had 401 signatures and 26 keys; a text that two rules make counts once."""
     assert len({(case.signer.kid, case.signer.algorithm, case.text) for case in SIGNATURES}) > 401
     keys = [case for kind in KEY_KINDS for case in key_cases_of(kind)]
     assert len({(repr(case.keys), case.text) for case in keys}) > 26
 
 
 def test_a_name_is_one_case_s_alone() -> None:
-    """So that what a test prints can be found."""
+    """The case behind a name that a test prints can be found."""
     assert len({case.name for case in SIGNATURES}) == len(SIGNATURES)
     for kind in (*KEY_KINDS, for_everybody):
         assert len({case.name for case in key_cases_of(kind)}) == len(key_cases_of(kind))
@@ -45,7 +45,7 @@ def test_a_name_is_one_case_s_alone() -> None:
 
 
 def test_a_text_has_one_verdict() -> None:
-    """Two rules that make the same text for the same key say the same of it."""
+    """Two rules that make the same text for the same key give the same verdict."""
     verdicts: dict[tuple[str, str, str], set[tuple[bool, bool]]] = {}
     for case in SIGNATURES:
         key = (case.signer.kid, case.signer.algorithm, case.text)

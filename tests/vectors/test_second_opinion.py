@@ -1,6 +1,6 @@
-"""What a second library says of the vectors: joserfc, which has a code of its own for all but the arithmetic.
+"""The verdicts of a second library, joserfc, which has its own code for everything but the arithmetic.
 
-Where its verdict is another one, the case stands here by name, with the reason.
+Cases on which it disagrees are listed here by name, with the reason.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tests.vectors.kinds.key_numbers import for_everybody
 from tests.vectors.kinds.keys import OTHERS, OURS
 from tests.vectors.kinds.keysets import PAIRS, KeyCase, key_cases_of
 
-# joserfc would rather have Ed25519 than EdDSA, and longer keys. It says so, and goes on.
+# joserfc warns that it would rather have Ed25519 than EdDSA, and longer keys, and goes on.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:EdDSA is deprecated"),
     pytest.mark.filterwarnings("ignore:Key size should be"),
@@ -24,11 +24,11 @@ pytestmark = [
 
 
 def for_each(kind: str, algorithms: tuple[str, ...], *names: str) -> set[str]:
-    """The cases of these names, of each algorithm."""
+    """The names of these cases for each algorithm."""
     return {f"{kind}: {algorithm}, {name}" for algorithm, name in itertools.product(algorithms, names)}
 
 
-#: It takes these; the verdict here is no.
+#: The cases that joserfc accepts and the vectors refuse.
 MORE_LENIENT: dict[str, set[str]] = {
     "Python's JSON guesses the encoding of bytes": {
         f"no_json: {name}"
@@ -49,7 +49,7 @@ MORE_LENIENT: dict[str, set[str]] = {
     "a JWS may carry nothing; Duet's never do": for_each("bytes_of_all_kinds", (*OURS, *OTHERS), "nothing"),
     "it reads longer texts than Duet does": for_each("lengths", OURS, "too long"),
 }
-#: It refuses these; the verdict here is yes.
+#: The cases that joserfc refuses and the vectors accept.
 STRICTER: dict[str, set[str]] = {
     "a header of more than 512 bytes is too long for it": {
         "keys_brought_along: RS256, jwk, and we signed",
@@ -99,12 +99,12 @@ KEYS_STRICTER: dict[str, set[str]] = {
 
 
 def names_in(listed: dict[str, set[str]], kind: str) -> set[str]:
-    """Those of that kind."""
+    """The listed names of that kind."""
     return {name for names in listed.values() for name in names if name.startswith(f"{kind}: ")}
 
 
 def test_joserfc_judges_the_signatures_as_the_vectors_do(cases: tuple[Case, ...]) -> None:
-    """But for the cases that are listed above; and each of these is still a difference."""
+    """The verdicts agree except for the cases listed above, each of which still differs."""
     kind = cases[0].name.partition(":")[0]
     verdicts = {case.name: second_opinion(case) for case in cases}
     lenient = {case.name for case in cases if verdicts[case.name] and not case.is_signed}
@@ -114,7 +114,7 @@ def test_joserfc_judges_the_signatures_as_the_vectors_do(cases: tuple[Case, ...]
 
 
 def test_joserfc_judges_the_keys_as_the_vectors_do(key_cases: tuple[KeyCase, ...]) -> None:
-    """But for the cases that are listed above; and each of these is still a difference."""
+    """The verdicts agree except for the cases listed above, each of which still differs."""
     kind = key_cases[0].name.partition(":")[0]
     verdicts = {case.name: second_opinion_on_keys(case) for case in key_cases}
     lenient = {case.name for case in key_cases if verdicts[case.name] and not case.is_token}
@@ -124,12 +124,12 @@ def test_joserfc_judges_the_keys_as_the_vectors_do(key_cases: tuple[KeyCase, ...
 
 
 def test_every_difference_is_of_a_known_kind() -> None:
-    """Else nobody would look whether it still is one."""
+    """A difference under an unknown kind would never be checked."""
     kinds = {kind.__name__ for kind in (*KINDS, *KEY_KINDS)}
     for listed in (MORE_LENIENT, STRICTER, KEYS_MORE_LENIENT, KEYS_STRICTER):
         assert {name.partition(":")[0] for names in listed.values() for name in names} <= kinds
 
 
 def test_a_back_door_looks_like_a_door() -> None:
-    """joserfc reads such keys too: where a key comes from is what tells."""
+    """joserfc reads such keys too, because only their origin tells the difference."""
     assert all(map(second_opinion_on_keys, key_cases_of(for_everybody)))

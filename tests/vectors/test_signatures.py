@@ -1,4 +1,4 @@
-"""Signatures of our own making: each passes or is refused, as it deserves, and nobody reads what is refused."""
+"""Signatures of our own making: each passes or is refused as it deserves, and refused ones are not read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.vectors.cases import Case, Kind, cases_of
 from tests.vectors.judges import claims_in, is_well_formed, passes_as_signed
 from tests.vectors.kinds import encodings, forms
 
-#: In which nothing but the form is wrong.
+#: The kinds in which only the form is wrong.
 FORMS = [
     forms.around,
     forms.serialisations,
@@ -35,7 +35,7 @@ def payload_object(case: Case) -> dict[str, Any] | None:
 
 
 def test_each_signature_gets_the_verdict_that_it_deserves(cases: tuple[Case, ...]) -> None:
-    """With its signer's key, and the one algorithm that the key is for."""
+    """The verdict is for the signer's key with the one algorithm that the key is for."""
     wrong = [
         case.name
         for case in cases
@@ -45,7 +45,7 @@ def test_each_signature_gets_the_verdict_that_it_deserves(cases: tuple[Case, ...
 
 
 def test_claims_are_read_where_they_are_soundly_signed(cases: tuple[Case, ...]) -> None:
-    """They come out as they were signed, and nothing comes out of anything else."""
+    """The claims come out as they were signed, and nothing comes out of any other text."""
     wrong = [
         case.name
         for case in cases
@@ -57,5 +57,5 @@ def test_claims_are_read_where_they_are_soundly_signed(cases: tuple[Case, ...]) 
 
 @pytest.mark.parametrize("kind", FORMS, ids=lambda kind: kind.__name__)
 def test_a_wrong_form_is_refused_before_a_key_is_asked(kind: Kind) -> None:
-    """The header alone is read before the signature is checked, and so it is as strict by itself."""
+    """Before the signature is checked only the header is read, so this look must be as strict by itself."""
     assert [case.name for case in cases_of(kind) if is_well_formed(case.text) != case.is_signed] == []

@@ -1,4 +1,4 @@
-"""Vectors of `alg`: it is the key's own and no other, whatever the header says (RFC 8725 section 3.1)."""
+"""Vectors of `alg`: only the key's own algorithm counts, whatever the header says (RFC 8725 section 3.1)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _NO_NAME: Final[tuple[Any, ...]] = (None, True, False, 0, 256, [], ["none"], {},
 
 
 def nobody_signed() -> Iterator[Case]:
-    """`none` in every spelling, and no `alg`: without a signature, with one that is right, and with rubbish.
+    """`none` in every spelling, and no `alg`: without a signature, with a right one, and with rubbish.
 
     The 'o' of one of them is Cyrillic.
     """
@@ -55,7 +55,8 @@ def nobody_signed() -> Iterator[Case]:
 
 
 def other_names() -> Iterator[Case]:
-    """The right signature under another name than its own: one that does not exist, or that is somebody else's."""
+    """The right signature under another name than its own, which does not exist or belongs to another
+    algorithm."""
     for one in our_signers():
         name = one.algorithm
         spelt: list[Any] = [
@@ -84,19 +85,19 @@ def other_names() -> Iterator[Case]:
             "Ed448",
             "../../etc/passwd",
         ]
-        # RFC 9864 calls EdDSA by the name of its curve. To Duet it has the one name.
+        # RFC 9864 calls EdDSA by the name of its curve, but Duet knows it only as EdDSA.
         spelt += [] if name != "EdDSA" else ["Ed25519"]
         for alg in (*spelt, *(other for other in (*OURS, *OTHERS) if other != name)):
             yield Case(f"{name}, as {alg!r}", one, good(one, head=header(one, alg=alg)))
 
 
 def wrong_primitives() -> Iterator[Case]:
-    """The key signed in another way than its algorithm's: the header says so, or says nothing of it."""
+    """The key signs with another algorithm than its own, and the header says so, or does not."""
     for one in map(signer, (*OURS, *OTHERS)):
         ways = [way for way in (*OURS, *OTHERS) if _can_sign(one, way) and way != one.algorithm]
         for way in ways:
             text = good(one, head=header(one, alg=way), algorithm=way)
-            # Duet knows our RSA key too, for RS256: under that algorithm the text is a token of it.
+            # Duet also knows our RSA key for RS256, and under that algorithm the text is a token.
             is_ours = way == "RS256"
             yield Case(f"{one.algorithm} signed as {way}, which stands there", one, text, is_token=is_ours)
             yield Case(f"{one.algorithm} signed as {way}", one, good(one, algorithm=way))
@@ -108,14 +109,15 @@ def wrong_primitives() -> Iterator[Case]:
 
 
 def _can_sign(one: Signer, way: str) -> bool:
-    """Whether the key of `one` is good for that algorithm too."""
+    """Whether the key of `one` can sign with that algorithm too."""
     kinds = {"HS": "H", "RS": "R", "PS": "R"}
     kind = kinds.get(way[:2])
     return kind is not None and kind == kinds.get(one.algorithm[:2])
 
 
 def other_algorithms() -> Iterator[Case]:
-    """What the libraries know and Duet does not: a right signature with that key, and never an access token."""
+    """Algorithms that the libraries know and Duet does not: the signature is right, but it is never an access
+    token."""
     for one in map(signer, OTHERS):
         text = good(one)
         start, _, _ = text.rpartition(".")
@@ -137,7 +139,7 @@ def other_algorithms() -> Iterator[Case]:
 
 
 def faces(one: Signer) -> dict[str, bytes]:
-    """What everybody can know of a key pair, in the forms that a careless program takes for a secret."""
+    """What everybody can know of a key pair, in the forms that a careless program would take for a secret."""
     public = one.public
     pem = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     found = {
@@ -170,7 +172,7 @@ def faces(one: Signer) -> dict[str, bytes]:
 
 
 def confusions() -> Iterator[Case]:
-    """A public key taken for an HMAC secret: signed by everybody who knows it (RFC 8725 section 2.1)."""
+    """A public key taken for an HMAC secret, with which everybody who knows it can sign (RFC 8725 section 2.1)."""
     for one in our_signers():
         if not one.is_pair:
             continue
@@ -187,12 +189,12 @@ def confusions() -> Iterator[Case]:
 
 
 def foreign_kids() -> Iterator[Case]:
-    """A token that one of our keys signed, under the name of another, or of nobody: each is asked for its own."""
+    """A token signed by one of our keys, under the name of another or of nobody: only the named key is tried."""
     everybody = our_signers()
     for one in everybody:
         for other in everybody:
             if other is not one:
-                # Judged with the key that is named.
+                # The verdict is about the key that is named.
                 text = good(one, head=header(other))
                 yield Case(f"{one.algorithm} signed for {other.algorithm}", other, text)
                 text = good(one, head=header(other, alg=one.algorithm))

@@ -1,4 +1,4 @@
-"""Vectors of ECDSA (RFC 7518 section 3.4) and of Ed25519 (RFC 8032): numbers out of range, and forms of others."""
+"""Vectors of ECDSA (RFC 7518 section 3.4) and of Ed25519 (RFC 8032): numbers out of range, and other forms."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ _ORDERS: Final = {"ES256": ORDER, "ES384": ec.SECP384R1().group_order, "ES512": 
 
 
 def numbers_out_of_range() -> Iterator[Case]:
-    """Both numbers lie between 0 and the order of the group; of the bounds, no pair is a signature."""
+    """Both numbers must be above 0 and below the order of the group, so no pair with one of the bounds is a
+    signature."""
     for algorithm, order in _ORDERS.items():
         one = signer(algorithm)
         text = unsigned(header(one), claims())
@@ -44,7 +45,7 @@ def numbers_out_of_range() -> Iterator[Case]:
     one = signer("ES256")
     text = unsigned(header(one), claims())
     r, s = _halves(one.sign(text.encode()))
-    # Nobody says that s is the smaller one of the two that fit, as some currencies do.
+    # No rule wants the smaller one of the two values of s that fit, as some cryptocurrencies do.
     yield token("s as its negative, which is as good", one, with_signature(text, raw(r, ORDER - s, 32)))
     for name, (large_r, large_s) in {
         "r and the order": (r + ORDER, s),
@@ -57,7 +58,7 @@ def numbers_out_of_range() -> Iterator[Case]:
 
 
 def other_forms_of_the_numbers() -> Iterator[Case]:
-    """The right numbers, not as two of 32 bytes: in DER, longer, shorter, backwards."""
+    """The right numbers in other forms than two of 32 bytes: in DER, longer, shorter, backwards."""
     one = signer("ES256")
     text = unsigned(header(one), claims())
     r, s = _halves(one.sign(text.encode()))
@@ -96,7 +97,7 @@ def other_forms_of_the_numbers() -> Iterator[Case]:
 
 
 def short_numbers() -> Iterator[Case]:
-    """Numbers that begin with zeros keep them: 64 bytes are a signature, fewer are none."""
+    """Numbers that begin with zeros keep them, so 64 bytes are a signature and fewer are not."""
     one = signer("ES256")
     assert isinstance(one.private, ec.EllipticCurvePrivateKey)
     for name, which in {"r": 0, "s": 1}.items():
@@ -132,7 +133,7 @@ def other_messages() -> Iterator[Case]:
 
 
 def edwards_signatures() -> Iterator[Case]:
-    """Ed25519: S is smaller than the order (RFC 8032 section 5.1.7), and R is no point that fits everybody."""
+    """Ed25519: S is smaller than the order (RFC 8032 section 5.1.7), and R is no point that fits every key."""
     one = signer("EdDSA")
     text = unsigned(header(one), claims())
     signature = one.sign(text.encode())
@@ -173,7 +174,7 @@ def edwards_signatures() -> Iterator[Case]:
 
 
 def _points_for_everybody() -> dict[str, bytes]:
-    """Points whose multiples are few, and points in a spelling that is none (RFC 8032 section 5.1.3)."""
+    """Points with few multiples, and points in an invalid spelling (RFC 8032 section 5.1.3)."""
     numbers = {
         "the neutral point": 1,
         "the neutral point with a sign": 1 | 2**255,

@@ -14,7 +14,7 @@ BITS: Final = 0x03
 _CONSTRUCTED: Final = 0x20
 _NULL: Final = bytes([NULL, 0])
 
-#: What to write in place of an element with this tag and this content.
+#: What to write in place of the element with this tag and this content.
 Edit: TypeAlias = Callable[[int, bytes], bytes]
 
 
@@ -27,7 +27,7 @@ class Element:
 
 
 def length(size: int) -> bytes:
-    """The shortest form, which is the one that DER allows."""
+    """A length in the shortest form, the only one that DER allows."""
     if size < 0x80:
         return bytes([size])
     number = size.to_bytes((size.bit_length() + 7) // 8, "big")
@@ -35,12 +35,12 @@ def length(size: int) -> bytes:
 
 
 def written(tag: int, content: bytes) -> bytes:
-    """An element as it should be."""
+    """An element in its right form."""
     return bytes([tag]) + length(len(content)) + content
 
 
 def encoded(element: Element, at: tuple[int, ...] | None = None, edit: Edit = written) -> bytes:
-    """The bytes of `element`, where `edit` writes the one at that path: the numbers of the elements on the way."""
+    """The bytes of `element`; `edit` writes the element at the path `at`, which has the index at each level."""
     if isinstance(element.content, bytes):
         content = element.content
     else:
@@ -68,7 +68,7 @@ def _with_tag(change: int) -> Edit:
     return lambda tag, content: written(tag ^ change, content)
 
 
-# The length is written in another way, or is another one.
+# The length has another form or another value.
 _LENGTHS: Final[dict[str, Edit]] = {
     "in the long form": _with_length(lambda size: _counted(size, 1)),
     "in two bytes": _with_length(lambda size: _counted(size, 2)),
@@ -92,7 +92,7 @@ _LENGTHS: Final[dict[str, Edit]] = {
     "cut off": lambda tag, _: bytes([tag, 0x81]),
     "missing": lambda tag, _: bytes([tag]),
 }
-# What has no length ends with two zeros, which DER knows nothing of.
+# An element of indefinite length ends with two zeros, which DER does not allow.
 _ENDLESS: Final[dict[str, Edit]] = {
     "without an end": lambda tag, content: bytes([tag, 0x80]) + content,
     "with an end": lambda tag, content: bytes([tag, 0x80]) + content + b"\0\0",
@@ -104,7 +104,7 @@ _ENDLESS: Final[dict[str, Edit]] = {
     "with something after the end": lambda tag, content: bytes([tag, 0x80]) + content + b"\0\0\x04\x02\xab\xcd",
     "with something before the end": lambda tag, content: bytes([tag, 0x80]) + content + _NULL + b"\0\0",
 }
-# Something is there that should not be, or the other way round.
+# Something is there that should not be, or something is missing.
 _CONTENTS: Final[dict[str, Edit]] = {
     "left out": lambda _tag, _content: b"",
     "emptied": lambda tag, _: written(tag, b""),

@@ -1,6 +1,6 @@
-"""Vectors of the one key that Duet is told of: that of an earlier system, a secret or a public key in PEM.
+"""Vectors of the one key that the settings give Duet: that of an earlier system, a secret or a public key in PEM.
 
-The public keys are written in DER by hand, for a sound library writes no unsound ones.
+The public keys are written in DER by hand, because a sound library writes no unsound ones.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _X25519: Final = bytes.fromhex("2b656e")
 
 @dataclass(frozen=True)
 class EarlierKey:
-    """A key as it may stand in the settings, and a token that its owner signed, if it is a sound one."""
+    """A key as it may be in the settings, and a token that its owner signed if the key is sound."""
 
     name: str
     algorithm: str
@@ -40,7 +40,7 @@ class EarlierKey:
 
     @property
     def is_sound(self) -> bool:
-        """Whether it is a key to verify with."""
+        """Whether the key is good for verifying."""
         return self.token != ""
 
 
@@ -48,14 +48,14 @@ EarlierKind: TypeAlias = Callable[[], Iterator[EarlierKey]]
 
 
 def pem(data: bytes, label: str = "PUBLIC KEY") -> str:
-    """Bytes in DER, as text."""
+    """Encode bytes in DER as PEM."""
     lines = base64.encodebytes(data).decode().replace("\n", "")
     body = "\n".join(lines[at : at + 64] for at in range(0, len(lines), 64))
     return f"-----BEGIN {label}-----\n{body}\n-----END {label}-----\n"
 
 
 def _public(kind: bytes, bits: bytes, parameters: Element | None = None, unused: int = 0) -> bytes:
-    """A public key after X.509 (RFC 5280 section 4.1)."""
+    """A public key in the form of X.509 (RFC 5280 section 4.1)."""
     algorithm = (Element(OBJECT, kind), *(() if parameters is None else (parameters,)))
     return encoded(Element(SEQUENCE, (Element(SEQUENCE, algorithm), Element(BITS, bytes([unused]) + bits))))
 
@@ -70,7 +70,7 @@ def _point(data: bytes, curve: bytes = _P256) -> str:
 
 
 def sound_keys() -> Iterator[EarlierKey]:
-    """Keys that are taken, and with which a token is verified."""
+    """Keys that are accepted, and with which a token is verified."""
     forms: dict[str, Callable[[Signer], str]] = {
         "EdDSA": lambda one: pem(_public(_ED25519, one.public.public_bytes_raw())),
         "ES256": lambda one: _point(one.public.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)),
@@ -93,7 +93,7 @@ def sound_keys() -> Iterator[EarlierKey]:
 
 
 def weak_keys() -> Iterator[EarlierKey]:
-    """Keys of the right kind that anybody could sign for, or that are none."""
+    """Keys of the right kind with which anybody could sign, or which are no keys at all."""
     one = signer("RS256")
     n = one.public.public_numbers().n
     yield EarlierKey("RSA of 1024 bits", "RS256", _rsa(short_rsa().public.public_numbers().n, 65537))
@@ -139,7 +139,7 @@ def _negative(n: int) -> str:
 
 
 def other_kinds() -> Iterator[EarlierKey]:
-    """Keys that are sound, and of another kind than the algorithm takes, or in another form."""
+    """Sound keys of another kind than the algorithm takes, or in another form."""
     texts = {
         name: signer(name).public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
         for name in ("EdDSA", "ES256", "RS256", "ES384", "ES512")
@@ -168,7 +168,7 @@ def other_kinds() -> Iterator[EarlierKey]:
 
 
 def other_forms() -> Iterator[EarlierKey]:
-    """A sound key in a form that is not the one that is asked for, or its secret half."""
+    """A sound key in another form than the one that is wanted, or its private half."""
     for algorithm in ("EdDSA", "ES256", "RS256"):
         one = signer(algorithm)
         private: Any = one.private
@@ -199,5 +199,5 @@ def other_forms() -> Iterator[EarlierKey]:
 
 
 def earlier_cases_of(kind: EarlierKind) -> tuple[EarlierKey, ...]:
-    """The cases of a kind, the name of each beginning with it."""
+    """The cases of a kind, whose names begin with the kind's."""
     return tuple(replace(case, name=f"{kind.__name__}: {case.name}") for case in kind())

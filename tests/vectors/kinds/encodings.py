@@ -1,7 +1,7 @@
 """Vectors of base64url (RFC 7515 section 2, RFC 4648 section 5): each part has one spelling.
 
-Where the header or the payload is spelt wrongly, the wrong spelling is what was signed. So the signature is right,
-and nothing but the spelling is wrong.
+Where the header or the payload is misspelt, the signature covers the misspelt text. So the signature is right, and
+only the spelling is wrong.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Final, TypeAlias
 from tests.vectors.cases import Case, claims, dumps, good, header, sealed, token, with_signature
 from tests.vectors.kinds.keys import Signer, b64, our_signers, seed, signer
 
-#: How a part is written otherwise.
+#: How to misspell a part.
 Respell: TypeAlias = Callable[[str], str]
 
 _ALPHABET: Final = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
@@ -33,7 +33,7 @@ _OTHERS: Final[dict[str, Respell]] = {
     "a letter less": lambda text: text[:-1],
     "the letters swapped": lambda text: text.swapcase(),
 }
-# As a payload, these are base64url too, of something else: a good signature of what nobody understands.
+# As payloads these are base64url too, but of something else: a good signature of something unintelligible.
 _READS_AS_SOMETHING: Final = {
     "base32",
     "hex digits",
@@ -42,7 +42,7 @@ _READS_AS_SOMETHING: Final = {
     "a letter less",
     "the letters swapped",
 }
-# Each is nothing that base64url has; some decoders drop them, others take them for a letter.
+# None of these belongs to base64url; some decoders drop them, and others take them for a letter.
 _STRAY: Final = {
     "a space": " ",
     "a line feed": "\n",
@@ -68,7 +68,7 @@ _STRAY: Final = {
 
 
 def _respelt(one: Signer, part: str, respell: Respell, body: object = None) -> str:
-    """A good token, one part of which is spelt otherwise; what is signed is what stands there."""
+    """A good token with one misspelt part, where the signature covers the misspelt text."""
     head, payload = b64(dumps(header(one))), b64(dumps(claims() if body is None else body))
     if part == "header":
         head = respell(head)
@@ -80,7 +80,7 @@ def _respelt(one: Signer, part: str, respell: Respell, body: object = None) -> s
 
 
 def strays() -> Iterator[Case]:
-    """A character that the alphabet lacks: in front of a part, inside it, behind it, in place of a letter."""
+    """A character outside the alphabet: in front of a part, inside it, behind it, or in place of a letter."""
     one = signer("HS256")
     for part, (name, mark) in itertools.product(_PARTS, _STRAY.items()):
         for where, respell in _with_mark(mark).items():
@@ -98,12 +98,12 @@ def _with_mark(mark: str) -> dict[str, Respell]:
 
 
 def equals_signs() -> Iterator[Case]:
-    """Parts with the padding that base64url leaves out here, and with some where it never stands."""
+    """Parts with the padding that base64url leaves out here, and with padding where it never belongs."""
     for one, part, count in itertools.product(our_signers(), _PARTS, (1, 2, 3, 4)):
         text = _respelt(one, part, _with_mark("=" * count)["behind"])
         yield Case(f"{one.algorithm}, {part}, {count} behind", one, text)
     one = signer("HS256")
-    # A payload of each length that base64 tells apart, with as much padding as it would have, and with more.
+    # A payload of each length that base64 distinguishes, with the padding that it would have, and with more.
     for length, count in itertools.product((1, 2, 3), (1, 2)):
         text = _respelt(one, "payload", _with_mark("=" * count)["behind"], claims(sub="u" * length))
         yield Case(f"a sub of {length} letters, {count} behind", one, text)
@@ -114,9 +114,9 @@ def equals_signs() -> Iterator[Case]:
 
 
 def unused_bits() -> Iterator[Case]:
-    """The last character holds bits that decoding drops: all but one value of them is a second spelling."""
+    """The last character holds bits that decoding drops, and all but one of their values are a second spelling."""
     one = signer("HS256")
-    # Spaces behind the JSON change its length, and so how many bits are left over.
+    # Spaces behind the JSON change its length, and with it the number of unused bits.
     for spaces in range(3):
         head, body = b64(dumps(header(one)) + b" " * spaces), b64(dumps(claims()) + b" " * spaces)
         right = one.sign(f"{head}.{body}".encode())
@@ -134,14 +134,15 @@ def unused_bits() -> Iterator[Case]:
 
 
 def _second_spellings(text: str) -> list[str]:
-    """`text`, the last part of which is base64url, with every other last character that decodes to the same."""
+    """Every variant of `text`, whose last part is base64url, with another last character that decodes to the
+    same."""
     unused = {0: 0, 2: 4, 3: 2}[len(text.rpartition(".")[2]) % 4]
     last = _ALPHABET.index(text[-1])
     return [text[:-1] + _ALPHABET[last + bits] for bits in range(1, 2**unused)]
 
 
 def other_encodings() -> Iterator[Case]:
-    """A part in another encoding, or of a length that none has."""
+    """A part in another encoding, or of a length that base64url does not have."""
     # Each part has a character that the two alphabets write differently.
     one, body = Signer("a key???>>>~~~", "HS256", seed("a secret")), claims(sub="???>>>~~~ 2")
     for part, (name, respell) in itertools.product(_PARTS, _OTHERS.items()):

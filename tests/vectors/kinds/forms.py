@@ -1,4 +1,4 @@
-"""Vectors of the compact form: its three parts, what stands around them, and other forms of the same signature."""
+"""Vectors of the compact form: its three parts, what surrounds them, and other forms of the same signature."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ def around() -> Iterator[Case]:
 
 
 def serialisations() -> Iterator[Case]:
-    """The same signature in JSON (RFC 7515 section 7.2), and in what people make of it."""
+    """The same signature in JSON (RFC 7515 section 7.2), and in forms that people make of it."""
     for one in our_signers():
         for name, text in _in_json(one).items():
             yield Case(f"{one.algorithm}, {name}", one, text)
@@ -179,7 +179,7 @@ def _in_json(one: Signer) -> dict[str, str]:
 
 
 def json_spellings() -> Iterator[Case]:
-    """Headers that are JSON in another spelling, which is as good."""
+    """Headers in another spelling of JSON, which are just as good."""
     one = signer("HS256")
     kid, typ = f'"kid":"{one.kid}"', '"typ":"at+jwt"'
     right = {
@@ -198,7 +198,7 @@ def json_spellings() -> Iterator[Case]:
 
 
 def no_json() -> Iterator[Case]:
-    """Headers that are no JSON object in UTF-8, under a right signature (RFC 7515 section 5.2)."""
+    """Headers that are no JSON object in UTF-8, with a right signature (RFC 7515 section 5.2)."""
     one = signer("HS256")
     kid, typ = f'"kid":"{one.kid}"', '"typ":"at+jwt"'
     good_one = f'{{"alg":"HS256",{kid},{typ}}}'

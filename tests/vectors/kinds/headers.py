@@ -1,4 +1,4 @@
-"""Vectors of what else a header says: keys that it brings along, what it calls critical, names, types."""
+"""Vectors of other header members: keys that the header brings, critical parameters, names and types."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _ELSEWHERE: Final = "https://attacker.example/keys.json"
 
 
 def keys_brought_along() -> Iterator[Case]:
-    """A key in the header, or the address of one: not believed, whoever signed (RFC 8725 section 3.10)."""
+    """A key in the header, or the URL of one, is not believed, whoever signed (RFC 8725 section 3.10)."""
     for one in our_signers():
         stranger = signer(one.algorithm, "a stranger")
         brought: dict[str, Any] = {
@@ -36,7 +36,8 @@ def keys_brought_along() -> Iterator[Case]:
 
 
 def critical() -> Iterator[Case]:
-    """`crit`: what is not understood is refused, under a right signature too (RFC 7515 section 4.1.11)."""
+    """`crit`: a parameter that is not understood is refused, even with a right signature (RFC 7515 section
+    4.1.11)."""
     values: dict[str, dict[str, Any]] = {
         "an extension": {"crit": ["exp"], "exp": 1},
         "an extension of a URL": {"crit": ["https://example.com/x"], "https://example.com/x": True},
@@ -62,7 +63,7 @@ def critical() -> Iterator[Case]:
 
 
 def unencoded() -> Iterator[Case]:
-    """`b64` (RFC 7797): a payload that is not encoded, or is elsewhere, is not asked for and so not there."""
+    """`b64` (RFC 7797): a payload that is not encoded, or is elsewhere, does not count."""
     for one in our_signers():
         payload = dumps(claims()).decode()
         head = header(one, b64=False, crit=["b64"])
@@ -89,7 +90,7 @@ def unencoded() -> Iterator[Case]:
 
 
 def names() -> Iterator[Case]:
-    """`kid`: it picks one of our keys, and is no path, no query and no address."""
+    """`kid`: it picks one of our keys, and is no path, no query and no URL."""
     one = signer("HS256")
     strange = {
         "nobody's": "nobody",
@@ -125,7 +126,7 @@ def names() -> Iterator[Case]:
 
 
 def types() -> Iterator[Case]:
-    """`typ` and its kin: what is signed for another purpose is no access token (RFC 8725 section 3.11)."""
+    """`typ` and similar: a text that was signed for another purpose is no access token (RFC 8725 section 3.11)."""
     for one in our_signers():
         for typ in (
             "JWT",
@@ -145,7 +146,7 @@ def types() -> Iterator[Case]:
 
 
 def more_members() -> Iterator[Case]:
-    """Members that nobody asked for, and members twice, of which the last counts (RFC 7515 section 4)."""
+    """Unknown members, and duplicate members, of which the last counts (RFC 7515 section 4)."""
     one = signer("HS256")
     more: dict[str, Any] = {
         "zip": "DEF",
@@ -160,7 +161,7 @@ def more_members() -> Iterator[Case]:
         "nested": {"alg": "none", "crit": ["x"]},
         "big": 2**70,
         "fraction": 1e300,
-        # No numbers to JSON (RFC 8259 section 6). Python's takes them, here and in the second library.
+        # JSON has no such numbers (RFC 8259 section 6), but Python accepts them, here and in the second library.
         "infinity": float("inf"),
         "no number": float("nan"),
     }
@@ -185,8 +186,8 @@ def more_members() -> Iterator[Case]:
     yield token(
         "kid, at last the right one", one, good(one, head=f'{{"kid":"x","alg":"HS256",{kid},{typ}}}'.encode())
     )
-    # It is JSON, which Python reads or gives up, and has no alg.
+    # Python reads this JSON, or gives up, and either way there is no alg.
     yield Case("so deep that nobody gets out", one, good(one, head=b'{"a":' + b"[" * 2400 + b"]" * 2400 + b"}"))
-    # Whoever reads the first one of two names has another header than whoever reads the last one.
+    # A reader that takes the first of two duplicates sees another header than one that takes the last.
     text = sealed(one, unsigned(f'{{"alg":"HS256","alg":"HS256",{kid},{typ}}}'.encode(), claims()))
     yield token("alg, twice the same", one, text)

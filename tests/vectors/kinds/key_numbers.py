@@ -1,4 +1,4 @@
-"""Vectors of what a key itself is made of: its kind, its curve, its numbers, and how these are written."""
+"""Vectors of what a key consists of: its kind, its curve, its numbers, and how these are written."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.vectors.kinds.keysets import PAIRS, KeyCase, changed, renamed
 from tests.vectors.kinds.rsa_paddings import digest_info, padded
 from tests.vectors.kinds.weak import guessable_rsa, short_coordinate, short_rsa, small_exponent
 
-#: The prime that coordinates of P-256 are counted by (SP 800-186).
+#: The prime of P-256, below which its coordinates are (SP 800-186).
 _PRIME: Final = 2**256 - 2**224 + 2**192 + 2**96 - 1
 _CURVES: Final[tuple[tuple[ec.EllipticCurve, str], ...]] = (
     (ec.SECP256K1(), "secp256k1"),
@@ -28,7 +28,7 @@ _CURVES: Final[tuple[tuple[ec.EllipticCurve, str], ...]] = (
 
 
 def kinds_of_keys() -> Iterator[KeyCase]:
-    """`kty` and `crv`: a key of one kind is not read as one of another."""
+    """`kty` and `crv`: a key of one kind is not read as a key of another."""
     for name in PAIRS:
         one = signer(name)
         for kty in ("oct", "EC", "RSA", "OKP", "ec", "", None, 1):
@@ -40,7 +40,7 @@ def kinds_of_keys() -> Iterator[KeyCase]:
 
 
 def other_curves() -> Iterator[KeyCase]:
-    """Sound keys of curves that Duet makes none of, under their own name and under another's."""
+    """Sound keys of curves of which Duet makes none, under their own names and under others."""
     edwards = ed448.Ed448PrivateKey.from_private_bytes(seed("Ed448", 57))
     jwk = _named({"kty": "OKP", "crv": "Ed448", "x": b64(edwards.public_key().public_bytes_raw())}, "EdDSA")
     text = unsigned(header(signer("EdDSA"), kid=jwk["kid"]), claims())
@@ -60,7 +60,7 @@ def _named(members: dict[str, Any], algorithm: str) -> dict[str, Any]:
 
 
 def points() -> Iterator[KeyCase]:
-    """The coordinates of a point: on the curve, and of as many bytes as the curve's."""
+    """The coordinates of a point are on the curve, and have as many bytes as the curve needs."""
     one = short_coordinate()
     point = one.public.public_numbers()
     yield KeyCase("a coordinate with a zero in front", (one.jwk,), good(one), is_token=True)
@@ -97,7 +97,7 @@ def points() -> Iterator[KeyCase]:
 
 
 def edwards_points() -> Iterator[KeyCase]:
-    """The one coordinate of an Ed25519 key: 32 bytes."""
+    """The one coordinate of an Ed25519 key has 32 bytes."""
     edwards = signer("EdDSA")
     data = edwards.public.public_bytes_raw()
     for name, x in {
@@ -115,12 +115,12 @@ def edwards_points() -> Iterator[KeyCase]:
 
 
 def moduli() -> Iterator[KeyCase]:
-    """RSA: 2048 bits and the exponent that everybody takes, in the shortest form."""
+    """RSA: 2048 bits and the usual exponent, in the shortest form."""
     one = signer("RS256")
     yield KeyCase("of 1024 bits", (short_rsa().jwk,), good(short_rsa()))
-    # It could be sound. Duet makes none, so it reads none.
+    # It could be sound, but Duet makes no such keys, so it reads none.
     yield KeyCase("an exponent of 3", (small_exponent().jwk,), good(small_exponent()))
-    # With this exponent the padded digest is the signature: nobody needs a private half.
+    # With this exponent the padded digest is the signature, so nobody needs a private half.
     jwk = _named({name: one.jwk[name] for name in ("kty", "n")} | {"e": "AQ"}, "RS256")
     text = unsigned(header(one, kid=jwk["kid"]), claims())
     forged = padded(encoded(digest_info(hashlib.sha256(text.encode()).digest())))
@@ -152,7 +152,7 @@ def moduli() -> Iterator[KeyCase]:
 
 
 def no_keys() -> Iterator[KeyCase]:
-    """What is no JWK at all."""
+    """Values that are no JWK at all."""
     one = signer("EdDSA")
     for name, value in {
         "null": None,
@@ -168,10 +168,10 @@ def no_keys() -> Iterator[KeyCase]:
 
 
 def for_everybody() -> Iterator[KeyCase]:
-    """Keys with a back door, which look like sound ones: where they come from is what tells."""
+    """Keys with a back door look like sound ones, and only their origin tells the difference."""
     weak = guessable_rsa()
     yield KeyCase("RSA of guessable primes", (weak.jwk,), good(weak))
-    # The neutral point times anything is itself, so this signature fits every text.
+    # Any multiple of the neutral point is the point itself, so this signature fits every text.
     jwk = _named({"kty": "OKP", "crv": "Ed25519", "x": b64(b"\x01" + bytes(31))}, "EdDSA")
     text = unsigned(header(signer("EdDSA"), kid=jwk["kid"]), claims())
     yield KeyCase("Ed25519, the neutral point", (jwk,), with_signature(text, b"\x01" + bytes(63)))

@@ -1,6 +1,6 @@
 """The keys that sign the vectors.
 
-Each follows from a name, so the vectors are the same in every run, but for the salt that PSS draws.
+Each follows from a name, so the vectors are the same in every run, except for the salt that PSS draws.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 PrivateKey: TypeAlias = bytes | ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
-#: What Duet signs with. The others are known to the libraries alone.
+#: The algorithms that Duet signs with. The others are known to the libraries alone.
 OURS: Final = ("HS256", "EdDSA", "ES256", "RS256")
 OTHERS: Final = ("HS384", "HS512", "ES384", "ES512", "RS384", "RS512", "PS256", "PS384", "PS512")
 EXPONENT: Final = 65537
@@ -42,13 +42,13 @@ _CURVES: Final[dict[str, tuple[str, ec.EllipticCurve]]] = {
     "ES384": ("P-384", ec.SECP384R1()),
     "ES512": ("P-521", ec.SECP521R1()),
 }
-# How far from the number that a name stands for the next fitting primes are. It takes a second to find them.
+# The distance from each named number to the next fitting prime, because finding one takes a second.
 _NEXT_PRIMES: Final = {"Duet": (798, 506), "a stranger": (626, 780), "a short key": (68, 56)}
 
 
 @dataclass(frozen=True)
 class Signer:
-    """Somebody who signs with one algorithm, and goes by the name `kid`."""
+    """A signer with one algorithm, who goes by the name `kid`."""
 
     kid: str
     algorithm: str
@@ -56,21 +56,21 @@ class Signer:
 
     @property
     def is_pair(self) -> bool:
-        """Whether there is a public half."""
+        """Whether the key has a public half."""
         return not isinstance(self.private, bytes)
 
     @property
     def public(self) -> Any:
-        """What verifies: a secret, or a public key of `cryptography`'s."""
+        """The key to verify with: a secret, or a public key of `cryptography`."""
         return self.private if isinstance(self.private, bytes) else self.private.public_key()
 
     @property
     def jwk(self) -> dict[str, str]:
-        """What verifies, as a JWK (RFC 7517)."""
+        """The key to verify with as a JWK (RFC 7517)."""
         return {**members(self.public), "use": "sig", "alg": self.algorithm, "kid": self.kid}
 
     def sign(self, data: bytes, algorithm: str = "") -> bytes:
-        """The signature as a JWS has it. `algorithm` is another one that this kind of key is good for."""
+        """The signature as a JWS has it; `algorithm` may be another one that this kind of key can sign with."""
         name, key = algorithm or self.algorithm, self.private
         size = name[2:]
         if isinstance(key, bytes):
@@ -86,17 +86,17 @@ class Signer:
 
 
 def b64(data: bytes) -> str:
-    """base64url without padding (RFC 7515 section 2)."""
+    """Encode as base64url without padding (RFC 7515 section 2)."""
     return urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 def raw(r: int, s: int, size: int) -> bytes:
-    """The two numbers of an ECDSA signature as a JWS has them (RFC 7518 section 3.4), `size` bytes each."""
+    """The two numbers of an ECDSA signature as a JWS has them (RFC 7518 section 3.4), in `size` bytes each."""
     return r.to_bytes(size, "big") + s.to_bytes(size, "big")
 
 
 def curve_signature(key: ec.EllipticCurvePrivateKey, data: bytes, size: str = "256") -> tuple[int, int]:
-    """The two numbers, the same in every run (RFC 6979)."""
+    """The two numbers of a signature, which are the same in every run (RFC 6979)."""
     return decode_dss_signature(key.sign(data, ec.ECDSA(_HASHES[size], deterministic_signing=True)))
 
 
@@ -115,7 +115,7 @@ def signer(algorithm: str, owner: str = "Duet") -> Signer:
 
 
 def our_signers() -> list[Signer]:
-    """One for each algorithm that Duet signs with."""
+    """Our signers, one for each algorithm that Duet signs with."""
     return [signer(algorithm) for algorithm in OURS]
 
 
@@ -137,7 +137,7 @@ def _private(algorithm: str, owner: str) -> PrivateKey:
 
 @cache
 def rsa_key(owner: str, bits: int = 2048) -> rsa.RSAPrivateKey:
-    """The RSA key of `owner`, who has one of that many bits alone."""
+    """The RSA key of `owner`, who has only one, of that many bits."""
     names = ("first prime", "second prime")
     p, q = (_number_of(f"{owner}'s RSA key, {name}", bits // 2) for name in names)
     after_p, after_q = _NEXT_PRIMES[owner]
@@ -145,7 +145,7 @@ def rsa_key(owner: str, bits: int = 2048) -> rsa.RSAPrivateKey:
 
 
 def rsa_of(p: int, q: int, e: int = EXPONENT) -> rsa.RSAPrivateKey:
-    """The RSA key of two primes."""
+    """The RSA key with these two primes."""
     d = pow(e, -1, math.lcm(p - 1, q - 1))
     public = rsa.RSAPublicNumbers(e, p * q)
     return rsa.RSAPrivateNumbers(p, q, d, d % (p - 1), d % (q - 1), pow(q, -1, p), public).private_key()
@@ -173,11 +173,11 @@ def members(public: Any) -> dict[str, str]:
 
 
 def shortest(number: int) -> bytes:
-    """Big-endian, without a zero in front (RFC 7518 section 2)."""
+    """The number big-endian, without leading zeros (RFC 7518 section 2)."""
     return number.to_bytes((number.bit_length() + 7) // 8, "big")
 
 
 def thumbprint(jwk: dict[str, str]) -> str:
-    """The name of a public key that follows from the key itself (RFC 7638)."""
+    """The name of a public key, which follows from the key itself (RFC 7638)."""
     named = {name: jwk[name] for name in ("crv", "e", "kty", "n", "x", "y") if name in jwk}
     return b64(hashlib.sha256(json.dumps(named, separators=(",", ":")).encode()).digest())

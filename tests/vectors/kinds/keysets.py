@@ -1,7 +1,7 @@
-"""Vectors of keys in sets (RFC 7517): which of them are read, and which of them is asked.
+"""Vectors of keys in sets (RFC 7517): which of them are read, and which of them is used.
 
-Every token is rightly signed by the key that it names, unless its name says otherwise: something is wrong with the
-key, or with what is said of it.
+Every token is rightly signed by the key that it names, unless its name says otherwise. Something is wrong with the
+key, or with what is said about it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias
 from tests.vectors.cases import good, header
 from tests.vectors.kinds.keys import OURS, Signer, b64, seed, signer, thumbprint
 
-#: A public key as somebody has written it down. Not each of these is an object.
+#: A public key as somebody wrote it down, which need not be an object.
 Jwk: TypeAlias = Any
 #: The algorithms whose public keys Duet stores.
 PAIRS: Final = tuple(name for name in OURS if name != "HS256")
@@ -22,7 +22,7 @@ PAIRS: Final = tuple(name for name in OURS if name != "HS256")
 
 @dataclass(frozen=True)
 class KeyCase:
-    """A set of keys and a token, and whether the token is one to whoever knows these keys and no others."""
+    """A set of keys and a token, and whether the token counts for a reader who knows only these keys."""
 
     name: str
     keys: tuple[Jwk, ...] = field(repr=False)
@@ -40,14 +40,14 @@ def changed(one: Signer, **changes: Any) -> dict[str, Any]:
 
 
 def renamed(name: str, one: Signer, **changes: Any) -> KeyCase:
-    """The key's JWK with `changes` in what is the key itself, under the name that follows from that."""
+    """The key's JWK with `changes` in the key itself, under the name that follows from the result."""
     jwk = changed(one, **changes)
     kid = thumbprint(jwk)
     return KeyCase(name, ({**jwk, "kid": kid},), good(one, head=header(one, kid=kid)))
 
 
 def sets() -> Iterator[KeyCase]:
-    """Sets of sound keys: the one that the token names is asked, and no other."""
+    """Sets of sound keys: only the key that the token names is used."""
     for name in PAIRS:
         one, stranger = signer(name), signer(name, "a stranger")
         yield KeyCase(f"{name}, one key", (one.jwk,), good(one), is_token=True)
@@ -74,7 +74,7 @@ def sets() -> Iterator[KeyCase]:
 
 
 def same_names() -> Iterator[KeyCase]:
-    """Two keys under one name: the name belongs to the one that it follows from."""
+    """Two keys under one name: the name belongs to the key from which it follows."""
     for name in PAIRS:
         one, stranger = signer(name), signer(name, "a stranger")
         impostor = changed(stranger, kid=one.kid)
@@ -87,7 +87,7 @@ def same_names() -> Iterator[KeyCase]:
 
 
 def mixed_sets() -> Iterator[KeyCase]:
-    """Secrets among public keys: they are not read, and the others are as good as before."""
+    """Secrets among public keys are not read, and the other keys are as good as before."""
     secret, pair = signer("HS256"), signer("EdDSA")
     keys = (secret.jwk, pair.jwk)
     yield KeyCase("the secret signed", keys, good(secret))
@@ -137,7 +137,7 @@ _PURPOSES: Final[dict[str, dict[str, Any]]] = {
 
 
 def purposes() -> Iterator[KeyCase]:
-    """What a key is said to be for: `use`, `key_ops`, `alg` and its name are those of a key of Duet's."""
+    """The purpose of a key: `use`, `key_ops`, `alg` and the name have to be those of a key of Duet."""
     for name in PAIRS:
         one = signer(name)
         for what, change in _PURPOSES.items():
@@ -156,5 +156,5 @@ def purposes() -> Iterator[KeyCase]:
 
 @cache
 def key_cases_of(kind: KeyKind) -> tuple[KeyCase, ...]:
-    """The cases of a kind, the name of each beginning with it."""
+    """The cases of a kind, whose names begin with the kind's."""
     return tuple(replace(case, name=f"{kind.__name__}: {case.name}") for case in kind())

@@ -1,4 +1,4 @@
-"""Vectors of HMAC (RFC 7518 section 3.2): keys of each length, MACs that look odd, and MACs of another kind."""
+"""Vectors of HMAC (RFC 7518 section 3.2): keys of each length, odd-looking MACs, and MACs of another kind."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Final
 from tests.vectors.cases import Case, claims, dumps, good, header, token, unsigned, with_signature
 from tests.vectors.kinds.keys import b64, secret_of, signer
 
-# From the shortest that is allowed to what is longer than a block of SHA-256, and is hashed first (RFC 2104).
+# From the shortest allowed length to one above a block of SHA-256, which is hashed first (RFC 2104).
 _SIZES: Final = (32, 33, 47, 48, 63, 64, 65, 128, 129, 1024)
 
 
 def key_lengths() -> Iterator[Case]:
-    """Keys of each allowed length: all of their bytes count."""
+    """Keys of each allowed length, of which all bytes count."""
     for size in _SIZES:
         one = secret_of(size)
         assert isinstance(one.private, bytes)
@@ -36,7 +36,7 @@ def key_lengths() -> Iterator[Case]:
 
 
 def odd_macs() -> Iterator[Case]:
-    """MACs that begin or end with zeros or ones, or look odd as text: they are bytes like all others."""
+    """MACs that begin or end with zeros or ones, or look odd as text, are bytes like all others."""
     one = signer("HS256")
     wanted: dict[str, Callable[[bytes], bool]] = {
         "a zero in front": lambda mac: mac[0] == 0,
@@ -64,7 +64,7 @@ def odd_macs() -> Iterator[Case]:
 
 
 def other_digests() -> Iterator[Case]:
-    """What is no HMAC with SHA-256 of this text under this key, however alike."""
+    """Digests that are no HMAC with SHA-256 of this text under this key, however similar."""
     one = signer("HS256")
     text = unsigned(header(one), claims())
     data, key = text.encode(), one.public

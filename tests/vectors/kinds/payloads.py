@@ -1,4 +1,4 @@
-"""Vectors of what is signed: a JWS carries any bytes, a JWT an object of claims, Duet's own are not long."""
+"""Vectors of payloads: a JWS carries any bytes, a JWT an object of claims, and Duet's own tokens are not long."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TEXT: Final = (
 
 
 def bytes_of_all_kinds() -> Iterator[Case]:
-    """Payloads of any bytes, with every algorithm: the signature is good, and it is no token."""
+    """Payloads of any bytes, with every algorithm: the signature is good, but the text is no token."""
     payloads = {
         "one zero": b"\0",
         "twenty zeros": bytes(20),
@@ -33,12 +33,12 @@ def bytes_of_all_kinds() -> Iterator[Case]:
     for one in map(signer, (*OURS, *OTHERS)):
         for name, payload in payloads.items():
             yield signed(f"{one.algorithm}, {name}", one, good(one, body=payload))
-        # A sound JWS. Duet asks for a payload, since there is no token without one.
+        # This is a sound JWS, but Duet wants a payload, because no token goes without one.
         yield Case(f"{one.algorithm}, nothing", one, good(one, body=b""))
 
 
 def no_claims() -> Iterator[Case]:
-    """JSON that is no object, and objects that are no claims of ours: the signature is good, and that is all."""
+    """JSON that is no object, and objects that are not our claims: only the signature is good."""
     one = signer("HS256")
     values: dict[str, bytes] = {
         "null": b"null",
@@ -86,7 +86,7 @@ def no_claims() -> Iterator[Case]:
 
 
 def claims_that_count() -> Iterator[Case]:
-    """Claims in any sound spelling, with each algorithm, are an access token."""
+    """Claims in any sound spelling, with each algorithm, make an access token."""
     for one in our_signers():
         yield token(f"{one.algorithm}, as they are", one, good(one))
         yield token(f"{one.algorithm}, with spaces", one, good(one, body=json.dumps(claims(), indent=2).encode()))
@@ -102,7 +102,7 @@ def claims_that_count() -> Iterator[Case]:
 
 
 def lengths() -> Iterator[Case]:
-    """The longest text that is read at all, and one that is longer."""
+    """The longest text that is read, and a longer one."""
     for one in our_signers():
         yield token(f"{one.algorithm}, the longest", one, _of_length(one, _LONGEST))
         yield Case(f"{one.algorithm}, too long", one, _of_length(one, _LONGEST + 2))
@@ -110,7 +110,7 @@ def lengths() -> Iterator[Case]:
 
 
 def _of_length(one: Signer, length: int) -> str:
-    """A good token of exactly so many characters: with spaces in its header and a long claim it can have any."""
+    """A good token of exactly that many characters, made with spaces in its header and a long claim."""
     for spaces in range(3):
         head = dumps(header(one)) + b" " * spaces
         short = len(good(one, head=head, body=claims(sub="")))

@@ -1,6 +1,6 @@
-"""Vectors of RSASSA-PSS (RFC 8017 section 8.1), which Duet does not sign with and its library knows.
+"""Vectors of RSASSA-PSS (RFC 8017 section 8.1), which Duet does not sign with but its library knows.
 
-They show that nothing odd passes where somebody gives Duet such a key one day.
+They show that nothing odd would pass if somebody gave Duet such a key one day.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _TRAILER: Final = b"\xbc"
 
 @dataclass(frozen=True)
 class Encoding:
-    """How a digest is padded (RFC 8017 section 9.1.1), each step of which can go wrong."""
+    """How a digest is padded (RFC 8017 section 9.1.1), where each step can be changed."""
 
     salt: bytes
     hash_name: str = "sha256"
@@ -30,11 +30,11 @@ class Encoding:
     mark: bytes = b"\x01"
     filler: bytes = b"\0"
     trailer: bytes = _TRAILER
-    #: Flipped in the digest of the salted message, in the data block before it is masked, and in the whole.
+    #: Bits to flip in the digest of the salted message, in the data block before masking, and in the whole.
     in_digest: int = 0
     in_block: int = 0
     in_whole: int = 0
-    #: The modulus has 2048 bits, the number one less: the first bit is cleared.
+    #: The modulus has 2048 bits and the number one less, so the first bit is cleared.
     is_cleared: bool = True
 
     def of(self, text: str) -> bytes:
@@ -50,18 +50,18 @@ class Encoding:
 
 
 def _flipped(data: bytes, bits: int) -> bytes:
-    """`data` with the bits of that number turned over: the last of the number are the last of the data."""
+    """`data` with the set bits of `bits` flipped, where both end with the lowest bit."""
     return (int.from_bytes(data, "big") ^ bits).to_bytes(len(data), "big")
 
 
 def _mask(digest: bytes, size: int, name: str) -> bytes:
-    """MGF1 (RFC 8017 appendix B.2.1)."""
+    """The mask by MGF1 (RFC 8017 appendix B.2.1)."""
     blocks = (hashlib.new(name, digest + number.to_bytes(4, "big")).digest() for number in range(size // 16 + 1))
     return b"".join(blocks)[:size]
 
 
 def salted_paddings() -> Iterator[Case]:
-    """The padded digest of PSS, with one thing about it that is otherwise."""
+    """The padded digest of PSS with one thing changed."""
     one = signer("PS256")
     text = unsigned(header(one), claims())
     right = Encoding(seed("a salt"))
@@ -112,7 +112,7 @@ def salted_numbers() -> Iterator[Case]:
     for algorithm in ("PS256", "PS384", "PS512"):
         one = signer(algorithm)
         text = unsigned(header(one), claims())
-        # Everybody but a library salts as they like: with the same salt, the signature is the same in every run.
+        # The test may choose the salt, and with the same salt the signature is the same in every run.
         name = HASHES[algorithm[2:]]().name
         encoding = Encoding(seed("a salt", int(algorithm[2:]) // 8), hash_name=name)
         signature = power(one, encoding.of(text))

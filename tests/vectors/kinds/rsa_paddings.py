@@ -1,6 +1,6 @@
 """Vectors of RSASSA-PKCS1-v1_5 (RFC 8017 section 8.2): the padded digest has one form, to the last bit.
 
-Who reads it instead of comparing it can be given signatures that nobody made.
+A reader that parses it instead of comparing it accepts signatures that nobody made.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from tests.vectors.cases import Case, claims, header, signed, token, unsigned, w
 from tests.vectors.kinds.der import EDITS, NULL, OBJECT, OCTETS, SEQUENCE, Element, encoded
 from tests.vectors.kinds.keys import Signer, signer
 
-#: Bytes of the modulus.
+#: The size of the modulus in bytes.
 SIZE: Final = 256
-# What hashes are called in DER (RFC 8017 appendix B.1), without tag and length.
+# The names of hashes in DER (RFC 8017 appendix B.1), without tag and length.
 _SHA256: Final = bytes.fromhex("608648016503040201")
 _HASH_NAMES: Final = {
     "SHA-1": bytes.fromhex("2b0e03021a"),
@@ -48,7 +48,7 @@ _PARTS: Final[dict[str, tuple[int, ...]]] = {
 
 
 def power(one: Signer, data: bytes) -> bytes:
-    """What the private key makes of any bytes (RFC 8017 section 5.2.1), by way of the two primes."""
+    """What the private key makes of any bytes (RFC 8017 section 5.2.1), with the help of the two primes."""
     assert isinstance(one.private, rsa.RSAPrivateKey)
     key = one.private.private_numbers()
     number = int.from_bytes(data, "big")
@@ -57,18 +57,18 @@ def power(one: Signer, data: bytes) -> bytes:
 
 
 def signed_as_it_is(one: Signer, info: bytes) -> bytes:
-    """The signature of `info` in place of the digest's description, which is put into the usual padding."""
+    """The signature with `info`, in the usual padding, in place of the digest's description."""
     assert isinstance(one.private, rsa.RSAPrivateKey)
     return one.private.sign(info, padding.PKCS1v15(), NoDigestInfo())
 
 
 def padded(info: bytes, block: bytes = b"\0\x01", end: bytes = b"\0", filler: bytes = b"\xff") -> bytes:
-    """The digest's description in as many bytes as the modulus has (RFC 8017 section 9.2)."""
+    """The digest's description, padded to as many bytes as the modulus has (RFC 8017 section 9.2)."""
     return block + filler * (SIZE - len(block) - len(end) - len(info)) + end + info
 
 
 def digest_info(digest: bytes, name: bytes = _SHA256) -> Element:
-    """Which hash it is, and the digest."""
+    """The digest's description: the name of the hash, and the digest."""
     algorithm = Element(SEQUENCE, (Element(OBJECT, name), Element(NULL, b"")))
     return Element(SEQUENCE, (algorithm, Element(OCTETS, digest)))
 
@@ -95,7 +95,7 @@ def digest_descriptions() -> Iterator[Case]:
 
 
 def other_hashes() -> Iterator[Case]:
-    """The name of another hash, with the digest of SHA-256 or with its own."""
+    """The name of another hash, with the digest by SHA-256 or by that hash."""
     one = signer("RS256")
     text, digest = _text_of(one)
     for name, number in _HASH_NAMES.items():
@@ -116,7 +116,7 @@ def other_hashes() -> Iterator[Case]:
 
 
 def fillings() -> Iterator[Case]:
-    """What stands in front of the description: two bytes, as many ones as fit, a zero."""
+    """The bytes in front of the description: two fixed ones, as many ones as fit, and a zero."""
     one = signer("RS256")
     text, digest = _text_of(one)
     info = encoded(digest_info(digest))
@@ -139,7 +139,7 @@ def fillings() -> Iterator[Case]:
         "X9.31": b"\x6b" + b"\xbb" * (SIZE - 36) + b"\xba" + digest + b"\x33\xcc",
         "nothing but the description": info.rjust(SIZE, b"\0"),
     }
-    # With a small exponent anybody finds a cube root of one that ends in rubbish.
+    # With a small exponent anybody can find a cube root of a number that ends in rubbish.
     for count in (0, 1, 7, 8, 9, 100):
         start = b"\0\x01" + b"\xff" * count + b"\0" + info
         whole[f"{count} ones, and zeros behind"] = start.ljust(SIZE, b"\0")
@@ -150,11 +150,11 @@ def fillings() -> Iterator[Case]:
 
 
 def numbers() -> Iterator[Case]:
-    """The signature as a number: below the modulus, and of as many bytes (RFC 8017 section 8.2.2)."""
+    """The signature as a number: below the modulus, and with as many bytes (RFC 8017 section 8.2.2)."""
     one = signer("RS256")
     assert isinstance(one.private, rsa.RSAPrivateKey)
     modulus = one.private.public_key().public_numbers().n
-    # The first one whose signature begins with a zero, which takes a while to find.
+    # The first text whose signature begins with a zero, which takes a while to find.
     text = unsigned(header(one), claims(jti="token-163"))
     signature = one.sign(text.encode())
     number = int.from_bytes(signature, "big")

@@ -1,4 +1,4 @@
-"""Keys that are too weak, or no keys at all: each is what a real one would be but for one thing."""
+"""Keys that are too weak, or no keys at all: each differs from a real key in one thing only."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FIRST_PRIMES: Final = 126
 
 
 def signer_of(private: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey, algorithm: str) -> Signer:
-    """Somebody with that key, by the name that follows from it."""
+    """A signer with that key, under the name that follows from it."""
     return Signer(thumbprint(members(private.public_key())), algorithm, private)
 
 
@@ -29,21 +29,22 @@ def short_rsa() -> Signer:
 
 @cache
 def guessable_rsa() -> Signer:
-    """An RSA key of 2048 bits, the primes of which follow from few (ROCA)."""
+    """An RSA key of 2048 bits with primes from a small set (ROCA)."""
     product = math.prod(_primes(_FIRST_PRIMES))
     p, q = (_MULTIPLE * product + pow(65537, exponent, product) for exponent in _EXPONENTS)
     return signer_of(rsa_of(p, q), "RS256")
 
 
 def is_guessable(modulus: int) -> bool:
-    """Whether each of the first primes finds a power of 65537 in it, as it does by chance in none of 2^150."""
+    """Whether the modulus is a power of 65537 modulo each of the first primes, which by chance one in 2^150 would
+    be."""
     return all(
         modulus % prime in {pow(65537, exponent, prime) for exponent in range(prime)} for prime in _primes(50)[1:]
     )
 
 
 def small_exponent() -> Signer:
-    """An RSA key of 2048 bits whose exponent is 3, where forgers of paddings begin."""
+    """An RSA key of 2048 bits with the exponent 3, the first choice of forgers of paddings."""
     numbers = rsa_key("a stranger").private_numbers()
     return signer_of(rsa_of(numbers.p, numbers.q, 3), "RS256")
 
