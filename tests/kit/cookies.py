@@ -1,4 +1,4 @@
-"""Flask's cookie as its owner, or a thief, may hold it in a test: taken apart, put together, aged."""
+"""Flask's cookie as its owner, or a thief, may hold it in a test: read, made, replaced and aged."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ def _serializer(duet: Running) -> Any:
 
 
 def read_cookie(duet: Running, value: str) -> dict[str, Any]:
-    """What is in the cookie."""
+    """Read the values in the cookie."""
     values: dict[str, Any] = _serializer(duet).loads(value)
     return values
 
 
 def make_cookie(duet: Running, values: dict[str, Any]) -> str:
-    """A cookie that holds `values`, signed as Flask signs it."""
+    """Make a cookie that holds `values`, signed as Flask signs it."""
     text: str = _serializer(duet).dumps(values)
     return text
 
 
 def give_cookie(browser: Browser, value: str) -> None:
-    """Replaces the session cookie of a browser."""
+    """Replace the session cookie of a browser."""
     browser.cookies.clear()
     browser.cookies.set("session", value, "127.0.0.1", "/")
 
 
 def session_id_of(duet: Running, browser: Browser) -> str:
-    """The id of the session that a browser is in."""
+    """The id of the browser's session."""
     return duet.auth.sessions.authenticate(token_of(duet, browser)).session_id
 
 
@@ -49,7 +49,7 @@ def token_of(duet: Running, browser: Browser) -> str:
 
 
 def aged_token(duet: Running, browser: Browser, *, minutes: float = 16) -> str:
-    """A token of the browser's session that was issued so many minutes ago, at a life of 15."""
+    """A token of the browser's session that was issued `minutes` ago, when tokens live for 15."""
     auth = duet.auth
     session, user = duet.wait(auth.sessions.store.session_with_user(session_id_of(duet, browser)))
     earlier = FakeClock()
@@ -65,7 +65,7 @@ def aged_token(duet: Running, browser: Browser, *, minutes: float = 16) -> str:
 
 
 def age(duet: Running, browser: Browser) -> str:
-    """Lets the token in a browser's cookie run out; returns the cookie."""
+    """Let the token in a browser's cookie expire, and return the cookie."""
     values = read_cookie(duet, browser.cookies["session"])
     cookie = make_cookie(duet, {**values, ACCESS_TOKEN: aged_token(duet, browser)})
     give_cookie(browser, cookie)
@@ -81,7 +81,7 @@ def set_cookies(answer: httpx.Response) -> SimpleCookie:
 
 
 def forget_renewals(duet: Running) -> int:
-    """How many renewed tokens are kept, for as many sessions; afterwards none is."""
+    """Drop all renewed tokens that are kept, and return how many there were."""
     kept = duet.auth.renewals._kept
     number = len(kept)
     kept.clear()
@@ -89,8 +89,8 @@ def forget_renewals(duet: Running) -> int:
 
 
 def make_stale(duet: Running, browser: Browser, *, minutes: float = 16) -> None:
-    """Lets the last proof of the password in a browser's session be so many minutes ago."""
+    """Move the last proof of the password in a browser's session `minutes` back."""
     before = datetime.now(UTC) - timedelta(minutes=minutes)
     assert duet.wait(duet.auth.sessions.store.set_auth_time(session_id_of(duet, browser), now=before))
     forget_renewals(duet)
-    age(duet, browser)  # the token that stands in for it tells the new time
+    age(duet, browser)  # the token in its place has the new time

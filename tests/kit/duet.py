@@ -28,24 +28,24 @@ SECRET = "a secret of the tests: Zk8v2qWm4xT7"
 
 
 def make_settings(folder: Path, **given: Any) -> Settings:
-    """Settings for tests: quick hashes, no limits, and everything below `folder`."""
+    """Settings for tests: cheap hashes, no limits, and all files in `folder`."""
     usual = {"testing": True, "bcrypt_rounds": 4, "rate_limits": False, "secret_key": SECRET}
     return make(**{"data_dir": folder, **usual, **given})
 
 
 class Compiled(BytecodeCache):
-    """Templates that any app of this process has compiled, in memory."""
+    """The templates that apps of this process have compiled, kept in memory."""
 
     def __init__(self) -> None:
         self._kept: dict[str, bytes] = {}
 
     def load_bytecode(self, bucket: Bucket) -> None:
-        """Fills the bucket, if it has been compiled."""
+        """Fill the bucket if its template has been compiled."""
         if bucket.key in self._kept:
             bucket.bytecode_from_string(self._kept[bucket.key])
 
     def dump_bytecode(self, bucket: Bucket) -> None:
-        """Keeps what was compiled."""
+        """Keep the compiled template."""
         self._kept[bucket.key] = bucket.bytecode_to_string()
 
 
@@ -59,24 +59,25 @@ class Running:
 
     @property
     def outbox(self) -> Path:
-        """Where its mails are, if no SMTP is set."""
+        """The folder with its mails, if no SMTP server is set."""
         return self.settings.data_dir / "outbox"
 
     @property
     def auth(self) -> Auth:
-        """Its auth object, to be used through `wait`."""
+        """The auth object of this Duet, to be used through `wait`."""
         auth: Auth = self.app.state.auth
         return auth
 
     def wait(self, awaitable: Any) -> Any:
-        """Runs `awaitable` on the loop of the server, as its own pages do."""
+        """Run `awaitable` on the server's event loop, as its own pages do."""
         return self.app.state.pages.extensions["duet"].crossing.wait(awaitable)
 
     def make_user(self, email: str = "ada@example.com", *, name: str = "Ada", **given: Any) -> User:
-        """An account, made past the pages and the API. Its password is `PASSWORD`.
+        """Make an account without the pages or the API. Its password is `PASSWORD`.
 
         Args:
-            email, name: its owner's.
+            email: the email address of its owner.
+            name: the name of its owner.
             given: `roles`, or `is_email_verified`.
         """
         client = Client("test")
@@ -86,14 +87,14 @@ class Running:
 
 @contextlib.contextmanager
 def running(settings: Settings, *, extensions: Sequence[Extension] = (), **config: Any) -> Iterator[Running]:
-    """Serves Duet until the block is left. `config` goes to uvicorn."""
+    """Serve Duet until the block is left; `config` goes to uvicorn."""
     app = create_app(settings, extensions=extensions)
     with serve(app, **config) as url:
         yield Running(url, app, settings)
 
 
 class Browser(httpx.Client):
-    """Somebody on the pages: keeps cookies, fills in forms, follows no redirects by itself."""
+    """A person using the pages, who keeps cookies, fills in forms, and follows no redirects automatically."""
 
     def __init__(self, url: str, **given: Any) -> None:
         super().__init__(base_url=url, **{"timeout": PATIENCE, **given})
@@ -105,15 +106,15 @@ class Browser(httpx.Client):
         return found[1]
 
     def submit(self, path: str, *, page: str | None = None, **fields: str) -> httpx.Response:
-        """Sends a form to `path`, with the CSRF token of `page` (the same path if None)."""
+        """Send a form to `path`, with the CSRF token of `page` (the same path if None)."""
         return self.post(path, data={"csrf_token": self.csrf_token(page or path), **fields})
 
     def log_in(self, email: str = "ada@example.com", password: str = PASSWORD, **fields: str) -> httpx.Response:
-        """Fills in the login page."""
+        """Fill in the login page."""
         return self.submit("/login", email=email, password=password, **fields)
 
     def log_out(self) -> httpx.Response:
-        """Presses the button in the head of the page."""
+        """Press the logout button at the top of the page."""
         return self.submit("/logout", page="/account/sessions")
 
 
@@ -125,18 +126,18 @@ class ApiClient(httpx.Client):
         self.refresh_token = ""
 
     def log_in(self, email: str = "ada@example.com", password: str = PASSWORD) -> httpx.Response:
-        """Gets tokens for a password, and sends the access token from then on."""
+        """Get tokens for a password, and send the access token from then on."""
         form = {"grant_type": "password", "username": email, "password": password}
         return self._keep(self.post("/api/auth/token", data=form))
 
     def refresh(self, refresh_token: str | None = None) -> httpx.Response:
-        """Exchanges a refresh token, its own if None, and uses the new tokens from then on."""
+        """Exchange a refresh token, its own if None, and use the new tokens from then on."""
         form = {"grant_type": "refresh_token", "refresh_token": refresh_token or self.refresh_token}
         return self._keep(self.post("/api/auth/token", data=form))
 
     @property
     def access_token(self) -> str:
-        """The access token that it sends."""
+        """The access token that the client sends."""
         return self.headers["Authorization"].removeprefix("Bearer ")
 
     def _keep(self, answer: httpx.Response) -> httpx.Response:
@@ -147,7 +148,7 @@ class ApiClient(httpx.Client):
 
 
 def messages(page: str) -> list[str]:
-    """The messages on a page: what it says at the top, and what it says of a form."""
+    """The messages on a page, both at the top and in forms."""
     found = re.findall(r'role="(?:status|alert)"[^>]*>\s*([^<\s][^<]*)<', page)
     found += re.findall(r"<li>(?:<a href=\"#[^\"]*\">)?([^<]+)(?:</a>)?</li>", page)
     return [html.unescape(text).strip() for text in found]

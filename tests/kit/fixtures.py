@@ -1,4 +1,4 @@
-"""Fixtures that many tests share: a Duet that runs, on SQLite or on each store."""
+"""Fixtures that many tests share: a running Duet, on SQLite or on each store."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def duet(tmp_path: Path) -> Iterator[Running]:
 
 @pytest.fixture(params=["sqlite", "mongodb"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database of each kind."""
+    """The URL of an empty database of each kind."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'duet.db'}"
     url: str = request.getfixturevalue("mongo_database_url")
@@ -28,13 +28,13 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def browser(duet: Running) -> Iterator[Browser]:
-    """Somebody on the pages, not logged in."""
+    """A person using the pages, not logged in."""
     with Browser(duet.url) as one:
         yield one
 
 
 @pytest.fixture
 def api(duet: Running) -> Iterator[ApiClient]:
-    """A program on the API, without a token."""
+    """A program using the API, without a token."""
     with ApiClient(duet.url) as one:
         yield one

@@ -1,4 +1,4 @@
-"""Real uvicorn servers on free loopback ports, and bytes to and from them."""
+"""Real uvicorn servers on free loopback ports, and raw bytes to and from them."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 
 from app.serving.protocol import DuetProtocol
 
-#: How long a server may take to end, in seconds: requests get two, and what a lifespan closes a few more.
+#: How long a server may take to end, in seconds: requests get two, and closing the lifespan a few more.
 ENDING_SECONDS = 20
 
 
@@ -24,16 +24,16 @@ ENDING_SECONDS = 20
 def serve(
     app: ASGIApp, *, protocol: type[DuetProtocol] = DuetProtocol, port: int = 0, **config: Any
 ) -> Iterator[str]:
-    """Serve `app` from a thread of its own, with an event loop of its own, and yield its base URL.
+    """Serve `app` from its own thread and event loop, and yield its base URL.
 
     Args:
         app: the ASGI app; its lifespan runs, if it has one.
-        protocol: a subclass with shorter limits.
-        port: where to listen; a free one, if 0.
-        config: more of uvicorn's settings.
+        protocol: the protocol class, such as one with shorter limits.
+        port: the port to listen on; a free one if 0.
+        config: further settings of uvicorn.
 
     Raises:
-        RuntimeError: it did not start, or did not end: the standard error tells what threads and tasks were at.
+        RuntimeError: the server did not start, or did not end; standard error says what threads and tasks were doing.
     """
     options: dict[str, Any] = {
         "log_config": None,
@@ -46,7 +46,7 @@ def serve(
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(("127.0.0.1", port))
         server = uvicorn.Server(uvicorn.Config(app, http=protocol, **options))
-        # A daemon: one that does not end fails its test, and must not keep the whole run from ending as well.
+        # The thread is a daemon: a server that does not end fails its test, and must not keep the run from ending.
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
         try:
@@ -64,12 +64,12 @@ def serve(
 
 
 def _tell_what_runs(server: uvicorn.Server) -> None:
-    """Print what each thread is at, and each task of the server's loop."""
-    faulthandler.dump_traceback(2)  # the number, for pytest's `sys.stderr` has none
+    """Print what each thread is doing, and each task of the server's loop."""
+    faulthandler.dump_traceback(2)  # the number, because pytest's `sys.stderr` has none
     for task in asyncio.all_tasks(server.servers[0].get_loop()):
         sys.stderr.write(f"{task}\n")
         awaited: Any = task.get_coro()
-        while frame := getattr(awaited, "cr_frame", None):  # `print_stack` shows the outermost alone
+        while frame := getattr(awaited, "cr_frame", None):  # `print_stack` shows only the outermost frame
             where = f"{frame.f_code.co_filename}:{frame.f_lineno} {frame.f_code.co_name}"
             sys.stderr.write(f"  {where}\n")
             awaited = awaited.cr_await
@@ -95,7 +95,7 @@ def read_all(connection: socket.socket) -> bytes:
 
 
 def talk(url: str, data: bytes) -> bytes:
-    """Send `data` on a connection of its own, and return all that comes until the server closes it."""
+    """Send `data` on a new connection, and return everything that comes until the server closes it."""
     with connect(url) as connection:
         connection.sendall(data)
         return read_all(connection)

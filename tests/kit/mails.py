@@ -13,16 +13,16 @@ from pathlib import Path
 
 
 def read_mails(folder: Path, *, to: str | None = None, count: int = 1, wait: float = 60.0) -> list[EmailMessage]:
-    """The mails in an outbox, the oldest first.
+    """The mails in an outbox, oldest first.
 
     Args:
-        folder: the outbox, which need not exist yet: `settings.data_dir / "outbox"`.
-        to: whose mails; everybody's if None.
-        count: how many have to be there. 0 takes what is there.
-        wait: for how many seconds they may be on their way.
+        folder: the outbox, which need not exist yet, as in `settings.data_dir / "outbox"`.
+        to: the email address whose mails are wanted; all mails if None.
+        count: how many mails to wait for; 0 takes those that are there.
+        wait: how long the mails may take, in seconds.
 
     Raises:
-        AssertionError: there were fewer than `count` when the time was over.
+        AssertionError: there were fewer than `count` mails when the time was over.
     """
     deadline = time.monotonic() + wait
     while True:
@@ -34,7 +34,7 @@ def read_mails(folder: Path, *, to: str | None = None, count: int = 1, wait: flo
 
 
 def mail_with_link(folder: Path, page: str, *, to: str, wait: float = 60.0) -> EmailMessage:
-    """The newest mail to somebody that leads to a page, such as `reset-password`. Waits as `read_mails` does."""
+    """The newest mail to somebody with a link to a page, such as `reset-password`. Waits as `read_mails` does."""
     deadline = time.monotonic() + wait
     while True:
         found = [mail for mail in read_mails(folder, to=to, count=0) if f"/{page}/" in text_of(mail)]
@@ -45,7 +45,7 @@ def mail_with_link(folder: Path, page: str, *, to: str, wait: float = 60.0) -> E
 
 
 def link_in(mail: EmailMessage) -> str:
-    """The link of a mail: the one address with a token in it, the same in text and HTML."""
+    """The link in a mail: the one URL with a token in it, the same in text and HTML."""
     [link] = {str(found) for found in re.findall(r"https?://[^\s<>\"']+/[a-z-]+/[\w.~-]*\w", text_of(mail))}
     assert link in html_of(mail), "text and HTML differ"
     return link
@@ -57,7 +57,7 @@ def token_in(mail: EmailMessage) -> str:
 
 
 def text_of(mail: EmailMessage) -> str:
-    """What a reader without HTML reads."""
+    """The text that a reader without HTML sees."""
     return _part(mail, "plain")
 
 
@@ -68,7 +68,7 @@ def html_of(mail: EmailMessage) -> str:
 
 @functools.lru_cache(maxsize=2000)
 def receivers(mail: EmailMessage) -> list[str]:
-    """The addresses that a mail goes to, in lower case."""
+    """The email addresses that a mail goes to, in lower case."""
     return [address.lower() for _, address in getaddresses([str(value) for value in mail.get_all("To", [])])]
 
 
@@ -85,6 +85,7 @@ def _all(folder: Path) -> list[EmailMessage]:
 
 @functools.lru_cache(maxsize=2000)
 def _parsed(path: Path, written: int) -> EmailMessage:
-    """The mail in a file that was written at that time. Many look for theirs in one outbox, again and again."""
+    """Parse the mail in a file written at that time; it is cached, because many tests search one outbox
+    repeatedly."""
     parser: BytesParser[EmailMessage] = BytesParser(policy=default)
     return parser.parsebytes(path.read_bytes())

@@ -1,4 +1,4 @@
-"""Programs that tests start: found or named, given a free port, and ended by their process id."""
+"""Programs that tests start: found by name, given a free port, and ended by their process id."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 def find_program(name: str) -> str:
     """The path of a program that is a Debian package of the same name.
 
-    Without it the test is skipped; in CI it fails, since nobody would notice there.
+    If it is missing, the test is skipped; in CI it fails, because nobody would notice the skip there.
     """
     path = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin")
     if path is not None:
@@ -43,16 +43,16 @@ def free_port() -> int:
 def started(
     command: Sequence[str], *, is_ready: Callable[[], bool], log: Path, env: Mapping[str, str], cwd: Path
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Runs `command` until the block is left.
+    """Run `command` until the block is left.
 
     Args:
-        is_ready: asked again and again; the block begins when it says yes.
-        log: where its output goes, both streams.
+        is_ready: asked repeatedly; the block begins when it says yes.
+        log: the file for both output streams.
         env: its whole environment.
         cwd: its working directory.
 
     Raises:
-        RuntimeError: it ended, or was not ready within a minute. The message holds its output.
+        RuntimeError: the program ended, or was not ready within a minute. The message has its output.
     """
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -66,7 +66,7 @@ def started(
 
 
 class Process(Protocol):
-    """What `subprocess.Popen` and `tests.deploy.forks.Forked` have in common."""
+    """The common part of `subprocess.Popen` and `tests.deploy.forks.Forked`."""
 
     def poll(self) -> int | None: ...
     def wait(self, timeout: float | None = None) -> int: ...
@@ -75,7 +75,7 @@ class Process(Protocol):
 
 
 def wait_until_ready(process: Process, *, is_ready: Callable[[], bool], log: Path, name: str) -> None:
-    """Returns when `is_ready` says yes. Raises `RuntimeError` if the process ended, or took over a minute."""
+    """Wait until `is_ready` says yes. Raises `RuntimeError` if the process ended, or took over a minute."""
     deadline = time.monotonic() + 60
     while not is_ready():
         if process.poll() is not None or time.monotonic() > deadline:
@@ -84,7 +84,7 @@ def wait_until_ready(process: Process, *, is_ready: Callable[[], bool], log: Pat
 
 
 def wait_until(holds: Callable[[], bool], *, seconds: float = 60) -> None:
-    """Returns when that holds. Raises `RuntimeError` if it does not within so many seconds."""
+    """Wait until the condition holds. Raises `RuntimeError` if it does not within that many seconds."""
     deadline = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > deadline:
@@ -93,7 +93,7 @@ def wait_until(holds: Callable[[], bool], *, seconds: float = 60) -> None:
 
 
 def end(process: Process) -> int:
-    """Ends a process politely, or not, and returns its exit code."""
+    """End a process, politely or not, and return its exit code."""
     process.terminate()
     try:
         return process.wait(15)
@@ -103,6 +103,6 @@ def end(process: Process) -> int:
 
 
 def is_listening(port: int) -> bool:
-    """Whether somebody listens on `port` of 127.0.0.1."""
+    """Whether something listens on `port` of 127.0.0.1."""
     with socket.socket() as one:
         return one.connect_ex(("127.0.0.1", port)) == 0

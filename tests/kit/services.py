@@ -1,4 +1,4 @@
-"""Databases that tests start: a real mongod, found, started on a free port and ended by its process id."""
+"""Databases that tests start: a real mongod, found, started on a free port, and ended by its process id."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from pymongo.errors import PyMongoError
 
 
 def find_mongod() -> str:
-    """The path of a mongod: from PATH, else the one of the wheel that is installed for tests.
+    """The path of a mongod: the one in PATH, or else the one of the wheel that is installed for tests.
 
-    Without one the test is skipped; in CI it fails, since nobody would notice there.
+    If there is none, the test is skipped; in CI it fails, because nobody would notice the skip there.
     """
     found = shutil.which("mongod") or _packaged_mongod()
     if found is not None:
@@ -38,20 +38,20 @@ def find_mongod() -> str:
 
 
 def _packaged_mongod() -> str | None:
-    package = importlib.util.find_spec("fiftyone")  # finds it, and imports nothing
+    package = importlib.util.find_spec("fiftyone")  # this finds the module without importing it
     for folder in (package and package.submodule_search_locations) or ():
         path = Path(folder, "db", "bin", "mongod")
         if path.is_file():
-            if not os.access(path, os.X_OK):  # an installer may lose the bit
+            if not os.access(path, os.X_OK):  # an installer may lose this bit
                 path.chmod(path.stat().st_mode | stat.S_IXUSR)
             return str(path)
     return None
 
 
 def free_service_port() -> int:
-    """A port on 127.0.0.1 that stays free until it is used, also while its server is down for a moment.
+    """A port on 127.0.0.1 that stays free until it is used, and while its server is down for a moment.
 
-    From below those that the system gives to outgoing connections, which may take any of theirs meanwhile.
+    It is below the range from which the system gives ports to outgoing connections.
     """
     while True:
         port = random.randrange(20_000, 32_000)
@@ -61,19 +61,19 @@ def free_service_port() -> int:
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """Stops a process, and waits until it stands still: on a busy machine it may answer once more before that."""
+    """Stop a process and wait until it has stopped, because on a busy machine it may still answer once."""
     process.send_signal(signal.SIGSTOP)
     os.waitid(os.P_PID, process.pid, os.WSTOPPED)
 
 
 class Mongod:
-    """A MongoDB server with a folder of its own, which a test may stop, kill and start again.
+    """A MongoDB server with its own folder, which a test may stop, kill and start again.
 
     Args:
-        folder: its data's.
-        replica_set: whether it is one, of itself alone.
-        host: where it listens.
-        before: what is written before its command, to start it elsewhere.
+        folder: where its data goes.
+        replica_set: whether it is a replica set with itself as the only member.
+        host: the IP address that it listens on.
+        before: words in front of its command, to start it elsewhere.
     """
 
     def __init__(
@@ -89,17 +89,17 @@ class Mongod:
 
     @property
     def url(self) -> str:
-        """Where it answers, without the name of a database."""
+        """The server's URL, without the name of a database."""
         return f"mongodb://{self.host}:{self.port}/"
 
     def start(self) -> None:
-        """Returns when it takes writes."""
+        """Start the server and wait until it accepts writes."""
         self.folder.mkdir(exist_ok=True)
         command = [*self._before, self._binary, "--dbpath", str(self.folder), "--port", str(self.port)]
         command += ["--bind_ip", self.host, "--nounixsocket", "--wiredTigerCacheSizeGB", "0.25"]
-        # No checkpoints, which would write thousands of files of databases that no test will look at again.
+        # No checkpoints are made, which would write thousands of files of databases that no test looks at again.
         command += ["--syncdelay", "0", "--oplogSize", "64"]
-        # Tests set their own time, which to the TTL monitor may be long ago.
+        # Tests set their own time, which may be long ago for the TTL monitor.
         command += ["--setParameter", "ttlMonitorEnabled=false"]
         command += ["--setParameter", "diagnosticDataCollectionEnabled=false"]
         command += ["--replSet", "rs0"] if self.replica_set else []
@@ -113,7 +113,7 @@ class Mongod:
 
     def _wait(self) -> None:
         deadline = time.monotonic() + 30
-        # Directly, since a replica set that is not initiated yet has no member to choose.
+        # The connection is direct, because a replica set that is not initiated yet has no member to choose.
         with connected(self.url, directConnection=True) as client:
             while not self._is_ready(client):
                 if self._running().poll() is not None or time.monotonic() > deadline:
@@ -136,20 +136,20 @@ class Mongod:
         return self._process
 
     def pause(self) -> None:
-        """It keeps its connections, and answers nothing."""
+        """Pause the server, which keeps its connections and answers nothing."""
         stop(self._running())
 
     def resume(self) -> None:
-        """It goes on where it was."""
+        """Let the server go on where it was."""
         self._running().send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
-        """It is gone from one moment to the next."""
+        """Kill the server, so that it is gone from one moment to the next."""
         self._running().kill()
         self._running().wait()
 
     def stop(self) -> None:
-        """Ends it, whatever state it is in, and at once: its folder is thrown away."""
+        """End the server at once, whatever its state; its folder is thrown away."""
         if self._process is not None:
             self.kill()
             self._process = None
@@ -157,17 +157,17 @@ class Mongod:
 
 @contextlib.contextmanager
 def shared_mongod(folder: Path) -> Iterator[str]:
-    """The URL of a replica set of one that all processes of the run share.
+    """The URL of a one-member replica set that all processes of the run share.
 
-    The first to ask starts it, and ends it when nobody uses it any more.
+    The first process to ask starts it, and ends it when nobody uses it any more.
 
     Args:
-        folder: the run's, the same for all.
+        folder: the folder of the run, which is the same for all processes.
     """
     note = folder / "mongod.url"
     with (folder / "mongod.turn").open("wb") as turn, (folder / "mongod.users").open("wb") as users:
         fcntl.flock(turn, fcntl.LOCK_EX)
-        # Who uses it holds this lock, which the system takes from whoever is killed.
+        # Every user holds this lock, which the system releases if the user is killed.
         fcntl.flock(users, fcntl.LOCK_SH)
         ours = None
         if not note.exists():
@@ -187,16 +187,16 @@ def shared_mongod(folder: Path) -> Iterator[str]:
 
 
 def drop_database(url: str) -> None:
-    """Removes the database that a URL names, with all that is in it."""
+    """Remove the database that a URL names, with everything in it."""
     with connected(url) as client:
         client.drop_database(client.get_default_database().name)
 
 
 def empty_database(client: MongoClient[dict[str, Any]], url: str) -> None:
-    """Removes what is in the database that a URL names; its collections and indexes stay.
+    """Remove the documents in the database that a URL names; its collections and indexes stay.
 
     Args:
-        client: connected to its server. To make one costs more than this does.
+        client: a client of its server, because making one takes longer than the removal.
     """
     database = client[urlsplit(url).path.lstrip("/")]
     for name in database.list_collection_names():
@@ -204,5 +204,5 @@ def empty_database(client: MongoClient[dict[str, Any]], url: str) -> None:
 
 
 def connected(url: str, **options: Any) -> MongoClient[dict[str, Any]]:
-    """A client of the server at a URL; whoever asks for it closes it."""
+    """A client of the server at a URL, which the caller has to close."""
     return MongoClient(url, serverSelectionTimeoutMS=2000, **options)

@@ -1,4 +1,4 @@
-"""An empty SQLite database, as the first start of a Duet leaves it: made once for each process of the run."""
+"""An empty SQLite database, as Duet's first start leaves it, made once for each process of the run."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _SQLITE = "sqlite:///"
 
 
 def made(url: str) -> str:
-    """The same URL, whose database is made by now if it is of SQLite and was not there.
+    """The same URL, after its database has been created if it is of SQLite and was missing.
 
-    To make the tables takes three times as long as to open the file, which many tests do little more than.
+    Creating the tables takes three times as long as opening the file, and many tests do little more than that.
     """
     if url.startswith(_SQLITE) and not (path := Path(url.removeprefix(_SQLITE))).exists():
         path.touch(0o600)
@@ -26,11 +26,11 @@ def made(url: str) -> str:
 
 @functools.cache
 def _empty() -> bytes:
-    """What is in the file."""
+    """The content of the file."""
     with (
         tempfile.TemporaryDirectory() as folder,
         ThreadPoolExecutor(1) as thread,
-    ):  # this one may have a loop that runs
+    ):  # this thread may already have a running loop
         path = Path(folder, "duet.db")
         thread.submit(asyncio.run, _make(path)).result()
         return path.read_bytes()

@@ -1,4 +1,4 @@
-"""Characters that are not seen, not there, or not what they seem; each inside of text, where there is any."""
+"""Characters that are invisible, not characters at all, or not what they seem, mostly inside text."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Final
 
-# Marks that turn the direction of what follows, and those that end it (UAX #9).
+# Marks that turn the direction of the following text, and those that end it (UAX #9).
 _DIRECTIONS: Final = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 # Drawn as nothing, or as a space that is none: joiners, fillers, selectors, tags, marks of musical notes.
 _UNSEEN: Final = (
@@ -20,18 +20,18 @@ _QUOTES: Final = (
 )
 # No characters, and characters that stand for one that could not be read.
 _NONE: Final = (0xFDD0, 0xFDEF, 0xFFFE, 0x1FFFE, 0x2FFFF, 0xEFFFE, 0x10FFFF, 0xFFFD, 0xFFFC)
-# For private use, and not given to anybody yet.
+# For private use, or not assigned yet.
 _NOT_GIVEN: Final = (0xE000, 0xF8FF, 0xF0000, 0x100000, 0x0378, 0x40000)
 
 
 def controls() -> Iterator[str]:
-    """Each of C0, each of C1, and DEL."""
+    """Each character of C0, each of C1, and DEL."""
     for number in (*range(0x20), *range(0x7F, 0xA0)):
         yield f"quack{chr(number)}quack"
 
 
 def directions() -> Iterator[str]:
-    """Each mark of a direction, which nothing ends; heaps of them; and one that hides what a file is."""
+    """Each direction mark without an end, many of them at once, and one that hides a file's type."""
     for mark in _DIRECTIONS:
         yield f"quack {mark}kcauq 123"
     yield "\u202e" * 130 + "deep"
@@ -39,7 +39,7 @@ def directions() -> Iterator[str]:
 
 
 def unseen() -> Iterator[str]:
-    """Each character that nobody sees, between two letters; and a text of nothing else."""
+    """Each invisible character between two letters, and a text of invisible characters only."""
     for char in _UNSEEN:
         yield f"du{char}ck"
     yield "\u2060\u200d\u200c\ufeff"
@@ -53,7 +53,7 @@ def spaces() -> Iterator[str]:
 
 
 def nobody_s() -> Iterator[str]:
-    """Code points that are no characters, or that nobody knows the meaning of."""
+    """Code points that are no characters, or whose meaning nobody knows."""
     for number in (*_NONE, *_NOT_GIVEN):
         yield f"duck{chr(number)}"
 
@@ -64,7 +64,7 @@ def halves() -> Iterator[str]:
 
 
 def escapes() -> Iterator[str]:
-    """Halves of pairs, NULs and letters in escapes: of JSON, of other languages, of addresses and mails."""
+    """Surrogate halves, NULs and letters in escapes of JSON, of other languages, and of URLs and mails."""
     for code in ("0000", "000a", "0041", "d800", "dfff", "dd86\\ud83e", "d83e\\udd86", "zzzz"):
         yield f"\\u{code}"
     yield from ("\\x00", "\\0", "\\u{1f986}", "\\N{DUCK}", "\\", "%00quack", "%u0041", "%c0%af", "%f0%9f%a6%86")
@@ -72,14 +72,14 @@ def escapes() -> Iterator[str]:
 
 
 def quotes() -> Iterator[str]:
-    """Each kind of quotation mark, which nothing closes; and some in each other."""
+    """Each kind of quotation mark without its end, and some inside each other."""
     for mark in _QUOTES:
         yield f"{mark}duck"
     yield from ("''", '""', "'\"'\"", "\\'", '"""')
 
 
 def marks() -> Iterator[str]:
-    """Letters under heaps of marks, marks without a letter, marks that go around."""
+    """Letters under many marks, marks without a letter, and enclosing marks."""
     heap = "".join(map(chr, range(0x300, 0x334)))
     for word in ("duck", "\u05d1\u05e8\u05d5\u05d6", "\u0e40\u0e1b\u0e47\u0e14"):
         yield "".join(letter + heap for letter in word)
@@ -90,7 +90,7 @@ def marks() -> Iterator[str]:
 
 
 def growers() -> Iterator[str]:
-    """Characters that become more of them, or longer ones, when they are normalised or change their case."""
+    """Characters that become more or longer when they are normalised or change case."""
     for char in "\ufdfa\u3300\ufb03\u00bd\u2105\u1f82\ufb2c\U0001d160":
         yield f"{char}duck{char}"
     for char in "\u00df\u0130\u0149\u0390\ufb17\u023a\u2c65\u1e9e\u212a":
@@ -98,7 +98,7 @@ def growers() -> Iterator[str]:
 
 
 def forms() -> Iterator[str]:
-    """One text in each normal form, which looks the same."""
+    """One text in each normal form; all of them look the same."""
     text = "\u212bngstr\u00f6m \ufb01nds \ud55c\uae00 \u1e9b\u0323"
     yield unicodedata.normalize("NFC", text)
     yield unicodedata.normalize("NFD", text)

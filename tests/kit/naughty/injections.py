@@ -12,7 +12,7 @@ from typing import Final
 
 _CALL: Final = "quack()"
 _IMAGE: Final = f"<img src=q onerror={_CALL}>"
-# Elements that run something by themselves, or bring something along; and what is an element to a lenient reader.
+# Elements that run or load something by themselves, and what a lenient reader takes for an element.
 _ELEMENTS: Final = f"""
     <svg onload={_CALL}>
     <details open ontoggle={_CALL}>
@@ -104,7 +104,7 @@ _TEMPLATES: Final = """
     [[${7*7}]]
     #set($q=7*7)$q
 """
-# Two of them are ideographs, which become the end of a line where somebody cuts off their higher bytes.
+# Two of them are ideographs, which become line ends where their higher bytes are cut off.
 _LINE_ENDS: Final = ("\r\n", "\n", "\r", "%0d%0a", "\u560d\u560a", "\u0085")
 _HEADERS: Final = ("\r\n\r\n<b>duck</b>", "duck; Domain=evil.example", "duck, chunked", "Bearer ", "en-US;q=99999")
 _TERMINALS: Final = (
@@ -152,7 +152,7 @@ def _lines(table: str) -> Iterator[str]:
 
 
 def elements() -> Iterator[str]:
-    """Elements of HTML, some of them in code, and with what may stand between their parts."""
+    """Elements of HTML, some of them encoded, or with other characters between their parts."""
     yield _IMAGE
     yield from _lines(_ELEMENTS)
     yield from _CODED.split()
@@ -161,7 +161,7 @@ def elements() -> Iterator[str]:
 
 
 def ways_out() -> Iterator[str]:
-    """Ends of what a text may stand in: an attribute, a comment, an element, a script; and then an element."""
+    """The end of what surrounds a text (an attribute, a comment, an element, a script), and then an element."""
     for end in _ENDS:
         yield f"{end}{_IMAGE}"
     for quote in ('"', "'", ""):
@@ -169,7 +169,7 @@ def ways_out() -> Iterator[str]:
 
 
 def scripts() -> Iterator[str]:
-    """Ends of strings in JavaScript and in style sheets, and what comes then."""
+    """The end of a string in JavaScript or in a style sheet, and what follows."""
     yield from _lines(_SCRIPTS)
     yield f"\u2028{_CALL}"
 
@@ -183,35 +183,35 @@ def queries() -> Iterator[str]:
 
 
 def commands() -> Iterator[str]:
-    """What a shell would run, or take for an option."""
+    """Texts that a shell would run, or take for an option."""
     for mark in _MARKS:
         yield f"duck{mark}quack"
     yield from _lines(_COMMANDS)
 
 
 def templates() -> Iterator[str]:
-    """What engines of templates would work out."""
+    """Texts that template engines would evaluate."""
     yield from _lines(_TEMPLATES)
 
 
 def header_lines() -> Iterator[str]:
-    """Ends of lines, after which another header or the body would begin; and values of headers."""
+    """Line ends after which another header or the body would begin, and header values."""
     for end in _LINE_ENDS:
         yield f"duck{end}X-Quack: 1"
     yield from _HEADERS
 
 
 def terminals() -> Iterator[str]:
-    """What a terminal would do when a log is shown."""
+    """Texts that a terminal would act on when a log is shown."""
     yield from _TERMINALS
 
 
 def cells() -> Iterator[str]:
-    """Cells that a spreadsheet would work out, ends of cells, and lines that look like the log's own."""
+    """Cells that a spreadsheet would evaluate, ends of cells, and lines that look like the log's own."""
     yield from _lines(_CELLS)
     yield from ("\t=1", "duck\tpond", "duck\n2030-01-01T00:00:00Z [info] login user=admin")
 
 
 def documents() -> Iterator[str]:
-    """JSON, XML, YAML and stored objects, of which some build something while they are read."""
+    """JSON, XML, YAML and serialised objects, some of which build something when they are read."""
     yield from _lines(_DOCUMENTS)

@@ -1,4 +1,4 @@
-"""A quick client that sends headers and bodies as they are: what careless programs and worse ones send."""
+"""A fast client that sends headers and bodies unchanged, as careless and malicious programs do."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import structlog
 
 
 def form(**fields: str) -> str:
-    """The body of a form; half a surrogate pair goes as the bytes that careless programs send for it."""
+    """The body of a form, with half a surrogate pair sent as the bytes that careless programs send for it."""
     return urlencode(fields, errors="surrogatepass")
 
 
 class Answer(NamedTuple):
-    """What came back."""
+    """An answer of the server."""
 
     status: int
     headers: Mapping[str, str]
@@ -26,13 +26,13 @@ class Answer(NamedTuple):
 
 
 class Sender:
-    """A quick client on one connection, which sends headers and bodies as they are."""
+    """A fast client on one connection, which sends headers and bodies unchanged."""
 
     def __init__(self, url: str) -> None:
         self._connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
 
     def send(self, method: str, path: str, body: bytes | str, headers: Mapping[str, bytes | str]) -> Answer:
-        """One request, whose path is taken as it is."""
+        """Send one request, whose path is not changed."""
         content = body if isinstance(body, bytes) else body.encode("utf-8", "surrogatepass")
         self._connection.putrequest(method, path, skip_accept_encoding=True)
         for name, value in {**headers, "Content-Length": str(len(content))}.items():
@@ -42,13 +42,14 @@ class Sender:
         return Answer(answer.status, dict(answer.getheaders()), answer.read().decode())
 
     def close(self) -> None:
-        """Ends the connection."""
+        """Close the connection."""
         self._connection.close()
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """No lines about thousands of requests: they take more time than the requests."""
+    """Switch off the log within the block, because lines about thousands of requests take longer than the
+    requests."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     try:
         yield

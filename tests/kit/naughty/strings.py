@@ -1,4 +1,4 @@
-"""The strings, group by group; each group is a function, and so a rule."""
+"""The strings by group, where each group is a function, and so a rule."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 
 from tests.kit.naughty import characters, injections, letters, values
 
-#: A rule, which makes strings.
+#: A rule that makes strings.
 Group: TypeAlias = Callable[[], Iterator[str]]
 
 GROUPS: Final[tuple[Group, ...]] = (
@@ -49,8 +49,8 @@ GROUPS: Final[tuple[Group, ...]] = (
     injections.documents,
 )
 
-#: In every turn. Lone surrogates, NUL, what no text holds, lines, directions, operators, forms that grow when
-#: normalised.
+#: Part of every turn: lone surrogates, NUL, non-characters, line ends, directions, operators, and forms that grow
+#: when normalised.
 MORE: Final = [
     "\ud800",
     "\udfff",
@@ -91,11 +91,11 @@ MORE: Final = [
 
 
 def made() -> list[str]:
-    """What the groups make."""
+    """All strings that the groups make."""
     return [text for group in GROUPS for text in group()]
 
 
 def naughty_strings(*, turn: int | None = None) -> list[str]:
-    """All of them; or, by turns, every other one that is made by rule, and all of `MORE`."""
+    """All of the strings; or, for a turn, every other string that the groups make, and all of `MORE`."""
     found = made()
     return [*(found if turn is None else found[turn % 2 :: 2]), *MORE]

@@ -1,4 +1,4 @@
-"""Texts that pass for something else: for a number, a word of some language, a file, an address, a name.
+"""Texts that pass for something else: a number, a keyword, a file, an address or a name.
 
 Where a table has a text on each line, the spaces around it belong to this file and not to the text.
 """
@@ -107,12 +107,12 @@ _RUNS: Final = {
 
 
 def words() -> Iterator[str]:
-    """Words that mean something to a language, a library or a table."""
+    """Words that have a meaning in a language, a library or a table."""
     yield from _WORDS.split()
 
 
 def numbers() -> Iterator[str]:
-    """Numbers in every spelling, and at the edges of what machines count with."""
+    """Numbers in every spelling, and at the limits of what machines can count."""
     yield from _NUMBERS.split()
     for bits in (15, 31, 32, 53, 63, 64):
         yield str(2**bits)
@@ -120,12 +120,12 @@ def numbers() -> Iterator[str]:
 
 
 def dates() -> Iterator[str]:
-    """Days and hours that there are not, or not everywhere."""
+    """Days and times that do not exist, or not everywhere."""
     yield from ("0000-00-00", "2030-02-30", "2016-12-31T23:59:60Z", "9999-12-31T24:00:00+25:00", "-0001-01-01")
 
 
 def runs() -> Iterator[str]:
-    """The same again and again: around limits, and far beyond."""
+    """Long repetitions, around limits and far beyond."""
     for length in (255, 256, 1025):
         yield "q" * length
     for unit, times in _RUNS.items():
@@ -133,7 +133,7 @@ def runs() -> Iterator[str]:
 
 
 def paths() -> Iterator[str]:
-    """Ways out of a folder in every spelling, and files that are none."""
+    """Paths out of a folder in every spelling, and files that are special."""
     for step in (*_STEPS.split(), "..\uff0f"):
         yield step * 6 + "etc/passwd"
     yield from _FILES.split()
@@ -141,12 +141,12 @@ def paths() -> Iterator[str]:
 
 
 def formats() -> Iterator[str]:
-    """What functions that fill in a text would fill in."""
+    """Texts that formatting functions would fill in."""
     yield from _FORMATS.split()
 
 
 def addresses() -> Iterator[str]:
-    """Mail addresses that are none, are two, or are not the one that they look like."""
+    """Email addresses that are invalid, are two, or are not the one that they seem to be."""
     yield from map(str.strip, _ADDRESSES.strip().splitlines())
     yield from _STRANGE_ADDRESSES
     yield "d" * 65 + "@x.example"
@@ -154,7 +154,7 @@ def addresses() -> Iterator[str]:
 
 
 def links() -> Iterator[str]:
-    """Addresses that lead elsewhere than they seem to, or that are run instead of followed."""
+    """URLs that lead elsewhere than they seem to, or are run instead of followed."""
     yield from map(str.strip, _LINKS.strip().splitlines())
     for char in "\t\n\x01":
         yield f"/{char}/evil.example"
@@ -162,5 +162,5 @@ def links() -> Iterator[str]:
 
 
 def names() -> Iterator[str]:
-    """Names of people and places, which are nothing but that."""
+    """Names of people and places that are perfectly ordinary names."""
     yield from _NAMES

@@ -126,7 +126,7 @@ def unused_bits() -> Iterator[Case]:
             **{f"payload, {wrong[-1]}": f"{head}.{wrong}" for wrong in _second_spellings(body)},
         }.items():
             yield Case(f"{name} at the end, {spaces} spaces", one, sealed(one, text))
-            # Whoever signs may have written it rightly.
+            # The signer may have spelt it rightly.
             yield Case(f"{name} at the end, {spaces} spaces, not signed", one, with_signature(text, right))
     text = good(one)
     for wrong in _second_spellings(text):
