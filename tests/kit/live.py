@@ -33,7 +33,7 @@ def serve(
         config: further settings of uvicorn.
 
     Raises:
-        RuntimeError: the server did not start, or did not end; standard error says what threads and tasks were doing.
+        RuntimeError: the server did not start, or did not end; standard error says what it was doing.
     """
     options: dict[str, Any] = {
         "log_config": None,

@@ -33,7 +33,7 @@ MINUTE = timedelta(minutes=1)
 DAY = timedelta(days=1)
 
 #: In seconds, for a busy machine: what counts as "without waiting" where a waiting caller would take two; a
-#: caller's longest wait, which is two plus the refusal's time; and a hanging probe, a pause and the next, some six.
+#: caller's longest wait, two plus the refusal's time; and a hanging probe, a pause and the next, some six.
 AT_ONCE, IN_TIME, SOON = 1.8, 20.0, 40.0
 
 

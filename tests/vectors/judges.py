@@ -200,7 +200,7 @@ def _rows(cases: Iterable[KeyCase], safe: Safe) -> list[SigningKey]:
             said = jwk if isinstance(jwk, dict) else {}
             kid, algorithm = str(said.get("kid")), str(said.get("alg"))
             sealed = safe.seal(None, kid, algorithm)
-            # Each row has its own predecessor, because of two rows with the same one the store takes only the first.
+            # Each row has its own predecessor: of two rows with the same one, the store takes only the first.
             previous = f"before {kid}"
             rows.setdefault(kid, SigningKey(kid, algorithm, json.dumps(jwk), sealed, NOW, NOW, previous))
     return list(rows.values())

@@ -222,7 +222,7 @@ async def test_one_whose_clock_is_wrong_lives_all_the_same(store: Store, clock: 
 
 
 def test_what_lives_is_not_gone() -> None:
-    """A number that no process has, and another user's process, do not count as gone either."""
+    """An impossible number, and another user's process, do not count as gone either."""
     assert not is_gone(os.getpid())
     assert not is_gone(1)
     assert not is_gone(0)

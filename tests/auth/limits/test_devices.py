@@ -93,7 +93,7 @@ async def test_a_browser_that_two_people_use_is_known_to_both(house: House) -> N
 
 
 async def test_a_planted_id_is_not_adopted(house: House) -> None:
-    """Whoever planted an id knows it, so it must not become a known device."""
+    """The person who planted an id knows it, so it must not become a known device."""
     await house.make_user()
     planted = Client(WEB_CLIENT, ip="192.0.2.66", devices=("P" * 22,))
     browser = await log_in(house, planted)

@@ -36,8 +36,8 @@ def guessable_rsa() -> Signer:
 
 
 def is_guessable(modulus: int) -> bool:
-    """Whether the modulus is a power of 65537 modulo each of the first primes, which by chance one in 2^150 would
-    be."""
+    """Whether the modulus is a power of 65537 modulo each of the first primes, which happens by chance in none of
+    2^150."""
     return all(
         modulus % prime in {pow(65537, exponent, prime) for exponent in range(prime)} for prime in _primes(50)[1:]
     )
