@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final, TypeAlias
 
-from tests.vectors.kinds.keys import Signer, b64
+from tests.vectors.keys import Signer, b64
 
 #: The instant at which the tokens among the vectors count.
 NOW: Final = datetime(2030, 1, 1, tzinfo=UTC)

@@ -24,8 +24,8 @@ from app.settings.earlier_key import check_earlier_key
 from tests.auth.house import FakeClock, House, house_on
 from tests.kit.duet import SECRET
 from tests.vectors.cases import ISSUER, NOW, Case
+from tests.vectors.keys import OURS, Signer, our_signers
 from tests.vectors.kinds.earlier import EarlierKey
-from tests.vectors.kinds.keys import OURS, Signer, our_signers
 from tests.vectors.kinds.keysets import KeyCase
 
 # The errors by which joserfc says no: besides its own it raises those of the layers below it.

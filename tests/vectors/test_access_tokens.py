@@ -11,8 +11,8 @@ from tests.vectors.judges import (
     secret_key,
     token_key,
 )
+from tests.vectors.keys import our_signers
 from tests.vectors.kinds.algorithms import confusions, faces
-from tests.vectors.kinds.keys import our_signers
 
 HMACS = ("HS256", "HS384", "HS512")
 #: PyJWT warns of shorter secrets. HMAC itself fills them up with zeros (RFC 2104 section 2).

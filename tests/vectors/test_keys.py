@@ -11,11 +11,11 @@ from tests.vectors.judges import (
     passes_with_keys,
     reads_earlier_key,
 )
+from tests.vectors.keys import signer
 from tests.vectors.kinds.earlier import earlier_cases_of
 from tests.vectors.kinds.key_numbers import for_everybody
-from tests.vectors.kinds.keys import signer
 from tests.vectors.kinds.keysets import KeyCase, key_cases_of, sets
-from tests.vectors.kinds.weak import guessable_rsa, is_guessable
+from tests.vectors.weak import guessable_rsa, is_guessable
 
 
 def test_a_token_counts_where_its_key_is_one(key_cases: tuple[KeyCase, ...]) -> None:

@@ -12,8 +12,8 @@ import pytest
 from tests.vectors.cases import Case
 from tests.vectors.collection import KEY_KINDS, KINDS
 from tests.vectors.judges import second_opinion, second_opinion_on_keys
+from tests.vectors.keys import OTHERS, OURS
 from tests.vectors.kinds.key_numbers import for_everybody
-from tests.vectors.kinds.keys import OTHERS, OURS
 from tests.vectors.kinds.keysets import PAIRS, KeyCase, key_cases_of
 
 # joserfc warns that it would rather have Ed25519 than EdDSA, and longer keys, and goes on.

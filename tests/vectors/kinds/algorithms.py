@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.vectors.cases import Case, claims, dumps, good, header, signed, unsigned, with_signature
-from tests.vectors.kinds.keys import HASHES, OTHERS, OURS, Signer, b64, our_signers, seed, shortest, signer
+from tests.vectors.keys import HASHES, OTHERS, OURS, Signer, b64, our_signers, seed, shortest, signer
 
 _NOBODY: Final[tuple[Any, ...]] = (
     "none",

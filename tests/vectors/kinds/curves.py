@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, decode_dss_signature, encode_dss_signature
 
 from tests.vectors.cases import Case, claims, header, sealed, token, unsigned, with_signature
-from tests.vectors.kinds.keys import curve_signature, raw, seed, signer
+from tests.vectors.keys import curve_signature, raw, seed, signer
 
 ORDER: Final = ec.SECP256R1().group_order
 #: How many points the group of Ed25519 has (RFC 8032 section 5.1), and its prime.

@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, x25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from tests.vectors.cases import good
-from tests.vectors.kinds.der import BITS, NULL, OBJECT, SEQUENCE, Element, encoded
-from tests.vectors.kinds.keys import Signer, b64, seed, shortest, signer
-from tests.vectors.kinds.weak import short_rsa
+from tests.vectors.der import BITS, NULL, OBJECT, SEQUENCE, Element, encoded
+from tests.vectors.keys import Signer, b64, seed, shortest, signer
+from tests.vectors.weak import short_rsa
 
 _INTEGER: Final = 0x02
 # The names of kinds of keys in DER, without tag and length.

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Final, TypeAlias
 
 from tests.vectors.cases import Case, claims, dumps, good, header, sealed, token, with_signature
-from tests.vectors.kinds.keys import Signer, b64, our_signers, seed, signer
+from tests.vectors.keys import Signer, b64, our_signers, seed, signer
 
 #: How to misspell a part.
 Respell: TypeAlias = Callable[[str], str]

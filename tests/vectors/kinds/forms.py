@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from urllib.parse import quote
 
 from tests.vectors.cases import Case, claims, good, header, sealed, signed, token, unsigned, with_signature
-from tests.vectors.kinds.keys import Signer, b64, our_signers, signer
+from tests.vectors.keys import Signer, b64, our_signers, signer
 
 
 def parts() -> Iterator[Case]:

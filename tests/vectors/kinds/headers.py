@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from tests.vectors.cases import Case, claims, dumps, good, header, sealed, signed, token, unsigned
-from tests.vectors.kinds.keys import b64, our_signers, signer
+from tests.vectors.keys import b64, our_signers, signer
 
 _ELSEWHERE: Final = "https://attacker.example/keys.json"
 

@@ -9,11 +9,11 @@ from typing import Any, Final
 from cryptography.hazmat.primitives.asymmetric import ec, ed448
 
 from tests.vectors.cases import claims, good, header, unsigned, with_signature
-from tests.vectors.kinds.der import encoded
-from tests.vectors.kinds.keys import b64, curve_signature, raw, seed, shortest, signer, thumbprint
+from tests.vectors.der import encoded
+from tests.vectors.keys import b64, curve_signature, raw, seed, shortest, signer, thumbprint
 from tests.vectors.kinds.keysets import PAIRS, KeyCase, changed, renamed
 from tests.vectors.kinds.rsa_paddings import digest_info, padded
-from tests.vectors.kinds.weak import guessable_rsa, short_coordinate, short_rsa, small_exponent
+from tests.vectors.weak import guessable_rsa, short_coordinate, short_rsa, small_exponent
 
 #: The prime of P-256, below which its coordinates are (SP 800-186).
 _PRIME: Final = 2**256 - 2**224 + 2**192 + 2**96 - 1

@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any, Final, TypeAlias
 
 from tests.vectors.cases import good, header
-from tests.vectors.kinds.keys import OURS, Signer, b64, seed, signer, thumbprint
+from tests.vectors.keys import OURS, Signer, b64, seed, signer, thumbprint
 
 #: A public key as somebody wrote it down, which need not be an object.
 Jwk: TypeAlias = Any

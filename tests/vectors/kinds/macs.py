@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from tests.vectors.cases import Case, claims, dumps, good, header, token, unsigned, with_signature
-from tests.vectors.kinds.keys import b64, secret_of, signer
+from tests.vectors.keys import b64, secret_of, signer
 
 # From the shortest allowed length to one above a block of SHA-256, which is hashed first (RFC 2104).
 _SIZES: Final = (32, 33, 47, 48, 63, 64, 65, 128, 129, 1024)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from tests.vectors.cases import Case, claims, dumps, good, header, signed, token
-from tests.vectors.kinds.keys import OTHERS, OURS, Signer, our_signers, signer
+from tests.vectors.keys import OTHERS, OURS, Signer, our_signers, signer
 
 _LONGEST: Final = 8192
 _TEXT: Final = (

@@ -13,7 +13,7 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.vectors.cases import Case, claims, header, signed, unsigned, with_signature
-from tests.vectors.kinds.keys import HASHES, seed, signer
+from tests.vectors.keys import HASHES, seed, signer
 from tests.vectors.kinds.rsa_paddings import SIZE, power
 
 _TRAILER: Final = b"\xbc"

@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import NoDigestInfo
 
 from tests.vectors.cases import Case, claims, header, signed, token, unsigned, with_signature
-from tests.vectors.kinds.der import EDITS, NULL, OBJECT, OCTETS, SEQUENCE, Element, encoded
-from tests.vectors.kinds.keys import Signer, signer
+from tests.vectors.der import EDITS, NULL, OBJECT, OCTETS, SEQUENCE, Element, encoded
+from tests.vectors.keys import Signer, signer
 
 #: The size of the modulus in bytes.
 SIZE: Final = 256

@@ -8,7 +8,7 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from tests.vectors.kinds.keys import Signer, members, rsa_key, rsa_of, seed, thumbprint
+from tests.vectors.keys import Signer, members, rsa_key, rsa_of, seed, thumbprint
 
 # The primes of one maker's chips were k·M + 65537^a mod M, where M is the product of the first primes
 # (CVE-2017-15361). These two are made in the same way. It takes a while to find an a that gives a prime.
