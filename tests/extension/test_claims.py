@@ -19,7 +19,7 @@ from app.extension import Extension
 from app.main import create_app
 from app.testing import PASSWORD, TestClient, csrf_token, login_as, make_settings
 from app.web.context import current_principal
-from tests.extension.building import start, team
+from tests.kit.building import start, team
 
 EMAIL = "ada@example.com"
 

@@ -10,7 +10,7 @@ from flask import Blueprint
 
 from app.auth.policy import PolicyError
 from app.extension import Extension
-from tests.extension.building import page, route, start, team, with_blueprint, with_router
+from tests.kit.building import page, route, start, team, with_blueprint, with_router
 
 
 def _routers(*prefixes: str) -> list[APIRouter]:

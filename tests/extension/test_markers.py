@@ -14,7 +14,7 @@ from flask import Blueprint
 from flask.views import MethodView, View
 
 from app.auth.policy import PolicyError, public, require
-from tests.extension.building import page, start, team, with_blueprint, with_router
+from tests.kit.building import page, start, team, with_blueprint, with_router
 
 
 def _bare(view: Callable[..., Any]) -> Callable[..., Any]:

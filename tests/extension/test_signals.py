@@ -18,7 +18,7 @@ from app.foundation import open_auth
 from app.main import create_app
 from app.settings import Settings
 from app.testing import PASSWORD, TestClient, csrf_token, login_as, make_settings
-from tests.extension.building import start, team
+from tests.kit.building import start, team
 
 EMAIL = "ada@example.com"
 

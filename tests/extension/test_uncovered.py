@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount, Route
 
 from app.auth.policy import PolicyError
-from tests.extension.building import page, route, start, with_blueprint, with_router
+from tests.kit.building import page, route, start, with_blueprint, with_router
 
 
 def _include(child: APIRouter) -> Callable[[APIRouter], object]:
