@@ -8,17 +8,22 @@ from datetime import datetime
 from pymongo import DESCENDING
 
 from app.auth.models import Link
-from app.store.mongo.base import MongoPart
 from app.store.mongo.schema import LINKS, Document, document_of, record_from
+from app.store.mongo.unfinished import MongoUnfinished
 from app.store.values import instant, number, text
 
 
-class MongoLinks(MongoPart):
+class MongoLinks(MongoUnfinished):
     """One-time links. Those that are kept have not been used yet."""
 
     async def add_link(self, link: Link) -> None:
         document = document_of(link)
-        await self._call(lambda: self._collection(LINKS).insert_one(document))
+
+        async def work() -> None:
+            own = await self._made_under(document["user_id"]) if document["user_id"] else {}
+            await self._collection(LINKS).insert_one({**document, **own})
+
+        await self._call(work)
 
     async def link(self, link_id: str, *, now: datetime) -> Link | None:
         return await self._one(Link, LINKS, _counting(link_id, now))

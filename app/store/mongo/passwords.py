@@ -7,7 +7,16 @@ from pymongo import ReturnDocument
 
 from app.auth.models import User
 from app.auth.ports import NewPassword, Replaced
-from app.store.mongo.schema import LINKS, UNFINISHED, USERS, Document, document_of, record_from, this_version
+from app.store.mongo.schema import (
+    LINKS,
+    SESSIONS,
+    UNFINISHED,
+    USERS,
+    Document,
+    document_of,
+    record_from,
+    this_version,
+)
 from app.store.mongo.unfinished import MongoUnfinished
 from app.store.values import instant, number, text
 
@@ -31,13 +40,21 @@ class MongoPasswords(MongoUnfinished):
             )
             if document is None:
                 return None
-            return Replaced(record_from(User, document), await self._finish(which["_id"]))
+            await self._finish(which["_id"])
+            return Replaced(
+                record_from(User, document), await self._ended(which["_id"], change["$set"][UNFINISHED])
+            )
 
         return await self._call(work)
 
     async def upgrade_password_hash(self, user_id: str, password_hash: str, *, credentials_version: int) -> bool:
         which = {"_id": text(user_id), "credentials_version": this_version(credentials_version)}
         return await self._update(USERS, which, {"password_hash": text(password_hash)})
+
+    async def _ended(self, user_id: str, left: Document) -> tuple[str, ...]:
+        """The ids of the sessions that ended with it, whoever was the fastest to end them."""
+        ended = self._collection(SESSIONS).find({"user_id": user_id, "revocation": left["mark"]}, {"_id": True})
+        return tuple([document["_id"] for document in await ended.to_list(None)])
 
     async def _counts(self, new: NewPassword) -> bool:
         """Tells whether the link is there. The account's version lets only one of two resets at once use it."""

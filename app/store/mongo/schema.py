@@ -36,6 +36,9 @@ PROBE: Final = "probe"
 #: The field of a user's document that holds what has still to be done (see `unfinished`).
 UNFINISHED: Final = "unfinished"
 
+#: The store's own field of a link and a personal access token: its user's `credentials_version` when it was made.
+MADE_UNDER: Final = "made_under"
+
 #: How long after its absolute limit a session is removed if nobody calls `purge`, in seconds.
 FORGET_SESSIONS: Final = 30 * 24 * 3600
 #: The same for everything else that expires: long enough for clocks that differ.

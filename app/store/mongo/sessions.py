@@ -10,7 +10,7 @@ from pymongo import DESCENDING
 from app.auth.models import Revocation, Session, SessionOfUser, User
 from app.auth.ports import Judge, Judged, Rotation
 from app.store.mongo.schema import SESSIONS, Document, record_from
-from app.store.mongo.unfinished import MongoUnfinished
+from app.store.mongo.unfinished import LEFT_AFTER, MongoUnfinished
 from app.store.values import instant, number, text
 
 
@@ -21,10 +21,17 @@ class MongoSessions(MongoUnfinished):
         return await self._call(lambda: self._read(text(session_id)))
 
     async def _read(self, session_id: str) -> SessionOfUser | None:
-        found = await self._with_user(SESSIONS, {"_id": session_id, "is_confirmed": True})
-        return (
-            None if found is None else SessionOfUser(record_from(Session, found), record_from(User, found["user"]))
-        )
+        looked_at: int | None = None
+        while True:
+            found = await self._with_user(SESSIONS, {"_id": session_id, "is_confirmed": True})
+            if found is None:
+                return None
+            session, user = record_from(Session, found), record_from(User, found["user"])
+            # The two are read one after the other, and a session that changes its password is given the new
+            # version between them: so the session is looked at once more after that version of the user.
+            if user.credentials_version in (session.credentials_version, looked_at):
+                return SessionOfUser(session, user)
+            looked_at = user.credentials_version
 
     async def touch_session(self, session_id: str, *, now: datetime, idle_expires_at: datetime) -> bool:
         values = {"last_used_at": instant(now), "idle_expires_at": instant(idle_expires_at)}
@@ -83,6 +90,8 @@ class MongoSessions(MongoUnfinished):
         return [record_from(Session, document) for document in documents]
 
     async def revoked_since(self, at: datetime, *, limit: int = 1000) -> list[Revocation]:
+        # Every process asks each second: so what one left undone when it died is told by the others soon.
+        await self._call(lambda: self._finish_all(older_than=LEFT_AFTER))
         documents = await self._earliest(SESSIONS, "revoked_at", at, also="revoked_reason", limit=limit)
         return [Revocation(each["_id"], each["revoked_at"], each["revoked_reason"]) for each in documents]
 

@@ -24,7 +24,7 @@ class MongoTokens(MongoUnfinished):
             tokens = self._collection(TOKENS)
             if await tokens.count_documents({"user_id": document["user_id"]}, limit=limit) >= limit:
                 return False
-            await tokens.insert_one(document)
+            await tokens.insert_one({**document, **await self._made_under(document["user_id"])})
             return True
 
         return await self._call(work)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from app.auth.models import Link, LinkPurpose
+from app.auth.models import Link, LinkPurpose, SessionOfUser
 from app.auth.ports import MailedLink, Store
 from tests.store.records import (
     DAY,
@@ -171,6 +171,45 @@ async def test_a_link_is_taken_once(store: Store) -> None:
     assert await store.user_by_id("u1") == replaced.user
     assert await store.replace_password(new_password(link=LINK, credentials_version=1)) is None
     assert len((await store.audit_events()).items) == 1
+
+
+async def test_what_was_made_at_the_last_moment_goes_too(store: Store) -> None:
+    """Between the reading of the clock and the write, or by a process whose clock is ahead: it is older than the
+    new password, and the link that was followed works once."""
+    await store.add_user(make_user())
+    assert await store.add_token(make_token("t1", created_at=NOW + 5000 * MS), limit=9)
+    for link_id, purpose in (("reset", RESET), ("change", CHANGE)):
+        link = make_link(
+            link_id, user_id="u1", email="u1@example.org", purpose=purpose, created_at=NOW + 5000 * MS
+        )
+        await store.add_link(link)
+    assert await store.replace_password(new_password(link=LINK))
+    assert await store.tokens_of("u1") == []
+    assert await links_left(store) == set()
+    assert await store.replace_password(new_password(link=LINK, credentials_version=1)) is None
+
+
+async def test_an_older_session_does_not_count_even_if_nobody_ended_it(store: Store) -> None:
+    """A container of an older Duet adds one without the version that the account has by now."""
+    await store.add_user(make_user())
+    assert await store.replace_password(new_password())
+    assert await store.add_session(make_session("s1", credentials_version=1))
+    found = await store.session_with_user("s1")
+    assert found is not None
+    older = SessionOfUser(replace(found.session, credentials_version=0), found.user)
+    assert found.is_live(NOW)
+    assert not older.is_live(NOW)
+
+
+async def test_a_better_hash_is_none_of_a_newer_password(store: Store) -> None:
+    """A login that proved the old password does not put that one's hash in the place of the new one's."""
+    await store.add_user(make_user())
+    assert await store.upgrade_password_hash("u1", "better", credentials_version=0)
+    assert await store.replace_password(new_password())
+    assert not await store.upgrade_password_hash("u1", "of the old one", credentials_version=0)
+    user = await store.user_by_id("u1")
+    assert user is not None
+    assert (user.password_hash, user.credentials_version) == ("new", 1)
 
 
 async def test_a_new_session_is_none_of_the_old_password_s(store: Store) -> None:

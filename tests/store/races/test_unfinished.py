@@ -40,10 +40,10 @@ class DyingStore(MongoStore):
 
     dies_at = ""
 
-    async def _end_sessions(self, *given: Any) -> tuple[str, ...]:
+    async def _end_sessions(self, *given: Any) -> None:
         if self.dies_at == "the sessions":
             raise Killed
-        return await super()._end_sessions(*given)
+        await super()._end_sessions(*given)
 
     async def _put(self, name: str, document: Any) -> Any:
         if self.dies_at == "the rows":
@@ -81,7 +81,7 @@ async def neighbour(left: str) -> AsyncIterator[Store]:
         await store.close()
 
 
-async def _nothing() -> None:
+async def _nothing(**_: Any) -> None:
     """Finish nothing, as in a process that opened its store before the other one died."""
 
 
