@@ -57,6 +57,8 @@ async def assert_all_is_there(store: Store) -> None:
     # The new fields hold their defaults, as if no scope had been asked for and no password changed.
     assert (SESSION.scope, USERS[0].password_changed_at) == ("read write", None)
     assert (SESSION.amr, SESSION.credentials_version, USERS[0].credentials_version) == (("pwd",), 0, 0)
+    assert await store.add_session(make_session("s2", "u2"))
+    assert await store.upgrade_password_hash("u2", "hash", credentials_version=0)
     assert await store.replace_password(new_password("u4", keep="none"))
     changed = replace(USERS[3], password_hash="new", password_changed_at=NOW, credentials_version=1)
     assert await store.user_by_id("u4") == changed
@@ -135,9 +137,12 @@ async def test_a_migrated_file_has_the_schema_of_a_new_one(version: int, tmp_pat
 
 def fill_as_before(database: Database[Any]) -> None:
     """Add documents and indexes as the first Duet made them."""
-    database["users"].insert_many([document_of(user) for user in USERS])
+    users = [document_of(user) for user in USERS]
     session = {**document_of(SESSION), "is_confirmed": True}
-    del session["scope"]
+    for document in (*users, session):
+        del document["credentials_version"]
+    del session["scope"], session["amr"]
+    database["users"].insert_many(users)
     database["sessions"].insert_one(session)
     events = [{**document_of(event), "seq": number} for number, event in enumerate(EVENTS)]
     for event in events:

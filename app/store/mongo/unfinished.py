@@ -57,7 +57,7 @@ class MongoUnfinished(MongoPart):
             await self._finish(found[0]["user_id"])  # this may end what was found
 
     async def _made_under(self, user_id: str) -> Document:
-        """Returns the field for something that is made for a user now. A new password ends what has an older value.
+        """Returns the field for what is made for a user now. A new password ends everything with an older value.
 
         The caller checks the account again afterwards. It is used within a `_call`.
         """

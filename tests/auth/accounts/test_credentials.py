@@ -14,13 +14,15 @@ from app.auth.errors import (
     LinkInvalid,
     NotFound,
     PasswordChanged,
+    RightsChanged,
     SessionRevoked,
     TokenInvalid,
     TooBusy,
     WrongPassword,
 )
-from app.auth.models import LetterKind, LinkPurpose
+from app.auth.models import LetterKind, LinkPurpose, SessionOfUser
 from app.auth.refusals import EmailInvalid, PasswordUnacceptable
+from app.auth.sessions.endings import why_ended
 from tests.auth.house import API, OTHER_PASSWORD, WEB, House, counting, house_on
 from tests.kit.duet import PASSWORD
 
@@ -249,6 +251,29 @@ async def test_a_login_with_the_old_password_that_meets_a_reset_fails(each_house
     assert await house.store.sessions_of(user.id, now=house.clock.now()) == []
 
 
+async def test_a_reset_is_told_at_once(house: House) -> None:
+    """To the sender of the mail, and to whoever shows a token of a session that nobody has listed as ended."""
+    await house.make_user()
+    pair = await house.auth.sessions.log_in(EMAIL, PASSWORD, API)
+    token, woken = await reset_token(house), asyncio.Event()
+    house.auth.letters.wake_by(woken.set)
+    await house.auth.credentials.reset(token, OTHER_PASSWORD, WEB)
+    assert woken.is_set()
+    assert house.auth.audit.counts["password_reset"] == 1
+    with pytest.raises(RightsChanged):
+        house.auth.revocations.check(replace(pair.principal, session_id="of another process"))
+
+
+async def test_an_older_session_ends_by_the_password(house: House) -> None:
+    """Nobody has ended it, and it does not count any more: its owner is told why."""
+    await house.make_user()
+    pair = await house.auth.sessions.log_in(EMAIL, PASSWORD, API)
+    found = await house.store.session_with_user(pair.principal.session_id)
+    assert found is not None
+    later = SessionOfUser(found.session, replace(found.user, credentials_version=1))
+    assert isinstance(why_ended(later), PasswordChanged)
+
+
 # by the owner, who knows the old one
 
 
@@ -310,3 +335,17 @@ async def test_a_set_password_ends_every_session(house: House) -> None:
     with pytest.raises(PasswordUnacceptable):
         await house.auth.credentials.set_password(user.id, "short", API)
     assert await house.store.links_for(LinkPurpose.RESET_PASSWORD, now=house.clock.now()) == []
+
+
+async def test_who_runs_the_site_has_the_last_word(house: House) -> None:
+    """Where the owner changes the password at the same moment: it is set all the same, and told once."""
+    user = await house.make_user()
+    pair = await house.auth.sessions.log_in(EMAIL, PASSWORD, API)
+    async with counting(house) as (auth, store):
+        store.after["user_by_id"] = lambda: house.auth.credentials.change_password(
+            pair.principal, PASSWORD, OTHER_PASSWORD, API
+        )
+        await auth.credentials.set_password(user.id, "a wholly other phrase", API)
+    await house.auth.sessions.log_in(EMAIL, "a wholly other phrase", API)
+    assert (await house.events()).count("password_changed") == 2
+    assert (await house.stored(user.id)).credentials_version == 2
