@@ -1,4 +1,4 @@
-"""One Duet for the many small questions of a module, and people who visit it."""
+"""One Duet for the many small questions of a module, and browsers to visit it with."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import pytest
 
 from tests.kit.duet import Browser, Running, make_settings, running
 
-#: Makes a browser: `visit()` of a stranger, `visit("ada@example.com")` of somebody who logs in.
+#: Makes a browser: `visit()` for a stranger, `visit("ada@example.com")` for somebody who logs in.
 Visit: TypeAlias = Callable[..., Browser]
 
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A Duet on SQLite for a whole module: its tests make accounts of their own."""
+    """A Duet on SQLite for a whole module; each test makes its own accounts."""
     with running(make_settings(tmp_path_factory.mktemp("duet"))) as one:
         yield one
 
@@ -27,7 +27,7 @@ _numbers = itertools.count()
 
 @pytest.fixture
 def email(shared: Running) -> str:
-    """The address of an account of this test's own."""
+    """The email address of this test's own account."""
     address = f"user{next(_numbers)}@example.com"
     shared.make_user(address)
     return address
@@ -35,7 +35,7 @@ def email(shared: Running) -> str:
 
 @pytest.fixture
 def visit(shared: Running) -> Iterator[Visit]:
-    """Makes browsers on the shared Duet, each with cookies of its own."""
+    """Makes browsers on the shared Duet, each with its own cookies."""
     with ExitStack() as browsers:
 
         def make(email: str | None = None, **given: Any) -> Browser:

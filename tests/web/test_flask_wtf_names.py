@@ -1,4 +1,4 @@
-"""Flask-WTF that signs in another way."""
+"""The start when Flask-WTF signs or stores its tokens in another way."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.packages.taking import assert_refused
 def test_no_app_is_made_where_tokens_are_signed_in_another_way(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Where a token can't be read by what reads it for the API no app is made: no script could write any more."""
+    """If the API can't read Flask-WTF's tokens, no app is made, because no page's script could write any more."""
 
     def with_another_salt(keys: Any, *, salt: str) -> URLSafeTimedSerializer:
         return URLSafeTimedSerializer(keys, salt=f"{salt}-2")
@@ -30,7 +30,7 @@ def test_no_app_is_made_where_tokens_are_signed_in_another_way(
 def test_no_app_is_made_where_the_sessions_half_lies_elsewhere(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Where Flask-WTF keeps its half of a token under another name no app is made."""
+    """If Flask-WTF keeps its half of a token under another name in the session, no app is made."""
     get_config = flask_wtf.csrf._get_config
 
     def elsewhere(value: Any, name: str, *default: Any, **options: Any) -> Any:

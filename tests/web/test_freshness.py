@@ -1,4 +1,4 @@
-"""Sensitive acts want the password again, and lead back to where the person was."""
+"""Sensitive actions ask for the password again, and then lead back to where the person was."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TOKEN = {"name": "report", "expires_in_days": "90"}
 
 
 def make_vault() -> Blueprint:
-    """A page and a form that want a fresh login, and a form whose page is elsewhere."""
+    """A page and a form that need a fresh login, and a form whose page is at another address."""
     blueprint = Blueprint("vault", __name__, url_prefix="/vault")
 
     @blueprint.get("/door")
@@ -45,14 +45,14 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 def test_a_fresh_login_does_what_it_wants(visit: Visit, email: str) -> None:
-    """Within fifteen minutes of the login nothing is asked."""
+    """Within fifteen minutes of the login the password is not asked for."""
     browser = visit(email)
     assert browser.submit(TOKENS, **TOKEN).status_code == 200
     assert "confirm your password" not in browser.get(TOKENS).text
 
 
 def test_a_page_that_wants_a_fresh_login(shared: Running, visit: Visit, email: str) -> None:
-    """Its address, query included, is where the password leads back to."""
+    """The password leads back to the page's address, including its query."""
     browser = visit(email)
     make_stale(shared, browser)
     answer = browser.get("/vault/door?q=1%26&x")
@@ -66,7 +66,7 @@ def test_a_page_that_wants_a_fresh_login(shared: Running, visit: Visit, email: s
 
 
 def test_a_form_leads_back_to_its_page(shared: Running, visit: Visit, email: str) -> None:
-    """What was sent is not done; after the password the person is on the page of the form and told so."""
+    """What was sent is not done; after the password the person is on the form's page and is told so."""
     browser = visit(email)
     make_stale(shared, browser)
     page = browser.get(TOKENS)
@@ -105,7 +105,7 @@ def test_a_form_leads_back_to_its_page(shared: Running, visit: Visit, email: str
 def test_a_form_without_a_page_at_its_address(
     shared: Running, visit: Visit, email: str, referer: str, target: str | None
 ) -> None:
-    """The Referer tells where the form was, if that is a page of this site; else it leads home."""
+    """The Referer says where the form was, if that is a page of this site; otherwise the password leads home."""
     browser = visit(email)
     make_stale(shared, browser)
     for path in ("/vault/lock", f"{TOKENS}/some-id/remove"):
@@ -117,11 +117,11 @@ def test_a_form_without_a_page_at_its_address(
 
 
 def test_the_password_is_proven_in_this_session_alone(shared: Running, visit: Visit, email: str) -> None:
-    """Another session of the same person stays as old as it was; and the session goes on, it is no new login."""
+    """Another session of the same person stays as old as it was; this session goes on, and is not a new login."""
     browser, other = visit(email), visit(email)
     for one in (browser, other):
         make_stale(shared, one)
-        one.get("/account")  # renews the token, and not the proof of the password
+        one.get("/account")  # renews the token, but not the proof of the password
     before = session_id_of(shared, browser)
     browser.submit("/reauthenticate", password=PASSWORD)
     assert session_id_of(shared, browser) == before

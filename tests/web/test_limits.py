@@ -1,4 +1,4 @@
-"""Limits on the pages: what a person who must wait sees, and that it says for how long."""
+"""Limits on the pages: a person who must wait is told so, and for how long."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 def says_to_wait(answer: httpx.Response) -> bool:
-    """Whether it is a 429 that tells machines and people for how long."""
+    """Whether it is a 429 that tells both machines and people how long to wait."""
     assert answer.status_code == 429
     seconds = int(answer.headers["Retry-After"])
     assert 0 < seconds <= 15 * 60
@@ -31,7 +31,7 @@ def says_to_wait(answer: httpx.Response) -> bool:
 
 
 def test_the_login_says_how_long_to_wait(visit: Visit, email: str) -> None:
-    """The form again, with the address and without the password; the right password does not help a stranger."""
+    """The form keeps the email address, not the password; the right password does not help a stranger."""
     browser = visit()
     for _ in range(GUESSES.free):
         assert browser.log_in(email, WRONG).status_code == 401
@@ -44,14 +44,14 @@ def test_the_login_says_how_long_to_wait(visit: Visit, email: str) -> None:
 
 
 def test_an_account_that_is_not_there_is_limited_alike(visit: Visit, email: str) -> None:
-    """Nobody learns by a limit who has an account (security.md, item 23)."""
+    """Limits tell nobody who has an account (security.md, item 23)."""
     browser = visit()
     answers = [browser.log_in(f"nobody-{email}", WRONG).status_code for _ in range(GUESSES.free + 1)]
     assert answers == [401] * GUESSES.free + [429]
 
 
 def test_the_owner_s_browser_gets_past_a_stranger_s_lock(visit: Visit, email: str) -> None:
-    """By its device cookie, while the stranger goes on guessing (security.md, item 26)."""
+    """The owner's device cookie lets them log in while a stranger goes on guessing (security.md, item 26)."""
     owner, stranger = visit(email), visit()
     owner.log_out()
     while stranger.log_in(email, WRONG).status_code != 429:
@@ -86,7 +86,7 @@ def test_nobody_is_flooded_with_mails(visit: Visit, email: str, path: str) -> No
 
 
 def test_the_button_on_the_profile_is_limited(visit: Visit, email: str) -> None:
-    """It has no form to be shown again: the error page says when to come back."""
+    """The button has no form to show again, so the error page says when to come back."""
     browser = visit(email)
     for _ in range(MAILS.free):
         assert browser.submit("/account/resend-verification", page="/account").status_code == 303

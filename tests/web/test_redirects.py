@@ -1,4 +1,4 @@
-"""Where `next` may lead, judged by how a browser would read it (security.md, item 19)."""
+"""Where `next` may lead, judged as a browser would read it (security.md, item 19)."""
 
 from __future__ import annotations
 
@@ -64,13 +64,13 @@ SAFE = [
 
 @pytest.mark.parametrize("target", UNSAFE)
 def test_an_unsafe_target_is_told(target: str) -> None:
-    """Another host, another scheme, a control character, a relative path, or more than can be meant."""
+    """Another host or scheme, a control character, a relative path or an overlong target is called unsafe."""
     assert not is_safe_target(target)
 
 
 @pytest.mark.parametrize("target", SAFE)
 def test_a_safe_target_is_told(target: str) -> None:
-    """A path of this site, with whatever query."""
+    """A path of this site is safe, with any query."""
     assert is_safe_target(target)
 
 
@@ -106,14 +106,14 @@ PIECES = st.lists(st.sampled_from([*_WORDS.split(), *_BLANKS]), max_size=8).map(
 @example("/\t/evil.example")
 @example("//evil.example")
 def test_what_is_called_safe_stays_here(target: str) -> None:
-    """A browser that resolves a safe target, however it was put together, is on this site."""
+    """A browser that resolves a safe target stays on this site, however the target was put together."""
     if is_safe_target(target):
         assert origin_after(target) == "https://duet.example"
         assert urlsplit(urljoin(SITE, target)).netloc == "duet.example"
 
 
 def test_the_rules_of_the_comparison_see_what_leads_away() -> None:
-    """The stand-in for a browser says of the nasty ones that they leave, or it would prove nothing."""
+    """The stand-in for a browser sees that the nasty targets leave this site; otherwise it would prove nothing."""
     for target in (
         "//evil.example",
         "/\\evil.example",
@@ -127,7 +127,7 @@ def test_the_rules_of_the_comparison_see_what_leads_away() -> None:
 
 @pytest.mark.parametrize("target", UNSAFE)
 def test_a_login_with_an_unsafe_next_leads_home(visit: Visit, email: str, target: str) -> None:
-    """Whether `next` comes in the query or in the form."""
+    """An unsafe `next` leads home, whether it comes in the query or in the form."""
     browser = visit()
     token = browser.csrf_token(f"/login?next={quote(target, safe='')}"[:4000])
     form = {"csrf_token": token, "email": email, "password": PASSWORD, "next": target}
@@ -145,7 +145,7 @@ def test_next_survives_a_failed_try(visit: Visit, email: str) -> None:
 
 
 def test_an_address_that_needs_quoting_comes_back_whole(visit: Visit, email: str) -> None:
-    """Letters of any language and a query with an address in it survive the way over the login."""
+    """Letters of any language, and a query that contains an address, come through the login unchanged."""
     browser = visit()
     asked = "/account?q=%C3%A4%26b&to=https://example.com/%2F"
     location = browser.get(asked).headers["Location"]

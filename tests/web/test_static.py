@@ -1,4 +1,4 @@
-"""Static files: public, kept by caches, and without any session."""
+"""Static files are public, kept by caches, and touch no session."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.web.conftest import Visit
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A Duet with a team's blueprint that has files of its own."""
+    """A Duet with a team's blueprint that has its own static files."""
     folder = tmp_path_factory.mktemp("charts") / "static"
     folder.mkdir()
     (folder / "chart.css").write_text("p { color: red }")
@@ -31,7 +31,7 @@ FILES = ["/static/duet.css", "/static/duet.svg", "/charts/static/chart.css"]
 
 @pytest.mark.parametrize("path", FILES)
 def test_a_file_is_public_and_touches_no_session(shared: Running, visit: Visit, email: str, path: str) -> None:
-    """It is served to everybody, sets no cookie, renews no token, and does not differ by who asks."""
+    """A file is served to everybody alike, sets no cookie and renews no token."""
     stranger, browser = visit(), visit(email)
     age(shared, browser)
     for one in (stranger, browser):
@@ -47,7 +47,7 @@ def test_a_file_is_public_and_touches_no_session(shared: Running, visit: Visit, 
 
 @pytest.mark.parametrize("path", FILES)
 def test_caches_keep_a_file(visit: Visit, path: str) -> None:
-    """With its version for a year, without one as long as it has not changed."""
+    """With its version in the address a file is kept for a year; without it, for as long as it has not changed."""
     browser = visit()
     answer = browser.get(path)
     assert answer.headers["Cache-Control"] == "public, no-cache"
@@ -79,19 +79,19 @@ def test_pages_name_files_with_their_version(visit: Visit) -> None:
     ],
 )
 def test_nothing_beside_the_files_is_served(visit: Visit, path: str) -> None:
-    """No way leads out of the folder, and there is no listing."""
+    """No path leads out of the folder, and there is no listing."""
     assert visit().get(path).status_code in (400, 404)
 
 
 def test_files_are_for_reading(visit: Visit) -> None:
-    """A post is a 405, HEAD an answer without a body."""
+    """A POST is a 405, and a HEAD is answered without a body."""
     browser = visit()
     assert browser.post("/static/duet.css").status_code == 405
     assert browser.head("/static/duet.css").content == b""
 
 
 def test_a_file_that_is_not_there_is_a_page(visit: Visit) -> None:
-    """Who follows a dead link to a file gets the page that says what to do, as everywhere beside the API."""
+    """A dead link to a file leads to the page that says what to do, as everywhere outside the API."""
     answer = visit().get("/static/nope.css")
     assert answer.status_code == 404
     assert answer.headers["Content-Type"].startswith("text/html")

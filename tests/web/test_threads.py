@@ -1,4 +1,4 @@
-"""People who wait for a hash do not take the threads of the quick pages."""
+"""People who wait for a password hash do not occupy the threads of the quick pages."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_sixteen_logins_leave_the_quick_threads_alone(tmp_path: Path, monkeypatc
         may_go_on = threading.Event()
 
         async def by_password(*given: Any) -> Any:
-            """Waits as a hash does: on the loop's side, until the test lets it go on."""
+            """Waits as for a hash, on the event loop's side, until the test lets it go on."""
             limiter = anyio.CapacityLimiter(1)  # its own: sixteen of them run at once
             await anyio.to_thread.run_sync(lambda: (held.wait(20), may_go_on.wait(20)), limiter=limiter)
             return await real(*given)

@@ -10,14 +10,14 @@ NEW = "another secret of the tests: qT5xV9bN2mK7"
 
 
 def carry_on(browser: Browser, cookies: dict[str, str]) -> Browser:
-    """The browser as it was before the server was started anew, on another port."""
+    """The same browser after the server was restarted on another port."""
     for name, value in cookies.items():
         browser.cookies.set(name, value, domain="127.0.0.1", path="/")
     return browser
 
 
 def test_nobody_notices_a_change_of_secret_until_the_old_one_is_dropped(tmp_path: Path) -> None:
-    """With the old one as fallback cookies, open forms and tokens still count; without it none of them does."""
+    """While the old secret is a fallback, cookies, open forms and tokens count; without it none of them does."""
     with running(make_settings(tmp_path)) as before, Browser(before.url) as browser, ApiClient(before.url) as api:
         before.make_user()
         browser.log_in()
@@ -47,7 +47,7 @@ def test_nobody_notices_a_change_of_secret_until_the_old_one_is_dropped(tmp_path
 
 
 def test_the_new_secret_signs_from_the_first_start_on(tmp_path: Path) -> None:
-    """Who logs in while the old one is a fallback stays, with the form that is open, when it is dropped."""
+    """A login made while the old secret is a fallback survives its removal, together with the open form."""
     settings = make_settings(tmp_path, secret_key=NEW, secret_key_fallbacks=(SECRET,))
     with running(settings) as between, Browser(between.url) as browser:
         between.make_user()

@@ -1,4 +1,4 @@
-"""Flask's cookie: how it is marked, what is in it, and what it is good for (security.md, items 15, 16, 20, 21)."""
+"""Flask's cookie: its attributes, what it contains, and where it counts (security.md, items 15, 16, 20, 21)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_BYTES = 4096
 
 
 def test_over_http_the_cookie_is_marked(visit: Visit, email: str) -> None:
-    """HttpOnly, SameSite=Lax, for the whole site and for no other host; it outlives the window."""
+    """It is HttpOnly and SameSite=Lax, covers the whole site and no other host, and outlives the window."""
     browser = visit()
     cookie = set_cookies(browser.log_in(email))["session"]
     assert (cookie["httponly"], cookie["samesite"], cookie["path"]) == (True, "Lax", "/")
@@ -27,7 +27,7 @@ def test_over_http_the_cookie_is_marked(visit: Visit, email: str) -> None:
 
 
 def test_over_https_the_cookie_is_host_bound_and_secure(tmp_path: Path) -> None:
-    """`__Host-`, Secure, no Domain, Path=/: no other host and no page without TLS can set it."""
+    """It has `__Host-`, Secure, no Domain and Path=/, so no other host and no page without TLS can set it."""
     with running(make_settings(tmp_path, public_url="https://duet.example")) as duet:
         duet.make_user()
         with Browser(duet.url, verify=False) as browser:
@@ -53,7 +53,7 @@ def test_over_https_the_cookie_is_host_bound_and_secure(tmp_path: Path) -> None:
 
 
 def test_the_cookie_holds_no_secret(shared: Running, visit: Visit, email: str) -> None:
-    """An access token, a CSRF token, whether it outlives the window: no password, no refresh token."""
+    """It holds an access token, a CSRF token and its lifetime's kind, but no password and no refresh token."""
     browser = visit(email)
     browser.get("/account")
     values = read_cookie(shared, browser.cookies["session"])
@@ -66,7 +66,7 @@ def test_the_cookie_holds_no_secret(shared: Running, visit: Visit, email: str) -
 
 
 def test_the_cookie_stays_small(shared: Running, visit: Visit, email: str) -> None:
-    """Under 4,096 bytes, which is what browsers keep: with twenty roles, an open form and unseen messages."""
+    """With twenty roles, an open form and unseen messages it stays below the 4,096 bytes that browsers keep."""
     user = shared.wait(shared.auth.accounts.find(email))
     roles = [f"department-{number:02}" for number in range(20)]
     shared.wait(shared.auth.administration.set_roles(user.id, roles, Client("test")))
@@ -85,7 +85,7 @@ def test_the_cookie_stays_small(shared: Running, visit: Visit, email: str) -> No
 
 
 def test_the_cookie_is_no_bearer_token(shared: Running, visit: Visit, email: str) -> None:
-    """As an Authorization it is a 401, also where the cookie itself is beside it."""
+    """Sent as an Authorization header it is a 401, even when the cookie itself is sent beside it."""
     browser = visit(email)
     cookie = browser.cookies["session"]
     headers = {"Authorization": f"Bearer {cookie}"}
@@ -95,7 +95,7 @@ def test_the_cookie_is_no_bearer_token(shared: Running, visit: Visit, email: str
 
 
 def test_pages_ignore_an_authorization(shared: Running, visit: Visit, email: str) -> None:
-    """A bearer token opens no page, and a bad one closes none."""
+    """A good bearer token opens no page, and a bad one closes none."""
     with ApiClient(shared.url, verify=False) as program:
         program.log_in(email)
         token = program.access_token
@@ -106,7 +106,7 @@ def test_pages_ignore_an_authorization(shared: Running, visit: Visit, email: str
 
 
 def test_two_session_cookies_are_none(shared: Running, visit: Visit, email: str) -> None:
-    """One of the two may have been planted by another host: neither is believed, in whatever order and form."""
+    """One of the two may have been planted by another host, so neither is believed, in any order and form."""
     shared.make_user(f"b-{email}")
     mine, planted = visit(email).cookies["session"], visit(f"b-{email}").cookies["session"]
     stranger = visit()
@@ -124,7 +124,7 @@ def test_two_session_cookies_are_none(shared: Running, visit: Visit, email: str)
 
 
 def test_what_is_signed_for_another_purpose_is_no_session(shared: Running, visit: Visit, email: str) -> None:
-    """A CSRF token, or something that an extension signed with the app's key, is not taken for the cookie."""
+    """A CSRF token, or what an extension signed with the app's key, is not accepted as the session cookie."""
     browser = visit(email)
     pages = shared.app.state.pages
     values = read_cookie(shared, browser.cookies["session"])
@@ -139,7 +139,7 @@ def test_what_is_signed_for_another_purpose_is_no_session(shared: Running, visit
 
 @pytest.mark.parametrize("path", ["/", "/account", "/account/sessions", "/login", "/register", "/nowhere"])
 def test_pages_are_kept_by_no_cache(visit: Visit, email: str, path: str) -> None:
-    """`no-store` and `Vary: Cookie`, for who is signed in and who is not (CVE-2023-30861)."""
+    """Pages carry `no-store` and `Vary: Cookie`, whether or not somebody is logged in (CVE-2023-30861)."""
     for browser in (visit(), visit(email)):
         answer = browser.get(path)
         assert answer.headers["Cache-Control"] == "no-store"
@@ -150,8 +150,8 @@ def test_pages_are_kept_by_no_cache(visit: Visit, email: str, path: str) -> None
 def test_a_cookie_is_too_old_or_of_another_clock(
     shared: Running, visit: Visit, email: str, monkeypatch: pytest.MonkeyPatch, signed_in: int, status: int
 ) -> None:
-    """One older than the longest session does not count. One of a clock that is ahead does: two containers' clocks
-    differ by moments, and a machine's may be set back."""
+    """A cookie older than the longest session does not count. One from a clock that is ahead does: the clocks
+    of two containers differ slightly, and a machine's clock may be set back."""
     browser = visit(email)
     values = read_cookie(shared, browser.cookies["session"])
     with monkeypatch.context() as ahead:

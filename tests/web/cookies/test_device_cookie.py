@@ -1,4 +1,4 @@
-"""The device cookie: written by a login alone, marked, bounded, and never adopted from strangers."""
+"""The device cookie: only a login writes it, it is marked and bounded, and a planted one is not adopted."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def ids(browser: Browser) -> list[str]:
 
 
 def test_a_login_marks_the_browser(visit: Visit, email: str) -> None:
-    """HttpOnly, SameSite=Lax, for the whole site and no other host, for 400 days."""
+    """The device cookie is HttpOnly and SameSite=Lax, for the whole site and no other host, for 400 days."""
     cookie = set_cookies(visit().log_in(email))[NAME]
     assert (cookie["httponly"], cookie["samesite"], cookie["path"]) == (True, "Lax", "/")
     assert (cookie["secure"], cookie["domain"], cookie["max-age"]) == ("", "", str(400 * 24 * 3600))
@@ -38,7 +38,7 @@ def test_a_login_marks_the_browser(visit: Visit, email: str) -> None:
 
 @pytest.fixture
 def https(tmp_path: Path) -> Iterator[Browser]:
-    """Somebody on a site whose address is https."""
+    """Somebody on a site whose public address is https."""
     with (
         running(make_settings(tmp_path, public_url="https://duet.example")) as duet,
         Browser(duet.url, verify=False) as browser,
@@ -48,7 +48,7 @@ def https(tmp_path: Path) -> Iterator[Browser]:
 
 
 def test_over_https_it_is_host_bound_and_secure(https: Browser) -> None:
-    """`__Host-`, Secure: no other host and no page without TLS can set it; the plain name counts for nothing."""
+    """With `__Host-` and Secure no other host and no page without TLS can set it; the plain name is ignored."""
 
     def log_in(devices: str = "") -> httpx.Response:
         page = https.get("/login", headers={"Cookie": ""})
@@ -66,7 +66,7 @@ def test_over_https_it_is_host_bound_and_secure(https: Browser) -> None:
 
 
 def test_a_known_browser_keeps_its_id(visit: Visit, email: str) -> None:
-    """Also over a log-out; the next login gives it no other one."""
+    """The id survives a logout, and the next login keeps it."""
     browser = visit(email)
     [known] = ids(browser)
     assert NAME not in set_cookies(browser.log_out())
@@ -76,7 +76,7 @@ def test_a_known_browser_keeps_its_id(visit: Visit, email: str) -> None:
 
 
 def test_no_other_page_writes_it(visit: Visit, email: str) -> None:
-    """Neither a failed login, nor a page, a renewed password or a log-out."""
+    """A failed login, a page, a renewed password and a logout do not write it."""
     browser = visit()
     assert NAME not in set_cookies(browser.log_in(email, "wrong"))
     browser.log_in(email)
@@ -91,7 +91,7 @@ def test_no_other_page_writes_it(visit: Visit, email: str) -> None:
 
 
 def test_a_planted_id_is_not_adopted(shared: Running, visit: Visit, email: str) -> None:
-    """Whoever planted an id in somebody's browser is not a known device of theirs afterwards."""
+    """An attacker who planted an id in a person's browser has no known device of theirs afterwards."""
     browser = visit()
     give(browser, PLANTED[0])
     browser.log_in(email)
@@ -106,7 +106,7 @@ def test_a_planted_id_is_not_adopted(shared: Running, visit: Visit, email: str) 
 
 
 def test_a_browser_of_many_people_keeps_the_last_five(shared: Running, visit: Visit, email: str) -> None:
-    """The newest first; the oldest goes."""
+    """The newest id comes first, and the oldest is dropped."""
     browser, seen = visit(), list[str]()
     for number in range(6):
         address = f"shared{number}-{email}"
@@ -136,7 +136,7 @@ def test_a_browser_of_many_people_keeps_the_last_five(shared: Running, visit: Vi
     ids=lambda value: ascii(value)[:30],
 )
 def test_garbage_is_ignored(visit: Visit, email: str, value: str) -> None:
-    """Whatever is not of the form of our ids: the login works and replaces it."""
+    """A cookie that does not have the form of our ids does not hinder the login, which replaces it."""
     browser = visit()
     token = browser.csrf_token()
     cookie = f"session={browser.cookies['session']}; {NAME}={value}".encode()

@@ -1,4 +1,4 @@
-"""The session that a page's script shows to the API: broken, planted, doubled, ended, or out of reach."""
+"""The session cookie that a page's script shows to the API: broken, planted, doubled, ended, or out of reach."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ TEST: Final = Client("test")
 
 
 def proof_of(browser: Browser) -> dict[str, str]:
-    """What a page's script sends with a write."""
+    """The headers that a page's script sends with a write."""
     return {**SAME_ORIGIN, "X-CSRFToken": token_on(browser)}
 
 
 def code(answer: httpx.Response) -> str:
-    """The reason of a refusal for want of a login; its challenge speaks of no token, for none was shown."""
+    """The reason of a refusal for want of a login; the challenge mentions no token, because none was shown."""
     reason: str = problem(answer, 401)["code"]
     assert answer.headers["WWW-Authenticate"] == "Bearer"
     assert answer.headers["Cache-Control"] == "no-store"
@@ -52,7 +52,7 @@ BROKEN: Final[dict[str, Callable[[str], str]]] = {
 
 @pytest.mark.parametrize("kind", BROKEN)
 def test_a_planted_cookie_is_no_session(visit: Visit, email: str, kind: str) -> None:
-    """One without a valid signature, from a neighbour on this host say: a 401 that says so, also to a write."""
+    """A cookie with a bad signature, as a neighbour may plant it, is a 401 that says so, also for a write."""
     browser = visit(email)
     proof, value = proof_of(browser), BROKEN[kind](browser.cookies["session"])
     headers = {**proof, "Cookie": f"session={value}".encode("latin-1")}
@@ -72,7 +72,7 @@ def test_of_two_session_cookies_neither_counts(
     other: str,
     is_first: bool,
 ) -> None:
-    """A neighbour can plant a second one for `/api` alone: as on pages, the script is told that none counts."""
+    """A neighbour can plant a second cookie for `/api` alone; a script is told that neither counts."""
     browser = visit(email)
     shared.make_user(f"b-{email}")
     values = {
@@ -90,7 +90,7 @@ def test_of_two_session_cookies_neither_counts(
 
 
 def test_a_session_of_nobody_is_nobody(visit: Visit) -> None:
-    """Who looked at the login page has a cookie, and a CSRF token, and no login: as without any cookie."""
+    """A stranger at the login page has a cookie and a CSRF token, and is answered as without a cookie."""
     stranger = visit()
     headers = {**SAME_ORIGIN, "X-CSRFToken": stranger.csrf_token()}
     assert code(stranger.get(ME, headers=headers)) == "token_missing"
@@ -108,7 +108,7 @@ def test_a_csrf_token_of_another_make_proves_nothing(
     shared: Running,
     email: str,
 ) -> None:
-    """Of another purpose's key or salt, of another value, of another type: the same as none."""
+    """A token with another purpose's key or salt, another value or another type is the same as none."""
     browser = visit(email)
     token_on(browser)
     own = read_cookie(shared, browser.cookies["session"])["csrf_token"]
@@ -138,7 +138,7 @@ def test_a_session_without_a_csrf_token_writes_nothing(
     shared: Running,
     email: str,
 ) -> None:
-    """Before the first page was drawn there is none to compare with, so a signed nothing is no proof either."""
+    """Before the first page there is no token to compare with, and a signed empty one proves nothing either."""
     browser = visit(email)
     values = read_cookie(shared, browser.cookies["session"])
     for own in ({}, {"csrf_token": None}, {"csrf_token": ""}):
@@ -166,21 +166,21 @@ def test_what_ends_a_session_ends_it_here_at_once(
     reason: str,
     has_run_out: bool,
 ) -> None:
-    """The next call is refused, read or write, with the reason, although the page and its proof are good."""
+    """The next call, read or write, is refused with the reason, although the page and its proof are good."""
     browser = visit(email)
     proof, user = proof_of(browser), browser.get(ME).json()["id"]
     if has_run_out:
         age(shared, browser)
     shared.wait(ENDINGS[reason](shared.auth, user, ""))
-    # Of an account that is gone the store keeps no session, so nobody can tell any more why that one ended.
+    # The store keeps no session of a deleted account, so nobody can tell any more why it ended.
     expected = {reason, "session_revoked"} if has_run_out else {reason}
     assert code(browser.get(ME, headers=SAME_ORIGIN)) in expected
     assert code(browser.patch(ME, json=RENAMED, headers=proof)) in expected
-    assert "access_token" in read_cookie(shared, browser.cookies["session"])  # so the next page tells why, too
+    assert "access_token" in read_cookie(shared, browser.cookies["session"])  # so the next page says why, too
 
 
 def test_a_script_may_end_its_own_session(visit: Visit, email: str) -> None:
-    """And its account: afterwards the very cookie that did it is refused."""
+    """A script may log out or delete the account; afterwards the cookie that did it is refused."""
     browser = visit(email)
     proof = proof_of(browser)
     changed = {"current_password": PASSWORD, "new_password": f"{PASSWORD} 2"}
@@ -200,7 +200,7 @@ def test_a_stale_login_is_told_without_a_token(
     shared: Running,
     email: str,
 ) -> None:
-    """What asks for a recent password asks a page's script as well, and to confirm it on the page will do."""
+    """A page's script is asked for a recent password too, and confirming it on the page is enough."""
     browser = visit(email)
     proof, new = proof_of(browser), {"name": "from a page"}
     assert browser.post(f"{ME}/tokens", json=new, headers=proof).status_code == 201
@@ -211,7 +211,7 @@ def test_a_stale_login_is_told_without_a_token(
 
 
 def test_a_preflight_learns_nothing(visit: Visit, shared: Running, email: str) -> None:
-    """OPTIONS, and a method that nobody knows, are a 405 as for anybody, and the session is not even looked at."""
+    """OPTIONS and an unknown method are a 405 as for anybody, and the session is not even looked at."""
     browser = visit(email)
     proof = proof_of(browser)
     age(shared, browser)
@@ -222,7 +222,7 @@ def test_a_preflight_learns_nothing(visit: Visit, shared: Running, email: str) -
 
 
 def test_no_answer_opens_the_api_to_other_origins(visit: Visit, shared: Running, email: str) -> None:
-    """No CORS header, whoever asks; and no page of another origin takes an answer out of the cache."""
+    """No caller gets a CORS header, and no page of another origin takes an answer out of the cache."""
     browser = visit(email)
     for origin in (shared.url, "null", "http://127.0.0.1:1"):
         preflight = {"Access-Control-Request-Method": "PATCH", "Access-Control-Request-Headers": "x-csrftoken"}
@@ -237,7 +237,7 @@ def test_no_answer_opens_the_api_to_other_origins(visit: Visit, shared: Running,
 def test_writes_at_once_share_one_renewal(
     shared: Running, visit: Visit, email: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A write is renewed for as a read is, and an unproven one makes nobody ask the store."""
+    """A write renews the token as a read does, and an unproven write never asks the store."""
     browser = visit(email)
     proof = proof_of(browser)
     age(shared, browser)
@@ -263,7 +263,7 @@ PROXIED: Final = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "duet.exampl
 
 @pytest.fixture
 def behind_https(tmp_path: Path) -> Iterator[Browser]:
-    """Somebody on a site that is reached over https, by way of a proxy that ends TLS and writes the port."""
+    """Somebody on a site that is reached over https, through a proxy that ends TLS and names the port."""
     settings = make_settings(tmp_path, public_url="https://www.example", trusted_proxies="127.0.0.1")
     with running(settings) as duet:
         duet.make_user()
@@ -285,7 +285,7 @@ def behind_https(tmp_path: Path) -> Iterator[Browser]:
 
 
 def test_behind_a_proxy_the_public_origin_counts(behind_https: Browser) -> None:
-    """The origin of PUBLIC_URL and that of the forwarded host are the site's; http, or the name inside, is not."""
+    """The origins of PUBLIC_URL and the forwarded host are the site's; the http one and the inner name are not."""
     proof = {"X-CSRFToken": token_on(behind_https)}
     for origin, status in (
         ("https://duet.example", 200),
@@ -302,7 +302,7 @@ def test_behind_a_proxy_the_public_origin_counts(behind_https: Browser) -> None:
 
 
 def test_without_the_store_a_script_is_asked_to_wait(tmp_path: Path) -> None:
-    """With an expired token and the database away it is a 503 and no log-out; public routes go on, for nobody."""
+    """With an expired token and the database away it is a 503 and no logout; public routes still answer."""
     mongod = Mongod(tmp_path / "mongod")
     mongod.start()
     try:

@@ -1,4 +1,4 @@
-"""The renewal of a browser's token: once for a burst, in any order of answers, and with the store away."""
+"""The renewal of a browser's token: once for a burst, with answers in any order, and with the store away."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.web.conftest import Visit
 
 
 class Counted:
-    """A store that counts what it is asked, and otherwise is the one it stands before."""
+    """Passes every call to a store, and counts the calls."""
 
     def __init__(self, store: Any) -> None:
         self._store = store
@@ -32,7 +32,7 @@ class Counted:
 
 @pytest.fixture
 def counted(shared: Running) -> Iterator[Counted]:
-    """The store of the shared Duet's sessions, which counts."""
+    """The store of the shared Duet's sessions, with its calls counted."""
     sessions = shared.auth.sessions
     store, counting = sessions.store, Counted(sessions.store)
     object.__setattr__(sessions, "store", counting)
@@ -41,7 +41,7 @@ def counted(shared: Running) -> Iterator[Counted]:
 
 
 def test_a_burst_is_renewed_once(shared: Running, visit: Visit, email: str, counted: Counted) -> None:
-    """Fifty requests at one moment with one expired token: every one is answered, and the store asked once."""
+    """Fifty requests at one moment with one expired token are all answered, and the store is asked once."""
     browser = visit(email)
     cookie = age(shared, browser)
     counted.asked.clear()
@@ -61,7 +61,7 @@ def test_a_burst_is_renewed_once(shared: Running, visit: Visit, email: str, coun
 
 
 def test_a_token_that_counts_asks_no_store(shared: Running, visit: Visit, email: str, counted: Counted) -> None:
-    """Between two renewals nothing is looked up on the way of verifying."""
+    """Between two renewals a token is verified without any look-up."""
     browser = visit(email)
     counted.asked.clear()
     for _ in range(3):
@@ -70,7 +70,7 @@ def test_a_token_that_counts_asks_no_store(shared: Running, visit: Visit, email:
 
 
 def test_a_late_answer_logs_nobody_out(shared: Running, visit: Visit, email: str) -> None:
-    """A slow tab that puts an older cookie back does no harm, however often; renewed ones count side by side."""
+    """A slow tab that puts an older cookie back does no harm, however often; renewed tokens count side by side."""
     browser = visit(email)
     old = age(shared, browser)
     seen = []
@@ -85,7 +85,7 @@ def test_a_late_answer_logs_nobody_out(shared: Running, visit: Visit, email: str
 
 
 def test_a_renewal_is_no_login(shared: Running, visit: Visit, email: str) -> None:
-    """It moves neither the time of the login nor the session's end, and its token is not the old one."""
+    """A renewal moves neither the time of the login nor the session's end, and its token is a new one."""
     browser = visit(email)
     before = shared.auth.sessions.authenticate(token_of(shared, browser))
     age(shared, browser)
@@ -105,9 +105,9 @@ def mongod(tmp_path: Path) -> Iterator[Mongod]:
 
 
 def test_without_the_store_nobody_is_logged_out(mongod: Mongod, tmp_path: Path) -> None:
-    """With an expired token and the database away: 503 on a page of one's own, an anonymous caller elsewhere.
+    """With an expired token and the database away, one's own pages are a 503; elsewhere the caller is anonymous.
 
-    The cookie is left alone, a log-out says that it could not be done, and all goes on when the database is back.
+    The cookie is left alone, a logout says that it could not be done, and all works when the database is back.
     """
     settings = make_settings(tmp_path, database_url=f"{mongod.url}duet")
     with running(settings) as duet, Browser(duet.url, verify=False, timeout=20) as browser:

@@ -1,4 +1,4 @@
-"""Error pages: each says what happened and what to do next, in HTML, whichever layer made it."""
+"""Each error page says in HTML what happened and what to do next, whichever layer made it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.web.conftest import Visit
 
 
 def make_broken() -> Blueprint:
-    """Pages that fail in every way that a page can."""
+    """Pages that fail in every way a page can."""
     blueprint = Blueprint("broken", __name__, url_prefix="/broken")
     errors = {"role": RoleMissing("accountant"), "away": StoreUnavailable(), "busy": TooBusy(), "gone": NotFound()}
 
@@ -57,7 +57,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 def is_error_page(text: str, status: int) -> bool:
-    """Whether a page says what happened and what to do, in the words of that status."""
+    """Whether a page says what happened and what to do, in the words for that status."""
     words = ERROR_TEXTS[status]
     text = html.unescape(text)
     return f"Error {status}" in text and words.title in text and words.advice in text and 'href="/"' in text
@@ -65,7 +65,7 @@ def is_error_page(text: str, status: int) -> bool:
 
 @pytest.mark.parametrize("status", sorted(ERROR_TEXTS))
 def test_every_status_has_its_page(visit: Visit, status: int) -> None:
-    """A view that aborts with it yields a page of ours, with the words of that status."""
+    """A view that aborts with a status yields our page, with the words for that status."""
     answer = visit().get(f"/broken/{status}")
     assert answer.status_code == status
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
@@ -74,13 +74,13 @@ def test_every_status_has_its_page(visit: Visit, status: int) -> None:
 
 
 def test_a_status_without_words_has_a_page_too(visit: Visit) -> None:
-    """One that we have no words for gets its name."""
+    """A status that we have no words for is shown with its name."""
     answer = visit().get("/broken/418")
     assert (answer.status_code, "Teapot" in answer.text) == (418, True)
 
 
 def test_a_crash_tells_nothing_but_a_number_to_mention(visit: Visit) -> None:
-    """A 500 page without a trace; what it asks to mention is in the answer's header, and so in the log."""
+    """A 500 page has no traceback; the number that it asks to mention is in the answer's header and the log."""
     with quiet():
         answer = visit().get("/broken/crash")
     assert answer.status_code == 500
@@ -92,7 +92,7 @@ def test_a_crash_tells_nothing_but_a_number_to_mention(visit: Visit) -> None:
 
 @pytest.mark.parametrize(("name", "status"), [("role", 403), ("away", 503), ("busy", 503), ("gone", 404)])
 def test_each_refusal_of_auth_has_its_page(visit: Visit, name: str, status: int) -> None:
-    """503 says when to come back, in the header and in words."""
+    """The page of a 503 says when to come back, in the header and in words."""
     answer = visit().get(f"/broken/error/{name}")
     assert answer.status_code == status
     assert f"Error {status}" in answer.text
@@ -102,7 +102,7 @@ def test_each_refusal_of_auth_has_its_page(visit: Visit, name: str, status: int)
 
 
 def test_a_missing_role_is_a_403(visit: Visit, email: str) -> None:
-    """A page of a team that asks for a role says so to who is signed in, and asks the others to log in."""
+    """A page that needs a role refuses somebody who is logged in without it, and asks others to log in."""
     answer = visit(email).get("/broken/accounting")
     assert answer.status_code == 403
     assert "Your account does not have the rights for this." in answer.text
@@ -111,7 +111,7 @@ def test_a_missing_role_is_a_403(visit: Visit, email: str) -> None:
 
 @pytest.mark.parametrize("path", ["/nowhere", "/account/nowhere", "/login/", "/static", "/static/nowhere.css"])
 def test_an_unknown_page_is_a_404_for_everyone(visit: Visit, email: str, path: str) -> None:
-    """Signed in or not: no login for what does not exist, and no message left behind."""
+    """Nobody has to log in to learn that a page does not exist, and no message is left behind."""
     for browser in (visit(), visit(email)):
         answer = browser.get(path)
         assert answer.status_code == 404
@@ -122,7 +122,7 @@ def test_an_unknown_page_is_a_404_for_everyone(visit: Visit, email: str, path: s
 
 
 def test_a_wrong_method_says_which_is_right(visit: Visit, email: str) -> None:
-    """405 with Allow, as a page."""
+    """A wrong method is a page with status 405 and Allow."""
     for browser in (visit(), visit(email)):
         answer = browser.get("/logout")
         assert answer.status_code == 405
@@ -131,7 +131,7 @@ def test_a_wrong_method_says_which_is_right(visit: Visit, email: str) -> None:
 
 
 def test_a_body_that_is_too_large_is_refused(shared: Running, visit: Visit, email: str) -> None:
-    """413, as a page, whether its length is told or not."""
+    """A body that is too large is a page with status 413, whether or not its length was announced."""
     browser = visit(email)
     answer = browser.post("/account", content=b"x" * 10_001)
     assert (answer.status_code, is_error_page(answer.text, 413)) == (413, True)
@@ -140,7 +140,7 @@ def test_a_body_that_is_too_large_is_refused(shared: Running, visit: Visit, emai
 
 
 def test_what_the_edge_refuses_is_a_page_too(shared: Running, visit: Visit) -> None:
-    """A malformed request never gets past the edge, and still looks like the others."""
+    """A malformed request never gets past the edge, and its answer still looks like the other error pages."""
     browser = visit()
     for headers, path, status in (
         ({"Host": "a b"}, "/", 400),
@@ -158,7 +158,7 @@ def test_what_the_edge_refuses_is_a_page_too(shared: Running, visit: Visit) -> N
     "path", ["/nowhere", "/broken/503", "/broken/error/away", "/broken/accounting", "/admin/users"]
 )
 def test_error_pages_keep_the_menu(shared: Running, visit: Visit, email: str, path: str) -> None:
-    """Whoever is signed in can go on, or log out, from there; a stranger gets the menu of strangers."""
+    """Somebody who is logged in can go on, or log out, from there; a stranger gets the menu of strangers."""
     browser = visit(email)
     browser.get("/")
     answer = browser.get(path)
@@ -174,7 +174,7 @@ def test_error_pages_keep_the_menu(shared: Running, visit: Visit, email: str, pa
 
 
 def test_messages_wait_for_the_page_that_was_meant(visit: Visit, email: str) -> None:
-    """An image that is missing, which is an error page too, takes no message away."""
+    """A missing image, whose answer is an error page too, takes no message away."""
     browser = visit(email)
     browser.submit("/account", name="Ada Lovelace")
     assert "Set-Cookie" not in browser.get("/missing.png").headers
@@ -182,7 +182,7 @@ def test_messages_wait_for_the_page_that_was_meant(visit: Visit, email: str) -> 
 
 
 def test_an_error_page_survives_what_an_extension_adds(tmp_path: Path) -> None:
-    """Where what an extension adds to every page is what fails, the page is drawn without it: no 500, no loop."""
+    """If what an extension adds to every page fails, the page is drawn without it: no 500 and no loop."""
     blueprint = make_broken()
 
     @blueprint.app_context_processor
@@ -197,7 +197,7 @@ def test_an_error_page_survives_what_an_extension_adds(tmp_path: Path) -> None:
 
 
 def test_admin_pages_exist_for_admins_alone(shared: Running, visit: Visit, email: str) -> None:
-    """For others who are signed in it is the 404 page, word for word that of a page that is not there."""
+    """Others who are logged in get the 404 page, word for word that of a page that does not exist."""
     answer = visit(email).get("/admin/routes")
     assert (answer.status_code, is_error_page(answer.text, 404)) == (404, True)
     other = visit(email).get("/admin/nowhere")
@@ -207,7 +207,7 @@ def test_admin_pages_exist_for_admins_alone(shared: Running, visit: Visit, email
 
 
 def test_an_admin_sees_every_rule(shared: Running, visit: Visit, email: str) -> None:
-    """The page shows every row of the policy's table, of both halves and of the team's pages."""
+    """The page shows every row of the policy's table, for both halves and for the team's pages."""
     shared.make_user(f"admin-{email}", roles=["admin"])
     text = html.unescape(visit(f"admin-{email}").get("/admin/routes").text.replace("<wbr>", ""))
     rules = shared.app.state.rules
@@ -220,7 +220,7 @@ def test_an_admin_sees_every_rule(shared: Running, visit: Visit, email: str) -> 
 
 
 def test_a_role_that_was_taken_away_counts_at_once(shared: Running, visit: Visit, email: str) -> None:
-    """The next request of a former admin's is that of anybody else, without a new login; and back again."""
+    """The next request of a former admin is treated as anybody's; the role given back counts at once too."""
     user = shared.make_user(f"former-{email}", roles=["admin"])
     browser: Browser = visit(f"former-{email}")
     assert browser.get("/admin/routes").status_code == 200

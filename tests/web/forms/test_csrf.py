@@ -38,14 +38,14 @@ OPEN_POSTS = {
 
 
 def is_unchanged(browser: Browser) -> bool:
-    """Whether a person is still who they were."""
+    """Whether a person's account is as it was."""
     page = browser.get("/account")
     return page.status_code == 200 and 'value="Ada"' in page.text
 
 
 @pytest.mark.parametrize("path", POSTS)
 def test_every_form_needs_a_token(visit: Visit, email: str, path: str) -> None:
-    """Without one, with an empty one, or with rubbish: 400, and nothing happened."""
+    """A form without a token, with an empty one, or with rubbish is a 400, and nothing happens."""
     browser = visit(email)
     for extra in ({}, {"csrf_token": ""}, {"csrf_token": "rubbish"}):
         answer = browser.post(path, data={**POSTS[path], **extra})
@@ -56,7 +56,7 @@ def test_every_form_needs_a_token(visit: Visit, email: str, path: str) -> None:
 
 @pytest.mark.parametrize("path", OPEN_POSTS)
 def test_forms_of_strangers_need_a_token_too(visit: Visit, path: str) -> None:
-    """Log-in has one as well: nobody is logged in as somebody else by another site's form (login CSRF)."""
+    """The login form has a token too, so another site's form logs nobody in as somebody else (login CSRF)."""
     answer = visit().post(path, data=OPEN_POSTS[path])
     assert answer.status_code == 400
     assert "This form is out of date" in answer.text
@@ -77,7 +77,7 @@ def test_one_person_s_token_fails_for_another(visit: Visit, email: str, shared: 
 
 
 def test_a_token_in_the_query_counts_for_nothing(visit: Visit, email: str) -> None:
-    """It is taken from the form alone: addresses end up in logs."""
+    """The token is read from the form alone, because addresses end up in logs."""
     browser = visit(email)
     token = browser.csrf_token("/account")
     assert browser.post(f"/account?csrf_token={token}", data={"name": "Eve"}).status_code == 400
@@ -85,7 +85,7 @@ def test_a_token_in_the_query_counts_for_nothing(visit: Visit, email: str) -> No
 
 
 def test_a_get_has_no_effect(visit: Visit, email: str) -> None:
-    """Log-out and the ends of sessions are posts; forms that are sent by GET change nothing."""
+    """Logging out and ending sessions are POSTs, and forms that are sent by GET change nothing."""
     browser = visit(email)
     token = browser.csrf_token("/account")
     buttons = ("/logout", *(path for path in POSTS if path.endswith(("/end", "/end-others", "/remove"))))
@@ -111,7 +111,7 @@ FOREIGN = [
 
 @pytest.mark.parametrize("headers", FOREIGN, ids=str)
 def test_another_site_s_form_is_refused(visit: Visit, email: str, headers: dict[str, str]) -> None:
-    """A foreign Origin, `null`, or Fetch Metadata that says so: 403 even with the right token."""
+    """A foreign Origin, `null`, or Fetch Metadata that says so is a 403 even with the right token."""
     browser = visit(email)
     token = browser.csrf_token("/account")
     answer = browser.post("/account", data={"csrf_token": token, "name": "Eve"}, headers=headers)
@@ -124,7 +124,7 @@ def test_another_site_s_form_is_refused(visit: Visit, email: str, headers: dict[
 
 
 def test_one_s_own_forms_are_taken(shared: Running, visit: Visit, email: str) -> None:
-    """The site's own origin, by the Host that was asked or by PUBLIC_URL, and no Origin at all."""
+    """A form counts from the site's own origin, by the requested Host or by PUBLIC_URL, and without an Origin."""
     browser = visit(email)
     token = browser.csrf_token("/account")
     for headers in (
@@ -140,7 +140,7 @@ def test_one_s_own_forms_are_taken(shared: Running, visit: Visit, email: str) ->
 
 
 def test_an_origin_is_not_believed_because_of_a_forwarded_host(visit: Visit, email: str) -> None:
-    """X-Forwarded-Host of a stranger changes nothing about whose form it is."""
+    """A stranger's X-Forwarded-Host does not make a foreign form one of this site."""
     browser = visit(email)
     token = browser.csrf_token("/account")
     headers = {"Origin": "http://evil.example", "X-Forwarded-Host": "evil.example"}
@@ -150,7 +150,7 @@ def test_an_origin_is_not_believed_because_of_a_forwarded_host(visit: Visit, ema
 
 @pytest.fixture
 def behind_https(tmp_path: Path) -> Iterator[Browser]:
-    """Somebody on a site that is reached over https, by way of a proxy that ends TLS."""
+    """Somebody on a site that is reached over https, through a proxy that ends TLS."""
     settings = make_settings(tmp_path, public_url="https://duet.example", trusted_proxies="127.0.0.1")
     with running(settings) as duet:
         duet.make_user()
@@ -160,7 +160,7 @@ def behind_https(tmp_path: Path) -> Iterator[Browser]:
 
 
 def test_behind_a_proxy_the_public_origin_counts(behind_https: Browser) -> None:
-    """The site's https origin is its own, the same host over http is not."""
+    """The site's https origin counts as its own; the same host over http does not."""
     page = behind_https.get("/login")
     token = page.text.split('name="csrf_token"')[1].split('value="')[1].split('"')[0]
     cookie = page.headers["Set-Cookie"].split(";")[0]

@@ -1,4 +1,4 @@
-"""Forms: a failed one is shown again, with what was typed, passwords aside."""
+"""A form that failed is shown again with what was typed, except passwords."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ OWN_FAILURES = [
 
 
 def is_shown_again(answer: httpx.Response, fields: dict[str, str], message: str) -> bool:
-    """Whether the form is there again with what was typed, the message, and without any password."""
+    """Whether the form is shown again with what was typed and the message, and without any password."""
     assert message in answer.text
     assert "<title>Error: " in answer.text
     for name, value in fields.items():
@@ -50,7 +50,7 @@ def is_shown_again(answer: httpx.Response, fields: dict[str, str], message: str)
 def test_a_failed_form_is_shown_again(
     visit: Visit, email: str, path: str, fields: dict[str, str], status: int, message: str
 ) -> None:
-    """401 at the login, 422 elsewhere, and nobody is signed in by it."""
+    """A failed form is a 401 at the login and a 422 elsewhere, and logs nobody in."""
     browser = visit()
     fields = {name: value.replace("{email}", email) for name, value in fields.items()}
     answer = browser.submit(path, **fields)
@@ -63,7 +63,7 @@ def test_a_failed_form_is_shown_again(
 def test_a_failed_form_of_the_account_is_shown_again(
     visit: Visit, email: str, path: str, fields: dict[str, str], message: str
 ) -> None:
-    """422, and nothing changed: the person is there as before, with the password of before."""
+    """It is a 422 and changes nothing: the person stays logged in, with the old name and password."""
     browser = visit(email)
     answer = browser.submit(path, **fields)
     assert answer.status_code == 422
@@ -73,7 +73,7 @@ def test_a_failed_form_of_the_account_is_shown_again(
 
 
 def test_a_wrong_password_and_an_unknown_address_look_alike(visit: Visit, email: str) -> None:
-    """The same page but for the address that was typed and the form's token."""
+    """The pages are the same but for the email address that was typed and the form's token."""
     pages = []
     for address in (email, "nobody@example.com"):
         browser = visit()

@@ -1,4 +1,4 @@
-"""Naughty strings in every field of the pages' forms: refused or taken, never a server error, never markup."""
+"""Naughty strings in every field of the pages' forms are refused or accepted: no server error, and no markup."""
 
 from __future__ import annotations
 
@@ -46,21 +46,21 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 class Visitor(NamedTuple):
-    """Somebody who is signed in, with the CSRF token of their forms."""
+    """Somebody who is logged in, with the CSRF token of their forms."""
 
     browser: Browser
     sender: Sender
     csrf_token: str
 
     def post(self, path: str, **fields: str) -> Answer:
-        """Sends a form; what the answer sets as a cookie is forgotten again."""
+        """Sends a form, and forgets any cookie that the answer sets."""
         cookie = f"session={self.browser.cookies['session']}"
         return self.sender.send("POST", path, form(**fields), {**FORM, "Cookie": cookie})
 
 
 @pytest.fixture(scope="module")
 def visitor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Visitor]:
-    """Somebody who is signed in and types a lot."""
+    """Somebody who is logged in and types a lot."""
     with quiet(), running(make_settings(tmp_path_factory.mktemp("duet"))) as duet:
         duet.make_user()
         with Browser(duet.url, verify=False) as browser:
@@ -72,7 +72,7 @@ def visitor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Visitor]:
 
 @pytest.mark.parametrize(("turn", "field"), list(enumerate(FIELDS)))
 def test_no_field_breaks_a_page(visitor: Visitor, turn: int, field: str) -> None:
-    """Each of 700 strings, in every other form and field by turns, with a CSRF token: a page or a redirect."""
+    """Each of 700 strings, with a CSRF token and in every form and field by turns, yields a page or a redirect."""
     for number, text in enumerate(naughty_strings(turn=turn)):
         requests = FIELDS[field](text)
         for path, fields in requests[number % 2 :: 2] or requests:
@@ -82,13 +82,13 @@ def test_no_field_breaks_a_page(visitor: Visitor, turn: int, field: str) -> None
             assert location.startswith("/"), (text, path)
             assert not location.startswith("//"), (text, path)
             assert "\\" not in location, (text, path)
-            # Whatever was typed stands on the page as text: no tag of it survives.
+            # What was typed stands on the page as text, and no tag in it survives.
             assert not ("<" in text and ">" in text and text in answer.text), (text, path)
     assert visitor.browser.get("/account").status_code == 200
 
 
 def test_a_saved_name_is_shown_as_text(visitor: Visitor) -> None:
-    """What was taken as a name stands on every page of its owner, escaped."""
+    """A name that was accepted stands escaped on every page of its owner."""
     taken = 0
     for text in naughty_strings():
         if "<" not in text or ">" not in text:
@@ -101,14 +101,14 @@ def test_a_saved_name_is_shown_as_text(visitor: Visitor) -> None:
 
 
 def test_no_csrf_token_breaks_a_page(visitor: Visitor) -> None:
-    """Anything but the right one is a 400, and does nothing."""
+    """Any CSRF token but the right one is a 400, and does nothing."""
     for text in naughty_strings():
         assert visitor.post("/account", csrf_token=text, name="Eve Evil").status == 400, text
     assert "Eve Evil" not in visitor.browser.get("/account").text
 
 
 def test_no_cookie_breaks_a_page(visitor: Visitor) -> None:
-    """As the session's value: it leads to the login."""
+    """A naughty string as the session cookie leads to the login."""
     for text in naughty_strings():
         value = "".join(char for char in text if char.isprintable())[:500].encode("utf-8", "ignore")
         answer = visitor.sender.send("GET", "/account", b"", {"Cookie": b"session=" + value})

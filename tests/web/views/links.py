@@ -1,4 +1,4 @@
-"""The pages behind one-time links, as whoever got the mail opens them."""
+"""The pages behind one-time links, as the recipient of the mail opens them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CLIENT = Client("test")
 
 
 def mailed(duet: Running, page: str, *, to: str) -> str:
-    """The path of the newest link to `page` that was mailed to somebody."""
+    """The path of the newest link to `page` that was mailed to this person."""
     return path_of(link_in(mail_with_link(duet.outbox, page, to=to)))
 
 
@@ -32,7 +32,7 @@ def path_of(url: str) -> str:
 
 
 def comparable(answer: httpx.Response) -> tuple[int, list[tuple[str, str]], str]:
-    """Status, headers and body, without what differs from any request to any other."""
+    """Status, headers and body, without the parts that differ between any two requests."""
     changing = {"date", "x-request-id", "content-length"}
     headers = [
         (name, value.split("=")[0] if name == "set-cookie" else value)

@@ -1,4 +1,4 @@
-"""How accounts begin on the pages: by registering, by an invitation, and the first admin's."""
+"""How accounts begin on the pages: by registration, by invitation, and by the first admin's setup link."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FOLLOW = "Almost done: please follow the link that we mailed to you. Then you ca
 
 
 def test_a_registration_makes_an_account(visit: Visit) -> None:
-    """It leads to the login, which lets the newcomer in; the name may be left empty."""
+    """Registering leads to the login, which lets the newcomer in; the name may be left empty."""
     browser = visit()
     answer = browser.submit("/register", email="new.one@example.com", password=PASSWORD, name="")
     assert (answer.status_code, answer.headers["Location"]) == (303, "/login")
@@ -27,7 +27,7 @@ def test_a_registration_makes_an_account(visit: Visit) -> None:
 
 
 def test_nobody_gets_more_rights_by_a_form(shared: Running, visit: Visit) -> None:
-    """Fields that the form does not have are ignored."""
+    """Fields that are not part of the form are ignored."""
     browser = visit()
     extra = {"roles": "admin", "is_active": "1", "_id": "1", "is_email_verified": "1"}
     answer = browser.submit("/register", email="eve@example.com", password=PASSWORD, name="Eve", **extra)
@@ -40,7 +40,7 @@ def test_nobody_gets_more_rights_by_a_form(shared: Running, visit: Visit) -> Non
 
 
 def test_a_closed_registration_is_closed_on_the_page(tmp_path: Path) -> None:
-    """Form and post are a 403 that says so, and the login does not offer it."""
+    """The form and the POST are a 403 that says so, and the login does not offer it."""
     with (
         running(make_settings(tmp_path, registration="closed")) as duet,
         Browser(duet.url, verify=False) as browser,
@@ -55,18 +55,18 @@ def test_a_closed_registration_is_closed_on_the_page(tmp_path: Path) -> None:
         assert duet.wait(duet.auth.administration.search()).items == []
 
 
-# with addresses to be verified
+# with email addresses to be confirmed
 
 
 @pytest.fixture
 def verifying(tmp_path: Path) -> Iterator[Running]:
-    """A Duet that lets nobody in before the address is verified."""
+    """A Duet that lets nobody in before the email address is confirmed."""
     with running(make_settings(tmp_path, require_verified_email=True)) as duet:
         yield duet
 
 
 def test_a_taken_address_looks_like_a_new_one(verifying: Running) -> None:
-    """Where addresses are verified, a registration tells nobody who has an account (security.md, item 23)."""
+    """Where email addresses are confirmed, registering tells nobody who has an account (security.md, item 23)."""
     verifying.make_user("taken@example.com")
     seen = []
     for address in ("taken@example.com", "fresh@example.com", "Taken@Example.com"):
@@ -80,7 +80,7 @@ def test_a_taken_address_looks_like_a_new_one(verifying: Running) -> None:
 
 
 def test_nobody_logs_in_before_the_address_is_verified(verifying: Running) -> None:
-    """The mailed link opens the door; before it, the right password is answered like a wrong one."""
+    """Until the mailed link is followed, the right password is answered like a wrong one."""
     with Browser(verifying.url, verify=False) as browser:
         browser.submit("/register", email="new@example.com", password=PASSWORD, name="")
         refused = browser.log_in("new@example.com")
@@ -99,7 +99,7 @@ def test_nobody_logs_in_before_the_address_is_verified(verifying: Running) -> No
 
 
 def test_an_invitation_for_an_address_is_for_that_alone(shared: Running, visit: Visit) -> None:
-    """The page shows address and roles; another address that is sent counts for nothing; the link proves it."""
+    """The page shows email address and roles; another address that is sent is ignored; the link proves its own."""
     path = invitation(shared, email="grace@example.com", roles=["editor"])
     browser = visit()
     page = browser.get(path).text
@@ -115,7 +115,7 @@ def test_an_invitation_for_an_address_is_for_that_alone(shared: Running, visit: 
 
 
 def test_an_open_invitation_takes_any_address_once(shared: Running, visit: Visit) -> None:
-    """The second who uses it is told that it was used, and gets no account."""
+    """The second person who opens it is told that it was used, and gets no account."""
     path = invitation(shared)
     browser = visit()
     token = browser.csrf_token(path)
@@ -130,7 +130,7 @@ def test_an_open_invitation_takes_any_address_once(shared: Running, visit: Visit
 
 
 def test_a_failed_try_does_not_use_the_invitation(shared: Running, visit: Visit, email: str) -> None:
-    """A weak password, a taken address: shown again with what was typed, and the link still counts."""
+    """After a weak password or a taken address the form is shown again, and the link still counts."""
     path = invitation(shared)
     browser = visit()
     for fields, message in (
@@ -147,7 +147,7 @@ def test_a_failed_try_does_not_use_the_invitation(shared: Running, visit: Visit,
 
 
 def test_an_invitation_opens_a_closed_door(tmp_path: Path) -> None:
-    """With REGISTRATION=invite nobody registers by themselves, and the invited do."""
+    """With REGISTRATION=invite nobody can register without an invitation, and those who have one can."""
     with (
         running(make_settings(tmp_path, registration="invite")) as duet,
         Browser(duet.url, verify=False) as browser,
@@ -163,13 +163,13 @@ def test_an_invitation_opens_a_closed_door(tmp_path: Path) -> None:
 
 @pytest.fixture
 def new_site(tmp_path: Path) -> Iterator[Running]:
-    """A Duet where nobody has an account."""
+    """A Duet without any account."""
     with running(make_settings(tmp_path)) as duet:
         yield duet
 
 
 def test_the_set_up_link_makes_the_first_admin_once(new_site: Running) -> None:
-    """Address, name and password; then the link is used, and the admin sees what only admins see."""
+    """With email address, name and password the link is used up, and the admin sees what only admins see."""
     path = path_of(new_site.wait(new_site.auth.registration.setup_url()))
     assert path.startswith("/setup/")
     with Browser(new_site.url, verify=False) as browser:

@@ -1,4 +1,4 @@
-"""The pages behind one-time links: looking at one uses nothing, and nothing of it is kept or passed on."""
+"""The pages behind one-time links: viewing one uses nothing up, and the link is neither stored nor passed on."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def duet(tmp_path: Path) -> Iterator[Running]:
-    """A Duet of its own, as the set-up link needs one that is empty."""
+    """A Duet for this test alone, because the setup link needs an empty one."""
     with running(make_settings(tmp_path)) as one:
         yield one
 
 
 @pytest.fixture
 def path(duet: Running, kind: str) -> str:
-    """A link of that kind that nobody used yet."""
+    """An unused link of that kind."""
     if kind == "setup":
         return path_of(duet.wait(duet.auth.registration.setup_url()))
     if kind == "invite":
@@ -59,7 +59,7 @@ def path(duet: Running, kind: str) -> str:
 
 
 def test_looking_at_it_uses_nothing(browser: Browser, path: str, kind: str) -> None:
-    """A mail scanner that fetches it, with GET or HEAD, as often as it likes; and the form, without its token."""
+    """A mail scanner may GET or HEAD it as often as it likes, and a form without its token uses nothing either."""
     for _ in range(2):
         assert browser.get(path).status_code == 200
         assert browser.head(path).status_code == 200
@@ -69,7 +69,7 @@ def test_looking_at_it_uses_nothing(browser: Browser, path: str, kind: str) -> N
 
 
 def test_it_is_neither_kept_nor_passed_on(browser: Browser, path: str, kind: str) -> None:
-    """No cache keeps it, and no other site is told its address; no link on it leads away."""
+    """No cache keeps the page, no other site is told its address, and no link on it leads away."""
     answer = browser.get(path)
     assert "no-store" in answer.headers["Cache-Control"]
     assert answer.headers["Referrer-Policy"] == "same-origin"
@@ -80,7 +80,7 @@ def test_it_is_neither_kept_nor_passed_on(browser: Browser, path: str, kind: str
 
 
 def test_a_link_of_one_kind_opens_no_other(browser: Browser, path: str, kind: str) -> None:
-    """Its token on another page is a 400, whose page does not repeat it."""
+    """Its token on another page is a 400, and that page does not repeat it."""
     token = path.rpartition("/")[2]
     own = "verify-email" if kind == "change-email" else kind
     for page in ("verify-email", "reset-password", "invite", "setup"):
@@ -92,7 +92,7 @@ def test_a_link_of_one_kind_opens_no_other(browser: Browser, path: str, kind: st
 
 
 def test_a_changed_token_counts_for_nothing(browser: Browser, path: str, kind: str) -> None:
-    """With a letter changed in any part of it, more behind it, or less."""
+    """A token does not count with a letter changed in any part of it, with more after it, or with less."""
     start, _, token = path.rpartition("/")
     flipped = ["A" if char != "A" else "B" for char in (token[0], token[-2])]
     for wrong in (flipped[0] + token[1:], token[:-2] + flipped[1] + token[-1], token + "A", token[:-1], token * 2):
@@ -101,7 +101,7 @@ def test_a_changed_token_counts_for_nothing(browser: Browser, path: str, kind: s
 
 
 def test_no_token_breaks_a_page(duet: Running) -> None:
-    """Anything in its place, on every other page by turns, is a 400 or no page at all, looked at or sent."""
+    """Anything in the token's place, on different pages by turns, is a 400 or no page at all, by GET or POST."""
     with quiet(), Browser(duet.url, verify=False) as browser, contextlib.closing(Sender(duet.url)) as sender:
         body = form(csrf_token=browser.csrf_token(), new_password=NEW)
         cookie = {"Cookie": f"session={browser.cookies['session']}"}

@@ -1,4 +1,4 @@
-"""Logging in and out on the pages: where that leads, what it says, and what it ends."""
+"""Logging in and out on the pages: where it leads, what it says, and what it ends."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CLIENT = Client("test")
 
 
 def reason(browser: Browser, path: str = "/account/sessions?from=mail") -> list[str]:
-    """The messages at the login that `path` leads to."""
+    """The messages on the login page that `path` leads to."""
     answer = browser.get(path)
     assert answer.status_code == 303
     assert answer.headers["Location"].startswith("/login?next=/account/sessions?from%3Dmail")
@@ -25,7 +25,7 @@ def reason(browser: Browser, path: str = "/account/sessions?from=mail") -> list[
 
 
 def test_a_login_leads_to_where_the_person_was_going(visit: Visit, email: str) -> None:
-    """After the login the person is on the page that asked for it, its query included."""
+    """After the login the person is on the page that asked for it, with its query."""
     browser = visit()
     assert reason(browser) == ["Please log in."]
     answer = browser.log_in(email, next="/account/sessions?from=mail")
@@ -34,7 +34,7 @@ def test_a_login_leads_to_where_the_person_was_going(visit: Visit, email: str) -
 
 
 def test_a_message_is_shown_once(visit: Visit) -> None:
-    """The login page that is opened again says nothing."""
+    """The login page shows no message when it is opened again."""
     browser = visit()
     assert reason(browser) == ["Please log in."]
     assert messages(browser.get("/login").text) == []
@@ -81,7 +81,7 @@ def end_on_the_api(shared: Running, browser: Browser) -> None:
 def test_the_login_says_why(
     shared: Running, visit: Visit, email: str, happens: Callable[..., None], why: str, expired: bool
 ) -> None:
-    """However a session ended, the login says so, with the token that was current then and with an older one."""
+    """However a session ended, the login says so, with the token current at that time and with an older one."""
     browser = visit(email)
     if expired:
         old = Browser(shared.url, verify=False)
@@ -96,7 +96,7 @@ def test_the_login_says_why(
 
 
 def test_a_tampered_cookie_is_no_session(shared: Running, visit: Visit, email: str) -> None:
-    """One changed character, a cut, another key's signature: the session is invalid, not merely missing."""
+    """After a changed character, a cut or another key's signature the session is invalid, not merely missing."""
     value = visit(email).cookies["session"]
     start, _, end = value.rpartition(".")
     flipped = ("B" if end[0] == "A" else "A") + end[1:]
@@ -107,14 +107,14 @@ def test_a_tampered_cookie_is_no_session(shared: Running, visit: Visit, email: s
 
 
 def test_a_session_of_nobody_is_not_called_expired(visit: Visit) -> None:
-    """A cookie that holds a form's CSRF token and nothing else is nobody's: 'Please log in.'"""
+    """A cookie with a form's CSRF token and nothing else belongs to nobody, who is told 'Please log in.'"""
     browser = visit()
     browser.csrf_token()
     assert reason(browser) == ["Please log in."]
 
 
 def test_a_signed_cookie_with_a_bad_token_is_invalid(shared: Running, visit: Visit) -> None:
-    """What is in the cookie counts no more than any other token."""
+    """A token in the cookie is checked like any other token."""
     for token in ("rubbish", "a.b.c", ""):
         browser = visit()
         give_cookie(browser, make_cookie(shared, {"access_token": token}))
@@ -122,7 +122,7 @@ def test_a_signed_cookie_with_a_bad_token_is_invalid(shared: Running, visit: Vis
 
 
 def test_an_expired_token_is_renewed_unnoticed(shared: Running, visit: Visit, email: str) -> None:
-    """The page is shown, and the new cookie holds a token that counts, of the same session."""
+    """The page is shown, and the new cookie holds a valid token of the same session."""
     browser = visit(email)
     session_id = session_id_of(shared, browser)
     cookie = age(shared, browser)
@@ -142,7 +142,7 @@ def test_an_expired_token_is_renewed_unnoticed(shared: Running, visit: Visit, em
 def test_only_a_navigation_leaves_a_message(
     shared: Running, visit: Visit, email: str, headers: dict[str, str]
 ) -> None:
-    """An image's or a script's request, or a prefetch, neither uses the reason up nor piles up messages."""
+    """A request for an image, by a script or for a prefetch neither uses the reason up nor piles up messages."""
     browser = visit(email)
     end_on_the_api(shared, browser)
     for _ in range(3):
@@ -161,14 +161,14 @@ def test_no_message_is_lost_to_a_form_that_needs_a_login(shared: Running, visit:
 
 
 def test_somebody_who_is_signed_in_does_not_see_the_login(visit: Visit, email: str) -> None:
-    """The login page leads on at once, to `next` if that is safe."""
+    """The login page redirects at once, to `next` if that is safe."""
     browser = visit(email)
     assert browser.get("/login?next=/account").headers["Location"] == "/account"
     assert browser.get("/login?next=//evil.example").headers["Location"] == "/"
 
 
 def test_a_login_starts_a_new_session(shared: Running, visit: Visit, email: str) -> None:
-    """Nothing of before goes on: neither the planted cookie nor the CSRF token in it (session fixation)."""
+    """Neither a planted cookie nor the CSRF token in it survives the login (session fixation)."""
     browser = visit()
     token = browser.csrf_token()
     planted = read_cookie(shared, browser.cookies["session"])
@@ -188,7 +188,7 @@ def test_a_login_starts_a_new_session(shared: Running, visit: Visit, email: str)
 
 
 def test_logging_in_again_ends_the_session_before(shared: Running, visit: Visit, email: str) -> None:
-    """Of two logins in one browser the first is over, for whoever copied its cookie and for its token too."""
+    """A second login in one browser ends the first, for its token and for anyone who copied its cookie."""
     browser, copy = visit(email), visit()
     give_cookie(copy, browser.cookies["session"])
     token = token_of(shared, browser)
@@ -202,7 +202,7 @@ def test_logging_in_again_ends_the_session_before(shared: Running, visit: Visit,
 
 
 def test_a_log_out_ends_the_copied_cookie_and_the_token(shared: Running, visit: Visit, email: str) -> None:
-    """At once, on both halves; other sessions of the same person go on (V7.4.1)."""
+    """Both are dead at once, on both halves; other sessions of the same person go on (V7.4.1)."""
     browser, other, copy = visit(email), visit(email), visit()
     give_cookie(copy, browser.cookies["session"])
     headers = {"Authorization": f"Bearer {token_of(shared, browser)}"}
@@ -215,13 +215,13 @@ def test_a_log_out_ends_the_copied_cookie_and_the_token(shared: Running, visit: 
 
 
 def test_a_log_out_by_nobody_is_fine(visit: Visit) -> None:
-    """Whoever is logged out already ends at the login as well."""
+    """A logout without a session leads to the login as well."""
     answer = visit().submit("/logout", page="/login")
     assert (answer.status_code, answer.headers["Location"]) == (303, "/login")
 
 
 def test_an_api_token_is_no_web_session(shared: Running, visit: Visit, email: str) -> None:
-    """The token of an API client, put into a genuine cookie and expired, is not renewed."""
+    """An expired token of an API client is not renewed, even inside a genuine cookie."""
     browser = visit(email)
     with ApiClient(shared.url, verify=False) as program:
         program.log_in(email)

@@ -1,4 +1,4 @@
-"""`GET /session` and the mark on the pages: how a script learns whose page it is, and who is signed in now."""
+"""`GET /session` and the mark on the pages: how a script learns whose page it is, and who is logged in now."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from tests.web.conftest import Visit
 
 
 def mark(text: str) -> str | None:
-    """Whom a page says that it is drawn for; None if it does not say."""
+    """The account that a page says it is drawn for; None if it does not say."""
     found = re.search(r"<html [^>]*data-user=\"([^\"]*)\"", text)
     return found[1] if found else None
 
 
 def test_it_tells_who_is_signed_in(shared: Running, visit: Visit, email: str) -> None:
-    """The id of the account, or null; as JSON that nobody keeps."""
+    """It tells the id of the account, or null, as JSON that no cache keeps."""
     user = shared.wait(shared.auth.accounts.find(email))
     for browser, expected in ((visit(email), user.id), (visit(), None)):
         answer = browser.get("/session")
@@ -28,7 +28,7 @@ def test_it_tells_who_is_signed_in(shared: Running, visit: Visit, email: str) ->
 
 
 def test_it_leaves_everything_as_it_is(shared: Running, visit: Visit, email: str) -> None:
-    """It never sets a cookie: neither for a token that it had renewed, nor for a session that is over."""
+    """It never sets a cookie, neither for a token that it renewed nor for a session that is over."""
     browser = visit(email)
     age(shared, browser)
     renewed = browser.get("/session")
@@ -44,31 +44,31 @@ def test_it_leaves_everything_as_it_is(shared: Running, visit: Visit, email: str
 
 
 def test_rubbish_is_nobody(visit: Visit) -> None:
-    """A cookie that is none of ours is nobody's."""
+    """A cookie that is not ours belongs to nobody."""
     browser = visit()
     give_cookie(browser, "rubbish")
     assert browser.get("/session").json() == {"user": None}
 
 
 def test_pages_say_whom_they_are_drawn_for(shared: Running, visit: Visit, email: str) -> None:
-    """Also the page of an error does: the id of the account, or the empty text."""
+    """Every page, error pages included, holds the id of the account, or the empty text."""
     user = shared.wait(shared.auth.accounts.find(email))
     for browser, expected, page in ((visit(email), user.id, "/account"), (visit(), "", "/login")):
         assert mark(browser.get(page).text) == mark(browser.get("/nowhere").text) == expected
 
 
 def test_the_script_is_small() -> None:
-    """Every page loads it."""
+    """The script, which every page loads, stays small."""
     assert (Path(app.web.__file__).parent / "static" / "session.js").stat().st_size < 2048
 
 
 def test_tabs_that_go_to_the_login_at_one_moment(visit: Visit, email: str) -> None:
-    """After a log-out all can log in: the token in their forms was made by the log-out, and is the same."""
+    """After a logout every tab can log in: the token in their forms was made by the logout, and is the same."""
     browser = visit(email)
     browser.log_out()
     cookie = browser.cookies["session"]
     tokens, cookies = [], []
-    for _ in range(2):  # both ask with the cookie of the log-out, before either has its answer
+    for _ in range(2):  # both ask with the cookie of the logout, before either has its answer
         give_cookie(browser, cookie)
         tokens.append(browser.csrf_token("/login"))
         cookies.append(browser.cookies["session"])
@@ -79,7 +79,7 @@ def test_tabs_that_go_to_the_login_at_one_moment(visit: Visit, email: str) -> No
 
 
 def test_while_the_store_is_away_nobody_can_tell(tmp_path: Path) -> None:
-    """503 and no answer, so that the script leaves the page alone; nor does the page of the error say anything."""
+    """A 503 makes the script leave the page alone, and the error page does not say whose it is either."""
     with running(make_settings(tmp_path)) as duet, Browser(duet.url) as browser:
         duet.make_user()
         browser.log_in()
@@ -91,7 +91,7 @@ def test_while_the_store_is_away_nobody_can_tell(tmp_path: Path) -> None:
 
 
 def test_the_menu_needs_no_store(tmp_path: Path) -> None:
-    """Whose token still counts keeps the menu on the page that says that the store is away."""
+    """A person whose token still counts keeps the menu on the page that says that the store is away."""
     with running(make_settings(tmp_path)) as duet, Browser(duet.url) as browser:
         user = duet.make_user(roles=["admin"])
         browser.log_in()

@@ -1,4 +1,4 @@
-"""A forgotten password on the pages: the mailed link, what it ends, and what it tells nobody."""
+"""A forgotten password on the pages: the mailed link, what it ends, and what it does not reveal."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ NEW = "staple horse correct"
 
 
 def forget(visit: Visit, shared: Running, email: str) -> str:
-    """Asks for a new password; the path of the link that was mailed."""
+    """Asks for a new password, and returns the path of the mailed link."""
     assert visit().submit("/forgot-password", email=email).status_code == 303
     return mailed(shared, "reset-password", to=email)
 
 
 def test_the_way_back(shared: Running, visit: Visit, email: str) -> None:
-    """From the login over the mail to a new password: nobody is logged in by it, everybody is logged out."""
+    """The login and the mail lead to a new password, which logs nobody in and ends every session."""
     elsewhere, browser = visit(email), visit()
     with ApiClient(shared.url, verify=False) as program:
         program.log_in(email)
@@ -43,14 +43,14 @@ def test_the_way_back(shared: Running, visit: Visit, email: str) -> None:
 
 
 def test_a_password_manager_learns_whose_it_is(shared: Running, visit: Visit, email: str) -> None:
-    """The address stands beside the new password, hidden, and the meter knows it."""
+    """The email address stands hidden beside the new password, and the meter knows it."""
     page = visit().get(forget(visit, shared, email)).text
     assert re.search(f'<input type="email" autocomplete="username" value="{email}"[^>]* hidden', page)
     assert f'data-words="{email} ' in page
 
 
 def test_whoever_resets_while_signed_in_is_logged_out(shared: Running, visit: Visit, email: str) -> None:
-    """The session in the browser that follows the link is over as well, and its cookie empty."""
+    """The session in the browser that follows the link is over as well, and its cookie is empty."""
     browser = visit(email)
     path = forget(visit, shared, email)
     assert browser.submit(path, new_password=NEW).status_code == 303
@@ -61,7 +61,7 @@ def test_whoever_resets_while_signed_in_is_logged_out(shared: Running, visit: Vi
 
 
 def test_a_link_works_once(shared: Running, visit: Visit, email: str) -> None:
-    """Used, it leads to a page that offers another; so does an older one of the same account."""
+    """A used link leads to a page that offers another, and so does an older link of the same account."""
     older = forget(visit, shared, email)
     visit().submit("/forgot-password", email=email)
     read_mails(shared.outbox, to=email, count=2)
@@ -94,7 +94,7 @@ def test_a_weak_password_does_not_use_the_link(shared: Running, visit: Visit, em
 
 
 def test_nobody_learns_who_has_an_account(shared: Running, visit: Visit, email: str) -> None:
-    """An account, a disabled one, and nobody's address: the same status, headers and page (security.md, 23)."""
+    """Active, disabled and unknown email addresses get the same status, headers and page (security.md, 23)."""
     user = shared.make_user(f"off-{email}")
     shared.wait(shared.auth.administration.set_active(user.id, False, Client("test")))
     seen = []
@@ -110,13 +110,13 @@ def test_nobody_learns_who_has_an_account(shared: Running, visit: Visit, email: 
 
 
 def test_what_is_no_address_is_told(visit: Visit) -> None:
-    """422, with what was typed."""
+    """Text that is no email address is a 422 with what was typed."""
     answer = visit().submit("/forgot-password", email="no address")
     assert (answer.status_code, 'value="no address"' in answer.text) == (422, True)
 
 
 def test_the_old_password_counts_until_then(shared: Running, visit: Visit, email: str) -> None:
-    """Asking for a link changes nothing and ends nothing."""
+    """Asking for a link changes nothing and ends no session."""
     browser = visit(email)
     forget(visit, shared, email)
     assert browser.get("/account").status_code == 200

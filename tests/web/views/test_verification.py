@@ -1,4 +1,4 @@
-"""Addresses on the pages: confirmed and changed by the mailed link, which a new mail replaces."""
+"""Email addresses on the pages: confirmed and changed by the mailed link, which a new mail replaces."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ NEW_LINK = "If there is an account with this address that waits to be confirmed,
 
 
 def is_verified(shared: Running, email: str) -> bool:
-    """Whether an account's address is confirmed."""
+    """Whether an account's email address is confirmed."""
     found: bool = shared.wait(shared.auth.accounts.find(email)).is_email_verified
     return found
 
 
 def test_the_mailed_link_confirms_the_address(shared: Running, visit: Visit, email: str) -> None:
-    """The profile says so before and after; the link works where nobody is signed in, and once."""
+    """The profile shows the state before and after; the link works once, also where nobody is logged in."""
     browser, elsewhere = visit(email), visit()
     assert "not confirmed" in browser.get("/account").text
     answer = browser.submit("/account/resend-verification", page="/account")
@@ -38,7 +38,7 @@ def test_the_mailed_link_confirms_the_address(shared: Running, visit: Visit, ema
 
 
 def test_whoever_is_signed_in_comes_to_the_profile(shared: Running, visit: Visit, email: str) -> None:
-    """The link works in the browser where one is logged in as well."""
+    """The link also works in a browser that is logged in, and leads to the profile."""
     browser = visit(email)
     browser.submit("/account/resend-verification", page="/account")
     answer = browser.submit(mailed(shared, "verify-email", to=email))
@@ -47,7 +47,7 @@ def test_whoever_is_signed_in_comes_to_the_profile(shared: Running, visit: Visit
 
 
 def test_a_new_link_is_asked_for_in_one_way(shared: Running, visit: Visit, email: str) -> None:
-    """An address that waits, a confirmed one and one that nobody has are answered alike (security.md, item 23)."""
+    """Unconfirmed, confirmed and unknown email addresses are answered alike (security.md, item 23)."""
     shared.make_user(f"done-{email}")
     done = shared.wait(shared.auth.accounts.find(f"done-{email}"))
     shared.wait(shared.auth.sessions.store.set_email_verified(done.id, email_key=done.email_key))
@@ -67,7 +67,7 @@ def test_a_new_link_is_asked_for_in_one_way(shared: Running, visit: Visit, email
 
 
 def test_the_address_is_changed_by_the_link_to_the_new_one(shared: Running, visit: Visit, email: str) -> None:
-    """The old one logs in until then, and is told; the new one logs in afterwards."""
+    """The old email address logs in until then, and gets a notice; the new one logs in afterwards."""
     browser, new = visit(email), f"new-{email}"
     answer = browser.submit("/account/email", email=new, password=PASSWORD)
     assert (answer.status_code, answer.headers["Location"]) == (303, "/account")
@@ -87,7 +87,7 @@ def test_the_address_is_changed_by_the_link_to_the_new_one(shared: Running, visi
 
 
 def test_a_change_of_address_needs_the_password(shared: Running, visit: Visit, email: str) -> None:
-    """A wrong one, or no address: 422 with what was typed, and no mail."""
+    """A wrong password or an invalid email address is a 422 with what was typed, and no mail is sent."""
     browser, new = visit(email), f"new-{email}"
     for fields, message in (
         ({"email": new, "password": "not-the-password-5Qx"}, "The password is wrong."),
@@ -104,7 +104,7 @@ def test_a_change_of_address_needs_the_password(shared: Running, visit: Visit, e
 
 
 def test_a_taken_address_is_not_told(shared: Running, visit: Visit, email: str) -> None:
-    """Asking for somebody else's address is answered as for a free one; no link to it is mailed."""
+    """Asking for somebody else's email address is answered as for a free one; no link to it is mailed."""
     other = f"other-{email}"
     shared.make_user(other)
     browser, seen = visit(email), []
@@ -117,7 +117,7 @@ def test_a_taken_address_is_not_told(shared: Running, visit: Visit, email: str) 
 
 
 def test_an_address_that_was_taken_meanwhile_is_told(shared: Running, visit: Visit, email: str) -> None:
-    """Somebody registers the new address before the link is followed: a message, and nothing changed."""
+    """If somebody registers the new address before the link is followed, a message says so and nothing changes."""
     browser, new = visit(email), f"new-{email}"
     browser.submit("/account/email", email=new, password=PASSWORD)
     path = mailed(shared, "verify-email", to=new)

@@ -1,4 +1,4 @@
-"""One's own account on the pages: its menu, its password and its end."""
+"""One's own account on the pages: its menu, its password and its deletion."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PAGES = ("", "/email", "/password", "/sessions", "/tokens", "/activity", "/data"
 
 
 def test_every_page_is_in_the_menu(visit: Visit, email: str) -> None:
-    """Each of the account's pages leads to all the others, and tells which one it is."""
+    """Each of the account's pages links to all the others, and marks which one it is."""
     browser = visit(email)
     for page in PAGES:
         text = browser.get(f"/account{page}").text
@@ -24,7 +24,7 @@ def test_every_page_is_in_the_menu(visit: Visit, email: str) -> None:
 
 
 def test_a_new_password_ends_the_other_sessions(visit: Visit, email: str) -> None:
-    """One stays logged in here; the old password counts no more."""
+    """This session stays logged in, and the old password no longer counts."""
     browser, other = visit(email), visit(email)
     new = PASSWORD + " 2"
     answer = browser.submit("/account/password", current_password=PASSWORD, new_password=new)
@@ -36,7 +36,7 @@ def test_a_new_password_ends_the_other_sessions(visit: Visit, email: str) -> Non
 
 
 def test_a_deleted_account_is_gone(shared: Running, visit: Visit, email: str) -> None:
-    """The page lists what goes; afterwards nobody is signed in, and the password opens nothing."""
+    """The page lists what will be deleted; afterwards nobody is logged in, and the password opens nothing."""
     browser, other = visit(email), visit(email)
     page = browser.get("/account/delete").text
     for part in ("be undone", email, "every session", "personal access tokens", 'href="/account/data"'):
@@ -50,7 +50,7 @@ def test_a_deleted_account_is_gone(shared: Running, visit: Visit, email: str) ->
 
 
 def test_the_last_admin_can_not_go(tmp_path: Path) -> None:
-    """409, with the reason on the form, and the account is there as before."""
+    """It is a 409 with the reason on the form, and the account still exists."""
     with running(make_settings(tmp_path)) as duet, Browser(duet.url, verify=False) as browser:
         duet.make_user(roles=["admin"])
         browser.log_in()

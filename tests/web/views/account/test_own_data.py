@@ -1,4 +1,4 @@
-"""What a person sees of what is kept of them: the log of their account, and the file to take away."""
+"""What people see of the data about them: the log of their account, and the file to download."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.web.views.account.test_sessions_page import rows
 
 
 def test_the_log_of_one_s_own_account(shared: Running, visit: Visit, email: str) -> None:
-    """In words, with address and device, the newest first, and nobody else's."""
+    """The log shows only one's own events, in words, with IP address and device, the newest first."""
     shared.make_user(f"b-{email}")
     visit(f"b-{email}", headers={"User-Agent": "other/1.0"})
     visit().log_in(email, "wrong")
@@ -26,7 +26,7 @@ def test_the_log_of_one_s_own_account(shared: Running, visit: Visit, email: str)
 
 
 def test_a_long_log_comes_in_pages(shared: Running, visit: Visit, email: str) -> None:
-    """Each event once, by the link to the earlier ones; a cursor that was made up is a 400."""
+    """The links to earlier events show each event once; a made-up cursor is a 400."""
     browser = visit(email)
     user_id = shared.wait(shared.auth.accounts.find(email)).id
     for _ in range(60):
@@ -43,7 +43,7 @@ def test_a_long_log_comes_in_pages(shared: Running, visit: Visit, email: str) ->
 
 
 def test_the_data_is_a_file(shared: Running, visit: Visit, email: str) -> None:
-    """JSON as an attachment, which holds the account and no secret; the page alone fetches nothing."""
+    """It is a JSON attachment that holds the account and no secret; the page itself does not fetch it."""
     browser = visit(email)
     page = browser.get("/account/data")
     assert (page.status_code, "attachment" in str(page.headers)) == (200, False)

@@ -1,4 +1,4 @@
-"""Personal access tokens on the pages: made with a fresh login, shown once, listed, removed."""
+"""Personal access tokens on the pages: created with a fresh login, shown once, listed, removed."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def secret_in(answer: httpx.Response) -> str:
 
 
 def call(shared: Running, secret: str, method: str = "GET", **given: object) -> int:
-    """What the API says to a token."""
+    """What the API answers to a token."""
     headers = {"Authorization": f"Bearer {secret}"}
     return httpx.request(method, f"{shared.url}/api/users/me", headers=headers, **given).status_code  # type: ignore[arg-type]
 
 
 def test_a_token_is_shown_once_and_works(shared: Running, visit: Visit, email: str) -> None:
-    """In the answer to the form alone, which nothing keeps: not a cookie, not a cache, not the list."""
+    """Only the answer to the form shows the token; no cookie, no cache and no list keeps it."""
     browser = visit(email)
     answer = make(browser)
     assert answer.status_code == 200
@@ -53,7 +53,7 @@ def test_a_token_is_shown_once_and_works(shared: Running, visit: Visit, email: s
 
 
 def test_a_read_only_token_only_reads(shared: Running, visit: Visit, email: str) -> None:
-    """The form's tick is the token's limit, and the list says so."""
+    """The tick in the form limits the token, and the list says so."""
     browser = visit(email)
     secret = secret_in(make(browser, read_only="y"))
     assert call(shared, secret) == 200
@@ -63,7 +63,7 @@ def test_a_read_only_token_only_reads(shared: Running, visit: Visit, email: str)
 
 @pytest.mark.parametrize("days", [7, 30, 90, 365])
 def test_the_expiry_is_the_one_that_was_chosen(shared: Running, visit: Visit, email: str, days: int) -> None:
-    """Of four, to the day."""
+    """Each of the four choices is kept to the day."""
     make(visit(email), expires_in_days=str(days))
     user = shared.wait(shared.auth.accounts.find(email))
     [token] = shared.wait(shared.auth.sessions.store.tokens_of(user.id))
@@ -83,7 +83,7 @@ def test_the_expiry_is_the_one_that_was_chosen(shared: Running, visit: Visit, em
     ids=str,
 )
 def test_a_token_that_can_not_be_made(visit: Visit, email: str, fields: dict[str, str], message: str) -> None:
-    """The form again, with what was typed, and no token."""
+    """The form is shown again with what was typed, and there is no token."""
     browser = visit(email)
     answer = make(browser, **{"name": "mine", **fields})
     assert answer.status_code == 422
@@ -93,7 +93,7 @@ def test_a_token_that_can_not_be_made(visit: Visit, email: str, fields: dict[str
 
 
 def test_a_removed_token_opens_nothing(shared: Running, visit: Visit, email: str) -> None:
-    """At once; a second press of the button says that it is gone."""
+    """The token is dead at once; pressing the button a second time says that it is gone."""
     browser = visit(email)
     secret = secret_in(make(browser))
     [action] = re.findall(rf'action="({PAGE}/[^"]+/remove)"', browser.get(PAGE).text)
@@ -105,7 +105,7 @@ def test_a_removed_token_opens_nothing(shared: Running, visit: Visit, email: str
 
 
 def test_somebody_elses_token_can_not_be_removed(shared: Running, visit: Visit, email: str) -> None:
-    """Its id is none of one's own, and it goes on working."""
+    """Its id is treated as unknown, and the token goes on working."""
     shared.make_user(f"b-{email}")
     ada, eve = visit(email), visit(f"b-{email}")
     secret = secret_in(make(ada))
@@ -117,7 +117,7 @@ def test_somebody_elses_token_can_not_be_removed(shared: Running, visit: Visit, 
 
 
 def test_a_token_is_no_way_into_the_pages(shared: Running, visit: Visit, email: str) -> None:
-    """As a bearer token it is nobody there."""
+    """On the pages a personal access token, sent as a bearer token, logs nobody in."""
     secret = secret_in(make(visit(email)))
     answer = httpx.get(f"{shared.url}/account", headers={"Authorization": f"Bearer {secret}"})
     assert answer.status_code == 303

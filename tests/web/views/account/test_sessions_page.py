@@ -1,4 +1,4 @@
-"""The list of one's sessions: in words that a person understands, each with its end."""
+"""The list of one's sessions, in words that a person understands, each with a button that ends it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ def rows(page: str) -> list[str]:
 
 
 def test_a_person_understands_the_list(shared: Running, visit: Visit, email: str) -> None:
-    """Browser, system, address and when, this one first and marked; its button logs out, the others end."""
+    """Each row names browser, system, IP address and time; this session is first, marked, and ends by logging
+    out."""
     visit(headers={"User-Agent": SAFARI}).log_in(email)
     browser = visit(headers={"User-Agent": FIREFOX})
     browser.log_in(email)
@@ -44,7 +45,7 @@ def test_a_person_understands_the_list(shared: Running, visit: Visit, email: str
 
 
 def test_the_end_of_this_one_is_a_log_out(shared: Running, visit: Visit, email: str) -> None:
-    """Its button leads to the login, and the session is over for whoever copied the cookie."""
+    """Its button leads to the login, and the session is over for anyone who copied the cookie."""
     browser, other = visit(email), visit(email)
     session_id = session_id_of(shared, browser)
     answer = browser.submit(f"/account/sessions/{session_id}/end", page="/account/sessions")
@@ -56,7 +57,7 @@ def test_the_end_of_this_one_is_a_log_out(shared: Running, visit: Visit, email: 
 
 
 def test_the_others_end_one_by_one_or_all_at_once(shared: Running, visit: Visit, email: str) -> None:
-    """Each leaves a message, and is out with its next request."""
+    """Each way shows a message, and an ended session is out with its next request."""
     browser, one, two, three = (visit(email) for _ in range(4))
     session_id = session_id_of(shared, one)
     browser.submit(f"/account/sessions/{session_id}/end", page="/account/sessions")
@@ -69,7 +70,7 @@ def test_the_others_end_one_by_one_or_all_at_once(shared: Running, visit: Visit,
 
 
 def test_somebody_elses_session_can_not_be_ended(shared: Running, visit: Visit, email: str) -> None:
-    """Its id, known or guessed, is none of one's own: the message is that of one that has ended."""
+    """Its id, known or guessed, is answered with the message for a session that has ended already."""
     shared.make_user(f"b-{email}")
     ada, eve = visit(email), visit(f"b-{email}")
     session_id = session_id_of(shared, ada)
@@ -100,5 +101,5 @@ NOW = datetime(2026, 11, 24, 20, 15, 30, tzinfo=UTC)
     ids=str,
 )
 def test_how_long_ago_in_words(before: timedelta, words: str) -> None:
-    """Rounded down, as people say it; a clock that is ahead makes it now."""
+    """Times are rounded down, as people say them; a time in the future, from a clock that is ahead, is 'now'."""
     assert ago(NOW - before, NOW) == words

@@ -27,13 +27,13 @@ _numbers = itertools.count()
 
 @pytest.fixture
 def other(shared: Running) -> User:
-    """An account that things happen to."""
+    """An account that the events are about."""
     return shared.make_user(f"other{next(_numbers)}@example.com", name="Grace Hopper")
 
 
 @pytest.fixture
 def admin(shared: Running, visit: Visit) -> Browser:
-    """An admin at the pages."""
+    """An admin on the pages."""
     email = f"admin{next(_numbers)}@example.com"
     shared.make_user(email, roles=[ADMIN])
     return visit(email)
@@ -63,7 +63,7 @@ def cells(answer: httpx.Response) -> list[list[str]]:
 
 
 def test_who_what_when_from_where(shared: Running, visit: Visit, admin: Browser, other: User) -> None:
-    """Each event in words with its code, whom it concerns, who did it, where it came from, on what."""
+    """Each event is in words with its code, and says whom it concerns, who did it, where and on what device."""
     agent = {"User-Agent": "Mozilla/5.0 (Windows NT 10.0) Firefox/140.0"}
     with Browser(shared.url, headers=agent) as theirs:
         theirs.log_in(other.email, "not the password")
@@ -86,7 +86,7 @@ def test_who_what_when_from_where(shared: Running, visit: Visit, admin: Browser,
 
 @pytest.mark.parametrize("by", ["id", "email", "email.upper"])
 def test_of_one_account(shared: Running, admin: Browser, other: User, by: str) -> None:
-    """By its id or its address, in any spelling; the filter stays in the form."""
+    """An account is found by its id or by its email address in any spelling, and the filter stays in the form."""
     user = {"id": other.id, "email": other.email, "email.upper": other.email.upper()}[by]
     answer = admin.get(AUDIT, params={"user": f" {user} "})
     assert shown(answer) == ["registered"]
@@ -94,7 +94,7 @@ def test_of_one_account(shared: Running, admin: Browser, other: User, by: str) -
 
 
 def test_of_one_kind(shared: Running, admin: Browser, other: User) -> None:
-    """The events of that kind alone, and together with an account; the choice stays selected."""
+    """Only the events of that kind are shown, also together with an account; the choice stays selected."""
     record(shared, other, "wrong_password")
     record(shared, other, "token_revoked")
     answer = admin.get(AUDIT, params={"user": other.id, "event": "wrong_password"})
@@ -107,7 +107,7 @@ def test_of_one_kind(shared: Running, admin: Browser, other: User) -> None:
     "filters", [{"user": "nobody@example.com"}, {"user": "nobody"}, {"event": "<b>x"}, {"user": "@"}]
 )
 def test_nothing_of_that_kind(admin: Browser, filters: dict[str, str]) -> None:
-    """Says so, and shows what was asked for as text."""
+    """The page says that there is nothing, and shows what was asked for as text."""
     answer = admin.get(AUDIT, params=filters)
     assert (answer.status_code, shown(answer)) == (200, [])
     assert "Nothing of that kind was recorded." in answer.text
@@ -116,7 +116,7 @@ def test_nothing_of_that_kind(admin: Browser, filters: dict[str, str]) -> None:
 
 
 def test_page_by_page(shared: Running, admin: Browser, other: User) -> None:
-    """50 on a page, the newest first; 'Next' keeps the filters, and 'Back to the first' leads back."""
+    """A page has 50 events, the newest first; 'Next' keeps the filters, and 'Back to the first' leads back."""
     for number in range(101):
         record(shared, other, "login_failed", detail=f"n{number}")
     page = admin.get(AUDIT, params={"user": other.id, "event": "login_failed"})
@@ -131,7 +131,7 @@ def test_page_by_page(shared: Running, admin: Browser, other: User) -> None:
 
 
 def test_a_deleted_account_keeps_its_rows(shared: Running, admin: Browser, other: User) -> None:
-    """By the id alone; no address is left to find it by, and no link leads to it."""
+    """The rows keep only the id; no email address is left to find them by, and no link leads to the account."""
     shared.wait(shared.auth.administration.delete(other.id, Client("test")))
     answer = admin.get(AUDIT, params={"user": other.id})
     assert shown(answer) == ["account_deleted", "registered"]
@@ -140,7 +140,7 @@ def test_a_deleted_account_keeps_its_rows(shared: Running, admin: Browser, other
 
 
 def test_the_file(shared: Running, admin: Browser, other: User) -> None:
-    """All that the filters find, in more pieces than one, as an attachment that nobody keeps."""
+    """It is an attachment with all that the filters find, sent in several pieces and stored by no cache."""
     record(shared, other, "login_failed", count=1100)
     filters = {"user": other.email, "event": "login_failed"}
     link = re.search(r'href="([^"]+)">Download as CSV<', admin.get(AUDIT, params=filters).text)
@@ -157,7 +157,7 @@ def test_the_file(shared: Running, admin: Browser, other: User) -> None:
 
 
 def test_the_file_is_inert(shared: Running, admin: Browser, other: User) -> None:
-    """A user agent that is a formula is none in the spreadsheet."""
+    """A user agent that is a formula is plain text in the spreadsheet."""
     record(shared, other, "login_failed", agent='=HYPERLINK("https://evil.example")')
     (line,) = cells(admin.get(f"{AUDIT}.csv", params={"user": other.id, "event": "login_failed"}))
     assert line[6] == '\'=HYPERLINK("https://evil.example")'
@@ -165,13 +165,13 @@ def test_the_file_is_inert(shared: Running, admin: Browser, other: User) -> None
 
 @pytest.mark.parametrize("path", [AUDIT, f"{AUDIT}.csv"])
 def test_for_admins_alone(visit: Visit, email: str, path: str) -> None:
-    """For others who are signed in there is no such page; a stranger is led to the login."""
+    """For others who are logged in there is no such page, and a stranger is led to the login."""
     assert visit(email).get(path).status_code == 404
     assert visit().get(path).headers["Location"] == f"/login?next={path}"
 
 
 def recorded() -> Iterator[str]:
-    """The code of every event that some call in app/auth records."""
+    """The codes of all events that calls in app/auth record."""
     kinds = {**vars(errors), **vars(refusals)}
     codes = {name: kind.code for name, kind in kinds.items() if hasattr(kind, "code")}
     for source in Path(app.auth.__file__).parent.rglob("*.py"):
@@ -186,7 +186,7 @@ def recorded() -> Iterator[str]:
 
 
 def test_every_event_has_words() -> None:
-    """Whatever auth records, the page has a name for it, and can be asked for it alone."""
+    """The page has a name for every event that auth records, and can show it alone."""
     found = set(recorded())
     assert len(found) > 15
     assert found - set(EVENTS) == set()

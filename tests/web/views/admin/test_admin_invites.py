@@ -1,4 +1,4 @@
-"""The admin page about invites: made, mailed, listed, withdrawn."""
+"""The admin page about invitations: made, mailed, listed, withdrawn."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _numbers = itertools.count()
 
 @pytest.fixture
 def admin(shared: Running, visit: Visit) -> Browser:
-    """An admin at the pages."""
+    """An admin on the pages."""
     email = f"admin{next(_numbers)}@example.com"
     shared.make_user(email, roles=[ADMIN])
     return visit(email)
@@ -30,20 +30,20 @@ def admin(shared: Running, visit: Visit) -> Browser:
 
 @pytest.fixture
 def invited(shared: Running) -> Iterator[str]:
-    """An address that nobody has yet. Afterwards no invite is open."""
+    """An email address without an account. Afterwards no invitation is open."""
     yield f"new{next(_numbers)}@example.com"
     for link in open_invites(shared):
         shared.wait(shared.auth.invitations.store.take_link(link.id, now=shared.auth.clock.now()))
 
 
 def open_invites(shared: Running) -> list[Link]:
-    """The invites that count."""
+    """The invitations that count."""
     found: list[Link] = shared.wait(shared.auth.invitations.open())
     return found
 
 
 def test_an_invite_by_mail(shared: Running, admin: Browser, invited: str) -> None:
-    """It is mailed, and its link shown in this answer alone; it is for that address, with these roles and days."""
+    """It is mailed, only this answer shows its link, and it keeps its email address, roles and days."""
     answer = admin.submit(INVITES, email=f" {invited} ", roles="editor, writer", expires_in_days="3")
     assert answer.status_code == 200
     assert f'on its way by mail to <strong class="break">{invited}</strong>' in answer.text
@@ -59,7 +59,7 @@ def test_an_invite_by_mail(shared: Running, admin: Browser, invited: str) -> Non
 
 
 def test_an_invite_as_a_link(shared: Running, admin: Browser, visit: Visit, invited: str) -> None:
-    """Without an address nothing is mailed, and whoever has the link makes the account."""
+    """Without an email address nothing is mailed, and anyone who has the link can make the account."""
     answer = admin.submit(INVITES, email="", roles="", expires_in_days="7")
     assert "It was not mailed" in answer.text
     found = re.search(r"<code>http://[^/]+(/invite/[^<]+)</code>", answer.text)
@@ -82,7 +82,7 @@ def test_an_invite_as_a_link(shared: Running, admin: Browser, visit: Visit, invi
     ],
 )
 def test_what_can_not_be(shared: Running, admin: Browser, fields: dict[str, str], message: str) -> None:
-    """The form comes back with what was typed and why, and there is no invite."""
+    """The form is shown again with what was typed and the reason, and there is no invitation."""
     answer = admin.submit(INVITES, **{"email": "", "roles": "", "expires_in_days": "7", **fields})
     assert answer.status_code == 422
     assert any(one.startswith(message) for one in messages(answer.text))
@@ -91,14 +91,14 @@ def test_what_can_not_be(shared: Running, admin: Browser, fields: dict[str, str]
 
 
 def test_an_address_that_has_an_account(shared: Running, admin: Browser, email: str) -> None:
-    """Needs no invite, and the admin is told."""
+    """The admin is told that the account needs no invitation."""
     answer = admin.submit(INVITES, email=email, roles="", expires_in_days="7")
     assert answer.status_code == 422
     assert "There is an account with this e-mail address already." in answer.text
 
 
 def test_withdrawing(shared: Running, admin: Browser, visit: Visit, invited: str) -> None:
-    """The link is worth nothing from then on; a second time it is gone already."""
+    """From then on the link is worthless; withdrawing it a second time says that it is gone already."""
     admin.submit(INVITES, email=invited, roles="", expires_in_days="7")
     (link,) = open_invites(shared)
     path = "/invite/" + shared.auth.invitations.url(link).rpartition("/")[2]
@@ -113,7 +113,7 @@ def test_withdrawing(shared: Running, admin: Browser, visit: Visit, invited: str
 def test_changes_want_a_fresh_login_of_an_admin(
     shared: Running, admin: Browser, visit: Visit, email: str, invited: str
 ) -> None:
-    """A stale login is asked for the password, others get the 404 page, and no invite is made or withdrawn."""
+    """A stale login is asked for the password, others get the 404 page, and no invitation is made or withdrawn."""
     admin.submit(INVITES, email=invited, roles="", expires_in_days="7")
     (link,) = open_invites(shared)
     make_stale(shared, admin)
@@ -128,7 +128,7 @@ def test_changes_want_a_fresh_login_of_an_admin(
 
 
 def test_where_registration_is_closed(tmp_path: Path) -> None:
-    """There is no form; and what is sent all the same is refused with the reason."""
+    """There is no form, and a request that is sent all the same is refused with the reason."""
     with running(make_settings(tmp_path, registration="closed")) as duet, Browser(duet.url) as browser:
         duet.make_user(roles=[ADMIN])
         browser.log_in()

@@ -1,4 +1,4 @@
-"""The admin pages about accounts: found, looked at, changed, logged out, deleted."""
+"""The admin pages about accounts: found, viewed, changed, logged out, deleted."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def other(shared: Running) -> User:
 
 @pytest.fixture
 def admin(shared: Running, visit: Visit) -> Browser:
-    """An admin at the pages."""
+    """An admin on the pages."""
     email = f"admin{next(_numbers)}@example.com"
     shared.make_user(email, roles=[ADMIN])
     return visit(email)
 
 
 def act(browser: Browser, user: User, name: str, **fields: str) -> httpx.Response:
-    """Presses a button of the page of `user`; `name` is the last part of its address, empty for the roles."""
+    """Presses a button on the page of `user`; `name` is the last part of its address, empty for the roles."""
     page = f"/admin/users/{user.id}"
     return browser.submit(f"{page}/{name}" if name else page, page=page, **fields)
 
@@ -45,18 +45,18 @@ def stored(shared: Running, user: User) -> User:
 
 
 def shown(text: str) -> list[str]:
-    """The addresses in the list."""
+    """The email addresses in the list."""
     return [html.unescape(one) for one in re.findall(r'<th scope="row"[^>]*><a[^>]*>([^<]+)</a>', text)]
 
 
 def test_admin_leads_to_the_users(admin: Browser) -> None:
-    """`/admin` is where admins begin."""
+    """`/admin` leads to the list of users."""
     answer = admin.get("/admin")
     assert (answer.status_code, answer.headers["Location"]) == (303, "/admin/users")
 
 
 def test_the_list_goes_on_page_by_page(shared: Running, admin: Browser) -> None:
-    """50 on a page; 'Next' shows each account once and in order, 'Back to the first' leads back."""
+    """A page has 50 accounts; 'Next' shows each once and in order, and 'Back to the first' leads back."""
     mark = f"many{next(_numbers)}-"
     emails = [f"{mark}{number:03}@example.com" for number in range(101)]
     for email in emails:
@@ -76,7 +76,7 @@ def test_the_list_goes_on_page_by_page(shared: Running, admin: Browser) -> None:
 
 @pytest.mark.parametrize("query", ["{local}@", "GRACE", "hopp"])
 def test_the_search(admin: Browser, other: User, query: str) -> None:
-    """By the beginning of the address, the name or the last name; the box keeps what was searched for."""
+    """Accounts are found by the beginning of email address, name or last name, and the box keeps the search."""
     query = query.format(local=other.email.partition("@")[0])
     page = admin.get("/admin/users", params={"query": f" {query} "})
     assert other.email in shown(page.text)
@@ -84,7 +84,7 @@ def test_the_search(admin: Browser, other: User, query: str) -> None:
 
 
 def test_a_search_without_a_match_says_so(admin: Browser) -> None:
-    """Whatever was typed, markup too, is searched for and shown as text."""
+    """Anything that was typed, even markup, is searched for and shown as text."""
     page = admin.get("/admin/users", params={"query": '"><script>x</script>'})
     assert page.status_code == 200
     assert "<script>x" not in page.text
@@ -92,12 +92,12 @@ def test_a_search_without_a_match_says_so(admin: Browser) -> None:
 
 
 def test_a_cursor_of_nobodys(admin: Browser) -> None:
-    """Rubbish as a cursor is a 400 page."""
+    """A cursor of rubbish is a 400 page."""
     assert admin.get("/admin/users?cursor=rubbish").status_code == 400
 
 
 def test_the_page_of_an_account(shared: Running, visit: Visit, admin: Browser, other: User) -> None:
-    """Who it is, what can be done, and where it is logged in; nothing secret."""
+    """It shows who the person is, what can be done and where they are logged in, and nothing secret."""
     with Browser(shared.url, headers={"User-Agent": "Mozilla/5.0 (X11; Linux) Firefox/140.0"}) as theirs:
         theirs.log_in(other.email)
         text = html.unescape(admin.get(f"/admin/users/{other.id}").text)
@@ -116,7 +116,7 @@ def test_the_page_of_an_account(shared: Running, visit: Visit, admin: Browser, o
 
 
 def test_nobody_has_that_id(admin: Browser, other: User) -> None:
-    """A 404 page, for looking and for every act."""
+    """An unknown id is a 404 page, for viewing and for every action."""
     assert admin.get("/admin/users/nobody").status_code == 404
     assert admin.get("/admin/users/nobody/delete").status_code == 404
     for name in ("", "/disable", "/enable", "/send-reset", "/end-sessions", "/delete"):
@@ -130,7 +130,7 @@ def test_disabling_and_enabling(shared: Running, visit: Visit, admin: Browser, o
     assert act(admin, other, "disable").headers["Location"] == f"/admin/users/{other.id}"
     page = admin.get(f"/admin/users/{other.id}").text
     assert messages(page) == ["The account was disabled, and is logged out everywhere."]
-    assert "Send a password reset" not in page  # no mail would go out
+    assert "Send a password reset" not in page  # no mail would be sent
     assert theirs.get("/").status_code == 303
     assert theirs.log_in(other.email).status_code == 401
     act(admin, other, "enable")
@@ -138,7 +138,7 @@ def test_disabling_and_enabling(shared: Running, visit: Visit, admin: Browser, o
 
 
 def test_roles(shared: Running, visit: Visit, admin: Browser, other: User) -> None:
-    """They count at once, and are typed with commas or spaces; an empty field takes all away."""
+    """Roles count at once and are typed with commas or spaces; an empty field takes them all away."""
     theirs = visit(other.email)
     assert theirs.get("/admin/routes").status_code == 404
     assert act(admin, other, "", roles=" admin,editor  writer ").status_code == 303
@@ -150,7 +150,7 @@ def test_roles(shared: Running, visit: Visit, admin: Browser, other: User) -> No
 
 
 def test_roles_that_can_not_be_kept(shared: Running, admin: Browser, other: User) -> None:
-    """The form comes back with what was typed and why, and nothing is changed."""
+    """The form is shown again with what was typed and the reason, and nothing is changed."""
     answer = act(admin, other, "", roles="Not <A> Role")
     assert answer.status_code == 422
     assert 'value="Not &lt;A&gt; Role"' in answer.text
@@ -159,7 +159,7 @@ def test_roles_that_can_not_be_kept(shared: Running, admin: Browser, other: User
 
 
 def test_the_last_admin_stays(visit: Visit, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Neither disabled, nor demoted, nor deleted: each says why, and the admin is one still."""
+    """The last admin can't be disabled, demoted or deleted; each answer says why, and they are still an admin."""
     with running(make_settings(tmp_path_factory.mktemp("alone"))) as duet, Browser(duet.url) as browser:
         alone = duet.make_user(roles=[ADMIN])
         browser.log_in()
@@ -174,7 +174,7 @@ def test_the_last_admin_stays(visit: Visit, tmp_path_factory: pytest.TempPathFac
 
 
 def test_ending_all_sessions(visit: Visit, admin: Browser, other: User) -> None:
-    """Everything that is logged in as that account is out, and the admin is told how many there were."""
+    """Every session of that account is out, and the admin is told how many there were."""
     theirs = [visit(other.email), visit(other.email)]
     act(admin, other, "end-sessions")
     page = admin.get(f"/admin/users/{other.id}").text
@@ -184,7 +184,7 @@ def test_ending_all_sessions(visit: Visit, admin: Browser, other: User) -> None:
 
 
 def test_sending_a_reset(shared: Running, admin: Browser, other: User) -> None:
-    """The owner gets the link by mail; the admin never sees it, and the password counts until it is used."""
+    """The owner gets the link by mail and the admin never sees it; the password counts until the link is used."""
     answer = act(admin, other, "send-reset")
     assert answer.status_code == 303
     mail = mail_with_link(shared.outbox, "reset-password", to=other.email)
@@ -209,7 +209,7 @@ def test_deleting_asks_once_more(shared: Running, visit: Visit, admin: Browser, 
 
 @pytest.mark.parametrize("name", ["end-sessions", "delete"])
 def test_an_admin_who_acts_on_the_own_account(shared: Running, visit: Visit, name: str) -> None:
-    """Is logged out by that, and led to the login with the reason."""
+    """Such an action logs the admin out, and the login says why."""
     me = shared.make_user(f"me{next(_numbers)}@example.com", roles=[ADMIN])
     shared.make_user(f"deputy{next(_numbers)}@example.com", roles=[ADMIN])
     browser = visit(me.email)
@@ -225,7 +225,7 @@ ACTS = ("", "/disable", "/enable", "/send-reset", "/end-sessions", "/delete")
 
 @pytest.mark.parametrize("name", ACTS)
 def test_every_change_wants_a_fresh_login(shared: Running, admin: Browser, other: User, name: str) -> None:
-    """When the password was proven too long ago it is asked for, and nothing is done; looking goes on."""
+    """If the password was proven too long ago it is asked for and nothing is done; viewing still works."""
     make_stale(shared, admin)
     page = f"/admin/users/{other.id}"
     assert admin.get(page).status_code == 200
@@ -238,7 +238,7 @@ def test_every_change_wants_a_fresh_login(shared: Running, admin: Browser, other
 
 @pytest.mark.parametrize("name", ACTS)
 def test_others_can_not_act(shared: Running, visit: Visit, email: str, other: User, name: str) -> None:
-    """For everybody but admins these pages do not exist, whatever is sent; a stranger is led to the login."""
+    """For everybody but admins these pages do not exist, whatever is sent, and a stranger is led to the login."""
     for browser, status in ((visit(email), 404), (visit(), 303)):
         token = browser.csrf_token("/account" if status == 404 else "/login")
         answer = browser.post(f"/admin/users/{other.id}{name}", data={"csrf_token": token, "roles": "admin"})
