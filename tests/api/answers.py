@@ -1,4 +1,4 @@
-"""What every answer of the API must be."""
+"""Checks that every answer of the API must pass."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import httpx
 
 
 class plain:  # noqa: N801 - reads like the module that it stands for
-    """httpx's own functions, for http alone: reading the certificates takes longer than the request."""
+    """httpx's own functions, without TLS: reading the certificates takes longer than the request."""
 
     get = staticmethod(partial(httpx.get, verify=False))
     post = staticmethod(partial(httpx.post, verify=False))
@@ -18,7 +18,7 @@ class plain:  # noqa: N801 - reads like the module that it stands for
 
 
 def problem(answer: httpx.Response, status: int) -> dict[str, Any]:
-    """The problem details of a refusal (RFC 9457), whose form is checked."""
+    """The problem details of a refusal (RFC 9457), after their form is checked."""
     assert answer.status_code == status, answer.text
     assert answer.headers["Content-Type"] == "application/problem+json"
     body: dict[str, Any] = answer.json()
@@ -31,7 +31,7 @@ def problem(answer: httpx.Response, status: int) -> dict[str, Any]:
 
 
 def oauth_error(answer: httpx.Response, error: str, status: int = 400) -> dict[str, Any]:
-    """The error of an endpoint under `/api/auth` (RFC 6749 section 5.2), whose form is checked."""
+    """The error code of an endpoint under `/api/auth` (RFC 6749 section 5.2), after its form is checked."""
     assert answer.status_code == status, answer.text
     assert answer.headers["Content-Type"] == "application/json"
     assert answer.headers["Cache-Control"] == "no-store"
@@ -44,5 +44,5 @@ def oauth_error(answer: httpx.Response, error: str, status: int = 400) -> dict[s
 
 
 def pointers(answer: httpx.Response) -> list[str]:
-    """Where the input of a 422 is wrong."""
+    """The JSON pointers of a 422, which say where the input is wrong."""
     return [error["pointer"] for error in problem(answer, 422)["errors"]]

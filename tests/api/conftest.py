@@ -12,7 +12,7 @@ from tests.kit.duet import ApiClient, Running, make_settings, running
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A Duet on SQLite for a whole module: its tests make accounts of their own."""
+    """A Duet on SQLite for a whole module; each test makes its own accounts."""
     with running(make_settings(tmp_path_factory.mktemp("duet"))) as one:
         yield one
 
@@ -22,7 +22,7 @@ _numbers = itertools.count()
 
 @pytest.fixture
 def sign_in(shared: Running) -> Iterator[Callable[..., ApiClient]]:
-    """Makes an account and a program that is logged in to it; more programs of the same account by its address."""
+    """Makes an account and a client that is logged in to it; given its email address, makes another client."""
     clients: list[ApiClient] = []
 
     def make(email: str | None = None, **given: object) -> ApiClient:

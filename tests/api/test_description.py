@@ -1,4 +1,4 @@
-"""The OpenAPI description: complete, and true of what is refused. Its bodies are taken as a list of all fields."""
+"""The OpenAPI description is complete and true of what is refused. It also serves as a list of all body fields."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.auth.policy import Rule
 from tests.api.answers import oauth_error, plain, pointers, problem
 from tests.kit.duet import PASSWORD, ApiClient, Running
 
-#: What no field of any body takes: operators of MongoDB's, and values of other types.
+#: Values that no field of any body accepts: MongoDB's operators, and values of other types.
 OPERATORS: Final = [{"$ne": None}, {"$gt": ""}, {"$regex": ".*"}, [{"$ne": None}]]
 
 
@@ -32,7 +32,7 @@ def description(shared: Running) -> dict[str, Any]:
 
 
 def test_every_operation_is_described(description: dict[str, Any]) -> None:
-    """Each has a subject, a summary, a sentence, and a schema for every body that it answers with."""
+    """Each has a tag, a summary, a sentence, and a schema for every body that it answers with."""
     found = list(operations(description))
     assert len(found) > 30
     for method, path, operation in found:
@@ -49,7 +49,7 @@ def test_every_operation_is_described(description: dict[str, Any]) -> None:
 
 
 def test_the_description_says_who_may(shared: Running, description: dict[str, Any]) -> None:
-    """Public ones ask for nothing; all others for a login, with the 401; a role and its 403 are named."""
+    """Public operations ask for nothing, all others for a login, with the 401; a role and its 403 are named."""
     rules: dict[tuple[str, str], Rule] = {
         (method, rule.path): rule
         for rule in shared.app.state.rules
@@ -85,7 +85,7 @@ def _plausible(name: str) -> Any:
 
 
 def test_no_field_of_any_body_takes_an_operator(shared: Running, description: dict[str, Any]) -> None:
-    """`{"$ne": null}` in each is refused, at its place, with a recent admin's token (item 33)."""
+    """`{"$ne": null}` is refused in each field, at its place, even for an admin with a recent login (item 33)."""
     shared.make_user("chief@example.com", roles=["admin"])
     count = itertools.count()
     with ApiClient(shared.url, verify=False) as client:
@@ -109,7 +109,7 @@ def _is_refused(answer: httpx.Response, field: str) -> None:
 
 
 def test_no_query_takes_an_operator(shared: Running, description: dict[str, Any]) -> None:
-    """`limit[$ne]=` and its like: unknown parameters, and refused as such."""
+    """`limit[$ne]=` and the like are unknown parameters, and are refused."""
     shared.make_user("boss@example.com", roles=["admin"])
     with ApiClient(shared.url, verify=False) as client:
         client.log_in("boss@example.com")

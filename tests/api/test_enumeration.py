@@ -1,4 +1,4 @@
-"""Nobody learns from a failed login which accounts there are."""
+"""A failed login does not reveal which accounts exist."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CALLERS = {
 
 @pytest.fixture
 def populated(duet: Running) -> Running:
-    """Somebody, and somebody who is switched off."""
+    """A Duet with an active account and a disabled one."""
     duet.make_user()
     off = duet.make_user("off@example.com")
     duet.wait(duet.auth.administration.set_active(off.id, False, Client("test")))
@@ -53,7 +53,7 @@ def test_the_api_answers_alike(populated: Running) -> None:
 
 
 def test_the_page_answers_alike(populated: Running) -> None:
-    """Apart from the CSRF token and the address that is shown again, the same page for every reason."""
+    """Apart from the CSRF token and the repeated email address, every reason gets the same page."""
     pages = {}
     for why, (email, password) in CALLERS.items():
         with Browser(populated.url, verify=False) as browser:

@@ -1,4 +1,4 @@
-"""Limits over the API: one counter an account, shared with the pages, whatever a request says of itself."""
+"""Limits over the API: one counter for each account, shared with the pages, whatever headers a request has."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ _numbers = itertools.count()
 
 @pytest.fixture(scope="module")
 def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A Duet with limits, which lets this machine as a whole try often enough for all of these tests."""
+    """A Duet with limits, whose limit for this machine as a whole is high enough for all of these tests."""
     with running(make_settings(tmp_path_factory.mktemp("duet"), rate_limits=True)) as one:
         yield one
 
 
 def somebody(duet: Running) -> str:
-    """The address of a new account."""
+    """The email address of a new account."""
     return duet.make_user(f"guessed{next(_numbers)}@example.com").email
 
 
 def guess(
     duet: Running, email: str, password: str = WRONG, *, path: str = "/api/auth/token", **headers: str
 ) -> httpx.Response:
-    """A try to log in."""
+    """Tries to log in."""
     form = {"grant_type": "password", "username": email, "password": password}
     return plain.post(duet.url + path, data=form, headers=headers)
 
 
 def must_wait(answer: httpx.Response) -> bool:
-    """Whether it is the 429 of `/api/auth`, which says for how long."""
+    """Whether it is the 429 of `/api/auth`, which says how long to wait."""
     body = oauth_error(answer, "slow_down", 429)
     assert 0 < int(answer.headers["Retry-After"]) <= 15 * 60
     assert "Please wait" in body["error_description"]
@@ -47,7 +47,7 @@ def must_wait(answer: httpx.Response) -> bool:
 
 
 def test_five_on_each_half_are_ten(limited: Running) -> None:
-    """The page and the API count together, in any spelling of address and path (items 25, 27)."""
+    """The page and the API count together, in any spelling of email address and path (items 25, 27)."""
     email = somebody(limited)
     with Browser(limited.url, verify=False) as browser:
         for spelling in (email, email.upper(), f" {email}", email, email):
@@ -66,7 +66,7 @@ def test_five_on_each_half_are_ten(limited: Running) -> None:
 
 
 def test_a_header_gives_no_new_tries(limited: Running) -> None:
-    """Nobody asked for is believed in X-Forwarded-For and its like (item 27)."""
+    """Nobody but a trusted proxy is believed in X-Forwarded-For and similar headers (item 27)."""
     email = somebody(limited)
     for number in range(GUESSES.free):
         lies = {
@@ -79,7 +79,7 @@ def test_a_header_gives_no_new_tries(limited: Running) -> None:
 
 
 def test_an_account_that_is_not_there_is_limited_alike(limited: Running) -> None:
-    """The same answers, to the byte but for the seconds (item 23)."""
+    """The answers are the same to the byte, except for the seconds (item 23)."""
     answers = {}
     for email in (somebody(limited), "nobody@example.com"):
         found = [guess(limited, email) for _ in range(GUESSES.free + 1)]
@@ -89,7 +89,7 @@ def test_an_account_that_is_not_there_is_limited_alike(limited: Running) -> None
 
 
 def test_parallel_guesses_find_no_gap(limited: Running) -> None:
-    """Of forty at the same moment ten are looked at, and the right one among the rest is not (item 25)."""
+    """Of forty guesses at once ten are checked, and the right one among the others is not (item 25)."""
     email = somebody(limited)
     with ThreadPoolExecutor(40) as pool:
         statuses = Counter(
@@ -100,7 +100,7 @@ def test_parallel_guesses_find_no_gap(limited: Running) -> None:
 
 
 def test_a_success_begins_the_count_anew(limited: Running) -> None:
-    """Who mistypes nine times a day is not worse off the next time."""
+    """Somebody who mistypes nine times a day is not worse off the next time."""
     email = somebody(limited)
     for _ in range(2):
         for _ in range(GUESSES.free - 1):
@@ -110,7 +110,7 @@ def test_a_success_begins_the_count_anew(limited: Running) -> None:
 
 @pytest.mark.parametrize("path", ["forgot-password", "resend-verification"])
 def test_nobody_is_flooded_with_mails(limited: Running, path: str) -> None:
-    """After a few 429, whether or not somebody has the address."""
+    """After a few requests it is a 429, whether or not somebody has the email address."""
     for email in (somebody(limited), f"nobody-{path}@example.com"):
         for _ in range(MAILS.free):
             assert plain.post(f"{limited.url}/api/auth/{path}", json={"email": email}).status_code == 202
@@ -128,7 +128,7 @@ def test_nobody_is_flooded_with_mails(limited: Running, path: str) -> None:
 def test_a_thief_of_a_token_does_not_guess_the_password(
     limited: Running, method: str, path: str, fields: dict[str, str]
 ) -> None:
-    """Where a password confirms, the tries are limited too: a problem with 429, and the token goes on."""
+    """Calls that a password confirms are limited too, with a 429 as a problem, and the token goes on working."""
     email = somebody(limited)
     name = "current_password" if path.endswith("/password") else "password"
     with ApiClient(limited.url, verify=False) as client:

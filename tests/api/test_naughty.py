@@ -1,4 +1,4 @@
-"""Naughty strings in every field of the API: refused or taken, and never a server error."""
+"""Naughty strings in every field of the API are refused or accepted, and never a server error."""
 
 from __future__ import annotations
 
@@ -88,18 +88,18 @@ FIELDS: dict[str, Callable[[str], list[Request]]] = {
 
 
 def _quoted(text: str) -> str:
-    """As a part of an address, all of it escaped."""
+    """The text as a part of a URL, with everything escaped."""
     return quote(text, safe="", errors="surrogatepass")
 
 
 def _header(text: str) -> bytes:
-    """As much of it as a client can send in a header."""
+    """As much of the text as a client can send in a header."""
     return "".join(char for char in text if char.isprintable())[:500].encode("utf-8", "ignore")
 
 
 @pytest.fixture(scope="module")
 def ada(shared: Running) -> Iterator[ApiClient]:
-    """Somebody who sends a lot, and may."""
+    """An admin who sends a lot."""
     shared.make_user(roles=["admin"])
     with quiet(), ApiClient(shared.url, verify=False) as client:
         client.log_in()
@@ -108,7 +108,7 @@ def ada(shared: Running) -> Iterator[ApiClient]:
 
 @pytest.mark.parametrize(("turn", "field"), list(enumerate(FIELDS)))
 def test_no_field_breaks_the_api(ada: ApiClient, turn: int, field: str) -> None:
-    """Each of 700 strings, in every other call and field by turns: an answer of this API's, JSON or nothing."""
+    """Each of 700 strings, in every call and field by turns, gets an answer of this API, in JSON or empty."""
     sender = Sender(str(ada.base_url))
     own = {"Authorization": f"Bearer {ada.access_token}"}
     for number, text in enumerate(naughty_strings(turn=turn)):

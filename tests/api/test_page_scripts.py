@@ -1,4 +1,4 @@
-"""Scripts of the pages on the API: what lets the browser's session count, header by header."""
+"""Scripts of the pages on the API: which headers let the browser's session count."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RENAMED = {"name": "Grace"}
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A Duet whose people know it by another address than the tests do."""
+    """A Duet whose public address is not the one that the tests use."""
     settings = make_settings(tmp_path_factory.mktemp("duet"), public_url="http://duet.example.com")
     with running(settings) as one:
         yield one
@@ -27,7 +27,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 @pytest.fixture
 def page(shared: Running, request: pytest.FixtureRequest) -> Iterator[Browser]:
-    """Somebody's browser, logged in, each test's own."""
+    """A browser for this test, logged in as a new person."""
     email = f"{abs(hash(request.node.name))}@example.com"
     shared.make_user(email)
     with Browser(shared.url) as browser:
@@ -43,13 +43,13 @@ def token_on(browser: Browser) -> str:
 
 
 def write(browser: Browser, **headers: str | None) -> httpx.Response:
-    """A change of one's name, with these headers, underscores being hyphens."""
+    """Changes one's name, with these headers; underscores in their names become hyphens."""
     given = {name.replace("_", "-"): value for name, value in headers.items() if value is not None}
     return browser.patch(ME, json=RENAMED, headers=given)
 
 
 def test_a_page_s_script_reads_and_writes(page: Browser, shared: Running) -> None:
-    """As Chromium sends it: the answer is the account's, the name is changed, and nothing is left to caches."""
+    """With Chromium's headers the answer is the account's, the name is changed, and no cache keeps it."""
     answer = page.get(ME, headers={"Sec-Fetch-Site": "same-origin"})
     assert answer.status_code == 200
     assert answer.headers["Cache-Control"] == "no-store"
@@ -61,7 +61,7 @@ def test_a_page_s_script_reads_and_writes(page: Browser, shared: Running) -> Non
 
 @pytest.mark.parametrize("origin", ["own", "http://duet.example.com", "HTTP://DUET.example.com"])
 def test_either_word_of_the_browser_is_enough(page: Browser, shared: Running, origin: str) -> None:
-    """Over plain http browsers send no Sec-Fetch-Site: the Origin does, be it PUBLIC_URL's or this address's."""
+    """Over plain http browsers send no Sec-Fetch-Site, so an Origin of PUBLIC_URL or this address is enough."""
     token = token_on(page)
     assert write(page, X_CSRFToken=token, Origin=shared.url if origin == "own" else origin).status_code == 200
     assert write(page, X_CSRF_Token=token, Sec_Fetch_Site="same-origin").status_code == 200
@@ -87,7 +87,7 @@ FOREIGN = [
 
 @pytest.mark.parametrize("headers", FOREIGN, ids=str)
 def test_another_page_does_nothing(page: Browser, shared: Running, headers: dict[str, str]) -> None:
-    """A write that the browser says another origin caused is refused, CSRF token or not; a read shows nobody."""
+    """A write from another origin is refused even with the CSRF token, and a read is answered as nobody's."""
     sent = {name: shared.url if value == "own" else value for name, value in headers.items()}
     for proof in ({"X-CSRFToken": token_on(page)}, {}):
         answer = page.patch(ME, json=RENAMED, headers={**sent, **proof})
@@ -97,7 +97,7 @@ def test_another_page_does_nothing(page: Browser, shared: Running, headers: dict
 
 
 def test_doubled_headers_prove_nothing(page: Browser, shared: Running) -> None:
-    """Two origins, two words of where it comes from, two tokens: somebody put one of them there."""
+    """Of two Origins, two Sec-Fetch-Sites or two tokens somebody else added one, so neither counts."""
     token = token_on(page)
     good = [("X-CSRFToken", token), ("Origin", shared.url), ("Sec-Fetch-Site", "same-origin")]
     for name, value in (("Origin", "http://evil.example"), *good, ("Sec-Fetch-Site", "cross-site")):
@@ -106,7 +106,7 @@ def test_doubled_headers_prove_nothing(page: Browser, shared: Running) -> None:
 
 
 def test_a_write_needs_every_proof(page: Browser, shared: Running) -> None:
-    """Without the token, or the browser's word, the cookie authorises nothing; alone it is not even seen."""
+    """Without the token or the browser's headers the cookie allows nothing; on its own it is not looked at."""
     token = token_on(page)
     for headers in (
         {"X_CSRFToken": token},
@@ -122,7 +122,7 @@ def test_a_write_needs_every_proof(page: Browser, shared: Running) -> None:
 
 
 def test_a_token_of_another_session_is_none(page: Browser, shared: Running) -> None:
-    """What another person's page, or a stranger's login page, was given proves nothing here."""
+    """A token from another person's page, or from a stranger's login page, proves nothing here."""
     assert write(page, X_CSRFToken=token_on(page), Sec_Fetch_Site="same-origin").status_code == 200
     shared.make_user("other@example.com")
     with Browser(shared.url) as other:
@@ -135,7 +135,7 @@ def test_a_token_of_another_session_is_none(page: Browser, shared: Running) -> N
 
 
 def test_an_open_page_survives_a_change_of_secret(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """A CSRF token that was signed with a fallback still proves the page; a dropped secret ends the session."""
+    """A CSRF token that was signed with a fallback still counts; a dropped secret ends the session."""
     folder, old, new = tmp_path_factory.mktemp("duet"), "old secret of " * 4 + "1", "new secret of " * 4 + "2"
     with running(make_settings(folder, secret_key=old, public_url="http://x.example")) as duet:
         duet.make_user()
@@ -152,14 +152,14 @@ def test_an_open_page_survives_a_change_of_secret(tmp_path_factory: pytest.TempP
 
 
 def test_public_routes_do_not_know_whom_a_foreign_page_sends(page: Browser, shared: Running) -> None:
-    """A log-in by a form stays possible for everybody, whatever page sends it, as nobody in particular."""
+    """Logging in by a form works from any page, and the route sees the caller as nobody."""
     form = {"grant_type": "password", "username": "nobody@example.com", "password": PASSWORD}
     answer = page.post("/api/auth/token", data=form, headers={"Origin": "http://evil.example"})
     assert answer.json()["error"] == "invalid_grant"
 
 
 def test_a_burst_with_an_old_cookie_costs_one_look_up(page: Browser, shared: Running) -> None:
-    """Fifty calls and pages at once, after the token's time is over: all are answered, nobody is logged out."""
+    """Fifty calls and pages at once, after the token has expired, are all answered, and nobody is logged out."""
     values = read_cookie(shared, page.cookies["session"])
     cookie = make_cookie(shared, {**values, "access_token": aged_token(shared, page)})
     headers = {"Cookie": f"session={cookie}", "Sec-Fetch-Site": "same-origin"}
@@ -187,7 +187,7 @@ def test_a_burst_with_an_old_cookie_costs_one_look_up(page: Browser, shared: Run
 
 
 def test_what_ended_ends_for_scripts_too(page: Browser, shared: Running) -> None:
-    """After a log-out, and for a disabled account, the copied cookie reads nothing, and the reason is told."""
+    """After a logout, and for a disabled account, the copied cookie reads nothing, and the reason is given."""
     cookie, me = page.cookies["session"], page.get(ME).json()
     page.log_out()
     give_cookie(page, cookie)

@@ -1,4 +1,4 @@
-"""Nothing secret in any log line or answer of a real `python -m app`, at the most talkative level."""
+"""No log line or answer of a real `python -m app` holds a secret, even at the most verbose level."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ PASSWORD, SECOND, WRONG = "Mark1 password one", "Mark2 password two", "Mark3 pas
 TYPED = "Mark4@typed.example"
 SECRET_KEY = "Mark5 of a secret key: Zk8v2qWm4xT7"
 NAMED = "Mark6"
-#: Typed into the field for the address, which a page shows again.
+#: Typed into the field for the email address, which a page shows again.
 MISTYPED = "Mark7 mistyped"
 
 
 class Recorder:
-    """Keeps every answer, but for those that hand a secret out on purpose."""
+    """Keeps every answer, except those that hand out a secret on purpose."""
 
     def __init__(self) -> None:
         self.answers: list[str] = []
 
     def keep(self, answer: httpx.Response) -> None:
-        """An event hook of httpx."""
+        """Keeps an answer, as an event hook of httpx."""
         answer.read()
         headers = {name: value for name, value in answer.headers.items() if name != "set-cookie"}
         if "access_token" not in answer.text:
@@ -37,7 +37,7 @@ class Recorder:
 
 
 def test_neither_logs_nor_answers_hold_a_secret(tmp_path: Path) -> None:
-    """Passwords, tokens, cookies, CSRF tokens, the secret key and whatever was mistyped (item 32)."""
+    """This covers passwords, tokens, cookies, CSRF tokens, the secret key and everything mistyped (item 32)."""
     url = f"http://127.0.0.1:{free_port()}"
     env = {
         **os.environ,
@@ -79,7 +79,7 @@ def _parsed(line: str) -> dict[str, Any]:
 
 
 def _use(url: str, recorder: Recorder) -> tuple[list[str], list[str]]:
-    """A day of somebody who mistypes a lot; all that is secret of it, and what only its own page may show."""
+    """Plays the day of somebody who mistypes a lot; returns all secrets, and what only its own page may show."""
     hooks: dict[str, Any] = {"event_hooks": {"response": [recorder.keep]}}
     with ApiClient(url, verify=False, **hooks) as api, Browser(url, verify=False, **hooks) as browser:
         kept, shown = [], [MISTYPED, browser.csrf_token("/register")]

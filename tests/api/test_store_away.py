@@ -1,4 +1,4 @@
-"""The database goes away and comes back: who needs it hears so soon, the others notice nothing."""
+"""The database goes away and comes back: callers who need it are told soon, and the others notice nothing."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PATIENCE = 20.0
 
 
 def find_mongod() -> str:
-    """From PATH, else out of the wheel that brings one along for tests."""
+    """The `mongod` on PATH, or else the one in the wheel that the tests install."""
     found = shutil.which("mongod") or os.path.join(sysconfig.get_paths()["purelib"], "fiftyone/db/bin/mongod")
     if os.access(found, os.X_OK):
         return found
@@ -42,7 +42,7 @@ def find_mongod() -> str:
 
 @contextlib.contextmanager
 def mongod(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """A MongoDB of its own, to be stopped and started by the test."""
+    """A MongoDB for this test alone, which it may stop and start."""
     folder.mkdir(exist_ok=True)
     process = subprocess.Popen(
         [find_mongod(), "--dbpath", str(folder), "--port", str(port), "--bind_ip", "127.0.0.1", "--nounixsocket"],
@@ -56,13 +56,13 @@ def mongod(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def listens(port: int) -> bool:
-    """Whether something accepts connections there."""
+    """Whether something accepts connections on that port."""
     with socket.socket() as one:
         return one.connect_ex(("127.0.0.1", port)) == 0
 
 
 def settings_on(tmp_path: Path, port: int) -> Settings:
-    """A Duet on that MongoDB."""
+    """The settings of a Duet on that MongoDB."""
     return make_settings(tmp_path, database_url=f"mongodb://127.0.0.1:{port}/duet")
 
 
@@ -83,7 +83,7 @@ def thoughts() -> Extension:
 
 
 def eventually(duet: Running, path: str, status: int) -> None:
-    """Waits until `path` answers with `status`, by itself."""
+    """Waits until `path` answers with `status`, without a restart."""
     deadline = time.monotonic() + 60
     while (answer := plain.get(duet.url + path, timeout=10)).status_code != status:
         assert time.monotonic() < deadline, answer.text
@@ -91,14 +91,15 @@ def eventually(duet: Running, path: str, status: int) -> None:
 
 
 def is_unavailable(answer: httpx.Response) -> bool:
-    """Whether it is a 503 that came soon enough, and says when to come back."""
+    """Whether it is a 503 that came soon enough and says when to come back."""
     assert answer.status_code == 503, answer.text
     assert answer.elapsed.total_seconds() < PATIENCE
     return int(answer.headers["Retry-After"]) > 0
 
 
 def test_a_database_that_hangs_is_a_503_and_recovers(tmp_path: Path) -> None:
-    """Within three seconds, with Retry-After; what needs no store goes on; nobody is logged out by it."""
+    """It comes within three seconds, with Retry-After; routes that need no store go on, and nobody is logged
+    out."""
     port = free_port()
     with (
         mongod(tmp_path / "db", port) as database,
@@ -128,7 +129,7 @@ def test_a_database_that_hangs_is_a_503_and_recovers(tmp_path: Path) -> None:
         for path in ("/api/users/me/sessions", "/account", "/account/sessions", "/readyz"):
             assert is_unavailable((api if path.startswith("/api") else browser).get(path))
         assert is_unavailable(browser.post("/login", data=form))
-        # What needs no store.
+        # Routes that need no store.
         assert api.get("/healthz").status_code == 200
         assert api.get("/api/thoughts/own").status_code == 200
         assert api.get("/api/thoughts/open").status_code == 200
@@ -144,9 +145,9 @@ def test_a_database_that_hangs_is_a_503_and_recovers(tmp_path: Path) -> None:
 
 
 def test_a_server_that_starts_before_its_database_waits_for_it(tmp_path: Path) -> None:
-    """The port opens; what needs a login is a 503 meanwhile, the rest is served; then it recovers by itself.
+    """The port opens; what needs a login is a 503 meanwhile, and the rest is served; then it recovers by itself.
 
-    A good token too is a 503, not a 401 and not a guess: it may have been revoked a moment ago.
+    Even a good token is a 503, neither a 401 nor accepted unchecked: it may have been revoked a moment ago.
     """
     port = free_port()
     with (

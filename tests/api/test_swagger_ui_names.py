@@ -1,4 +1,4 @@
-"""flask-swagger-ui without a file of its inside."""
+"""The start when flask-swagger-ui lacks a file that Duet uses."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ from tests.packages.taking import assert_refused
 
 @pytest.mark.parametrize("name", FILES)
 def test_no_app_is_made_without_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
-    """Where a file of Swagger UI's is not there no app is made: the documentation would stay empty."""
+    """If a file of Swagger UI is missing, no app is made, because the documentation would stay empty."""
     monkeypatch.setitem(FILES, name, tmp_path / "dist" / name)
     assert_refused("flask-swagger-ui", f"dist/ has no {name}", lambda: create_app(make_settings(tmp_path)))

@@ -1,4 +1,4 @@
-"""`/.well-known`: the metadata is true, and whoever asks for it gets it quickly and may keep it."""
+"""`/.well-known`: the metadata is true, and anyone may fetch it quickly and keep it."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 @pytest.fixture(scope="module")
 def metadata(shared: Running) -> dict[str, Any]:
-    """What it tells of itself."""
+    """What the metadata says."""
     known: dict[str, Any] = plain.get(shared.url + METADATA).json()
     return known
 
 
 def test_it_is_where_clients_look(metadata: dict[str, Any]) -> None:
-    """The issuer leads to it (RFC 8414 section 3.1), and is the one that tokens name."""
+    """The issuer leads to it (RFC 8414 section 3.1), and is the issuer that tokens name."""
     assert get_well_known_url(metadata["issuer"], external=True) == SITE + METADATA
     assert metadata["issuer"] == SITE
 
 
 def test_it_satisfies_authlib(metadata: dict[str, Any]) -> None:
-    """Its check knows the rules of RFC 8414. That there is no response type, because there is no authorization
-    endpoint, it does not allow for: that is said here in its stead."""
+    """Authlib's check knows the rules of RFC 8414, except that it requires a response type; there is none here,
+    because there is no authorization endpoint, so the test allows for that."""
     assert metadata["response_types_supported"] == []
     AuthorizationServerMetadata({**metadata, "response_types_supported": ["none"]}).validate()
     for missing in ("token_endpoint", "issuer"):
@@ -55,7 +55,7 @@ def test_it_satisfies_authlib(metadata: dict[str, Any]) -> None:
 
 
 def test_every_address_in_it_is_served(shared: Running, metadata: dict[str, Any]) -> None:
-    """Each lies below the public address, and is in the policy's table."""
+    """Each URL lies below the public address, and is in the policy's table."""
     addresses = {
         name: value for name, value in metadata.items() if str(value).startswith("http") and name != "issuer"
     }
@@ -75,7 +75,7 @@ def ask(shared: Running, metadata: dict[str, Any], endpoint: str, **form: str) -
 
 
 def test_exactly_its_grants_are_taken(shared: Running, metadata: dict[str, Any]) -> None:
-    """Whatever else RFC 6749 and its extensions know is `unsupported_grant_type`."""
+    """Any other grant that RFC 6749 and its extensions know is `unsupported_grant_type`."""
     grants = ["authorization_code", "client_credentials", "implicit", "password", "refresh_token"]
     grants.append("urn:ietf:params:oauth:grant-type:device_code")
     errors = {one: ask(shared, metadata, "token_endpoint", grant_type=one).json()["error"] for one in grants}
@@ -84,7 +84,7 @@ def test_exactly_its_grants_are_taken(shared: Running, metadata: dict[str, Any])
 
 
 def test_its_scopes_are_those_that_are_granted(shared: Running, metadata: dict[str, Any]) -> None:
-    """Each by itself, and all of them where none is named."""
+    """Each scope is granted by itself, and all of them when none is named."""
     form = {"grant_type": "password", "username": "ada@example.com", "password": PASSWORD}
     for scope in metadata["scopes_supported"]:
         assert ask(shared, metadata, "token_endpoint", **form, scope=scope).json()["scope"] == scope
@@ -93,7 +93,7 @@ def test_its_scopes_are_those_that_are_granted(shared: Running, metadata: dict[s
 
 
 def test_clients_show_nothing_of_their_own(metadata: dict[str, Any]) -> None:
-    """Public clients alone; introspection asks for a bearer token."""
+    """Clients are public and have no secret; introspection asks for a bearer token."""
     methods = {name: value for name, value in metadata.items() if name.endswith("auth_methods_supported")}
     assert methods == {
         "token_endpoint_auth_methods_supported": ["none"],
@@ -103,7 +103,7 @@ def test_clients_show_nothing_of_their_own(metadata: dict[str, Any]) -> None:
 
 
 def test_it_names_the_algorithm_that_signs(shared: Running, metadata: dict[str, Any]) -> None:
-    """So that a service that verifies can pin it."""
+    """It names the algorithm, so that a service that verifies tokens can pin it."""
     form = {"grant_type": "password", "username": "ada@example.com", "password": PASSWORD}
     token = ask(shared, metadata, "token_endpoint", **form).json()["access_token"]
     assert metadata["access_token_signing_alg_values_supported"] == [head_of(token)["alg"]]
@@ -111,7 +111,7 @@ def test_it_names_the_algorithm_that_signs(shared: Running, metadata: dict[str, 
 
 @pytest.mark.parametrize(("path", "age"), [(METADATA, 300), (JWKS, 10)])
 def test_it_may_be_kept_for_a_while(shared: Running, path: str, age: int) -> None:
-    """Caches are told how long, and a 304 spares the rest; HEAD answers with the same headers."""
+    """Caches are told how long, and a 304 saves the rest; HEAD answers with the same headers."""
     answer = plain.get(shared.url + path)
     assert answer.status_code == 200
     assert answer.headers["Content-Type"] == "application/json"
@@ -128,7 +128,7 @@ def test_it_may_be_kept_for_a_while(shared: Running, path: str, age: int) -> Non
 
 @pytest.mark.parametrize("path", [METADATA, JWKS])
 def test_it_is_the_same_for_everybody(shared: Running, path: str) -> None:
-    """No cookie is read or set, no login looked at, no other origin let in (item 28), and nobody writes there."""
+    """No cookie is read or set, no login looked at, no other origin let in (item 28), and writing is refused."""
     usual = plain.get(shared.url + path)
     with Browser(shared.url, verify=False) as browser:
         browser.cookies.set("session", "rubbish")
@@ -141,13 +141,13 @@ def test_it_is_the_same_for_everybody(shared: Running, path: str) -> None:
 
 
 def test_a_shared_secret_is_not_published(shared: Running) -> None:
-    """With HS256 the set of keys is there and empty: what verifies there could sign as well."""
+    """With HS256 the set of keys is empty, because a service that can verify could sign as well."""
     assert shared.settings.jwt_algorithm == "HS256"
     assert plain.get(shared.url + JWKS).json() == {"keys": []}
 
 
 def test_the_document_is_small_and_plain(shared: Running) -> None:
-    """JSON without anything of the machine in it: no path, no address that it listens on."""
+    """It is JSON without anything of the machine in it, neither a path nor the address that it listens on."""
     text = plain.get(shared.url + METADATA).text
     assert json.loads(text)
     assert not re.search(r"127\.0\.0\.1|localhost|/tmp", text)

@@ -1,4 +1,4 @@
-"""`/api/admin/users`: what admins do about accounts, and who may not."""
+"""`/api/admin/users`: what admins do with accounts, and who is refused."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.kit.mails import mail_with_link
 SignIn = Callable[..., ApiClient]
 MARK = "Marker7Zq"
 USER = {"id", "email", "name", "roles", "is_active", "is_email_verified", "created_at"}
-#: Every call of the administration, `{}` for the id of an account.
+#: Every call of the administration, with `{}` for the id of an account.
 READS = [
     ("GET", "/users"),
     ("GET", "/users/{}"),
@@ -46,7 +46,7 @@ _numbers = itertools.count()
 
 @pytest.fixture
 def admin(shared: Running, sign_in: SignIn) -> Iterator[ApiClient]:
-    """An admin's program. There are others, so that it is not the last."""
+    """An admin's client. There are other admins, so this one is not the last."""
     shared.make_user(f"admin{next(_numbers)}@example.com", roles=["admin"])
     email = f"admin{next(_numbers)}@example.com"
     shared.make_user(email, roles=["admin"])
@@ -59,7 +59,7 @@ def somebody(duet: Running, **given: Any) -> User:
 
 
 def call(client: ApiClient, method: str, path: str, user_id: str) -> httpx.Response:
-    """One of `READS` and `CHANGES`."""
+    """Makes one of the calls in `READS` and `CHANGES`."""
     return client.request(method, f"/api/admin{path.format(user_id)}", json=BODIES.get((method, path)))
 
 
@@ -68,7 +68,7 @@ def call(client: ApiClient, method: str, path: str, user_id: str) -> httpx.Respo
 
 @pytest.mark.parametrize(("method", "path"), [*READS, *CHANGES], ids=" ".join)
 def test_it_is_for_admins_alone(shared: Running, sign_in: SignIn, method: str, path: str) -> None:
-    """Nobody: 401; a member, and one with another role: 403 with a challenge; nothing happens to the account."""
+    """Without a login it is a 401, without the role a 403 with a challenge; nothing happens to the account."""
     user = somebody(shared)
     url = f"{shared.url}/api/admin{path.format(user.id)}"
     assert problem(plain.request(method, url), 401)["code"] == "token_missing"
@@ -97,7 +97,7 @@ def stale(duet: Running, user: User) -> str:
 
 @pytest.mark.parametrize(("method", "path"), CHANGES, ids=" ".join)
 def test_a_change_needs_a_recent_password(shared: Running, method: str, path: str) -> None:
-    """Older than fifteen minutes: 401 that asks for it again (RFC 9470), and nothing happens."""
+    """If it is older than fifteen minutes, a 401 asks for it again (RFC 9470), and nothing happens."""
     chief, user = somebody(shared, roles=["admin"]), somebody(shared)
     headers = {"Authorization": f"Bearer {stale(shared, chief)}"}
     answer = plain.request(
@@ -111,7 +111,7 @@ def test_a_change_needs_a_recent_password(shared: Running, method: str, path: st
 
 @pytest.mark.parametrize(("method", "path"), READS, ids=" ".join)
 def test_looking_needs_none(shared: Running, method: str, path: str) -> None:
-    """An admin who logged in this morning may read all day."""
+    """An admin who logged in this morning may view accounts all day."""
     chief = somebody(shared, roles=["admin"])
     headers = {"Authorization": f"Bearer {stale(shared, chief)}"}
     answer = plain.request(method, f"{shared.url}/api/admin{path.format(chief.id)}", headers=headers)
@@ -123,7 +123,7 @@ def test_looking_needs_none(shared: Running, method: str, path: str) -> None:
     ("method", "path"), [(method, path) for method, path in [*READS, *CHANGES] if "{}" in path], ids=" ".join
 )
 def test_an_unknown_id_is_a_404(admin: ApiClient, method: str, path: str) -> None:
-    """Whatever its form: ids are opaque."""
+    """An unknown id of any form is a 404, because ids are opaque."""
     for user_id in ("nobody", "x" * 3000, "%00", "%ff", "$ne", "1' or '1'='1", "\U0001f600", "[$ne]"):
         answer = call(admin, method, path, user_id)
         assert answer.status_code in (400, 404), answer.text
@@ -134,7 +134,7 @@ def test_an_unknown_id_is_a_404(admin: ApiClient, method: str, path: str) -> Non
 
 
 def test_an_account_is_shown_as_its_owner_sees_it(shared: Running, admin: ApiClient, sign_in: SignIn) -> None:
-    """The same fields, and nothing of the password."""
+    """The admin sees the same fields as the owner, and nothing of the password."""
     owner = sign_in()
     own = owner.get("/api/users/me").json()
     answer = admin.get(f"/api/admin/users/{own['id']}")
@@ -144,7 +144,7 @@ def test_an_account_is_shown_as_its_owner_sees_it(shared: Running, admin: ApiCli
 
 
 def test_the_list_finds_by_the_beginning_of_address_name_and_last_name(shared: Running, admin: ApiClient) -> None:
-    """Capitals make no difference; what stands in the middle is not found."""
+    """The search ignores case, and does not find text in the middle of a word."""
     word = f"zq{next(_numbers)}x"
     by_email = shared.make_user(f"{word}@example.com", name="Somebody").id
     by_name = somebody(shared, name=f"{word.upper()} Somebody").id
@@ -159,7 +159,7 @@ def test_the_list_finds_by_the_beginning_of_address_name_and_last_name(shared: R
 
 
 def test_pages_show_each_once_while_accounts_are_made(tmp_path: Path, database_url: str) -> None:
-    """250 accounts in pages of 40: each once, whatever is added before and behind the cursor meanwhile."""
+    """Pages of 40 show each of 250 accounts once, while others are added before and behind the cursor."""
     with running(make_settings(tmp_path, database_url=database_url)) as duet, ApiClient(duet.url) as client:
         duet.make_user("m-admin@example.com", roles=["admin"])
         wanted = {duet.make_user(f"m{number:03}@example.com").id for number in range(250)}
@@ -174,7 +174,7 @@ def test_pages_show_each_once_while_accounts_are_made(tmp_path: Path, database_u
             pages += 1
             duet.make_user(
                 f"a{pages}@example.com", name="Mabel"
-            )  # before the cursor, and found by name at the end
+            )  # before the cursor, but found by name at the end
             duet.make_user(f"m{pages:03}a@example.com")  # before the cursor, or just behind it
             duet.make_user(f"mzz{pages}@example.com")  # behind it
             assert pages < 20
@@ -184,7 +184,7 @@ def test_pages_show_each_once_while_accounts_are_made(tmp_path: Path, database_u
 
 @pytest.mark.parametrize("path", ["/api/admin/users", "/api/admin/audit", "/api/users/me/audit"])
 def test_limits_and_cursors_are_checked(admin: ApiClient, path: str) -> None:
-    """422 with a pointer for what no page gave and what is too much; a misspelled parameter is refused too."""
+    """A made-up cursor, a limit out of range and a misspelled parameter are a 422 with a pointer."""
     for limit in ("0", "-1", "201", "x", "", "1.5", "9" * 30, "1e2"):
         assert pointers(admin.get(path, params={"limit": limit})) == ["/limit"], limit
     for cursor in ("x", MARK, "..", "A" * 5000, "\U0001f600", "eyJhIjoxfQ", "W10", "WzEsMiwzLDQsNSw2XQ", "bnVsbA"):
@@ -200,7 +200,7 @@ def test_limits_and_cursors_are_checked(admin: ApiClient, path: str) -> None:
 
 
 def test_a_cursor_of_another_list_is_refused_or_harmless(admin: ApiClient) -> None:
-    """Lists do not share cursors: never a server error."""
+    """Lists do not share cursors, and a foreign one is never a server error."""
     for path, other in (("/api/admin/users", "/api/admin/audit"), ("/api/admin/audit", "/api/admin/users")):
         cursor = admin.get(path, params={"limit": 1}).json()["next_cursor"]
         assert cursor
@@ -213,7 +213,7 @@ def test_a_cursor_of_another_list_is_refused_or_harmless(admin: ApiClient) -> No
 def test_a_disabled_account_is_out_at_once_on_both_halves(
     shared: Running, admin: ApiClient, sign_in: SignIn
 ) -> None:
-    """Its token and its page count no more, nor does a log-in; enabled again it may log in (item 9)."""
+    """Its token, its pages and its login stop working; after it is enabled again it may log in (item 9)."""
     client = sign_in()
     user = client.get("/api/users/me").json()
     with Browser(shared.url, verify=False) as browser:
@@ -231,7 +231,7 @@ def test_a_disabled_account_is_out_at_once_on_both_halves(
 
 
 def test_roles_count_at_once(shared: Running, admin: ApiClient, sign_in: SignIn) -> None:
-    """Given: with the next token; taken: the token from before counts no more (item 9)."""
+    """A role that was given counts with the next token; when one is taken away, older tokens are dead (item 9)."""
     client = sign_in()
     user = client.get("/api/users/me").json()
     given = admin.patch(f"/api/admin/users/{user['id']}", json={"roles": ["editor", "admin", "editor"]})
@@ -247,7 +247,7 @@ def test_roles_count_at_once(shared: Running, admin: ApiClient, sign_in: SignIn)
 
 
 def test_both_are_changed_together(shared: Running, admin: ApiClient) -> None:
-    """One call, one answer."""
+    """One call changes both roles and activity."""
     user = somebody(shared)
     answer = admin.patch(f"/api/admin/users/{user.id}", json={"is_active": False, "roles": ["editor"]})
     assert (answer.json()["is_active"], answer.json()["roles"]) == (False, ["editor"])
@@ -279,7 +279,7 @@ def test_both_are_changed_together(shared: Running, admin: ApiClient) -> None:
 def test_what_is_no_change_is_pointed_at(
     shared: Running, admin: ApiClient, body: dict[str, Any], where: list[str]
 ) -> None:
-    """At least one of the two, each of its type; nothing is echoed."""
+    """A change needs at least one of the two fields, each of its type; nothing is echoed."""
     user = somebody(shared)
     answer = admin.patch(f"/api/admin/users/{user.id}", json=body)
     assert pointers(answer) == where
@@ -292,7 +292,7 @@ def test_what_is_no_change_is_pointed_at(
     "field", ["id", "email", "name", "password", "is_email_verified", "rights_version", "$set"]
 )
 def test_nothing_else_can_be_changed(shared: Running, admin: ApiClient, field: str) -> None:
-    """Unknown fields are refused, so none is lost in silence (item 33)."""
+    """Unknown fields are refused, so that none is dropped silently (item 33)."""
     user = somebody(shared)
     answer = admin.patch(f"/api/admin/users/{user.id}", json={"roles": [], field: "x"})
     problem(answer, 422)
@@ -300,7 +300,7 @@ def test_nothing_else_can_be_changed(shared: Running, admin: ApiClient, field: s
 
 
 def test_a_deleted_account_is_gone(shared: Running, admin: ApiClient, sign_in: SignIn) -> None:
-    """204, then 404; its tokens and its log-in count no more, and the address is free."""
+    """Deleting is a 204, then a 404; tokens and login no longer count, and the email address is free."""
     client = sign_in()
     user = client.get("/api/users/me").json()
     answer = admin.delete(f"/api/admin/users/{user['id']}")
@@ -315,7 +315,7 @@ def test_a_deleted_account_is_gone(shared: Running, admin: ApiClient, sign_in: S
 
 
 def test_sessions_are_shown_and_ended(shared: Running, admin: ApiClient, sign_in: SignIn) -> None:
-    """All of an account's, on both halves; none is the admin's current one."""
+    """The list shows an account's sessions on both halves, none as the admin's current one, and all are ended."""
     client = sign_in()
     user_id = client.get("/api/users/me").json()["id"]
     with Browser(shared.url, verify=False) as browser:
@@ -332,7 +332,7 @@ def test_sessions_are_shown_and_ended(shared: Running, admin: ApiClient, sign_in
 
 
 def test_a_reset_is_mailed_to_the_owner(shared: Running, admin: ApiClient) -> None:
-    """202 without the link, which only the owner gets; the old password counts until it is used."""
+    """A 202 does not show the link, which only the owner gets; the old password counts until it is used."""
     user = somebody(shared)
     answer = admin.post(f"/api/admin/users/{user.id}/reset-password")
     assert answer.status_code == 202
@@ -346,12 +346,12 @@ def test_a_reset_is_mailed_to_the_owner(shared: Running, admin: ApiClient) -> No
 
 
 def last_admin(answer: httpx.Response) -> None:
-    """That it is the 409 of the last admin."""
+    """Checks that it is the 409 for the last admin."""
     assert problem(answer, 409)["code"] == "last_admin"
 
 
 def test_the_last_admin_stays(tmp_path: Path, database_url: str) -> None:
-    """Demoted, disabled, deleted, as admin or as owner: 409, and they go on; with a second it works."""
+    """Demoting, disabling or deleting the last admin, by any way, is a 409; with a second admin it works."""
     with running(make_settings(tmp_path, database_url=database_url)) as duet, ApiClient(duet.url) as client:
         only = duet.make_user("only@example.com", roles=["admin", "editor"])
         off = duet.make_user("off@example.com", roles=["admin"])
@@ -373,7 +373,7 @@ def test_the_last_admin_stays(tmp_path: Path, database_url: str) -> None:
 
 
 def test_an_admin_may_demote_disable_and_delete_themself(shared: Running, sign_in: SignIn) -> None:
-    """As long as there is another; what they did counts at once."""
+    """An admin may do so as long as there is another, and it counts at once."""
     somebody(shared, roles=["admin"])
     for method, body, code in (
         ("PATCH", {"roles": []}, "rights_changed"),
@@ -388,7 +388,7 @@ def test_an_admin_may_demote_disable_and_delete_themself(shared: Running, sign_i
 
 
 def test_two_admins_who_demote_each_other_leave_one(tmp_path: Path, database_url: str) -> None:
-    """At the same moment, six times over: one succeeds at the most, and there always is an admin."""
+    """Of two at the same moment, in six rounds, at most one succeeds, and there always is an admin."""
     acts: list[tuple[str, dict[str, Any] | None]] = [
         ("PATCH", {"roles": []}),
         ("PATCH", {"is_active": False}),
@@ -398,7 +398,7 @@ def test_two_admins_who_demote_each_other_leave_one(tmp_path: Path, database_url
         for number, (method, body) in enumerate(acts * 2):
             pair = [duet.make_user(f"{name}{number}@example.com", roles=["admin"]) for name in ("a", "b")]
             before = [user for user in all_admins(duet) if user.id not in {one.id for one in pair}]
-            for user in before:  # so that the pair are the last two
+            for user in before:  # so that these two are the last
                 duet.wait(duet.auth.administration.set_roles(user.id, [], Client("test")))
             clients = [ApiClient(duet.url, verify=False) for _ in pair]
             for client, user in zip(clients, pair, strict=True):
@@ -426,6 +426,6 @@ def all_admins(duet: Running) -> list[User]:
 
 
 def test_instants_have_a_zone(shared: Running, admin: ApiClient) -> None:
-    """What is answered can be compared anywhere."""
+    """Each instant in an answer has a time zone, so that it can be compared anywhere."""
     item = admin.get("/api/admin/users", params={"limit": 1}).json()["items"][0]
     assert datetime.fromisoformat(item["created_at"]).tzinfo is not None

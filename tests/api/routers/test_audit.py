@@ -1,4 +1,4 @@
-"""The audit log over the API: one's own, everybody's, and as CSV."""
+"""The audit log over the API: one's own events, everybody's, and as CSV."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _numbers = itertools.count()
 
 @pytest.fixture
 def admin(shared: Running, sign_in: SignIn) -> ApiClient:
-    """An admin's program."""
+    """An admin's client."""
     email = f"admin{next(_numbers)}@example.com"
     shared.make_user(email, roles=["admin"])
     return sign_in(email)
@@ -42,14 +42,14 @@ def items(client: ApiClient, path: str = "/api/admin/audit", **params: Any) -> l
 
 
 def lines(client: ApiClient, **params: Any) -> list[dict[str, str]]:
-    """The CSV, read as a program reads it."""
+    """The lines of the CSV, as a program reads them."""
     answer = client.get("/api/admin/audit.csv", params=params)
     assert answer.status_code == 200, answer.text
     return list(csv.DictReader(io.StringIO(answer.text, newline="")))
 
 
 def test_everybody_sees_their_own(shared: Running, sign_in: SignIn) -> None:
-    """What happened to one's account, the newest first, with where it came from; nothing of anybody else."""
+    """People see what happened to their account and from where, the newest first, and nothing of anybody else."""
     client, other = sign_in(), sign_in()
     me, they = (one.get("/api/users/me").json()["id"] for one in (client, other))
     client.patch("/api/users/me", json={"name": "Ada L"})
@@ -69,7 +69,7 @@ def test_everybody_sees_their_own(shared: Running, sign_in: SignIn) -> None:
 def test_one_sees_that_an_admin_did_something_and_not_who(
     shared: Running, admin: ApiClient, sign_in: SignIn
 ) -> None:
-    """Neither their id nor from where; the admins' own list has both."""
+    """The owner sees neither the admin's id nor where they were; the admins' own list has both."""
     client = sign_in()
     me, chief = (one.get("/api/users/me").json()["id"] for one in (client, admin))
     admin.headers["User-Agent"] = "admins-browser"
@@ -84,7 +84,7 @@ def test_one_sees_that_an_admin_did_something_and_not_who(
 
 
 def test_filters_of_the_log(shared: Running, admin: ApiClient, sign_in: SignIn) -> None:
-    """By whom it concerns, as an id or an address in any spelling, by its kind, and by both."""
+    """Events are filtered by account, given as an id or an email address in any spelling, by kind, and by both."""
     client = sign_in()
     me = client.get("/api/users/me").json()
     by_id = items(admin, user=me["id"])
@@ -110,7 +110,7 @@ async def _record(duet: Running, count: int, **given: Any) -> None:
 
 
 def test_pages_and_csv_hold_each_row_once(tmp_path: Path, database_url: str) -> None:
-    """1,100 rows: in pages while rows are added, and in one file, which is read in batches."""
+    """Pages, while rows are added, and the one file, which is read in batches, hold each of 1,100 rows once."""
     with running(make_settings(tmp_path, database_url=database_url)) as duet, ApiClient(duet.url) as client:
         duet.make_user("admin@example.com", roles=["admin"])
         client.log_in("admin@example.com")
@@ -134,7 +134,7 @@ def test_pages_and_csv_hold_each_row_once(tmp_path: Path, database_url: str) -> 
 
 
 def test_the_csv_is_a_file_with_a_header(admin: ApiClient) -> None:
-    """RFC 4180, an attachment, kept by no cache; the columns are the log's."""
+    """The CSV (RFC 4180) is an attachment that no cache keeps, and its columns are the log's."""
     answer = admin.get("/api/admin/audit.csv")
     assert answer.status_code == 200
     assert answer.headers["Content-Type"].startswith("text/csv; charset=utf-8")
@@ -152,7 +152,7 @@ def test_the_csv_is_a_file_with_a_header(admin: ApiClient) -> None:
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\uff1d", "\uff20"])
 def test_a_spreadsheet_finds_no_formula(shared: Running, admin: ApiClient, start: str) -> None:
-    """A user agent is its sender's to choose, and an admin opens the file (CWE-1236)."""
+    """A sender chooses the user agent, and an admin opens the file, so no cell is a formula (CWE-1236)."""
     agent = f'{start}HYPERLINK("http://evil.example","click"),x'
     user_id = f"formula{ord(start)}"
     shared.wait(_record(shared, 1, user_id=user_id, client=Client("test", user_agent=agent)))
@@ -161,7 +161,7 @@ def test_a_spreadsheet_finds_no_formula(shared: Running, admin: ApiClient, start
 
 
 def test_a_real_user_agent_is_defused_too(shared: Running, admin: ApiClient, sign_in: SignIn) -> None:
-    """From the header of a request to the cell of the file; tabs and line ends never got that far."""
+    """A header is defused on its way into the cell; tabs and line ends do not even get that far."""
     client = sign_in()
     with ApiClient(shared.url, verify=False, headers={"User-Agent": "=cmd|' /C calc'!A0"}) as evil:
         evil.log_in(client.email)  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""`/api/auth/introspect` (RFC 7662): what is said of a token, to whom, and what is never said."""
+"""`/api/auth/introspect` (RFC 7662): what it says of a token, to whom, and what it never says."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ INACTIVE: Final = {"active": False}
 
 
 def look(client: ApiClient, token: str, **more: str) -> dict[str, Any]:
-    """What the endpoint says of `token` to `client`, from an answer that no cache keeps."""
+    """What the endpoint says of `token` to `client`; checks that no cache keeps the answer."""
     answer = client.post("/api/auth/introspect", data={"token": token, **more})
     assert answer.status_code == 200, answer.text
     assert answer.headers["Cache-Control"] == "no-store"
@@ -32,19 +32,19 @@ def look(client: ApiClient, token: str, **more: str) -> dict[str, Any]:
 
 
 def personal_token(client: ApiClient, **given: object) -> dict[str, Any]:
-    """A new personal token of the client's."""
+    """A new personal access token of the client's."""
     answer = client.post("/api/users/me/tokens", json={"name": "script", **given})
     made: dict[str, Any] = answer.raise_for_status().json()
     return made
 
 
 def session_id(client: ApiClient) -> str:
-    """The client's session."""
+    """The id of the client's session."""
     return str(claims_of(client.access_token)["sid"])
 
 
 def test_an_access_token_is_what_it_says(shared: Running, sign_in: SignIn) -> None:
-    """Every member agrees with the claim of that name; `username` is the address."""
+    """Every member agrees with the claim of that name, and `username` is the email address."""
     client = sign_in(roles=["editor"])
     said, claims = look(client, client.access_token), claims_of(client.access_token)
     assert said.pop("active") is True
@@ -57,7 +57,7 @@ def test_an_access_token_is_what_it_says(shared: Running, sign_in: SignIn) -> No
 
 
 def test_a_refresh_token_is_no_bearer_token(sign_in: SignIn) -> None:
-    """It is active, and says that it opens nothing by itself; its life is the session's."""
+    """A refresh token is active, is said to open nothing by itself, and lives as long as the session."""
     client = sign_in()
     said = look(client, client.refresh_token)
     assert said["active"] is True
@@ -69,7 +69,7 @@ def test_a_refresh_token_is_no_bearer_token(sign_in: SignIn) -> None:
 
 
 def test_looking_at_a_refresh_token_does_not_use_it(sign_in: SignIn) -> None:
-    """Neither the current one nor its parent, which still counts, nor one that is too old: that is no reuse."""
+    """Introspecting the current token, its parent or one that is too old uses none up and is no reuse."""
     client = sign_in()
     tokens = [client.refresh_token]
     for _ in range(2):
@@ -83,7 +83,7 @@ def test_looking_at_a_refresh_token_does_not_use_it(sign_in: SignIn) -> None:
 
 @pytest.mark.parametrize(("read_only", "scope"), [(True, "read"), (False, "read write")])
 def test_a_personal_token_is_introspected(sign_in: SignIn, read_only: bool, scope: str) -> None:
-    """It is no JWT, so this is how another service learns what it may."""
+    """It is not a JWT, so introspection tells another service what the token may do."""
     client = sign_in(roles=["editor"])
     made = personal_token(client, read_only=read_only)
     said = look(client, made["token"])
@@ -100,12 +100,12 @@ def test_a_personal_token_is_introspected(sign_in: SignIn, read_only: bool, scop
     "text", ["x", "a.b.c", "duet_rt_x.1." + "A" * 43, "duet_pat_" + "A" * 43, "é\0", "x" * 100_000, "{}", "null"]
 )
 def test_what_is_no_token_is_not_active(sign_in: SignIn, text: str) -> None:
-    """Whatever it is: that is an answer and no error (RFC 7662 section 2.2)."""
+    """Text that is no token gets an answer and no error (RFC 7662 section 2.2)."""
     assert look(sign_in(), text) == INACTIVE
 
 
 def test_a_token_that_was_tampered_with_is_not_active(sign_in: SignIn) -> None:
-    """One character more, less or other, in each kind of token."""
+    """A token of any kind is not active with one character added, removed or changed."""
     client = sign_in()
     for token in (client.access_token, client.refresh_token, personal_token(client)["token"]):
         swapped = token[:-1] + ("A" if token[-1] != "A" else "B")
@@ -114,7 +114,7 @@ def test_a_token_that_was_tampered_with_is_not_active(sign_in: SignIn) -> None:
 
 
 def test_ended_tokens_are_not_active(shared: Running, sign_in: SignIn) -> None:
-    """Logged out, expired, of a disabled owner, of older rights: nothing but that, even to an admin."""
+    """A token that is logged out, expired, disabled or outdated is inactive, and even an admin hears no more."""
     admin = sign_in(roles=["admin"])
     administration, test = shared.auth.administration, Client("test")
     logged_out, disabled, promoted = sign_in(), sign_in(), sign_in()
@@ -132,7 +132,7 @@ def test_ended_tokens_are_not_active(shared: Running, sign_in: SignIn) -> None:
 
 
 def _expired(shared: Running, client: ApiClient) -> str:
-    """An access token of the client's session, whose time is over."""
+    """An access token of the client's session that has expired."""
     sessions = shared.auth.sessions
     session, user = shared.wait(sessions.store.session_with_user(session_id(client)))
     past = replace(session, expires_at=session.created_at - timedelta(seconds=5))
@@ -141,7 +141,7 @@ def _expired(shared: Running, client: ApiClient) -> str:
 
 
 def _expired_personal_token(shared: Running, client: ApiClient) -> str:
-    """A personal token of the client's, whose time is over."""
+    """A personal access token of the client's that has expired."""
     tokens = shared.auth.personal_tokens
     made = personal_token(client)
     known, user = shared.wait(tokens.store.token_with_user(tokens_hash(made["token"])))
@@ -152,12 +152,12 @@ def _expired_personal_token(shared: Running, client: ApiClient) -> str:
 
 
 def tokens_hash(text: str) -> str:
-    """What the store keeps of a personal token."""
+    """What the store keeps of a personal access token."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def test_what_another_process_ended_is_not_active(shared: Running, sign_in: SignIn) -> None:
-    """The store is asked, so that there is no second within which it would be told otherwise."""
+    """The store is asked each time, so an ended token is not called active even for a second."""
     revoked, demoted = sign_in(), sign_in(roles=["editor"])
     admin = sign_in(roles=["admin"])
     store, now = shared.auth.sessions.store, shared.auth.clock.now()
@@ -169,7 +169,7 @@ def test_what_another_process_ended_is_not_active(shared: Running, sign_in: Sign
 
 
 def test_somebody_else_s_token_looks_like_rubbish(sign_in: SignIn) -> None:
-    """The same answer, headers and all: whether it counts, and whose it is, is none of the caller's business."""
+    """The answer and its headers do not reveal whether the token counts or whose it is."""
     owner, stranger = sign_in(), sign_in(roles=["editor"])
     tokens = (owner.access_token, owner.refresh_token, personal_token(owner)["token"], "rubbish")
     answers = [stranger.post("/api/auth/introspect", data={"token": token}) for token in tokens]
@@ -184,7 +184,7 @@ def _without_chance(answer: httpx.Response) -> str:
 
 
 def test_an_admin_looks_at_any(sign_in: SignIn) -> None:
-    """By an access token, and by a personal one that may only read: that is what a service is given."""
+    """An admin's access token may look at any token, and so may a read-only personal one, as a service has."""
     owner, admin = sign_in(), sign_in(roles=["admin"])
     service = personal_token(admin, read_only=True)["token"]
     for token in (owner.access_token, owner.refresh_token, personal_token(owner)["token"]):
@@ -195,8 +195,8 @@ def test_an_admin_looks_at_any(sign_in: SignIn) -> None:
 
 
 def test_a_token_may_be_shown_for_itself(sign_in: SignIn) -> None:
-    """As the bearer token and in the form: a service that was handed it needs no account of its own, and a token
-    that may only read is enough."""
+    """A token may stand both in the bearer header and in the form: a service that was handed it needs no
+    account, and a read-only token is enough."""
     client = sign_in()
     token = personal_token(client, read_only=True)["token"]
     client.headers["Authorization"] = f"Bearer {token}"
@@ -204,7 +204,7 @@ def test_a_token_may_be_shown_for_itself(sign_in: SignIn) -> None:
 
 
 def test_nobody_learns_nothing(shared: Running, sign_in: SignIn) -> None:
-    """Without a token, or with a bad one, it is a 401 with the challenge, whatever the form is."""
+    """A caller without a token or with a bad one gets a 401 with the challenge, for any form."""
     form = {"token": sign_in().access_token}
     url = f"{shared.url}/api/auth/introspect"
     answer = plain.post(url, data=form)
@@ -220,7 +220,7 @@ def test_nobody_learns_nothing(shared: Running, sign_in: SignIn) -> None:
 
 @pytest.mark.parametrize("hint", ["access_token", "refresh_token", "nonsense", "", "é"])
 def test_a_hint_is_only_a_hint(sign_in: SignIn, hint: str) -> None:
-    """A wrong one changes nothing (RFC 7662 section 2.1)."""
+    """A wrong hint changes nothing (RFC 7662 section 2.1)."""
     client = sign_in()
     for token in (client.access_token, client.refresh_token):
         assert look(client, token, token_type_hint=hint) == look(client, token)
@@ -228,7 +228,7 @@ def test_a_hint_is_only_a_hint(sign_in: SignIn, hint: str) -> None:
 
 @pytest.mark.parametrize("body", ["", "token=", "token=a&token=b", "token_type_hint=access_token", "&" * 1000])
 def test_a_malformed_form_says_which_rule_it_broke(sign_in: SignIn, body: str) -> None:
-    """RFC 7662 section 2.3 refers to RFC 6749 section 5.2."""
+    """The errors are those of RFC 6749 section 5.2, to which RFC 7662 section 2.3 refers."""
     client = sign_in()
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     oauth_error(client.post("/api/auth/introspect", content=body, headers=headers), "invalid_request")

@@ -1,4 +1,4 @@
-"""`/api/admin/invites`, and the accounts that come of them."""
+"""`/api/admin/invites`, and the accounts that come from invitations."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _numbers = itertools.count()
 
 @pytest.fixture
 def admin(shared: Running, sign_in: SignIn) -> ApiClient:
-    """An admin's program."""
+    """An admin's client."""
     email = f"admin{next(_numbers)}@example.com"
     shared.make_user(email, roles=["admin"])
     return sign_in(email)
 
 
 def invite(client: ApiClient, **fields: Any) -> dict[str, Any]:
-    """A new invite."""
+    """A new invitation."""
     answer = client.post("/api/admin/invites", json=fields)
     assert answer.status_code == 201, answer.text
     body: dict[str, Any] = answer.json()
@@ -44,12 +44,12 @@ def register(duet: Running, email: str, **fields: Any) -> httpx.Response:
 
 
 def token_of(body: dict[str, Any]) -> str:
-    """What an invite's link ends with."""
+    """The token at the end of an invitation's link."""
     return str(body["url"]).rpartition("/")[2]
 
 
 def test_a_link_lets_anybody_in_once(shared: Running, admin: ApiClient) -> None:
-    """Whoever is handed it gets an account with its roles; a second one does not."""
+    """The first person to use the link gets an account with its roles, and a second one does not."""
     body = invite(admin, roles=["editor"])
     assert body["url"].startswith(f"{shared.settings.public_url}/invite/")
     assert (body["email"], body["roles"]) == (None, ["editor"])
@@ -64,7 +64,7 @@ def test_a_link_lets_anybody_in_once(shared: Running, admin: ApiClient) -> None:
 
 
 def test_a_mailed_invite_proves_the_address(shared: Running, admin: ApiClient) -> None:
-    """It comes by mail with the same link, is for that address alone, and nothing is left to be verified."""
+    """The mail has the same link, it is for that email address alone, and using it confirms the address."""
     email = f"guest{next(_numbers)}@example.com"
     body = invite(admin, email=email, roles=["admin"], expires_in_days=1)
     assert link_in(mail_with_link(shared.outbox, "invite", to=email)) == body["url"]
@@ -76,7 +76,7 @@ def test_a_mailed_invite_proves_the_address(shared: Running, admin: ApiClient) -
 
 
 def test_open_invites_are_listed_without_their_links(admin: ApiClient) -> None:
-    """The newest first, with who made them; a used or withdrawn one is there no more."""
+    """The newest comes first, with who made it; a used or withdrawn invitation is no longer listed."""
     first, second = invite(admin), invite(admin, roles=["editor"])
     answer = admin.get("/api/admin/invites")
     fields = {"id", "email", "roles", "created_at", "created_by", "expires_at"}
@@ -94,7 +94,7 @@ def test_open_invites_are_listed_without_their_links(admin: ApiClient) -> None:
 
 
 def test_a_withdrawn_invite_counts_no_more(shared: Running, admin: ApiClient) -> None:
-    """Nor does another kind of link go by this address."""
+    """Its link no longer counts, and the call withdraws no other kind of link."""
     body = invite(admin)
     admin.delete(f"/api/admin/invites/{body['id']}")
     email = f"guest{next(_numbers)}@example.com"
@@ -108,7 +108,7 @@ def test_a_withdrawn_invite_counts_no_more(shared: Running, admin: ApiClient) ->
 
 
 def test_many_who_use_an_invite_at_once_get_one_account(shared: Running, admin: ApiClient) -> None:
-    """Ten different addresses, one link, one moment: one 201."""
+    """Ten different email addresses, with one link and at one moment, get one 201."""
     body = invite(admin, roles=["editor"])
     emails = [f"guest{next(_numbers)}@example.com" for _ in range(10)]
     with ThreadPoolExecutor(10) as pool:
@@ -117,7 +117,7 @@ def test_many_who_use_an_invite_at_once_get_one_account(shared: Running, admin: 
 
 
 def test_a_refused_registration_leaves_the_invite_usable(shared: Running, admin: ApiClient) -> None:
-    """A short password, a taken address: the invited person tries again."""
+    """After a short password or a taken email address the invited person may try again."""
     body = invite(admin)
     taken = shared.make_user(f"taken{next(_numbers)}@example.com")
     assert pointers(register(shared, "x@example.com", invite=token_of(body), password="short")) == ["/password"]
@@ -126,7 +126,7 @@ def test_a_refused_registration_leaves_the_invite_usable(shared: Running, admin:
 
 
 def test_where_registration_is_by_invite(tmp_path: Path) -> None:
-    """Without one 403, with one 201."""
+    """Registering is a 403 without an invitation and a 201 with one."""
     with running(make_settings(tmp_path, registration="invite")) as duet, ApiClient(duet.url) as client:
         duet.make_user("admin@example.com", roles=["admin"])
         client.log_in("admin@example.com")
@@ -138,7 +138,7 @@ def test_where_registration_is_by_invite(tmp_path: Path) -> None:
 
 
 def test_where_registration_is_closed_nobody_is_invited(tmp_path: Path) -> None:
-    """403 for the admin too, since the link would open nothing."""
+    """Inviting is a 403 for the admin too, because the link would open nothing."""
     with running(make_settings(tmp_path, registration="closed")) as duet, ApiClient(duet.url) as client:
         duet.make_user("admin@example.com", roles=["admin"])
         client.log_in("admin@example.com")
@@ -149,7 +149,7 @@ def test_where_registration_is_closed_nobody_is_invited(tmp_path: Path) -> None:
 
 
 def test_where_addresses_are_verified_a_mailed_invite_is_enough(tmp_path: Path) -> None:
-    """201 and a log-in at once with a mailed one; 202 and a mail with one that was handed on."""
+    """A mailed invitation is a 201 and logs in at once; one that was passed on is a 202 and a mail."""
     settings = make_settings(tmp_path, require_verified_email=True, registration="invite")
     with running(settings) as duet, ApiClient(duet.url) as client:
         duet.make_user("admin@example.com", roles=["admin"], is_email_verified=True)
@@ -184,7 +184,7 @@ def test_where_addresses_are_verified_a_mailed_invite_is_enough(tmp_path: Path) 
     ids=lambda value: str(value)[:40],
 )
 def test_what_is_no_invite_is_pointed_at(admin: ApiClient, body: dict[str, Any], where: list[str]) -> None:
-    """422, and nothing is echoed."""
+    """Invalid input is a 422 with a pointer, and nothing is echoed."""
     answer = admin.post("/api/admin/invites", json=body)
     assert pointers(answer) == where
     assert MARK not in answer.text
@@ -192,7 +192,7 @@ def test_what_is_no_invite_is_pointed_at(admin: ApiClient, body: dict[str, Any],
 
 
 def test_an_account_needs_no_invite(shared: Running, admin: ApiClient) -> None:
-    """To an address that has one: 409, and no mail."""
+    """Inviting an email address that has an account is a 409, and no mail is sent."""
     user = shared.make_user(f"taken{next(_numbers)}@example.com")
     answer = admin.post("/api/admin/invites", json={"email": user.email.upper()})
     assert problem(answer, 409)["code"] == "email_taken"

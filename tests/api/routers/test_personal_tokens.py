@@ -1,4 +1,4 @@
-"""Personal access tokens on the API: made with a fresh login, used as bearer tokens, ended at once."""
+"""Personal access tokens on the API: created with a fresh login, used as bearer tokens, ended at once."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def bearer(token: str) -> dict[str, str]:
 
 
 def me(shared: Running, token: str) -> httpx.Response:
-    """Asks who one is."""
+    """Asks for the account of the token."""
     return plain.get(f"{shared.url}/api/users/me", headers=bearer(token))
 
 
@@ -52,7 +52,7 @@ def me(shared: Running, token: str) -> httpx.Response:
 
 
 def test_a_token_is_shown_once(sign_in: SignIn) -> None:
-    """The answer to its making has the text, uncached; the list has all but that."""
+    """Only the answer that creates it has the text, uncached; the list has everything else."""
     client = sign_in()
     body = {"name": " nightly ", "expires_in_days": 30, "read_only": True}
     answer = client.post("/api/users/me/tokens", json=body)
@@ -66,14 +66,14 @@ def test_a_token_is_shown_once(sign_in: SignIn) -> None:
 
 
 def test_a_token_lives_ninety_days_unless_told(sign_in: SignIn) -> None:
-    """The default of the contract; it may write."""
+    """By default a token lives for ninety days, as the contract says, and may write."""
     new = made(sign_in())
     assert new["read_only"] is False
     assert new["expires_at"][:10] > new["created_at"][:10]
 
 
 def test_a_removed_token_is_refused(shared: Running, sign_in: SignIn) -> None:
-    """At once; removing it again, or another's, is a 404."""
+    """It is refused at once; removing it again, or somebody else's, is a 404."""
     client, other = sign_in(), sign_in()
     new = made(client)
     assert me(shared, new["token"]).status_code == 200
@@ -110,14 +110,14 @@ def test_a_removed_token_is_refused(shared: Running, sign_in: SignIn) -> None:
     ids=str,
 )
 def test_bad_input_is_pointed_at(sign_in: SignIn, body: dict[str, Any], pointer: str) -> None:
-    """Never a 500, and nothing is made."""
+    """Bad input is never a 500, and no token is created."""
     client = sign_in()
     assert pointers(client.post("/api/users/me/tokens", json=body)) == [pointer]
     assert client.get("/api/users/me/tokens").json() == []
 
 
 def test_the_fifty_first_token_is_refused(sign_in: SignIn) -> None:
-    """With the reason."""
+    """The refusal says why."""
     client = sign_in()
     for _ in range(50):
         made(client)
@@ -127,8 +127,8 @@ def test_the_fifty_first_token_is_refused(sign_in: SignIn) -> None:
 
 
 def test_making_and_removing_want_a_fresh_login(shared: Running, sign_in: SignIn) -> None:
-    """A stolen access token of an old login makes no token that outlives it; and a personal token, which proves no
-    password, neither makes nor removes one."""
+    """A stolen access token of an old login creates no token that outlives it. A personal access token proves
+    no password, so it neither creates nor removes one."""
     client = sign_in()
     new = made(client)
     auth = shared.auth
@@ -155,7 +155,7 @@ def test_making_and_removing_want_a_fresh_login(shared: Running, sign_in: SignIn
 
 
 def test_a_token_is_its_owner(shared: Running, sign_in: SignIn) -> None:
-    """On Duet's own routes: reading, and writing."""
+    """On Duet's own routes a token reads and writes as its owner."""
     client = sign_in()
     token = made(client)["token"]
     assert me(shared, token).json() == client.get("/api/users/me").json()
@@ -165,7 +165,7 @@ def test_a_token_is_its_owner(shared: Running, sign_in: SignIn) -> None:
 
 
 def test_the_list_tells_of_the_last_use(shared: Running, sign_in: SignIn) -> None:
-    """A moment after the request, which does not wait for it."""
+    """The list shows the last use a moment after the request, which does not wait for it."""
     client = sign_in()
     token = made(client)["token"]
     assert me(shared, token).status_code == 200
@@ -201,7 +201,7 @@ def test_a_read_only_token_writes_nothing(shared: Running, sign_in: SignIn) -> N
 
 
 def test_every_route_that_writes_refuses_a_read_only_token(shared: Running, sign_in: SignIn) -> None:
-    """Of the whole table: no route of Duet's that needs a login was forgotten."""
+    """This holds for every route in the table that needs a login and writes."""
     token = made(sign_in(roles=["admin"]), read_only=True)["token"]
     refused = 0
     for rule in shared.app.state.rules:
@@ -219,7 +219,7 @@ def test_every_route_that_writes_refuses_a_read_only_token(shared: Running, sign
 
 
 def test_what_the_owner_loses_the_token_loses(shared: Running, sign_in: SignIn) -> None:
-    """A role, then the account's activity, then the account: the next request knows."""
+    """After a role, the account's activity and then the account are taken away, each next request knows."""
     client = sign_in(roles=["admin"])
     token = made(client)["token"]
     user_id = me(shared, token).json()["id"]
@@ -239,7 +239,7 @@ def test_what_the_owner_loses_the_token_loses(shared: Running, sign_in: SignIn) 
 
 
 def test_revoking_a_token_ends_it(shared: Running, sign_in: SignIn) -> None:
-    """RFC 7009: by whoever shows it, without a login; 200 for any; its owner's logins and other tokens stay."""
+    """Anyone who shows it may revoke it without a login (RFC 7009); its owner's logins and other tokens stay."""
     client = sign_in()
     kept, leaked = made(client)["token"], made(client)["token"]
     for token in (leaked, leaked, "duet_pat_" + "x" * 43, "duet_pat_", "duet_pat_é"):
@@ -250,12 +250,12 @@ def test_revoking_a_token_ends_it(shared: Running, sign_in: SignIn) -> None:
     assert client.get("/api/users/me").status_code == 200
 
 
-# one in the place of another
+# one kind of token in the place of another
 
 
 def test_one_kind_of_token_does_not_pass_for_another(shared: Running, sign_in: SignIn) -> None:
-    """A personal token is no refresh token, password or session; an access or refresh token with its prefix is
-    nothing."""
+    """A personal access token does not count as a refresh token, password or session, and an access or refresh
+    token with its prefix does not count at all."""
     client = sign_in()
     token = made(client)["token"]
     url = f"{shared.url}/api/auth/token"
@@ -281,7 +281,7 @@ def test_one_kind_of_token_does_not_pass_for_another(shared: Running, sign_in: S
 
 
 def test_no_page_takes_a_personal_token(shared: Running, sign_in: SignIn) -> None:
-    """Neither as a bearer token nor in Flask's session, were somebody able to sign one."""
+    """It logs nobody in on a page, as a bearer token or inside a genuinely signed session cookie."""
     token = made(sign_in())["token"]
     pages = shared.app.state.pages
     serializer = pages.session_interface.get_signing_serializer(pages)
@@ -295,7 +295,7 @@ def test_no_page_takes_a_personal_token(shared: Running, sign_in: SignIn) -> Non
 
 
 def team() -> Extension:
-    """Routes of a team's, which know nothing of personal tokens."""
+    """A team's routes, which know nothing of personal access tokens."""
     router = APIRouter(prefix="/team", include_in_schema=False)  # one function for many methods
 
     @router.api_route("/login", methods=["GET", "HEAD", *WRITES])
@@ -328,13 +328,13 @@ def team() -> Extension:
 
 @pytest.fixture
 def kit(tmp_path: Path) -> Iterator[TestClient]:
-    """A Duet with the team's routes, without a server; nobody yet."""
+    """A Duet with the team's routes, without a server or a login."""
     with TestClient(create_app(kit_settings(tmp_path), extensions=[team()])) as client:
         yield client
 
 
 def hand_over(kit: TestClient, **given: Any) -> None:
-    """From now on the client has nothing but a personal token."""
+    """Gives the client a personal access token in place of its login."""
     kit.headers["Authorization"] = f"Bearer {made(kit, **given)['token']}"
     kit.cookies.clear()
 
@@ -342,8 +342,8 @@ def hand_over(kit: TestClient, **given: Any) -> None:
 @pytest.mark.parametrize("roles", [[], ["admin"]])
 @pytest.mark.parametrize("read_only", [False, True])
 def test_a_teams_routes_take_tokens_by_the_same_policy(kit: TestClient, roles: list[str], read_only: bool) -> None:
-    """Reading by any; writing by those that may. Where everybody may write, a read-only token writes as nobody. No
-    token is ever fresh."""
+    """Any token reads, and a token that may write writes. On a route where everybody may write, a read-only
+    token writes as nobody. No token is ever fresh."""
     login_as(kit, roles=roles)
     hand_over(kit, read_only=read_only)
     met: dict[str, list[str]] = {"read": ["somebody", "in", "in" if roles else "role_missing", "login_stale"]}
@@ -358,7 +358,7 @@ def test_a_teams_routes_take_tokens_by_the_same_policy(kit: TestClient, roles: l
 
 
 def test_a_websocket_counts_as_a_write(kit: TestClient) -> None:
-    """What will be said over it nobody knows, so a read-only token opens none."""
+    """Nobody knows what will be said over it, so a read-only token opens none."""
     login_as(kit)
     access = kit.headers["Authorization"]
     hand_over(kit)
@@ -373,7 +373,7 @@ def test_a_websocket_counts_as_a_write(kit: TestClient) -> None:
 
 
 def test_openapi_tells_both_ways_in(kit: TestClient) -> None:
-    """Swagger's Authorize takes address and password, or a token that is pasted; either opens every operation."""
+    """Swagger's Authorize takes email address and password, or a pasted token; either opens every operation."""
     schema = kit.get("/api/openapi.json").json()
     schemes = schema["components"]["securitySchemes"]
     assert (schemes["login"]["type"], schemes["token"]["type"], schemes["token"]["scheme"]) == (
@@ -388,7 +388,7 @@ def test_openapi_tells_both_ways_in(kit: TestClient) -> None:
 
 
 def test_no_text_of_a_token_is_kept(tmp_path: Path) -> None:
-    """After making and using one over the API, the database's files hold its hash alone."""
+    """After a token is created and used over the API, the database's files hold only its hash."""
     with running(make_settings(tmp_path)) as duet:
         duet.make_user("ada@example.com")
         with ApiClient(duet.url, verify=False) as client:

@@ -1,4 +1,4 @@
-"""Forgotten passwords and addresses to be verified: the links in mails, over the API."""
+"""Forgotten passwords and unconfirmed email addresses: the links in mails, over the API."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ def somebody(duet: Running, **given: Any) -> User:
 
 
 def auth(duet: Running, path: str, **fields: Any) -> httpx.Response:
-    """A call of one of the endpoints for links."""
+    """Calls one of the endpoints for links."""
     return plain.post(f"{duet.url}/api/auth/{path}", json=fields)
 
 
 def reset_token(duet: Running, email: str) -> str:
-    """The token of the mail that a forgotten password brings."""
+    """The token in the mail that a forgotten password brings."""
     answer = auth(duet, "forgot-password", email=email)
     assert answer.status_code == 202, answer.text
     return token_in(mail_with_link(duet.outbox, "reset-password", to=email))
 
 
 def log_in(duet: Running, email: str, password: str) -> int:
-    """The status of a log-in."""
+    """The status of a login."""
     with ApiClient(duet.url, verify=False) as client:
         return client.log_in(email, password).status_code
 
@@ -51,7 +51,7 @@ def log_in(duet: Running, email: str, password: str) -> int:
 
 
 def test_a_forgotten_password_is_replaced_by_the_mailed_link(shared: Running) -> None:
-    """202, a mail with a link of this site's, 204 for the new password; the owner is told, nobody is logged in."""
+    """A 202 mails a link of this site, a 204 sets the password; the owner is told, and nobody is logged in."""
     user = somebody(shared)
     answer = auth(shared, "forgot-password", email=user.email.upper())
     assert answer.status_code == 202
@@ -69,7 +69,7 @@ def test_a_forgotten_password_is_replaced_by_the_mailed_link(shared: Running) ->
 
 
 def test_a_reset_ends_every_session_on_both_halves(shared: Running, sign_in: SignIn) -> None:
-    """Tokens, refresh tokens and the pages' cookie are over at once (item 24, ASVS V7.4.3)."""
+    """Access tokens, refresh tokens and the pages' cookie are dead at once (item 24, ASVS V7.4.3)."""
     user = somebody(shared)
     client = sign_in(user.email)
     with Browser(shared.url, verify=False) as browser:
@@ -83,7 +83,7 @@ def test_a_reset_ends_every_session_on_both_halves(shared: Running, sign_in: Sig
 
 
 def test_a_reset_proves_the_address(shared: Running) -> None:
-    """Whoever used the mailed link reads that mailbox, so nothing is left to be verified."""
+    """Anyone who uses the mailed link can read that mailbox, so the email address is confirmed."""
     user = somebody(shared)
     auth(shared, "reset-password", token=reset_token(shared, user.email), password=NEW)
     with ApiClient(shared.url, verify=False) as client:
@@ -92,7 +92,7 @@ def test_a_reset_proves_the_address(shared: Running) -> None:
 
 
 def test_a_reset_link_works_once_under_parallel_calls(shared: Running) -> None:
-    """Of twenty at the same moment one is a 204; the others are told that the link does not count (item 24)."""
+    """Of twenty calls at the same moment one is a 204; the others hear that the link does not count (item 24)."""
     user = somebody(shared)
     token = reset_token(shared, user.email)
     gate = threading.Barrier(20)
@@ -112,7 +112,7 @@ def test_a_reset_link_works_once_under_parallel_calls(shared: Running) -> None:
 
 
 def test_a_refused_password_leaves_the_link_usable(shared: Running) -> None:
-    """The reason is in error_description; the link still counts after it."""
+    """The reason is in error_description, and the link still counts."""
     user = somebody(shared)
     token = reset_token(shared, user.email)
     for bad in ("short" + MARK, MARK * 200):
@@ -124,7 +124,7 @@ def test_a_refused_password_leaves_the_link_usable(shared: Running) -> None:
 
 
 def test_a_link_that_is_too_old_does_not_count(duet: Running) -> None:
-    """The answer is that of a link that never was."""
+    """The answer is the one for a link that never existed."""
     user = somebody(duet)
     token = reset_token(duet, user.email)
     with sqlite3.connect(duet.settings.data_dir / "duet.db") as database:
@@ -138,7 +138,7 @@ def test_a_link_that_is_too_old_does_not_count(duet: Running) -> None:
 
 
 def test_a_reset_link_lives_for_half_an_hour_and_is_not_in_the_database(duet: Running) -> None:
-    """Its row says when it ends; of the token only the id is there, so a stolen file opens nothing (item 24)."""
+    """Its row says when it expires and holds only the token's id, so a stolen file opens nothing (item 24)."""
     user = somebody(duet)
     token = reset_token(duet, user.email)
     with sqlite3.connect(duet.settings.data_dir / "duet.db") as database:
@@ -151,7 +151,7 @@ def test_a_reset_link_lives_for_half_an_hour_and_is_not_in_the_database(duet: Ru
 
 
 def test_a_host_header_does_not_change_the_links(tmp_path: Path) -> None:
-    """Whatever a request says of itself, links lead to PUBLIC_URL (item 24)."""
+    """Links lead to PUBLIC_URL, whatever a request's headers say (item 24)."""
     settings = make_settings(tmp_path, public_url="http://duet.example.com")
     lies = {"X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "https", "Forwarded": "host=evil.example"}
     with running(settings) as duet:
@@ -168,13 +168,13 @@ def test_a_host_header_does_not_change_the_links(tmp_path: Path) -> None:
 
 
 def test_a_disabled_account_gets_no_link(shared: Running) -> None:
-    """The answer is the same; no mail comes, and a link from before opens nothing."""
+    """The answer is the same, but no mail is sent, and an older link opens nothing."""
     user, other = somebody(shared), somebody(shared)
     token = reset_token(shared, user.email)
     shared.wait(shared.auth.administration.set_active(user.id, False, Client("test")))
     answer = auth(shared, "forgot-password", email=user.email)
     assert answer.text == auth(shared, "forgot-password", email=other.email).text
-    mail_with_link(shared.outbox, "reset-password", to=other.email)  # so the one before would be there as well
+    mail_with_link(shared.outbox, "reset-password", to=other.email)  # so the earlier mail would be there as well
     assert (
         len([mail for mail in read_mails(shared.outbox, to=user.email) if "/reset-password/" in text_of(mail)])
         == 1
@@ -190,13 +190,14 @@ VARYING = {"date", "x-request-id"}
 
 
 def alike(answer: httpx.Response) -> tuple[int, bytes, dict[str, str]]:
-    """All of an answer that may not depend on who has an account."""
+    """All parts of an answer that may not depend on who has an account."""
     headers = {name: value for name, value in answer.headers.items() if name.lower() not in VARYING}
     return answer.status_code, answer.content, headers
 
 
 def test_nobody_learns_who_has_an_account(shared: Running) -> None:
-    """Known, unknown, disabled, verified or not: one answer of each endpoint, to the byte (item 23)."""
+    """Known, unknown, disabled and unconfirmed addresses get one answer of each endpoint, to the byte (item
+    23)."""
     known, off, verified = somebody(shared), somebody(shared), somebody(shared)
     shared.wait(shared.auth.administration.set_active(off.id, False, Client("test")))
     auth(shared, "reset-password", token=reset_token(shared, verified.email), password=NEW)
@@ -211,7 +212,7 @@ def test_nobody_learns_who_has_an_account(shared: Running) -> None:
 
 @pytest.fixture(scope="module")
 def verifying(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A Duet that lets in whose address is verified."""
+    """A Duet that lets people in only after their email address is confirmed."""
     settings = make_settings(tmp_path_factory.mktemp("verifying"), require_verified_email=True)
     with running(settings) as one:
         yield one
@@ -223,7 +224,7 @@ def register(duet: Running, email: str, **fields: Any) -> httpx.Response:
 
 
 def test_with_verification_a_registration_tells_nothing(verifying: Running) -> None:
-    """202 with the same bytes and headers for a new and a taken address; the owner hears by mail (item 23)."""
+    """New and taken email addresses get a 202 with the same bytes and headers; the owner gets a mail (item 23)."""
     email = f"new{next(_numbers)}@example.com"
     first = register(verifying, email)
     assert first.status_code == 202
@@ -237,7 +238,7 @@ def test_with_verification_a_registration_tells_nothing(verifying: Running) -> N
 
 
 def test_the_verified_address_opens_the_account(verifying: Running) -> None:
-    """Before the link is followed a log-in is refused, like a wrong password; afterwards it is not."""
+    """Until the link is followed a login is refused like a wrong password; afterwards it works."""
     email = f"new{next(_numbers)}@example.com"
     register(verifying, email, name="Ada")
     with ApiClient(verifying.url, verify=False) as client:
@@ -253,7 +254,7 @@ def test_the_verified_address_opens_the_account(verifying: Running) -> None:
 
 
 def test_the_link_can_be_asked_for_again(verifying: Running) -> None:
-    """A second mail with a second link, which counts."""
+    """A second mail brings a second link, which counts."""
     email = f"new{next(_numbers)}@example.com"
     register(verifying, email)
     mail_with_link(verifying.outbox, "verify-email", to=email)
@@ -264,7 +265,7 @@ def test_the_link_can_be_asked_for_again(verifying: Running) -> None:
 
 
 def test_without_the_requirement_an_address_can_be_verified_all_the_same(shared: Running) -> None:
-    """201 as ever; a mail with a link comes, and following it shows in the account."""
+    """Registering is a 201 as always; a mail brings a link, and the account shows that it was followed."""
     email = f"new{next(_numbers)}@example.com"
     assert register(shared, email).status_code == 201
     token = token_in(mail_with_link(shared.outbox, "verify-email", to=email))
@@ -274,11 +275,11 @@ def test_without_the_requirement_an_address_can_be_verified_all_the_same(shared:
         assert client.get("/api/users/me").json()["is_email_verified"] is True
 
 
-# another address
+# another email address
 
 
 def test_an_address_is_changed_by_the_link_mailed_to_it(shared: Running, sign_in: SignIn) -> None:
-    """202 for the password; the new address confirms, the old one is told, and only then the change counts."""
+    """The password brings a 202; the change counts once the new address confirms it, and the old one is told."""
     user, other = somebody(shared), f"other{next(_numbers)}@example.com"
     client = sign_in(user.email)
     answer = client.post("/api/users/me/email", json={"password": PASSWORD, "email": other})
@@ -294,7 +295,7 @@ def test_an_address_is_changed_by_the_link_mailed_to_it(shared: Running, sign_in
 
 
 def test_a_change_of_address_needs_the_password_and_an_address(shared: Running, sign_in: SignIn) -> None:
-    """403 for a wrong password, 422 for what is no address; nothing changes, and nothing is echoed."""
+    """A wrong password is a 403, an invalid email address a 422; nothing changes, and nothing is echoed."""
     client = sign_in()
     wrong = client.post("/api/users/me/email", json={"password": MARK, "email": "x@example.com"})
     assert problem(wrong, 403)["code"] == "wrong_password"
@@ -305,7 +306,7 @@ def test_a_change_of_address_needs_the_password_and_an_address(shared: Running, 
 
 
 def test_a_change_to_a_taken_address_tells_nothing(shared: Running, sign_in: SignIn) -> None:
-    """The same 202 as for a free one; no link comes that would take it, and it stays its owner's."""
+    """The answer is the same 202 as for a free address; no link is mailed, and the address stays its owner's."""
     owner, client = somebody(shared), sign_in()
     free = client.post(
         "/api/users/me/email", json={"password": PASSWORD, "email": f"free{next(_numbers)}@example.com"}
@@ -343,7 +344,7 @@ def test_a_change_to_a_taken_address_tells_nothing(shared: Running, sign_in: Sig
     ids=lambda value: str(value)[:40],
 )
 def test_bad_input_is_an_invalid_request(shared: Running, path: str, fields: dict[str, Any]) -> None:
-    """400 in OAuth's form, which names the field and never what was in it (items 32, 33)."""
+    """Bad input is a 400 in OAuth's form, which names the field and never its content (items 32, 33)."""
     answer = auth(shared, path, **fields)
     oauth_error(answer, "invalid_request")
     assert MARK not in answer.text
@@ -353,7 +354,7 @@ def test_bad_input_is_an_invalid_request(shared: Running, path: str, fields: dic
     "body", [b"", b"{", b"[]", b"null", b'"x"', b"\xff", b"[" * 100_000, b"email=a"], ids=ascii
 )
 def test_malformed_json_is_an_invalid_request(shared: Running, body: bytes) -> None:
-    """Also what is no JSON at all."""
+    """This includes a body that is no JSON at all."""
     for path in ("forgot-password", "reset-password", "verify-email", "resend-verification"):
         answer = plain.post(
             f"{shared.url}/api/auth/{path}", content=body, headers={"Content-Type": "application/json"}
@@ -362,7 +363,7 @@ def test_malformed_json_is_an_invalid_request(shared: Running, body: bytes) -> N
 
 
 def test_a_link_of_another_purpose_does_not_count(shared: Running) -> None:
-    """A link to verify an address resets no password, and the other way round; each still counts for its own."""
+    """A link that confirms an email address resets no password, nor the reverse; each still works for its own."""
     email = f"new{next(_numbers)}@example.com"
     register(shared, email)
     verify = token_in(mail_with_link(shared.outbox, "verify-email", to=email))
@@ -377,7 +378,7 @@ def test_a_link_of_another_purpose_does_not_count(shared: Running) -> None:
     "spoil", [str.upper, str.lower, lambda token: token + "A", lambda token: token[:-1] + "_"]
 )
 def test_a_changed_link_does_not_count_and_uses_nothing_up(shared: Running, spoil: Callable[[str], str]) -> None:
-    """Whoever knows a link's id alone neither uses the link nor uses it up."""
+    """Somebody who knows only a link's id can neither use the link nor use it up."""
     user = somebody(shared)
     token = reset_token(shared, user.email)
     oauth_error(auth(shared, "reset-password", token=spoil(token), password=NEW), "invalid_grant")
@@ -386,7 +387,7 @@ def test_a_changed_link_does_not_count_and_uses_nothing_up(shared: Running, spoi
 
 
 def test_a_link_is_no_bearer_token(shared: Running) -> None:
-    """Shown as one it is a 401 (item 3)."""
+    """A link's token that is sent as a bearer token is a 401 (item 3)."""
     token = reset_token(shared, somebody(shared).email)
     answer = plain.get(f"{shared.url}/api/users/me", headers={"Authorization": f"Bearer {token}"})
     assert problem(answer, 401)["code"] == "token_invalid"
@@ -396,7 +397,7 @@ def test_a_link_is_no_bearer_token(shared: Running) -> None:
 
 
 def test_my_data_can_be_taken_away(shared: Running, sign_in: SignIn) -> None:
-    """JSON as an attachment that no cache keeps: all that is kept of me, nothing of others, and no hash."""
+    """It is a JSON attachment that no cache keeps, with all of my data, none of anybody else's, and no hash."""
     client, other = sign_in(), sign_in()
     answer = client.get("/api/users/me/export")
     assert answer.status_code == 200

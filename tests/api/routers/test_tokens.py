@@ -21,19 +21,19 @@ SignIn = Callable[..., ApiClient]
 def post(
     duet: Running, path: str, body: str | bytes, content_type: str | None = FORM, **headers: str
 ) -> httpx.Response:
-    """A request of any shape."""
+    """Sends a request of any shape."""
     if content_type is not None:
         headers["Content-Type"] = content_type
     return plain.post(duet.url + path, content=body, headers=headers)
 
 
 def token(duet: Running, **form: str) -> httpx.Response:
-    """A request for tokens."""
+    """Asks for tokens."""
     return post(duet, "/api/auth/token", urlencode(form))
 
 
 def test_a_password_yields_tokens(duet: Running, api: ApiClient) -> None:
-    """The answer is RFC 6749's (section 5.1), is kept by no cache, and its token opens the API."""
+    """The answer follows RFC 6749 section 5.1, no cache keeps it, and its token opens the API."""
     duet.make_user()
     answer = api.log_in()
     assert answer.status_code == 200
@@ -48,7 +48,7 @@ def test_a_password_yields_tokens(duet: Running, api: ApiClient) -> None:
 
 
 def test_a_refresh_rotates(duet: Running, api: ApiClient) -> None:
-    """A new pair each time, no-store; the older token is of use for the grace alone, and its reuse ends all."""
+    """Each refresh gives a new, uncached pair; the older token works within the grace, and its reuse ends all."""
     duet.make_user()
     api.log_in()
     first, access = api.refresh_token, api.access_token
@@ -68,7 +68,7 @@ def test_a_refresh_rotates(duet: Running, api: ApiClient) -> None:
 
 @pytest.mark.parametrize("kind", ["access token", "other user's session", "rubbish", "nothing", "cookie"])
 def test_what_is_no_refresh_token_is_no_grant(shared: Running, sign_in: SignIn, kind: str) -> None:
-    """An access token at the refresh is `invalid_grant` (item 3), like everything else; nobody is logged out."""
+    """At the refresh an access token is `invalid_grant` (item 3), like any other text; nobody is logged out."""
     client = sign_in()
     forged = {
         "access token": client.access_token,
@@ -109,7 +109,7 @@ def test_what_is_no_refresh_token_is_no_grant(shared: Running, sign_in: SignIn, 
     ],
 )
 def test_a_malformed_form_says_which_rule_it_broke(shared: Running, form: str, error: str) -> None:
-    """RFC 6749 section 5.2: a 400 with an error code, which never repeats what was sent."""
+    """It is a 400 with an error code (RFC 6749 section 5.2), which never repeats what was sent."""
     answer = post(shared, "/api/auth/token", form)
     oauth_error(answer, error)
     assert MARK not in answer.text
@@ -129,7 +129,7 @@ def test_a_malformed_form_says_which_rule_it_broke(shared: Running, form: str, e
     ],
 )
 def test_only_a_form_is_taken(shared: Running, path: str, content_type: str | None) -> None:
-    """JSON above all: a 400 with the reason, whatever is in it."""
+    """Any other body, JSON above all, is a 400 with the reason."""
     good = {"grant_type": "password", "username": "ada@example.com", "password": PASSWORD, "token": MARK}
     for body in (
         json.dumps(good),
@@ -141,7 +141,7 @@ def test_only_a_form_is_taken(shared: Running, path: str, content_type: str | No
 
 
 def test_a_well_formed_multipart_form_is_not_taken(shared: Running, sign_in: SignIn) -> None:
-    """RFC 6749 section 4.3.2 knows one media type, and each more is one more parser for strangers to try."""
+    """RFC 6749 section 4.3.2 knows one media type, and each further one is a parser for strangers to attack."""
     client = sign_in()
     fields = {"grant_type": "password", "username": client.email, "password": PASSWORD}  # type: ignore[attr-defined]
     answer = client.post("/api/auth/token", files={name: (None, value) for name, value in fields.items()})
@@ -149,7 +149,7 @@ def test_a_well_formed_multipart_form_is_not_taken(shared: Running, sign_in: Sig
 
 
 def test_a_charset_behind_the_form_s_type_is_no_hindrance(shared: Running, sign_in: SignIn) -> None:
-    """Clients add `; charset=utf-8`, and spell the type as they like."""
+    """Clients add `; charset=utf-8` and spell the type in any case."""
     client = sign_in()
     form = {"grant_type": "refresh_token", "refresh_token": client.refresh_token}
     for kind in (f"{FORM}; charset=utf-8", "Application/X-WWW-Form-Urlencoded", f"{FORM};charset=nonsense"):
@@ -159,7 +159,7 @@ def test_a_charset_behind_the_form_s_type_is_no_hindrance(shared: Running, sign_
 
 
 def test_parameters_in_the_query_are_ignored(shared: Running, sign_in: SignIn) -> None:
-    """Passwords and tokens in an address would come into logs (RFC 6749 section 2.3.1)."""
+    """Passwords and tokens in a URL would end up in logs (RFC 6749 section 2.3.1)."""
     client = sign_in()
     query = urlencode({"grant_type": "refresh_token", "refresh_token": client.refresh_token})
     oauth_error(post(shared, f"/api/auth/token?{query}", ""), "invalid_request")
@@ -171,13 +171,13 @@ def test_parameters_in_the_query_are_ignored(shared: Running, sign_in: SignIn) -
 
 @pytest.mark.parametrize("spelling", ["//api/auth/token", "/api//auth/token", "/api/auth///token"])
 def test_more_slashes_are_the_same_address(shared: Running, spelling: str) -> None:
-    """Another spelling of the path is no way around anything, and JSON all the same (item 27)."""
+    """Another spelling of the path gets around nothing, and the answer is still JSON (item 27)."""
     oauth_error(post(shared, spelling, "grant_type=x"), "unsupported_grant_type")
 
 
 @pytest.mark.parametrize("which", ["refresh_token", "access_token"])
 def test_a_revoked_token_s_session_is_over(sign_in: SignIn, which: str) -> None:
-    """RFC 7009: 200, and both tokens are dead, at once; other sessions live on."""
+    """Revoking is a 200 (RFC 7009), and both tokens are dead at once; other sessions live on."""
     client = sign_in()
     other = sign_in(client.email)  # type: ignore[attr-defined]
     answer = client.post("/api/auth/revoke", data={"token": getattr(client, which), "token_type_hint": "nonsense"})
@@ -193,14 +193,14 @@ def test_a_revoked_token_s_session_is_over(sign_in: SignIn, which: str) -> None:
 
 @pytest.mark.parametrize("text", ["x", "a.b.c", "duet_rt_x.1." + "A" * 43, "é\0", "x" * 100_000, "{}", "null"])
 def test_revoking_what_is_no_token_is_fine(shared: Running, text: str) -> None:
-    """200 whatever it was (RFC 7009 section 2.2); without one it is a malformed request."""
+    """Any text is a 200 (RFC 7009 section 2.2); a request without a token is malformed."""
     assert post(shared, "/api/auth/revoke", urlencode({"token": text})).status_code == 200
     oauth_error(post(shared, "/api/auth/revoke", "token="), "invalid_request")
     oauth_error(post(shared, "/api/auth/revoke", "token=a&token=b"), "invalid_request")
 
 
 def test_a_bad_token_beside_a_login_is_no_hindrance(sign_in: SignIn) -> None:
-    """Clients that always send their old token can log in and refresh all the same."""
+    """Clients that always send their old token can still log in and refresh."""
     client = sign_in()
     client.headers["Authorization"] = "Bearer nonsense"
     assert client.refresh().status_code == 200
@@ -209,7 +209,7 @@ def test_a_bad_token_beside_a_login_is_no_hindrance(sign_in: SignIn) -> None:
 
 
 def test_unknown_addresses_and_methods_speak_oauth_there(shared: Running) -> None:
-    """JSON of the same form, `Allow` on a 405, and never a page."""
+    """The answer is JSON of the same form, with `Allow` on a 405, and never a page."""
     oauth_error(plain.get(f"{shared.url}/api/auth/nothing"), "invalid_request", 404)
     wrong: dict[str, Any] = {"error": "invalid_request", "status": 405}
     for method in ("GET", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"):

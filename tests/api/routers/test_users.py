@@ -26,7 +26,7 @@ def register(duet: Running, **fields: Any) -> httpx.Response:
 
 
 def test_a_registration_answers_with_the_user(shared: Running) -> None:
-    """201, as others will see the account too, and never with anything of the password."""
+    """A 201 shows the account as others will see it, and never anything of the password."""
     email = f"Reg{next(_numbers)}@Example.com"
     answer = register(shared, email=email, password=PASSWORD, name="  Ada ")
     assert answer.status_code == 201
@@ -42,7 +42,7 @@ def test_a_registration_answers_with_the_user(shared: Running) -> None:
 
 
 def test_a_taken_address_is_a_conflict(shared: Running) -> None:
-    """In any spelling: 409, at the field."""
+    """A taken email address, in any spelling, is a 409 at the field."""
     email = f"reg{next(_numbers)}@example.com"
     assert register(shared, email=email, password=PASSWORD).status_code == 201
     for spelling in (email, email.upper(), f" {email} "):
@@ -73,7 +73,7 @@ def test_a_taken_address_is_a_conflict(shared: Running) -> None:
     ids=lambda value: None if isinstance(value, list) else str(value)[:40],
 )
 def test_invalid_input_is_pointed_at_and_never_echoed(shared: Running, fields: Any, where: list[str]) -> None:
-    """A 422 with a JSON pointer each; FastAPI's own would send the password back (item 32)."""
+    """A 422 has a JSON pointer for each fault; FastAPI's own would send the password back (item 32)."""
     answer = register(shared, **fields)
     assert pointers(answer) == where
     assert MARK not in answer.text
@@ -84,7 +84,7 @@ def test_invalid_input_is_pointed_at_and_never_echoed(shared: Running, fields: A
     "field", ["roles", "_id", "id", "is_active", "email_key", "password_hash", MARK, "$set", "__proto__"]
 )
 def test_unknown_fields_are_refused(shared: Running, sign_in: SignIn, field: str) -> None:
-    """Nobody makes themselves an admin, nor is a misspelled field lost in silence (item 33)."""
+    """Nobody makes themselves an admin, and no misspelled field is dropped silently (item 33)."""
     email = f"reg{next(_numbers)}@example.com"
     answer = register(shared, email=email, password=PASSWORD, **{field: ["admin"]})
     assert problem(answer, 422)["errors"]
@@ -118,7 +118,7 @@ def test_unknown_fields_are_refused(shared: Running, sign_in: SignIn, field: str
     ids=lambda body: ascii(body[:20]),
 )
 def test_malformed_json_is_no_server_error(shared: Running, sign_in: SignIn, body: bytes) -> None:
-    """Truncated, deep, of another encoding, with half a surrogate pair: a 422 or a 400, as problem details."""
+    """Truncated, deep, wrongly encoded or half-surrogate JSON is a 422 or a 400 with problem details."""
     client = sign_in()
     kinds = {"Content-Type": "application/json"}
     for method, path in (("PATCH", "/api/users/me"), ("POST", "/api/users"), ("DELETE", "/api/users/me")):
@@ -133,7 +133,7 @@ def test_malformed_json_is_no_server_error(shared: Running, sign_in: SignIn, bod
     "content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", None]
 )
 def test_only_json_is_json(sign_in: SignIn, content_type: str | None) -> None:
-    """What another site's form can send is not taken for JSON."""
+    """A body that another site's form can send is not accepted as JSON."""
     headers = {} if content_type is None else {"Content-Type": content_type}
     client = sign_in()
     answer = client.request("PATCH", "/api/users/me", content=b'{"name": "Eve"}', headers=headers)
@@ -143,7 +143,7 @@ def test_only_json_is_json(sign_in: SignIn, content_type: str | None) -> None:
 
 
 def test_a_closed_registration_is_a_plain_403(tmp_path: Path) -> None:
-    """No challenge: other rights would not help."""
+    """The 403 has no challenge, because other rights would not help."""
     with running(make_settings(tmp_path, registration="closed")) as duet:
         answer = register(duet, email="a@example.com", password=PASSWORD)
         assert problem(answer, 403)["code"] == "registration_closed"
@@ -151,7 +151,7 @@ def test_a_closed_registration_is_a_plain_403(tmp_path: Path) -> None:
 
 
 def test_a_name_can_be_changed(sign_in: SignIn) -> None:
-    """And nothing else of oneself."""
+    """Only the name can be changed, and nothing else of one's account."""
     client = sign_in()
     before = client.get("/api/users/me").json()
     answer = client.patch("/api/users/me", json={"name": "  Ada Lovelace  "})
@@ -162,7 +162,7 @@ def test_a_name_can_be_changed(sign_in: SignIn) -> None:
 
 
 def test_a_password_change_ends_the_other_sessions(shared: Running, sign_in: SignIn) -> None:
-    """204; this session goes on, all others are over, on the pages too."""
+    """It is a 204; this session goes on, and all others are over, on the pages too."""
     client = sign_in()
     email = client.email  # type: ignore[attr-defined]
     other = sign_in(email)
@@ -191,7 +191,7 @@ def test_a_password_change_ends_the_other_sessions(shared: Running, sign_in: Sig
 
 
 def test_an_account_can_be_deleted(shared: Running, sign_in: SignIn) -> None:
-    """With the password: 204, and nothing of it works any more; the address is free."""
+    """With the password it is a 204; nothing of the account works any more, and its email address is free."""
     client = sign_in()
     email = client.email  # type: ignore[attr-defined]
     other = sign_in(email)
@@ -209,7 +209,7 @@ def test_an_account_can_be_deleted(shared: Running, sign_in: SignIn) -> None:
 
 
 def test_the_session_list_shows_both_halves(shared: Running, sign_in: SignIn) -> None:
-    """Each with when, where from and what; one of them is the current."""
+    """Each session has its time, IP address and device, and one of them is the current one."""
     client = sign_in()
     with Browser(
         shared.url, verify=False, headers={"User-Agent": "Mozilla/5.0 (X11; Linux) Firefox/130"}
@@ -230,7 +230,7 @@ def test_the_session_list_shows_both_halves(shared: Running, sign_in: SignIn) ->
 
 
 def test_all_others_or_one_can_be_ended(sign_in: SignIn) -> None:
-    """204 both; nobody else's, no unknown one and none twice: 404."""
+    """Both are a 204; a session that is somebody else's, unknown or already ended is a 404."""
     client, stranger = sign_in(), sign_in()
     others = [sign_in(client.email) for _ in range(2)]  # type: ignore[attr-defined]
     foreign = stranger.get("/api/users/me/sessions").json()[0]["id"]

@@ -1,4 +1,4 @@
-"""How the API learns who is calling: by a bearer token in the header, and by nothing else."""
+"""The API learns who is calling from a bearer token in the header, and from nothing else."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def bad_tokens(client: ApiClient) -> dict[str, str]:
 
 
 def test_a_bad_token_is_a_401_and_nothing_else(shared: Running, sign_in: SignIn) -> None:
-    """`error="invalid_token"` in the challenge, the reason in the body, nothing of the token anywhere (item 7)."""
+    """The challenge says `invalid_token` and the body why; the token is shown nowhere (item 7)."""
     client = sign_in()
     for name, token in bad_tokens(client).items():
         answer = plain.get(f"{shared.url}/api/users/me", headers={"Authorization": f"Bearer {token}"})
@@ -106,7 +106,7 @@ def test_a_bad_token_is_a_401_and_nothing_else(shared: Running, sign_in: SignIn)
     ],
 )
 def test_rubbish_in_the_header_is_a_401(shared: Running, value: bytes) -> None:
-    """Bytes that are no text, no token, another scheme."""
+    """Bytes that are no text, a missing token and another scheme are a 401."""
     host = urlsplit(shared.url).netloc.encode()
     answer = talk(
         shared.url,
@@ -121,7 +121,7 @@ def test_rubbish_in_the_header_is_a_401(shared: Running, value: bytes) -> None:
 
 
 def test_the_scheme_is_case_insensitive(shared: Running, sign_in: SignIn) -> None:
-    """RFC 9110 section 11.1; more blanks do no harm."""
+    """The scheme counts in any case (RFC 9110 section 11.1), and additional blanks do no harm."""
     token = sign_in().access_token
     for scheme in ("bearer ", "BEARER ", "Bearer   "):
         assert (
@@ -130,7 +130,7 @@ def test_the_scheme_is_case_insensitive(shared: Running, sign_in: SignIn) -> Non
 
 
 def test_a_token_in_the_query_or_the_body_is_ignored(shared: Running, sign_in: SignIn) -> None:
-    """From the header only (item 8): addresses are logged, and forms come from other sites."""
+    """A token counts in the header only (item 8): URLs are logged, and forms come from other sites."""
     token = sign_in().access_token
     for name in ("access_token", "token", "authorization"):
         answer = plain.get(f"{shared.url}/api/users/me", params={name: token})
@@ -140,7 +140,7 @@ def test_a_token_in_the_query_or_the_body_is_ignored(shared: Running, sign_in: S
 
 
 def test_two_authorization_headers_are_refused(shared: Running, sign_in: SignIn) -> None:
-    """Whoever is in front may have judged the other one; the same token twice is no exception."""
+    """A proxy may have judged the other header, so even the same token twice is refused."""
     token = f"Bearer {sign_in().access_token}"
     for pair in (
         (token, token),
@@ -154,7 +154,7 @@ def test_two_authorization_headers_are_refused(shared: Running, sign_in: SignIn)
 
 
 def test_a_cookie_alone_writes_nothing(shared: Running, sign_in: SignIn) -> None:
-    """Nor is its value a token, nor the cookie a way out beside a bad token (item 20)."""
+    """The cookie's value is no token either, and the cookie does not help beside a bad token (item 20)."""
     client = sign_in()
     with Browser(shared.url, verify=False) as browser:
         assert browser.log_in(client.email).status_code == 303  # type: ignore[attr-defined]
@@ -166,13 +166,14 @@ def test_a_cookie_alone_writes_nothing(shared: Running, sign_in: SignIn) -> None
         for value in (cookie, cookie.strip(".").split(".")[0], f"session={cookie}"):
             answer = browser.get("/api/users/me", headers={"Authorization": f"Bearer {value}"})
             assert problem(answer, 401)["code"] == "token_invalid"
-        # And a cookie does not disturb a good token.
+        # A cookie does not disturb a good token.
         answer = browser.get("/api/users/me", headers={"Authorization": f"Bearer {client.access_token}"})
         assert answer.status_code == 200
 
 
 def test_each_ending_has_its_reason(shared: Running, sign_in: SignIn) -> None:
-    """Revoked, disabled, other roles, deleted: a 401 at once, with the code that says why (item 9)."""
+    """After a revocation, disabling, new roles or deletion a token is a 401 at once, and the code says why
+    (item 9)."""
     test = Client("test")
     administration = shared.auth.administration
 
@@ -199,7 +200,7 @@ def test_each_ending_has_its_reason(shared: Running, sign_in: SignIn) -> None:
 
 
 def test_an_account_that_another_container_just_deleted_is_nobody(shared: Running, sign_in: SignIn) -> None:
-    """Before the poll has brought the news, too: its owner is a 401, not a 404 of their own."""
+    """Even before the poll brings the news its owner gets a 401, and not a 404 for their own account."""
     client = sign_in()
     user_id = client.get("/api/users/me").json()["id"]
     shared.wait(shared.auth.accounts.store.delete_user(user_id, at=shared.auth.clock.now()))
@@ -213,7 +214,7 @@ def test_an_account_that_another_container_just_deleted_is_nobody(shared: Runnin
 
 
 def test_an_expired_token_is_told_apart(shared: Running, sign_in: SignIn) -> None:
-    """`token_expired` says that a refresh will do."""
+    """The code `token_expired` says that a refresh is enough."""
     client, auth = sign_in(), shared.auth
     principal = auth.sessions.authenticate(client.access_token)
     session, user = shared.wait(auth.sessions.store.session_with_user(principal.session_id))
@@ -237,7 +238,7 @@ def test_an_expired_token_is_told_apart(shared: Running, sign_in: SignIn) -> Non
     ["/api", "/api/", "/api/nothing", "/api//nothing", "//api/x", "/api/users/me/", "/api/users/x", "/api/login"],
 )
 def test_an_unknown_address_is_json(shared: Running, path: str) -> None:
-    """A 404 as problem details for everybody, and never Flask's page (item 31)."""
+    """Everybody gets a 404 with problem details, and never Flask's page (item 31)."""
     host = urlsplit(shared.url).netloc
     answer = talk(shared.url, f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
     assert answer.startswith(b"HTTP/1.1 404 ")
@@ -257,14 +258,14 @@ def test_an_unknown_address_is_json(shared: Running, path: str) -> None:
     ],
 )
 def test_a_wrong_method_is_told_the_right_ones(shared: Running, path: str, allow: str) -> None:
-    """A 405 with every method in `Allow`, for everybody, before any policy (RFC 9110 section 15.5.6)."""
+    """A 405 has every method in `Allow`, for everybody, before any policy (RFC 9110 section 15.5.6)."""
     answer = plain.request("PUT", shared.url + path)
     problem(answer, 405)
     assert ", ".join(sorted(re.split(r", *", answer.headers["Allow"]))) == allow
 
 
 def test_every_answer_is_kept_by_nobody_and_sniffed_by_nobody(shared: Running, sign_in: SignIn) -> None:
-    """Refusals and successes alike (item 28)."""
+    """This holds for refusals and successes alike (item 28)."""
     client = sign_in()
     for answer in (
         client.get("/api/users/me"),

@@ -1,4 +1,4 @@
-"""RFC 6750's challenges: on every refusal for want of a token, or of what it may, and nowhere else."""
+"""RFC 6750's challenges: on every refusal for want of a token or of its rights, and nowhere else."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from tests.api.answers import plain
 from tests.kit.duet import ApiClient, Running
 
 SignIn = Callable[..., ApiClient]
-# Each value in quotation marks, of what may stand between them (RFC 6750 section 3).
+# Each value is quoted, and has only the characters that are allowed there (RFC 6750 section 3).
 _PARAMETER: Final = re.compile(r'([a-z_]+)="([\x20\x21\x23-\x5b\x5d-\x7e]+)"')
 
 
 def parse(challenge: str) -> dict[str, str]:
-    """The parameters of a challenge, which has to be `Bearer` and well-formed as a whole."""
+    """The parameters of a challenge; checks that it is `Bearer` and well-formed as a whole."""
     scheme, _, rest = challenge.partition(" ")
     assert scheme == "Bearer"
     parameters = dict(_PARAMETER.findall(rest))
@@ -38,7 +38,7 @@ def calls(shared: Running) -> Iterator[tuple[str, str]]:
 
 
 def test_every_call_of_the_api_asks_for_a_token(shared: Running) -> None:
-    """Nothing is said of a token where none was shown; a bad one is told (section 3.1)."""
+    """The challenge names no error where no token was shown, and the error of a bad one (section 3.1)."""
     count = 0
     for method, url in calls(shared):
         answer = plain.request(method, url)
@@ -52,7 +52,7 @@ def test_every_call_of_the_api_asks_for_a_token(shared: Running) -> None:
 
 
 def test_every_call_that_writes_says_which_scope_it_needs(shared: Running, sign_in: SignIn) -> None:
-    """To a token that may only read, of an admin whose rights would do."""
+    """A read-only token is told the scope, even an admin's whose role would suffice."""
     client = sign_in(roles=["admin"])
     form = {"grant_type": "refresh_token", "refresh_token": client.refresh_token, "scope": "read"}
     client._keep(client.post("/api/auth/token", data=form))
@@ -69,7 +69,7 @@ def test_every_call_that_writes_says_which_scope_it_needs(shared: Running, sign_
 
 
 def test_a_missing_role_is_no_question_of_scope(sign_in: SignIn) -> None:
-    """`insufficient_scope` as the contract has it, and no scope that would help."""
+    """The error is `insufficient_scope`, as the contract says, and no scope is named, because none would help."""
     answer = sign_in().get("/api/admin/users")
     assert (answer.status_code, parse(answer.headers["WWW-Authenticate"])) == (
         403,
@@ -78,7 +78,7 @@ def test_a_missing_role_is_no_question_of_scope(sign_in: SignIn) -> None:
 
 
 def kinds(base: type[AuthError]) -> Iterator[type[AuthError]]:
-    """Every kind of error below `base`, and itself."""
+    """`base` and every error class below it."""
     yield base
     for kind in base.__subclasses__():
         yield from kinds(kind)
@@ -89,7 +89,7 @@ def kinds(base: type[AuthError]) -> Iterator[type[AuthError]]:
 )
 @pytest.mark.parametrize("kind", sorted(set(kinds(NotAuthenticated)), key=repr))
 def test_no_message_breaks_out_of_its_quotation_marks(kind: type[AuthError], message: str) -> None:
-    """Whatever a kind of error says, a team's own among them, the challenge is one, and one line."""
+    """Any message of any error class, a team's own included, yields one challenge on one line."""
     error = kind.__new__(kind)
     AuthError.__init__(error, message or None)
     challenge = _headers(error, by_session=False)["WWW-Authenticate"]
@@ -97,7 +97,7 @@ def test_no_message_breaks_out_of_its_quotation_marks(kind: type[AuthError], mes
 
 
 def test_what_is_not_about_the_token_is_no_challenge() -> None:
-    """A wrong password, a closed registration, a missing thing: no client shall throw its token away for them."""
+    """A wrong password, a closed registration or a missing thing must not make a client throw its token away."""
     about_the_token = (NotAuthenticated, LoginStale, RoleMissing, ScopeMissing)
     others = [
         kind

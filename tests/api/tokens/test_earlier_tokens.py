@@ -1,4 +1,4 @@
-"""Tokens of a team's earlier code at the gate: on the API alone, and never in the place of one of Duet's own."""
+"""Tokens of a team's earlier code, which the API alone accepts, and never in the place of one of Duet's own."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SignIn = Callable[..., ApiClient]
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A Duet that takes such tokens, for the whole module."""
+    """A Duet that accepts such tokens, for the whole module."""
     with running(migrating(tmp_path_factory.mktemp("duet"))) as one:
         yield one
 
@@ -59,13 +59,13 @@ def earlier(subject: object, *, key: str = KEY, **changes: object) -> str:
 def call(
     duet: Running, token: str, path: str = "/api/users/me", method: str = "GET", **given: object
 ) -> httpx.Response:
-    """A call with that token."""
+    """Makes a call with that token."""
     headers = {"Authorization": f"Bearer {token}"}
     return plain.request(method, duet.url + path, headers=headers, **given)
 
 
 def counts(duet: Running) -> dict[str, int]:
-    """What /metrics says of such tokens."""
+    """The counts of such tokens in /metrics."""
     found = re.findall(
         r'^duet_legacy_tokens_total\{result="(\w+)"\} ([\d.]+)$', plain.get(f"{duet.url}/metrics").text, re.M
     )
@@ -73,7 +73,7 @@ def counts(duet: Running) -> dict[str, int]:
 
 
 def test_an_earlier_token_is_its_owner(shared: Running, sign_in: SignIn) -> None:
-    """By id and by verified address: it reads and writes; and is counted."""
+    """A token by id or by confirmed email address reads and writes as its owner, and is counted."""
     user = shared.make_user("old@example.com", is_email_verified=True)
     before = counts(shared)
     for subject in (user.id, "old@example.com"):
@@ -87,7 +87,7 @@ def test_an_earlier_token_is_its_owner(shared: Running, sign_in: SignIn) -> None
 
 
 def test_it_does_nothing_that_wants_a_password_or_an_admin(shared: Running) -> None:
-    """No token that outlives it, no administration; the refusal says that a login would do."""
+    """It creates no token that outlives it and administers nothing; the refusal says that a login would help."""
     user = shared.make_user("chief@example.com", roles=["admin"])
     token = earlier(user.id)
     told = problem(call(shared, token, "/api/users/me/tokens", "POST", json={"name": "x"}), 401)
@@ -101,7 +101,7 @@ def test_it_does_nothing_that_wants_a_password_or_an_admin(shared: Running) -> N
 
 
 def test_a_refresh_token_of_the_earlier_system_is_none_here(shared: Running) -> None:
-    """Neither as a bearer nor at the refresh; and an earlier access token is no grant either."""
+    """It counts neither as a bearer token nor at the refresh, and an earlier access token is no grant either."""
     user = shared.make_user("fresh@example.com")
     refresh = earlier(user.id, type="refresh")
     assert problem(call(shared, refresh), 401)["code"] == "token_invalid"
@@ -113,11 +113,11 @@ def test_a_refresh_token_of_the_earlier_system_is_none_here(shared: Running) -> 
 
 
 def test_pages_do_not_know_them(shared: Running) -> None:
-    """Neither in the header nor as the cookie: a browser logs in."""
+    """On a page such a token does not count in the header or as a cookie, and leads to the login."""
     user = shared.make_user("pages@example.com")
     token = earlier(user.id)
     assert call(shared, token, "/account").status_code == 303
-    # In the place of Flask's session it is one that does not count; elsewhere nobody looks at it.
+    # In the place of Flask's session it is an invalid session; in other cookies nobody looks at it.
     places = {"session": "token_invalid", "access_token_cookie": "token_missing", "access_token": "token_missing"}
     for name, code in places.items():
         answer = plain.get(f"{shared.url}/account", headers={"Cookie": f"{name}={token}"})
@@ -127,7 +127,7 @@ def test_pages_do_not_know_them(shared: Running) -> None:
 
 
 def test_one_of_duets_own_never_goes_that_way(shared: Running, sign_in: SignIn) -> None:
-    """Expired, ended, of other rights: it has its own reason, and is not counted."""
+    """An expired, ended or outdated token of Duet's own has its own reason, and is not counted."""
     client, ended, promoted = sign_in(), sign_in(), sign_in()
     before = counts(shared)
     auth = shared.auth
@@ -152,7 +152,7 @@ def test_one_of_duets_own_never_goes_that_way(shared: Running, sign_in: SignIn) 
 
 
 def test_a_personal_token_never_goes_that_way(shared: Running) -> None:
-    """What begins as one is one or nothing."""
+    """Text with the prefix of a personal access token is never taken for an earlier token."""
     before = counts(shared)
     for text in ("duet_pat_" + "x" * 43, f"duet_pat_{earlier('x')}"):
         assert problem(call(shared, text), 401)["code"] == "token_invalid"
@@ -160,7 +160,7 @@ def test_a_personal_token_never_goes_that_way(shared: Running) -> None:
 
 
 def test_forgeries_are_nobody(shared: Running) -> None:
-    """Unsigned, by another secret, by each of Duet's own keys, of Duet's own kind: 401, and counted as unknown."""
+    """A token that is unsigned, by a wrong key, or of Duet's own kind is a 401, and counted as unknown."""
     user = shared.make_user("forged@example.com")
     now = int(datetime.now(UTC).timestamp())
     claims = {"sub": user.id, "exp": now + 900}
@@ -190,7 +190,7 @@ def test_forgeries_are_nobody(shared: Running) -> None:
 
 @pytest.mark.parametrize("reason", ["disabled", "deleted", "password changed"])
 def test_whoever_lost_the_account_lost_the_token(shared: Running, reason: str) -> None:
-    """At once, with the reason, and counted as refused."""
+    """It is refused at once, with the reason, and counted as refused."""
     user = shared.make_user(f"{reason.replace(' ', '-')}@example.com")
     token, test = earlier(user.id), Client("test")
     assert call(shared, token).status_code == 200
@@ -209,7 +209,7 @@ def test_whoever_lost_the_account_lost_the_token(shared: Running, reason: str) -
 
 
 def test_after_the_last_day_they_are_told_to_log_in(tmp_path: Path) -> None:
-    """A 401 with a reason of its own; the call is counted, and a login works as ever."""
+    """The 401 has its own reason, the call is counted, and a login works as always."""
     with running(migrating(tmp_path, days=-1)) as duet:
         user = duet.make_user()
         answer = call(duet, earlier(user.id))
@@ -224,14 +224,14 @@ def test_after_the_last_day_they_are_told_to_log_in(tmp_path: Path) -> None:
 
 
 def test_on_the_last_day_they_still_count(tmp_path: Path) -> None:
-    """The day is the last one, and not the first without."""
+    """The setting names the last day on which they count, and not the first on which they do not."""
     with running(migrating(tmp_path, days=0)) as duet:
         user = duet.make_user()
         assert call(duet, earlier(user.id)).status_code == 200
 
 
 def test_without_the_settings_they_are_nothing(tmp_path: Path) -> None:
-    """As any other text; nothing is counted."""
+    """Such a token is treated like any other text, and nothing is counted."""
     with running(make_settings(tmp_path)) as duet:
         user = duet.make_user()
         assert problem(call(duet, earlier(user.id)), 401)["code"] == "token_invalid"

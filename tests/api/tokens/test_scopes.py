@@ -1,4 +1,4 @@
-"""The `scope` parameter (RFC 6749 section 3.3): less than everything, where somebody asks for less."""
+"""The `scope` parameter (RFC 6749 section 3.3), by which a client asks for less than everything."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SignIn = Callable[..., ApiClient]
 
 
 def log_in(client: ApiClient, scope: str | None) -> dict[str, Any]:
-    """Tokens for a new login, with that scope; the client uses them from then on."""
+    """Logs in with that scope; the client uses the new tokens from then on."""
     form = {"grant_type": "password", "username": client.email, "password": PASSWORD}  # type: ignore[attr-defined]
     answer = client.post("/api/auth/token", data=form if scope is None else {**form, "scope": scope})
     assert answer.status_code == 200, answer.text
@@ -24,7 +24,7 @@ def log_in(client: ApiClient, scope: str | None) -> dict[str, Any]:
 
 
 def refresh(client: ApiClient, scope: str) -> dict[str, Any]:
-    """Tokens for the client's refresh token, with that scope."""
+    """Uses the client's refresh token, with that scope."""
     form = {"grant_type": "refresh_token", "refresh_token": client.refresh_token, "scope": scope}
     body: dict[str, Any] = client._keep(client.post("/api/auth/token", data=form)).raise_for_status().json()
     return body
@@ -43,7 +43,7 @@ def refresh(client: ApiClient, scope: str) -> dict[str, Any]:
     ],
 )
 def test_a_login_has_the_scope_that_was_asked_for(sign_in: SignIn, asked: str | None, granted: str) -> None:
-    """The answer says it, the token says it, and so does the next one of the same login."""
+    """The answer, the token and the next token of the same login say the scope."""
     client = sign_in()
     assert log_in(client, asked)["scope"] == granted
     assert claims_of(client.access_token)["scope"] == granted
@@ -68,7 +68,7 @@ UNKNOWN = [
 
 @pytest.mark.parametrize("asked", UNKNOWN)
 def test_an_unknown_scope_is_refused(sign_in: SignIn, asked: str) -> None:
-    """`invalid_scope`, at the login and at the refresh, and what was sent is not repeated."""
+    """It is `invalid_scope` at the login and at the refresh, and what was sent is not repeated."""
     client = sign_in()
     for form in (
         {"grant_type": "password", "username": client.email, "password": PASSWORD},  # type: ignore[attr-defined]
@@ -78,7 +78,7 @@ def test_an_unknown_scope_is_refused(sign_in: SignIn, asked: str) -> None:
 
 
 def test_an_unknown_scope_is_refused_before_the_password_is_looked_at(sign_in: SignIn) -> None:
-    """Right or wrong, of a known address or an unknown one; no guess is counted or written down."""
+    """For any email address and password it is refused, and no guess is counted or recorded."""
     client = sign_in()
     for username, password in ((client.email, "wrong"), ("nobody@example.com", "x")):  # type: ignore[attr-defined]
         form = {"grant_type": "password", "username": username, "password": password, "scope": "all"}
@@ -88,7 +88,7 @@ def test_an_unknown_scope_is_refused_before_the_password_is_looked_at(sign_in: S
 
 
 def test_a_login_that_may_only_read_writes_nothing(sign_in: SignIn) -> None:
-    """A 403 whose challenge says which scope would be enough; reading works, and giving the token back too."""
+    """A write is a 403 whose challenge names the scope that it needs; reading and revoking the token work."""
     client = sign_in()
     log_in(client, "read")
     assert client.get("/api/users/me").status_code == 200
@@ -103,7 +103,7 @@ def test_a_login_that_may_only_read_writes_nothing(sign_in: SignIn) -> None:
 
 
 def test_a_login_that_may_write_reads_too(sign_in: SignIn) -> None:
-    """`write` is the greater one of the two."""
+    """The scope `write` includes reading."""
     client = sign_in()
     log_in(client, "write")
     assert client.patch("/api/users/me", json={"name": "Grace"}).status_code == 200
@@ -121,7 +121,7 @@ def test_a_refresh_may_ask_for_less_and_the_next_one_for_all(sign_in: SignIn) ->
 
 
 def test_the_parent_within_its_grace_may_ask_for_less_as_well(sign_in: SignIn) -> None:
-    """Of two callers at once each gets the scope that it asked for, and both the same successor."""
+    """Each of two callers at once gets the scope that it asked for, and both get the same successor."""
     client = sign_in()
     parent = client.refresh_token
     successor = refresh(client, "read write")["refresh_token"]
@@ -133,7 +133,7 @@ def test_the_parent_within_its_grace_may_ask_for_less_as_well(sign_in: SignIn) -
 
 @pytest.mark.parametrize(("granted", "asked"), [("read", "write"), ("read", "read write"), ("write", "read")])
 def test_a_refresh_gets_never_more_than_the_login(sign_in: SignIn, granted: str, asked: str) -> None:
-    """`invalid_scope`, and nothing has happened: the refresh token was not used up."""
+    """It is `invalid_scope`, and the refresh token is not used up."""
     client = sign_in()
     log_in(client, granted)
     form = {"grant_type": "refresh_token", "refresh_token": client.refresh_token, "scope": asked}
@@ -145,7 +145,7 @@ def test_a_refresh_gets_never_more_than_the_login(sign_in: SignIn, granted: str,
 
 
 def test_a_scope_is_no_way_to_probe_refresh_tokens(shared: Running, sign_in: SignIn) -> None:
-    """One that does not count is `invalid_grant`, whatever scope stands beside it."""
+    """A refresh token that does not count is `invalid_grant`, whatever scope is asked for."""
     forged = sign_in().refresh_token[:-43] + "A" * 43
     form = {"grant_type": "refresh_token", "refresh_token": forged, "scope": "all"}
     oauth_error(plain.post(f"{shared.url}/api/auth/token", data=form), "invalid_grant")
