@@ -1,4 +1,4 @@
-"""Chromium: one for all tests of this folder, and a fresh profile for each."""
+"""Chromium: one for all tests in this folder, with a fresh profile for each."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ _FLAGS = (
     "--disable-sync",
     "--disable-quic",
     "--no-first-run",
-    "--host-resolver-rules=MAP *.example 127.0.0.1",  # names that are no secure context, without TLS
+    "--host-resolver-rules=MAP *.example 127.0.0.1",  # names without TLS are no secure context
     "--disable-features=HttpsUpgrades",
 )
 
 
 class Chromiums:
-    """Debian's Chromium, headless: one, and a second one with the back/forward cache, each if it is asked for.
+    """Debian's Chromium, headless: one, and another with the back/forward cache, each started when it is needed.
 
     People have that cache, which may keep a private page. Playwright switches it off; profiles with it are left
-    open until the browser ends, since Playwright has been seen to wait for ever for the closing of one.
+    open until the browser ends, because Playwright sometimes waits for ever while closing one.
     """
 
     def __init__(self, kind: BrowserType, path: str) -> None:
@@ -40,7 +40,7 @@ class Chromiums:
         self._started: dict[bool, Chromium] = {}
 
     def get(self, *, page_cache: bool) -> Chromium:
-        """The one, or the other."""
+        """Returns the browser with the back/forward cache, or the one without it."""
         if page_cache not in self._started:
             flags = ["--disable-back-forward-cache"] if page_cache else []
             self._started[page_cache] = self._kind.launch(
@@ -49,15 +49,15 @@ class Chromiums:
         return self._started[page_cache]
 
     def close(self) -> None:
-        """Ends both."""
+        """Closes both browsers."""
         for one in self._started.values():
             one.close()
 
 
-# Of the package and not of the session: while Playwright runs, no asyncio test can run in this thread.
+# The scope is the package, not the session: while Playwright runs, no asyncio test can run in this thread.
 @pytest.fixture(scope="package")
 def chromium() -> Iterator[Chromiums]:
-    """Debian's Chromium; the one without windows, if it is installed: the same engine at a third of the cost."""
+    """Debian's Chromium, without windows if that build is installed: the same engine at a third of the cost."""
     path = shutil.which("chromium-headless-shell") or shutil.which("chromium")
     if path is None:
         reason = "there is no chromium on PATH: apt-get install chromium-headless-shell"
@@ -72,13 +72,13 @@ def chromium() -> Iterator[Chromiums]:
 
 @pytest.fixture
 def complaints() -> list[str]:
-    """What Chromium complains about on the pages of this test: CSP violations, errors, files that are missing."""
+    """What Chromium complains about on the pages of this test: CSP violations, errors and missing files."""
     return []
 
 
 @pytest.fixture
 def open_profile(chromium: Chromiums, complaints: list[str]) -> Iterator[OpenProfile]:
-    """Makes profiles that share nothing with each other, and whose complaints are collected."""
+    """Makes profiles that share nothing with each other, and collects their complaints."""
     profiles: list[BrowserContext] = []
 
     def listen(page: Page) -> None:
@@ -109,7 +109,7 @@ def profile(duet: Running, open_profile: OpenProfile) -> BrowserContext:
 def _note(complaints: list[str], page: Page, message: ConsoleMessage) -> None:
     if message.type not in ("error", "warning"):
         return
-    # A page that answers 401, 404 or 422 is no fault of the page's; a file of it that does is one.
+    # A page that answers 401, 404 or 422 is not at fault; a page one of whose files does is.
     if message.text.startswith("Failed to load resource") and message.location["url"] == page.url:
         return
     complaints.append(f"{page.url}: {message.text}")
@@ -117,5 +117,5 @@ def _note(complaints: list[str], page: Page, message: ConsoleMessage) -> None:
 
 @pytest.fixture
 def page(duet: Running, open_profile: OpenProfile) -> Page:
-    """A tab on a Duet with its default settings, by which nobody is logged in."""
+    """A tab on a Duet with its default settings, in which nobody is logged in."""
     return open_profile(duet.url).new_page()

@@ -9,7 +9,7 @@ from playwright.sync_api import BrowserContext, Locator, Page
 
 from tests.kit.duet import PASSWORD
 
-#: Opens a profile of its own on a site: `open_profile(url, viewport=…)`.
+#: Opens a new profile on a site: `open_profile(url, viewport=…)`.
 OpenProfile: TypeAlias = Callable[..., BrowserContext]
 
 EMAIL = "ada@example.com"
@@ -23,7 +23,7 @@ def fill(page: Page, button: str, **fields: str) -> None:
 
 
 def press(page: Page, button_or_link: Locator) -> None:
-    """Presses what leads to another page, and waits for that."""
+    """Presses a link or button that leads to another page, and waits for that page."""
     with page.expect_navigation():
         button_or_link.click()
 
@@ -35,14 +35,14 @@ def register(page: Page, email: str = EMAIL, password: str = PASSWORD, name: str
 
 
 def log_in(page: Page, email: str = EMAIL, password: str = PASSWORD, *, path: str = "/login") -> None:
-    """Logs in by way of `path`, which may be a page that leads to the login."""
+    """Logs in from `path`, which may be a page that leads to the login."""
     page.goto(path)
     page.locator("main").get_by_role("heading", name="Log in").wait_for()
     fill(page, "Log in", email=email, password=password)
 
 
 def log_out(page: Page) -> None:
-    """Presses the button in the head of the page."""
+    """Presses the logout button in the page's header."""
     press(page, page.get_by_role("button", name="Log out", exact=True))
 
 
@@ -57,5 +57,5 @@ def notes(page: Page) -> list[str]:
 
 
 def path(page: Page) -> str:
-    """Where the page is, from the root of the site."""
+    """The path of the current page."""
     return "/" + page.url.split("/", 3)[3]

@@ -1,4 +1,4 @@
-"""A person in Chromium on https, behind each proxy: over HTTP/2, with cookies that a browser has to accept."""
+"""A person in Chromium on https, behind each proxy: over HTTP/2, with cookies that a browser must accept."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def test_a_person_logs_in_over_https(proxy: str, tmp_path: Path, open_profile: O
     """The login works, the cookie is the browser's `__Host-` one, and nothing on the pages leaves https."""
     with site(PROXIES[proxy], tmp_path, trusted_proxies=("127.0.0.1",)) as https:
         https.duet.make_user(EMAIL)
-        # The certificate is the test's own.
+        # The certificate is made by the test.
         profile = open_profile(https.url, ignore_https_errors=True)
         page = profile.new_page()
         asked: list[str] = []

@@ -1,4 +1,4 @@
-"""Swagger UI in Chromium: it logs in, calls, and needs just what its policy allows."""
+"""Swagger UI in Chromium: it logs in, makes calls, and needs exactly what its policy allows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.kit.duet import PASSWORD, Running
 
 
 def test_authorize_logs_in(duet: Running, page: Page, complaints: list[str]) -> None:
-    """Authorize takes address and password, and 'Try it out' then answers who one is."""
+    """Authorize takes email address and password, and 'Try it out' then shows who is logged in."""
     duet.make_user(EMAIL, name="Ada Lovelace")
     page.goto("/api/docs")
     page.locator(".auth-wrapper .btn.authorize").click()
@@ -23,7 +23,7 @@ def test_authorize_logs_in(duet: Running, page: Page, complaints: list[str]) -> 
     page.get_by_role("heading", name="Authorized").wait_for()
     page.locator(".auth-btn-wrapper .btn-done").first.click()
     assert EMAIL in _ask_who_one_is(page)
-    # Of all else that it can show, a call of each subject: to open every one takes Chromium minutes.
+    # Of everything else, only one call of each tag is opened: to open them all takes Chromium minutes.
     subjects = page.locator(".opblock-tag-section")
     for number in range(subjects.count()):
         one = subjects.nth(number).locator(".opblock").last
@@ -34,7 +34,7 @@ def test_authorize_logs_in(duet: Running, page: Page, complaints: list[str]) -> 
 
 
 def _ask_who_one_is(page: Page) -> str:
-    """Presses the buttons of `GET /users/me`; what is answered."""
+    """Presses the buttons of `GET /users/me`, and returns the answer."""
     call = page.locator("#operations-users-read_me_users_me_get")
     call.locator(".opblock-summary-control").click()
     call.get_by_role("button", name="Try it out").click()
@@ -46,7 +46,7 @@ def _ask_who_one_is(page: Page) -> str:
 
 
 def test_authorize_takes_a_token(duet: Running, page: Page, complaints: list[str]) -> None:
-    """A personal access token that is pasted is sent with the calls, without any login."""
+    """A pasted personal access token is sent with the calls, without any login."""
     user = duet.make_user(EMAIL, name="Ada Lovelace")
     pair = duet.wait(duet.auth.sessions.log_in(EMAIL, PASSWORD, Client(API_CLIENT)))
     _, token = duet.wait(duet.auth.personal_tokens.create(pair.principal, "docs", Client(API_CLIENT)))
@@ -62,7 +62,7 @@ def test_authorize_takes_a_token(duet: Running, page: Page, complaints: list[str
 
 
 def test_the_docs_need_their_looser_policy(duet: Running, page: Page, complaints: list[str]) -> None:
-    """Under the policy of the pages Swagger UI misses its icons; that is all that /api/docs adds to it."""
+    """Under the policy of the pages Swagger UI lacks its icons, and /api/docs allows nothing more than those."""
     own = httpx.get(f"{duet.url}/api/docs").headers["Content-Security-Policy"]
     assert own.replace("img-src 'self' data:", "img-src 'self'") == CONTENT_SECURITY_POLICY
 

@@ -1,4 +1,4 @@
-"""Pages of other origins in Chromium, of a neighbour on this host among them, against the API and Ada's cookie."""
+"""Pages of other origins in Chromium, including a neighbour on this host, against the API and Ada's cookie."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.kit.live import serve
 
 MALLORY: Final = "mallory@example.com"
 ME: Final = "/api/users/me"
-#: What a page of Duet's does in a script of its own: `[path, method, withToken]` to status and text.
+#: What a script of Duet's own page does: `[path, method, withToken]` to status and text.
 OWN: Final = """async ([path, method, withToken]) => {
   const headers = { "Content-Type": "application/json" };
   if (withToken) headers["X-CSRFToken"] = document.querySelector('meta[name="csrf-token"]').content;
@@ -34,7 +34,7 @@ OWN: Final = """async ([path, method, withToken]) => {
   const answer = await fetch(path, { method, headers, body });
   return [answer.status, await answer.text()];
 }"""
-#: What is there for every attempt: `form`, `load` and `call`, each of which leaves in `got` what it could read.
+#: The tools for every attempt: `form`, `load` and `call`, each of which leaves in `got` what it could read.
 TOOLS: Final = """
 window.got = [];
 const read = (text) => got.push(String(text));
@@ -93,14 +93,14 @@ ATTEMPTS: Final = {
     "a window": """const it = window.open(url);
       setTimeout(() => { try { read(it.document.body.innerText); } catch (error) { read(error); } }, 300)""",
 }
-#: What the attempts are aimed at: a route that takes anything from anybody, but for those that fit another.
+#: The target of the attempts: a route that takes anything from anybody, except for those that fit another.
 TARGETS: Final = {"a form of text that is JSON": f"{ME}/password", "a post as text": f"{ME}/tokens"}
 REACH: Final = "/api/team/reach"
 
 
 @dataclass(frozen=True)
 class Arrival:
-    """What arrived at Duet."""
+    """A request that arrived at Duet."""
 
     method: str
     attempt: str
@@ -109,14 +109,14 @@ class Arrival:
 
 
 class Recorder:
-    """Writes down what arrives at the app."""
+    """Records the requests that arrive at the app."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self.seen: list[Arrival] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hands on what it wrote down."""
+        """Records a request and passes it on."""
         if scope["type"] != "lifespan":
             headers = dict(scope["headers"])
             attempt = parse_qs(scope["query_string"].decode()).get("attempt", [""])[0]
@@ -136,19 +136,19 @@ class Recorder:
 
 @dataclass(frozen=True)
 class House:
-    """Duet, as served at some port, and what arrived there."""
+    """A Duet that is served at some port, and the requests that arrived there."""
 
     duet: Running
     recorder: Recorder
-    #: Method and attempt of what reached the team's route in Ada's name.
+    #: Method and attempt of the requests that reached the team's route in Ada's name.
     in_her_name: list[tuple[str, str]]
 
     def url(self, host: str) -> str:
-        """Its address by that name."""
+        """Duet's URL under that host name."""
         return f"http://{host}:{self.duet.url.rpartition(':')[2]}"
 
     def account(self) -> tuple[Any, ...]:
-        """All that anybody could have changed of Ada's: the account, its tokens, what the audit log says of it."""
+        """Everything of Ada's that an attack could change: the account, its tokens and its audit log."""
         auth = self.duet.auth
         user = self.duet.wait(auth.accounts.find(EMAIL))
         tokens = self.duet.wait(auth.accounts.store.tokens_of(user.id))
@@ -156,7 +156,7 @@ class House:
 
 
 def _team(in_her_name: list[tuple[str, str]]) -> Extension:
-    """A route that needs no body, no login and no content type, and tells callers their own address."""
+    """A route that needs no body, login or content type, and tells callers their own email address."""
     router = APIRouter(prefix=REACH.removeprefix("/api").rpartition("/")[0])
 
     @router.api_route("/reach", methods=["GET", "POST", "PATCH", "DELETE"])
@@ -185,7 +185,7 @@ def house(tmp_path: Path) -> Iterator[House]:
 
 
 class _Elsewhere(BaseHTTPRequestHandler):
-    """A site whose page has the tools for all attempts; it sets the cookie that its query asks for."""
+    """A site whose page has the tools for all attempts, and sets the cookie that its query asks for."""
 
     def do_GET(self) -> None:
         self.send_response(200)
@@ -196,14 +196,14 @@ class _Elsewhere(BaseHTTPRequestHandler):
         self.wfile.write(f"<!doctype html><title>Elsewhere</title><body><script>{TOOLS}</script>".encode())
 
     def log_message(self, *arguments: Any) -> None:
-        """Says nothing."""
+        """Logs nothing."""
 
 
 @pytest.fixture(scope="module")
 def elsewhere() -> Iterator[int]:
     """The port of another server on this machine."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Elsewhere)
-    server.daemon_threads = True  # Chromium opens connections that it may never use: nobody waits for those
+    server.daemon_threads = True  # Chromium opens connections that it may never use; nobody waits for those
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     yield server.server_address[1]
@@ -213,13 +213,13 @@ def elsewhere() -> Iterator[int]:
 
 
 def _profile(house: House, open_profile: OpenProfile, host: str) -> BrowserContext:
-    """A profile in which Ada is logged in, and has a page of hers open."""
+    """A profile in which Ada is logged in and has one of her pages open."""
     profile = open_profile(house.url(host))
     log_in(profile.new_page())
     return profile
 
 
-#: The names that people and attackers use: Duet's, the attacker's, and what the browser calls that. Browsers tell
+#: The names that people and attackers use: Duet's, the attacker's, and the browser's word for it. Browsers send
 #: Sec-Fetch-Site to secure addresses alone, of which 127.0.0.1 is one, and duet.example without TLS is not.
 PLACES: Final = [
     ("127.0.0.1", "127.0.0.1", "same-site"),  # a neighbour, who shares the cookies
@@ -235,7 +235,7 @@ PLACES: Final = [
 def test_another_origin_s_page_changes_and_reads_nothing(
     house: House, open_profile: OpenProfile, elsewhere: int, host: str, attacker: str, site: str | None
 ) -> None:
-    """Whatever a browser lets it send arrives, mostly with Ada's cookie, and is nobody's."""
+    """Every request that a browser lets it send arrives, mostly with Ada's cookie, and is answered as nobody's."""
     profile = _profile(house, open_profile, host)
     with Browser(house.duet.url) as mallory:
         mallory.log_in(MALLORY)
@@ -249,7 +249,7 @@ def test_another_origin_s_page_changes_and_reads_nothing(
         if "_top" in script or "location" in script:
             page.wait_for_url("**attempt=*")
         arrived = house.recorder.wait_for(attempt)
-        told = None if attempt == "a WebSocket" else site  # of a handshake Chromium tells the Origin alone
+        told = None if attempt == "a WebSocket" else site  # with a handshake Chromium sends only the Origin
         assert {one.site for one in arrived} == {told}, attempt
         if script.startswith(("call(", "load(", "const it")):
             page.wait_for_function("got.length")
@@ -259,7 +259,7 @@ def test_another_origin_s_page_changes_and_reads_nothing(
         for window in profile.pages[2:]:
             window.close()
     assert house.account() == before
-    if site is None:  # the cookie counts for reads there, whose answers the browser keeps from the page
+    if site is None:  # the cookie counts for reads there, but the browser keeps the answers from the page
         assert {method for method, _ in house.in_her_name} == {"GET"}
     else:
         assert house.in_her_name == []
@@ -271,7 +271,7 @@ def test_another_origin_s_page_changes_and_reads_nothing(
 
 
 def test_a_neighbour_plants_no_session(house: House, open_profile: OpenProfile, elsewhere: int) -> None:
-    """Ports share cookies: one without a signature, and a second one for `/api` alone, are no session at all."""
+    """Ports share cookies, but an unsigned cookie, or a second one for `/api` alone, is no session at all."""
     profile = _profile(house, open_profile, "127.0.0.1")
     ada, neighbour = profile.pages[0], profile.new_page()
     for value in ("planted", _session_of_mallory(house)):
@@ -289,7 +289,7 @@ def test_a_neighbour_plants_no_session(house: House, open_profile: OpenProfile, 
 def test_an_open_page_does_not_write_into_a_planted_account(
     house: House, open_profile: OpenProfile, elsewhere: int
 ) -> None:
-    """Where a neighbour swaps Ada's cookie for Mallory's, what Ada's page sends does not become Mallory's."""
+    """If a neighbour swaps Ada's cookie for Mallory's, what Ada's page sends does not become Mallory's."""
     profile = _profile(house, open_profile, "127.0.0.1")
     neighbour = profile.new_page()
     neighbour.goto(f"http://127.0.0.1:{elsewhere}/?session={_session_of_mallory(house)}; Path=/")
@@ -299,7 +299,7 @@ def test_an_open_page_does_not_write_into_a_planted_account(
 
 
 def _session_of_mallory(house: House) -> str:
-    """The cookie of a login of Mallory's own."""
+    """The cookie of Mallory's own login."""
     with Browser(house.duet.url) as browser:
         browser.log_in(MALLORY)
         browser.get("/account")

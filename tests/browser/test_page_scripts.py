@@ -1,4 +1,4 @@
-"""The scripts of Duet's own pages on the API, in Chromium. Those of other origins: `test_other_origins.py`."""
+"""The scripts of Duet's own pages on the API, in Chromium. `test_other_origins.py` has those of other origins."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.kit.duet import Running, make_settings, running
 
 ME = "/api/users/me"
 
-#: A call of the API by a script of the page: what it got to read, or how it failed.
+#: A call of the API by the page's script: what it could read, or how it failed.
 CALL = """async ([url, method, headers, mode]) => {
   try {
     const body = method === "GET" ? undefined : JSON.stringify({ name: "Mallory" });
@@ -24,7 +24,7 @@ CALL = """async ([url, method, headers, mode]) => {
     return [0, String(error)];
   }
 }"""
-#: The same, as Duet's own pages do it.
+#: The same call, made as Duet's own pages make it.
 OWN_CALL = """async (name) => {
   const csrf = document.querySelector('meta[name="csrf-token"]').content;
   const headers = { "Content-Type": "application/json", "X-CSRFToken": csrf };
@@ -47,14 +47,14 @@ def name_of(duet: Running) -> str:
 
 
 def test_a_page_calls_the_api_with_its_login(profile: BrowserContext, duet: Running) -> None:
-    """It reads and writes, also when the token in the cookie has run out; without its CSRF token it only reads."""
+    """It reads and writes, even when the token in the cookie has expired; without its CSRF token it only reads."""
     page = profile.pages[0]
     for name in ("Grace", "Hedy"):
         status, text = page.evaluate(CALL, [ME, "GET", {}, "same-origin"])
         assert status == 200
         assert EMAIL in text
         assert page.evaluate(OWN_CALL, name)["name"] == name
-        page.wait_for_timeout(1_600)  # the token's life is over, and the page was not loaded anew
+        page.wait_for_timeout(1_600)  # the token has expired, and the page was not loaded anew
     cookies = profile.cookies()
     json = {"Content-Type": "application/json"}
     status, text = page.evaluate(CALL, [ME, "PATCH", json, "same-origin"])
@@ -65,7 +65,7 @@ def test_a_page_calls_the_api_with_its_login(profile: BrowserContext, duet: Runn
 
 @pytest.fixture
 def notes_page(tmp_path: Path, open_profile: OpenProfile) -> Iterator[Page]:
-    """The notes of the example, of which Ada has two."""
+    """The example's page of notes, on which Ada has two."""
     settings = make_settings(tmp_path)
     with running(settings, extensions=[extension(settings)]) as duet:
         duet.make_user(EMAIL)
@@ -77,7 +77,7 @@ def notes_page(tmp_path: Path, open_profile: OpenProfile) -> Iterator[Page]:
 
 
 def test_the_example_deletes_a_note_without_a_new_page(notes_page: Page, complaints: list[str]) -> None:
-    """By its route and with the page's login; the note is gone here and there, and the last one's page says so."""
+    """With the page's login the note is gone here and on the server, and after the last one the page says so."""
     page = notes_page
     page.evaluate("window.isTheSamePage = true")
     with page.expect_response("**/api/notes/*") as answer:
@@ -92,7 +92,7 @@ def test_the_example_deletes_a_note_without_a_new_page(notes_page: Page, complai
 
 
 def test_the_example_s_script_leaves_a_log_out_to_the_page(notes_page: Page) -> None:
-    """If the session ended meanwhile, the form is sent as it is without the script, and leads to the login."""
+    """If the session has ended, the form is sent as without the script, and leads to the login."""
     page = notes_page
     other = page.context.new_page()
     page.evaluate("self.BroadcastChannel = undefined")

@@ -45,7 +45,7 @@ ERROR_PAGES = ("/broken/403", "/broken/413", "/broken/429", "/broken/500", "/bro
 
 
 def make_broken() -> Blueprint:
-    """Pages that fail in every way that a page can."""
+    """Pages that fail in every way a page can."""
     blueprint = Blueprint("broken", __name__, url_prefix="/broken")
 
     @blueprint.get("/<int:status>")
@@ -66,7 +66,7 @@ def make_broken() -> Blueprint:
 
 
 def make_vault() -> Blueprint:
-    """A page that wants the password to have been proven within two seconds."""
+    """A page that wants the password to have been proven within the last two seconds."""
     blueprint = Blueprint("vault", __name__, url_prefix="/vault")
 
     @blueprint.get("/door")
@@ -79,7 +79,7 @@ def make_vault() -> Blueprint:
 
 @pytest.fixture
 def duet(tmp_path: Path) -> Iterator[Running]:
-    """A Duet with an admin, Ada, and pages that break or want a fresh login."""
+    """A Duet with an admin and Ada, and with pages that break or want a fresh login."""
     extensions = [Extension("broken", blueprints=[make_broken()]), Extension("vault", blueprints=[make_vault()])]
     with running(make_settings(tmp_path), extensions=extensions) as one:
         one.make_user(EMAIL, name="Ada Lovelace", roles=["admin"])
@@ -104,7 +104,7 @@ LONG_EMAIL = "w" * 60 + "@" + "long-" * 11 + "name.example"
 
 
 def test_every_page_fits_a_small_phone(duet: Running, open_profile: OpenProfile, tmp_path: Path) -> None:
-    """At 320 px nothing scrolls sideways, in light and dark; of a page that does, a picture is kept."""
+    """At 320 px nothing scrolls sideways, in light and dark; a picture is kept of a page that does."""
     page = open_profile(duet.url, viewport={"width": 320, "height": 640}).new_page()
 
     def look(name: str) -> None:
@@ -133,7 +133,7 @@ def test_every_page_fits_a_small_phone(duet: Running, open_profile: OpenProfile,
 
 
 def test_every_page_works_without_javascript(duet: Running, open_profile: OpenProfile) -> None:
-    """With JavaScript switched off a person does everything that can be done on the pages."""
+    """With JavaScript switched off a person can do everything that the pages offer."""
     page = open_profile(duet.url, java_script_enabled=False).new_page()
     page.goto("/register")
     fill(page, "Create account", email="grace@example.com", password=PASSWORD, name="Grace")
@@ -158,7 +158,7 @@ def test_every_page_works_without_javascript(duet: Running, open_profile: OpenPr
 
 
 def test_back_after_a_log_out_shows_no_private_page(duet: Running, open_profile: OpenProfile) -> None:
-    """The back button after a log-out leads to the login and not to a page that was kept."""
+    """The back button after a logout leads to the login, and not to a page that was kept."""
     page = open_profile(duet.url, page_cache=True).new_page()
     log_in(page)
     page.goto("/account")
@@ -172,13 +172,13 @@ def test_back_after_a_log_out_shows_no_private_page(duet: Running, open_profile:
 
 
 def focused(page: Page) -> str:
-    """The name, or else the text, of what has the focus."""
+    """The name, or else the text, of the focused element."""
     name: str = page.evaluate("document.activeElement.name || document.activeElement.innerText")
     return name
 
 
 def has_visible_focus(page: Page) -> bool:
-    """Whether what has the focus is drawn with an outline, within the window."""
+    """Whether the focused element is drawn with an outline, within the window."""
     visible: bool = page.evaluate(
         """() => {
             const element = document.activeElement, style = getComputedStyle(element)
@@ -191,7 +191,7 @@ def has_visible_focus(page: Page) -> bool:
 
 
 def test_the_keyboard_is_enough(page: Page) -> None:
-    """Tab and Enter alone log a person in and out, and what has the focus is to be seen at every step."""
+    """Tab and Enter alone log a person in and out, and the focus is visible at every step."""
     page.goto("/login")
     assert focused(page) == "email"
     assert has_visible_focus(page)
@@ -228,7 +228,7 @@ def test_the_keyboard_is_enough(page: Page) -> None:
 
 
 def test_the_skip_link_leads_past_the_menu(page: Page) -> None:
-    """The first Tab and Enter lead to the content, from where the next Tab goes on."""
+    """The first Tab and Enter lead to the content, and the next Tab goes on from there."""
     log_in(page)
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
@@ -238,7 +238,7 @@ def test_the_skip_link_leads_past_the_menu(page: Page) -> None:
 
 
 def test_errors_of_a_form_are_tied_to_their_fields(page: Page) -> None:
-    """What was wrong stands in the title, in an alert whose links lead to the fields, and at each field."""
+    """The fault is in the title, in an alert whose links lead to the fields, and at each field."""
     page.goto("/register")
     fill(page, "Create account", email="ada", password=PASSWORD)
     assert page.title().startswith("Error: ")

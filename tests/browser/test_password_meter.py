@@ -1,4 +1,4 @@
-"""The field for a new password: what is wanted before, how far it is meanwhile, and why not after."""
+"""The field for a new password says what is wanted, how far one has come, and why a password was refused."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def says(page: Page, password: str, text: str) -> None:
 
 
 def share(page: Page) -> int:
-    """How far the bar goes, in percent."""
+    """How far the bar has come, in percent."""
     value: int = page.locator("meter").evaluate("meter => meter.value")
     return value
 
 
 def test_the_meter_counts_down_and_names_what_is_wrong(page: Page, complaints: list[str]) -> None:
-    """It is read out when the typing pauses, knows what else stands in the form, and offends no policy."""
+    """It is read out when the typing pauses, knows the form's other fields, and violates no policy."""
     page.goto("/register")
     page.fill("[name=email]", "ada@example.com")
     page.fill("[name=name]", "Ada Lovelace")
@@ -57,7 +57,7 @@ def test_the_meter_counts_down_and_names_what_is_wrong(page: Page, complaints: l
 
 
 def test_the_meter_agrees_with_the_server_on_a_name_that_is_not_in_the_form(duet: Running, page: Page) -> None:
-    """On the page that changes the password the person is known already."""
+    """On the page that changes the password the meter knows the person already."""
     duet.make_user(name="Ada Lovelace")
     log_in(page)
     page.goto("/account/password")
@@ -70,7 +70,7 @@ def test_the_meter_agrees_with_the_server_on_a_name_that_is_not_in_the_form(duet
 
 
 def test_a_password_is_shown_on_demand(page: Page) -> None:
-    """By a button with a name that says what it does; what is sent comes from a field that hides it again."""
+    """The button's name says what it does, and the password is hidden again when the form is sent."""
     page.goto("/register")
     page.fill("[name=password]", "short")
     field = page.locator("[name=password]")
@@ -86,7 +86,7 @@ def test_a_password_is_shown_on_demand(page: Page) -> None:
 
 
 def test_nothing_that_is_typed_leaves_the_page(page: Page) -> None:
-    """The meter asks nobody; a file of the page that arrives late, its icon say, carries nothing."""
+    """The meter asks no server; a file of the page that loads late, such as its icon, carries none of the text."""
     asked: list[str] = []
     page.goto("/register")
     page.on("request", lambda request: asked.append(request.url))
@@ -96,7 +96,7 @@ def test_nothing_that_is_typed_leaves_the_page(page: Page) -> None:
 
 
 def test_what_is_wanted_is_said_before_and_why_not_after(duet: Running, open_profile: OpenProfile) -> None:
-    """Without JavaScript too, where there is no meter and no button: the server decides."""
+    """This holds without JavaScript too, where there is no meter and no button, because the server decides."""
     page = open_profile(duet.url, java_script_enabled=False).new_page()
     page.goto("/register")
     hint = page.locator("#password-hint").inner_text()
@@ -116,7 +116,7 @@ def test_what_is_wanted_is_said_before_and_why_not_after(duet: Running, open_pro
 
 @pytest.mark.parametrize("width", [320, 900])
 def test_the_meter_moves_nothing_sideways(duet: Running, open_profile: OpenProfile, width: int) -> None:
-    """Its longest line fits a small phone."""
+    """The meter's longest line fits a small phone."""
     page = open_profile(duet.url, viewport={"width": width, "height": 700}).new_page()
     page.goto("/register")
     page.fill("[name=name]", "Ada Lovelace")

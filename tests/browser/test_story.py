@@ -1,4 +1,4 @@
-"""The whole story as a person sees it: one account, one login, pages and API. On both stores: test_team_story."""
+"""The whole story as a person sees it: one account, one login, pages and API. test_team_story has both stores."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def ada(duet: Running, page: Page) -> Page:
 
 @pytest.fixture
 def program(duet: Running) -> Iterator[Program]:
-    """Makes programs that are logged in on the API as the person on the pages."""
+    """Makes API clients that are logged in as the person on the pages."""
     with ExitStack() as clients:
 
         def make() -> ApiClient:
@@ -42,7 +42,7 @@ def program(duet: Running) -> Iterator[Program]:
 
 
 def test_from_registration_to_log_out(page: Page, complaints: list[str]) -> None:
-    """A newcomer registers, logs in, lands on the page that was asked for, sees who they are, and logs out."""
+    """A newcomer registers, logs in, lands on the requested page, sees who they are, and logs out."""
     page.goto("/account/sessions?from=mail")
     assert (path(page), notes(page)) == ("/login?next=/account/sessions?from%3Dmail", ["Please log in."])
     press(page, page.get_by_role("link", name="Create an account"))
@@ -85,7 +85,7 @@ def test_one_account_for_both_halves(
 def test_log_out_kills_the_copied_cookie_and_its_token(
     duet: Running, ada: Page, open_profile: OpenProfile
 ) -> None:
-    """After the log-out neither a copy of the cookie opens a page, nor the token in it a route."""
+    """After the logout a copy of the cookie opens no page, and the token in it opens no route."""
     cookies = ada.context.cookies()
     (cookie,) = [one for one in cookies if one["name"] == "session"]
     token = duet.app.state.pages.session_interface.get_signing_serializer(duet.app.state.pages).loads(
@@ -106,7 +106,7 @@ def test_log_out_kills_the_copied_cookie_and_its_token(
 
 
 def test_a_session_that_was_ended_elsewhere(ada: Page, program: Program) -> None:
-    """When the same person ends all other sessions on the API, the page leads to the login, and says why."""
+    """When the person ends all other sessions on the API, the page leads to the login, and says why."""
     api = program()
     assert api.delete("/api/users/me/sessions").status_code == 204
     ada.goto("/account")
@@ -118,7 +118,7 @@ def test_a_session_that_was_ended_elsewhere(ada: Page, program: Program) -> None
 def test_ending_sessions_on_the_page(
     duet: Running, ada: Page, open_profile: OpenProfile, program: Program
 ) -> None:
-    """'End' ends one session, 'End all others' the rest, at once, whichever half they are of."""
+    """'End' ends one session and 'End all others' the rest, at once, on whichever half they began."""
     phone = open_profile(duet.url).new_page()
     log_in(phone)
     api, second = program(), program()
@@ -140,7 +140,7 @@ def test_ending_sessions_on_the_page(
 def test_a_changed_password_ends_the_other_sessions(
     duet: Running, ada: Page, open_profile: OpenProfile, program: Program
 ) -> None:
-    """The person who changes the password stays; everybody else is out, with the reason; the old one is void."""
+    """The session that changes the password stays; all others are out, with the reason; the old one is void."""
     phone = open_profile(duet.url).new_page()
     log_in(phone)
     api = program()
@@ -182,7 +182,7 @@ def session_cookie(profile: BrowserContext) -> str:
 
 
 def test_an_expiring_token_goes_unnoticed(database_url: str, tmp_path: Path, open_profile: OpenProfile) -> None:
-    """A token that runs out is renewed with the next page, in one tab and in six that reload at one moment."""
+    """An expired token is renewed with the next page, in one tab and in six that reload at one moment."""
     settings = make_settings(tmp_path, database_url=database_url, access_token_minutes=0.02)
     with running(settings) as duet:
         profile = open_profile(duet.url)

@@ -1,4 +1,4 @@
-"""Several tabs of one person: a log-out in one is noticed by the others, and nothing else disturbs them."""
+"""Several tabs of one person: the others notice a logout in one, and nothing else disturbs them."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from tests.browser.people import EMAIL, OpenProfile, fill, heading, log_in, log_
 from tests.kit.duet import ApiClient, Running, make_settings, running
 
 OTHER = "grace@example.com"
-#: Within this time a tab has to notice, in milliseconds.
+#: How soon a tab has to notice, in milliseconds.
 PROMISED = 2_000
-#: The browser's own affair, which some ask for late.
+#: Files that browsers ask for by themselves, sometimes late.
 ICON = "/static/duet.svg"
 TO_LOGIN = re.compile(r"/login\?next=")
 
@@ -45,7 +45,7 @@ def is_untouched(page: Page) -> bool:
 
 
 def come_back(page: Page) -> None:
-    """What the browser tells a tab whose person comes back to it."""
+    """Fires the event by which a browser tells a tab that the person came back to it."""
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
 
 
@@ -60,22 +60,22 @@ def test_a_log_out_in_one_tab_logs_out_the_others(profile: BrowserContext, compl
         tab.wait_for_url(TO_LOGIN, timeout=PROMISED)
         assert (heading(tab), EMAIL in tab.content()) == ("Log in", False)
     assert path(others[1]) == "/login?next=/account/sessions?from%3Dmail"
-    others[2].get_by_role("link", name="Log in").wait_for(timeout=PROMISED)  # a page that is nobody's stays one
+    others[2].get_by_role("link", name="Log in").wait_for(timeout=PROMISED)  # nobody's page stays so
     assert (path(first), notes(first)) == ("/login", ["You are logged out."])
     assert complaints == []
 
 
 def test_a_log_out_that_leads_nowhere(profile: BrowserContext) -> None:
-    """The others notice as well if the page after the log-out never arrives, and so can tell them nothing."""
+    """If the page after the logout never arrives, and so can tell the other tabs nothing, they notice as well."""
     first, second = profile.pages[0], open_tab(profile, "/account")
-    first.route("**/login", lambda route: None)  # left waiting
+    first.route("**/login", lambda route: None)  # this tab is left waiting
     first.get_by_role("button", name="Log out", exact=True).click(no_wait_after=True)
     second.wait_for_url(TO_LOGIN, timeout=PROMISED)
     assert heading(second) == "Log in"
 
 
 def test_every_tab_can_log_in_after_it(profile: BrowserContext) -> None:
-    """The forms of all tabs that were led to the login at one moment still count."""
+    """In all tabs that were led to the login at one moment the forms still count."""
     first, second = profile.pages[0], open_tab(profile, "/account")
     log_out(first)
     second.wait_for_url(TO_LOGIN, timeout=PROMISED)
@@ -86,7 +86,7 @@ def test_every_tab_can_log_in_after_it(profile: BrowserContext) -> None:
 
 
 def test_other_profiles_are_left_alone(duet: Running, profile: BrowserContext, open_profile: OpenProfile) -> None:
-    """The same person, logged in with another browser, stays so."""
+    """The same person stays logged in with another browser."""
     phone = open_profile(duet.url)
     log_in(phone.new_page())
     far, near = open_tab(phone, "/account"), open_tab(profile, "/account")
@@ -98,7 +98,7 @@ def test_other_profiles_are_left_alone(duet: Running, profile: BrowserContext, o
 
 
 def test_typed_text_is_left_alone(profile: BrowserContext) -> None:
-    """While the person only opens pages in other tabs and comes back, a tab neither asks nor reloads for it."""
+    """While the person opens pages in other tabs and comes back, a tab neither asks the server nor reloads."""
     tab = open_tab(profile, "/account")
     asked: list[str] = []
     tab.on("request", lambda request: asked.append(urlsplit(request.url).path))
@@ -118,7 +118,7 @@ def test_typed_text_is_left_alone(profile: BrowserContext) -> None:
 
 
 def test_another_person_in_another_tab(duet: Running, profile: BrowserContext, open_profile: OpenProfile) -> None:
-    """When somebody else is logged in in the second tab, the first shows nothing of the one before any more."""
+    """When somebody else logs in in the second tab, the first shows nothing of the earlier person any more."""
     first, second = profile.pages[0], open_tab(profile, "/account")
     phone = open_profile(duet.url)
     log_in(phone.new_page(), OTHER)
@@ -130,7 +130,7 @@ def test_another_person_in_another_tab(duet: Running, profile: BrowserContext, o
 
 
 def test_a_login_over_a_login(profile: BrowserContext) -> None:
-    """When the second tab logs in as somebody else, the first does not go on as the one before."""
+    """When the second tab logs in as somebody else, the first does not go on as the earlier person."""
     first, second = profile.pages[0], open_tab(profile, "/account")
     log_out(second)
     log_in(second, OTHER)
@@ -140,7 +140,7 @@ def test_a_login_over_a_login(profile: BrowserContext) -> None:
 
 
 def test_a_login_page_is_left_alone(duet: Running, open_profile: OpenProfile) -> None:
-    """A tab in which nobody is logged in keeps what is being typed when another one logs in, or out."""
+    """A login page keeps what is being typed when another tab logs in or out."""
     profile = open_profile(duet.url)
     waiting = open_tab(profile, "/register")
     waiting.fill("[name=email]", "new@example.com")
@@ -175,12 +175,12 @@ def test_a_session_that_was_ended_elsewhere(duet: Running, profile: BrowserConte
     come_back(tab)
     tab.wait_for_url(TO_LOGIN, timeout=PROMISED)
     assert notes(tab) == ["Session expired or invalid. Please log in again. The session was ended."]
-    # The other tab hears of it and goes to the login too: to close a profile on its way there may take for ever.
+    # The other tab goes to the login too, and closing a profile in the middle of that may take for ever.
     profile.pages[0].wait_for_url(TO_LOGIN, timeout=PROMISED)
 
 
 def test_a_form_that_was_sent_is_not_sent_again(profile: BrowserContext) -> None:
-    """A page that answered a form is asked for anew after a log-out, and not by sending the form once more."""
+    """After a logout a page that answered a form is fetched again, without sending the form once more."""
     tab = open_tab(profile, "/account")
     fill(tab, "Save", name="W" * 300)
     assert tab.locator("[aria-invalid=true]").count() == 1

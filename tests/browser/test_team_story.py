@@ -1,4 +1,4 @@
-"""The story of a new team, from an empty folder: a real `duet serve`, Chromium, and the mails in between."""
+"""The story of a new team, from an empty folder: a real `duet serve`, Chromium, and the mails they get."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def team(tmp_path: Path, database_url: str) -> Iterator[Served]:
 
 
 def set_up_link(team: Served) -> str:
-    """What the terminal says on the first start."""
+    """The link that the terminal shows on the first start."""
     deadline = time.monotonic() + 60
     while True:
         found = re.search(r"http\S+/setup/\S+", team.log.read_text())
@@ -39,23 +39,24 @@ def set_up_link(team: Served) -> str:
 
 
 def button(page: Page, name: str) -> None:
-    """Presses a button of the page's body that leads on."""
+    """Presses the button in the page's body that leads on."""
     press(page, page.locator("main").get_by_role("button", name=name))
 
 
 def test_a_new_team(team: Served, tmp_path: Path, open_profile: OpenProfile, complaints: list[str]) -> None:
-    """Set-up link, invite, account, wrong passwords until the wait, reset, sessions ended elsewhere, disabled."""
+    """The story goes through setup link, invitation, account, wrong passwords until the wait, reset, sessions
+    ended elsewhere, and a disabled account."""
     outbox = tmp_path / "data" / "outbox"
     office, home, phone = (open_profile(team.url).new_page() for _ in range(3))
 
-    # The first admin follows the link in the terminal, which then is of no more use.
+    # The first admin follows the link in the terminal, which is then used up.
     office.goto(set_up_link(team))
     fill(office, "Create account", email=ADMIN, name="Grace Hopper", password=PASSWORD)
     log_in(office, ADMIN)
     assert heading(office) == "Hello, Grace Hopper"
     assert phone.goto(set_up_link(team)).status == 400  # type: ignore[union-attr]
 
-    # She makes an invite and hands the link to Ada, who makes her account by it. Without one nobody can.
+    # She makes an invitation and gives the link to Ada, who makes her account with it. Nobody can without one.
     assert home.goto("/register").status == 403  # type: ignore[union-attr]
     office.goto("/admin/invites")
     fill(office, "Make an invite", roles="editor")
@@ -64,19 +65,19 @@ def test_a_new_team(team: Served, tmp_path: Path, open_profile: OpenProfile, com
     log_in(home, MEMBER)
     assert heading(home) == "Hello, Ada Lovelace"
 
-    # She confirms her address by the mailed link.
+    # She confirms her email address with the mailed link.
     home.goto(link_in(mail_with_link(outbox, "verify-email", to=MEMBER)))
     button(home, "Yes, it is mine")
     assert notes(home) == ["Your e-mail address is confirmed."]
 
-    # Somebody guesses her password on the phone, until the page says how long to wait.
+    # Somebody guesses her password on the phone until the page says how long to wait.
     phone.goto("/login")
     for _ in range(10):
         fill(phone, "Log in", email=MEMBER, password="not her password at all")
     fill(phone, "Log in", email=MEMBER, password=PASSWORD)
     assert re.search(r"Please wait \d+ seconds?", phone.locator("main").inner_text())
 
-    # It was herself: she has forgotten it. The link in the mail gets her in at once, and every session ends.
+    # It was Ada herself, who has forgotten it. The link in the mail gets her in at once, and ends every session.
     press(phone, phone.get_by_role("link", name="Forgot your password?"))
     fill(phone, "Mail me a link", email=MEMBER)
     phone.goto(link_in(mail_with_link(outbox, "reset-password", to=MEMBER)))
@@ -86,13 +87,13 @@ def test_a_new_team(team: Served, tmp_path: Path, open_profile: OpenProfile, com
     assert path(home) == "/login?next=/account"
     assert "password was changed" in notes(home)[0]
 
-    # Back at home she ends the phone's session; the phone is out with its next page.
+    # Back at home she ends the phone's session, and the phone is out with its next page.
     log_in(home, MEMBER, NEW_PASSWORD, path="/account/sessions")
     button(home, "End all others")
     phone.goto("/account")
     assert path(phone) == "/login?next=/account"
 
-    # The admin disables her: out at once, on both halves.
+    # The admin disables her account, and she is out at once, on both halves.
     with ApiClient(team.url) as program:
         assert program.log_in(MEMBER, NEW_PASSWORD).status_code == 200
         assert program.get("/api/users/me").status_code == 200
@@ -105,7 +106,7 @@ def test_a_new_team(team: Served, tmp_path: Path, open_profile: OpenProfile, com
     assert path(home) == "/login?next=/account"
     assert "disabled" in notes(home)[0]
 
-    # What happened is in the log, with who did it.
+    # The log says what happened and who did it.
     office.goto(f"/admin/audit?user={MEMBER}")
     log = office.locator("main").inner_text()
     for event in ("registered", "email_verified", "login_failed", "password_reset", "account_disabled"):
