@@ -1,4 +1,4 @@
-"""One running Duet for the libraries that other people use, unchanged, and a user for each test."""
+"""One running Duet for the unmodified libraries that other people use, and an account for each test."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ _numbers = itertools.count()
 
 
 class Site:
-    """A Duet whose `PUBLIC_URL` is where it listens, so that the addresses in its metadata can be called."""
+    """A Duet whose `PUBLIC_URL` is where it listens, so that the URLs in its metadata can be called."""
 
     def __init__(self, duet: Running) -> None:
         self.duet = duet
         self.url = duet.url
 
     def make_user(self, **given: object) -> User:
-        """A new account. Its password is `PASSWORD`."""
+        """Makes a new account, whose password is `PASSWORD`."""
         return self.duet.make_user(f"client{next(_numbers)}@example.com", **given)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="session")
 def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Site]]:
-    """A Duet for each algorithm that has been asked for, kept until the last test."""
+    """A Duet for each algorithm that was asked for, kept until the last test."""
     with ExitStack() as stack:
         yield _Sites(tmp_path_factory, stack)
 
@@ -52,13 +52,13 @@ class _Sites(dict[str, Site]):
 
 @pytest.fixture
 def site(sites: dict[str, Site]) -> Site:
-    """A Duet that signs with a key pair, as its users would choose it."""
+    """A Duet that signs with a key pair, as an operator with such clients would choose."""
     return sites["EdDSA"]
 
 
 @pytest.fixture(autouse=True)
 def _on_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What users of oauthlib and Authlib set where a server has no https, and no proxy for this machine."""
+    """Sets what users of oauthlib and Authlib set where a server has no https, and no proxy for this machine."""
     monkeypatch.setenv("OAUTHLIB_INSECURE_TRANSPORT", "1")
     monkeypatch.setenv("AUTHLIB_INSECURE_TRANSPORT", "1")
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")

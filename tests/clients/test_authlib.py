@@ -1,4 +1,4 @@
-"""Authlib's clients, for requests and for httpx, as their documents use them."""
+"""Authlib's clients, for requests and for httpx, used as their documentation shows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from authlib.integrations.base_client.errors import OAuthError
 from authlib.integrations.requests_client import OAuth2Session
 from authlib.oauth2.rfc8414 import get_well_known_url
 
-with warnings.catch_warnings(action="ignore"):  # it would rather have another name of httpx's
+with warnings.catch_warnings(action="ignore"):  # it prefers another name in httpx
     from authlib.integrations.httpx_client import AsyncOAuth2Client, OAuth2Client
 
 from tests.api.answers import plain
@@ -26,7 +26,7 @@ Make = Callable[..., Any]
 
 @pytest.fixture(params=[OAuth2Session, OAuth2Client], ids=["requests", "httpx"])
 def make(request: pytest.FixtureRequest, site: Site) -> Iterator[Make]:
-    """A client that was told the address of the tokens alone, and notes what it is to store."""
+    """A client that knows only the URL of the tokens, and records each token that it should store."""
     clients: list[Any] = []
 
     def client(**given: Any) -> Any:
@@ -54,7 +54,7 @@ def log_in(client: Any, site: Site, **given: Any) -> Any:
 
 
 def test_it_finds_its_way_by_the_metadata(make: Make, site: Site) -> None:
-    """From the public address alone: where to log in, to look at a token, and to give it back."""
+    """The public address alone tells it where to log in, introspect a token and revoke it."""
     client = make()
     known = plain.get(get_well_known_url(site.url, external=True)).json()
     email = site.make_user().email
@@ -66,7 +66,7 @@ def test_it_finds_its_way_by_the_metadata(make: Make, site: Site) -> None:
 
 
 def test_a_password_yields_a_token_that_is_sent(make: Make, site: Site) -> None:
-    """It reads the answer, and puts the token into its calls."""
+    """The client reads the answer, and sends the token with its calls."""
     client = make()
     token = log_in(client, site)
     assert token["expires_at"] > time.time() + 800
@@ -74,14 +74,14 @@ def test_a_password_yields_a_token_that_is_sent(make: Make, site: Site) -> None:
 
 
 def test_a_wrong_password_is_its_own_error(make: Make, site: Site) -> None:
-    """`invalid_grant`, as it knows it."""
+    """The client raises its own error for `invalid_grant`."""
     with pytest.raises(OAuthError) as refused:
         make().fetch_token(f"{site.url}/api/auth/token", username="nobody@example.com", password="x")
     assert refused.value.error == "invalid_grant"
 
 
 def test_it_refreshes_by_itself(make: Make, site: Site) -> None:
-    """With a token that has expired, before the call; the team's function gets the new pair to store."""
+    """With an expired token it refreshes before the call, and the team's function gets the new pair to store."""
     client = make()
     first = dict(log_in(client, site))
     client.token = {**first, "expires_at": int(time.time()) - 1}
@@ -94,7 +94,7 @@ def test_it_refreshes_by_itself(make: Make, site: Site) -> None:
 
 
 def test_it_refreshes_when_told_to(make: Make, site: Site) -> None:
-    """Twice, with what the first one brought."""
+    """It refreshes twice, the second time with the new refresh token of the first."""
     client = make()
     log_in(client, site)
     tokens = {client.refresh_token(f"{site.url}/api/auth/token")["refresh_token"] for _ in range(2)}
@@ -103,7 +103,7 @@ def test_it_refreshes_when_told_to(make: Make, site: Site) -> None:
 
 
 def test_its_scope_is_asked_for(make: Make, site: Site) -> None:
-    """A client that was made to read does nothing else."""
+    """A client that was made only to read can do nothing else."""
     client = make(scope="read")
     assert log_in(client, site)["scope"] == "read"
     assert client.get(f"{site.url}/api/users/me").status_code == 200
@@ -113,7 +113,7 @@ def test_its_scope_is_asked_for(make: Make, site: Site) -> None:
 
 @pytest.mark.parametrize("hint", ["access_token", "refresh_token"])
 def test_it_gives_a_token_back(make: Make, site: Site, hint: str) -> None:
-    """The revocation ends the session, whichever of its tokens is shown; a second one is fine as well."""
+    """Revoking either of a session's tokens ends the session, and revoking it again succeeds as well."""
     client = make()
     token = log_in(client, site)
     for _ in range(2):
@@ -127,7 +127,7 @@ def test_it_gives_a_token_back(make: Make, site: Site, hint: str) -> None:
 
 @pytest.mark.parametrize("hint", ["access_token", "refresh_token"])
 def test_it_looks_at_a_token(make: Make, site: Site, hint: str) -> None:
-    """`introspect_token`, with its own bearer token as the credential."""
+    """`introspect_token` works with the client's own bearer token as its credential."""
     client = make()
     token = log_in(client, site)
     url = f"{site.url}/api/auth/introspect"
@@ -141,7 +141,7 @@ def test_it_looks_at_a_token(make: Make, site: Site, hint: str) -> None:
 
 
 async def test_the_asynchronous_client_refreshes_once_for_many_calls(site: Site) -> None:
-    """Of calls at the same moment with an expired token each succeeds."""
+    """Calls at the same moment with an expired token all succeed."""
     url = f"{site.url}/api/auth/token"
     async with AsyncOAuth2Client("reporting", token_endpoint=url) as client:
         await client.fetch_token(url, username=site.make_user().email, password=PASSWORD)

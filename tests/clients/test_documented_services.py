@@ -1,4 +1,4 @@
-"""The programs of docs/verify-elsewhere.md, run as they stand there, and called with good tokens and bad ones."""
+"""The programs in docs/verify-elsewhere.md, run unchanged, and called with good tokens and bad ones."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from tests.kit.duet import PASSWORD, ApiClient
 from tests.kit.live import serve
 from tests.kit.programs import ROOT
 
-# joserfc would rather have Ed25519 than EdDSA, the name that PyJWT knows.
+# joserfc prefers Ed25519 to EdDSA, the name that PyJWT knows.
 pytestmark = pytest.mark.filterwarnings("ignore:EdDSA is deprecated")
 DOCUMENT: Final = (ROOT / "docs/verify-elsewhere.md").read_text()
 
 
 def program(beginning: str, site_url: str) -> dict[str, Any]:
-    """What the program below the heading that begins so defines, once it was told where Duet is."""
+    """The names that the program under the heading with this beginning defines, with the URL of Duet set."""
     section = re.split(r"^## ", DOCUMENT, flags=re.MULTILINE)
     (text,) = [part for part in section if part.startswith(beginning)]
     (code,) = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
@@ -43,7 +43,7 @@ def program(beginning: str, site_url: str) -> dict[str, Any]:
 
 @contextmanager
 def wsgi_server(app: Flask) -> Iterator[str]:
-    """Flask's own server."""
+    """Runs Flask's own server."""
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
@@ -65,7 +65,7 @@ class Service:
 
 @contextmanager
 def service(kind: str, site_url: str) -> Iterator[Service]:
-    """The service of that kind, until the block is left."""
+    """Runs the service of that kind until the block is left."""
     names = program(f"In {kind}", site_url)
     app = names["app"]
     with serve(app) if kind == "FastAPI" else wsgi_server(app) as url:
@@ -74,14 +74,14 @@ def service(kind: str, site_url: str) -> Iterator[Service]:
 
 @pytest.fixture(params=["FastAPI", "Flask"])
 def running_service(request: pytest.FixtureRequest, site: Site) -> Iterator[Service]:
-    """Each kind."""
+    """A running service of each kind."""
     with service(request.param, site.url) as one:
         yield one
 
 
 @pytest.fixture
 def reports(running_service: Service) -> str:
-    """The address of its page."""
+    """The URL of its page."""
     return running_service.page
 
 
@@ -91,7 +91,7 @@ def ask(url: str, token: str) -> httpx.Response:
 
 
 def test_a_service_knows_its_callers(site: Site, reports: str) -> None:
-    """By the token alone, and tells those without one, or with a bad one of any kind, to come with a good one."""
+    """A good token alone tells it who is calling; without a token, or with any bad one, it asks for a good one."""
     token = new_token(site, roles=["editor"])
     assert ask(reports, token).json() == {"reader": claims_of(token)["sub"], "roles": ["editor"]}
     for name, bad in bad_tokens(site, token).items():
@@ -103,16 +103,16 @@ def test_a_service_knows_its_callers(site: Site, reports: str) -> None:
 
 
 def test_what_the_signature_of_pyjwt_lets_out_is_a_401(site: Site, reports: str) -> None:
-    """Odd JSON, deep JSON and odd names of keys: never a 500."""
+    """Odd JSON, deep JSON and odd names of keys are never a 500."""
     for head in ("{}", "[]", "1", '{"kid": {"a": 1}}', '{"kid": "\\ud800", "alg": "EdDSA"}', "[" * 3000):
-        text = head.encode().hex()  # no base64url of anything, and of the right letters
+        text = head.encode().hex()  # the right letters, but not the base64url of anything
         assert ask(reports, f"{text}.{text}.{text}").status_code == 401
         assert ask(reports, f"{b64(head.encode())}.{b64(b'{}')}.AAAA").status_code == 401
 
 
 @pytest.mark.parametrize("kind", ["FastAPI", "Flask"])
 def test_a_duet_that_is_away_is_nobody_s_fault(kind: str) -> None:
-    """A 503, and not a 401, for which clients throw their tokens away."""
+    """It is a 503, and not a 401, after which clients throw their tokens away."""
     with service(kind, "http://127.0.0.1:9") as one:
         assert ask(one.page, _any_token()).status_code == 503
 
@@ -123,7 +123,7 @@ def _any_token() -> str:
 
 
 def test_a_service_does_not_see_that_a_token_was_revoked(site: Site, reports: str) -> None:
-    """As the document says; and Duet, which it can ask, does."""
+    """The document says so; Duet, which the service can ask, does see it."""
     is_active = _is_active(site)
     token = new_token(site)
     assert is_active(token)
@@ -133,7 +133,7 @@ def test_a_service_does_not_see_that_a_token_was_revoked(site: Site, reports: st
 
 
 def test_personal_tokens_and_refresh_tokens_are_told_apart(site: Site) -> None:
-    """The documented question says yes to what opens the API, and to nothing else."""
+    """The documented check says yes to a token that opens the API, and to no other."""
     is_active = _is_active(site)
     with ApiClient(site.url, verify=False) as client:
         client.log_in(site.make_user().email, PASSWORD)
@@ -151,7 +151,7 @@ def _is_active(site: Site) -> Any:
 
 
 def test_joserfc_s_program_verifies(site: Site) -> None:
-    """With the keys that it keeps, and with new ones once it may ask again."""
+    """It verifies with the keys that it keeps, and with new keys once it may fetch them again."""
     names = program("With joserfc", site.url)
     claims_of_, token = names["claims_of"], new_token(site)
     known: Mapping[str, Any] = claims_of_(token)
@@ -175,7 +175,7 @@ def _takes(verify: Any, token: str) -> bool:
 
 
 def test_a_service_takes_new_keys(site: Site, running_service: Service) -> None:
-    """A token of a key that it does not know makes it ask for the keys, once it may."""
+    """A token with an unknown key makes the service fetch the keys, as soon as it may."""
     before = new_token(site)
     assert ask(running_service.page, before).status_code == 200
     rotate(site)

@@ -1,4 +1,4 @@
-"""requests-oauthlib with oauthlib's client for passwords, as their documents use them."""
+"""requests-oauthlib with oauthlib's client for passwords, used as their documentation shows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.kit.duet import PASSWORD
 
 @pytest.fixture
 def client() -> Iterator[Any]:
-    """A session with the client of the password grant."""
+    """A session with the client for the password grant."""
     with OAuth2Session(client=LegacyApplicationClient(client_id="reporting")) as one:
         yield one
 
@@ -30,14 +30,14 @@ def log_in(client: Any, site: Site, **given: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("given", [{}, {"include_client_id": True}, {"client_secret": "any"}])
 def test_a_password_yields_a_token_that_is_sent(client: Any, site: Site, given: dict[str, Any]) -> None:
-    """However it names itself: in the form, or by HTTP Basic, which it does unless told otherwise."""
+    """The client may name itself in the form or by HTTP Basic, which is its default."""
     assert set(log_in(client, site, **given)) >= {"access_token", "refresh_token", "expires_at", "scope"}
     assert client.authorized
     assert client.get(f"{site.url}/api/users/me").json()["name"] == "Ada"
 
 
 def test_refusals_are_its_own_errors(client: Any, site: Site) -> None:
-    """`invalid_grant` and `invalid_scope`, as it knows them."""
+    """The client raises its own errors for `invalid_grant` and `invalid_scope`."""
     url = f"{site.url}/api/auth/token"
     with pytest.raises(InvalidGrantError):
         client.fetch_token(url, username="nobody@example.com", password="x")
@@ -46,7 +46,7 @@ def test_refusals_are_its_own_errors(client: Any, site: Site) -> None:
 
 
 def test_it_refreshes_by_itself(site: Site) -> None:
-    """With a token that has expired, before the call; the team's function gets the new pair to store."""
+    """With an expired token it refreshes before the call, and the team's function gets the new pair to store."""
     url, stored = f"{site.url}/api/auth/token", list[dict[str, Any]]()
     with OAuth2Session(
         client=LegacyApplicationClient(client_id="reporting"),
@@ -63,7 +63,7 @@ def test_it_refreshes_by_itself(site: Site) -> None:
 
 
 def test_it_asks_for_less(site: Site) -> None:
-    """A session that was made to read does nothing else, and what it was granted is what it asked for."""
+    """A session that was made only to read can do nothing else, and is granted the scope that it asked for."""
     reading = LegacyApplicationClient(client_id="reporting", scope=["read"])
     with OAuth2Session(client=reading, scope=["read"]) as client:
         assert log_in(client, site)["scope"] == ["read"]
@@ -72,7 +72,7 @@ def test_it_asks_for_less(site: Site) -> None:
 
 @pytest.mark.parametrize("hint", ["access_token", "refresh_token"])
 def test_it_gives_a_token_back(client: Any, site: Site, hint: str) -> None:
-    """By the request that oauthlib prepares (RFC 7009)."""
+    """The request that oauthlib prepares revokes the token (RFC 7009)."""
     token = log_in(client, site)
     url, headers, body = client._client.prepare_token_revocation_request(
         f"{site.url}/api/auth/revoke", token[hint], token_type_hint=hint
@@ -84,7 +84,7 @@ def test_it_gives_a_token_back(client: Any, site: Site, hint: str) -> None:
 
 
 def test_it_looks_at_a_token(client: Any, site: Site) -> None:
-    """A form sent with its bearer token."""
+    """A form that is sent with the client's bearer token introspects it."""
     token = log_in(client, site)
     told = client.post(f"{site.url}/api/auth/introspect", data={"token": token["refresh_token"]}).json()
     assert (told["active"], told["token_type"]) == (True, "N_A")

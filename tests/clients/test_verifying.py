@@ -1,4 +1,4 @@
-"""PyJWT and joserfc verify an access token by the address of the public keys alone."""
+"""PyJWT and joserfc verify an access token with nothing but the URL of the public keys."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ from tests.clients.conftest import ALGORITHMS, Site
 from tests.clients.verifying import Verify, bad_tokens, new_token, rotate
 from tests.kit.duet import ApiClient
 
-# joserfc would rather have Ed25519 than EdDSA, the name that PyJWT knows.
+# joserfc prefers Ed25519 to EdDSA, the name that PyJWT knows.
 pytestmark = pytest.mark.filterwarnings("ignore:EdDSA is deprecated")
 
 
 class NotAnAccessToken(Exception):
-    """The header's `typ` is another one."""
+    """The header's `typ` is not that of an access token."""
 
 
 def with_pyjwt(url: str, algorithm: str) -> Verify:
-    """What PyJWT's documents show, and the `typ`. The keys are fetched again at once where one is unknown."""
+    """What PyJWT's documentation shows, and a check of `typ`. It fetches the keys again at once for an unknown
+    one."""
     keys = jwt.PyJWKClient(f"{url}/.well-known/jwks.json", cooldown_duration=0)
 
     def verify(token: str) -> Mapping[str, Any]:
@@ -44,7 +45,7 @@ def with_pyjwt(url: str, algorithm: str) -> Verify:
 
 
 def with_joserfc(url: str, algorithm: str) -> Verify:
-    """The keys are fetched each time."""
+    """Verifies with joserfc, which fetches the keys each time."""
     must: Any = {name: {"essential": True} for name in ("exp", "iat", "sub")}
     is_duet: Any = {"essential": True, "value": url}
     registry = jose.JWTClaimsRegistry(leeway=10, iss=is_duet, aud=is_duet, **must)
@@ -62,7 +63,7 @@ def with_joserfc(url: str, algorithm: str) -> Verify:
 
 @pytest.fixture(params=[with_pyjwt, with_joserfc], ids=["pyjwt", "joserfc"])
 def make_verify(request: pytest.FixtureRequest) -> Callable[[str, str], Verify]:
-    """Makes a second service's function."""
+    """Makes the verifying function of a second service."""
     return request.param  # type: ignore[no-any-return]
 
 
@@ -78,7 +79,7 @@ def _refuses(verify: Verify, token: str) -> bool:
 def test_an_access_token_is_verified_elsewhere(
     sites: dict[str, Site], make_verify: Callable[[str, str], Verify], algorithm: str
 ) -> None:
-    """Whatever signs; and nothing that is bad, though some of it has a good signature."""
+    """This holds for every algorithm, and each bad token is refused, though some have a good signature."""
     site = sites[algorithm]
     verify, token = make_verify(site.url, algorithm), new_token(site, roles=["editor"])
     claims = verify(token)
@@ -91,7 +92,7 @@ def test_an_access_token_is_verified_elsewhere(
 def test_a_rotation_is_followed(
     sites: dict[str, Site], make_verify: Callable[[str, str], Verify], algorithm: str
 ) -> None:
-    """Tokens from before and after it are taken, by a service that knew the keys from before, and by Duet."""
+    """A service that knew the earlier keys, and Duet, accept tokens from before and after a rotation."""
     site = sites[algorithm]
     verify, before = make_verify(site.url, algorithm), new_token(site)
     verify(before)
@@ -106,7 +107,7 @@ def test_a_rotation_is_followed(
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_the_published_keys_are_public(sites: dict[str, Site], algorithm: str) -> None:
-    """Each says what it is for, and holds nothing of its private half (RFC 7517 section 4, RFC 7518 section 6)."""
+    """Each key says what it is for, and has no private part (RFC 7517 section 4, RFC 7518 section 6)."""
     site = sites[algorithm]
     answer = httpx.get(f"{site.url}/.well-known/jwks.json", verify=False)
     keys = answer.json()["keys"]
@@ -121,7 +122,7 @@ def test_the_published_keys_are_public(sites: dict[str, Site], algorithm: str) -
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_a_token_is_what_rfc_9068_says(sites: dict[str, Site], algorithm: str) -> None:
-    """Its header (section 2.1), and every claim that section 2.2 requires or names."""
+    """It has the header of section 2.1 and every claim that section 2.2 requires or names."""
     site = sites[algorithm]
     token = new_token(site, roles=["editor"])
     assert {name: head_of(token)[name] for name in ("typ", "alg")} == {"typ": "at+jwt", "alg": algorithm}
@@ -135,7 +136,7 @@ def test_a_token_is_what_rfc_9068_says(sites: dict[str, Site], algorithm: str) -
 
 
 def test_a_shared_secret_verifies_nothing_elsewhere(sites: dict[str, Site]) -> None:
-    """With HS256 there is no key to be had, and PyJWT says so."""
+    """With HS256 there is no key to fetch, and PyJWT says so."""
     site = sites["HS256"]
     with pytest.raises(jwt.PyJWTError, match="key"):
         with_pyjwt(site.url, "HS256")(new_token(site))

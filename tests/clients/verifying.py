@@ -1,4 +1,4 @@
-"""Tokens to be verified elsewhere: good ones, and bad ones of every kind, most of them well signed."""
+"""Tokens to be verified elsewhere: good ones, and bad ones of every kind, most of them with a good signature."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def new_token(site: Site, **given: object) -> str:
 
 
 def resigned(site: Site, token: str, header: dict[str, Any] | None = None, **claims: Any) -> str:
-    """`token` with other claims (None leaves one out), signed by Duet's own key."""
+    """`token` with other claims (None removes one), signed by Duet's own key."""
     signer = site.duet.auth.signing.book.signer()
     changed = {name: value for name, value in {**claims_of(token), **claims}.items() if value is not None}
     return jws.signed(changed, signer.signing, signer.algorithm, header or _but_for_alg(token))
@@ -36,7 +36,7 @@ def _but_for_alg(token: str) -> dict[str, Any]:
 
 
 def bad_tokens(site: Site, token: str) -> dict[str, str]:
-    """What a second service has to refuse."""
+    """The tokens that a second service has to refuse."""
     head, body, mac = token.split(".")
     header, claims, now = head_of(token), claims_of(token), claims_of(token)["iat"]
     session_key = KeyRing([SECRET]).keys(Purpose.ACCESS_TOKEN)[0]
@@ -65,8 +65,8 @@ def bad_tokens(site: Site, token: str) -> dict[str, str]:
 
 
 def rotate(site: Site) -> None:
-    """Duet signs with a new key from now on. It was not published before, as it is in life, where that takes time:
-    so a service that knows the keys from before has to ask for them again."""
+    """Makes Duet sign with a new key from now on. The key was not published before, as it would be in
+    production, where that takes time, so a service that knows the earlier keys has to fetch them again."""
     auth = site.duet.auth
     site.duet.wait(auth.signing._add(auth.clock.now(), timedelta()))
     site.duet.wait(auth.signing.book.poll())
