@@ -1,4 +1,4 @@
-"""Back-ups: whole, of one moment, restored on either store, and refused before anything is touched."""
+"""Backups are whole, of one moment, and restored on either store; a bad one is refused before any change."""
 
 from __future__ import annotations
 
@@ -42,25 +42,25 @@ def command(folder: Path, database_url: str, *arguments: str, secret: str = SECR
 
 
 def done(folder: Path, database_url: str, *arguments: str) -> str:
-    """What it says, where it has to succeed."""
+    """Runs a command that has to succeed, and returns its output."""
     result = command(folder, database_url, *arguments)
     assert result.returncode == 0, result.stderr
     return result.stdout
 
 
 def site(folder: Path, database_url: str) -> AbstractContextManager[Running]:
-    """Duet on that database. The address is always the same: it issues the tokens."""
+    """Duet on that database. The public address is always the same, because tokens name it as their issuer."""
     return running(make_settings(folder, database_url=database_url, public_url="http://127.0.0.1:8000"))
 
 
 def kept(database_url: str) -> list[dict[str, object]]:
-    """All that a database holds, in an order of its own."""
+    """All that a database holds, in a fixed order."""
     with closing(open_dump(database_url)) as dump:
         return sorted(({type(one).__name__: to_plain(one)} for one in dump.read()), key=str)
 
 
 def busy(duet: Running, api: ApiClient) -> str:
-    """Gives a program a session, and an account that has a bit of everything: its personal token."""
+    """Logs a client in and gives its account a bit of everything; returns its personal access token."""
     duet.make_user(EMAIL, roles=["admin"], is_email_verified=True)
     assert api.log_in(EMAIL).status_code == 200
     made = api.post("/api/users/me/tokens", json={"name": "script"})
@@ -71,12 +71,12 @@ def busy(duet: Running, api: ApiClient) -> str:
 
 
 def status_with(url: str, token: str) -> int:
-    """Of a request with a bearer token."""
+    """The status of a request with that bearer token."""
     return httpx.get(f"{url}/api/users/me", headers={"Authorization": f"Bearer {token}"}).status_code
 
 
 def test_a_move_keeps_everything(database_url: str, other_url: str, tmp_path: Path) -> None:
-    """From one store to the other: passwords, sessions, tokens and the audit log go on as if nothing had been."""
+    """After a move to the other store, passwords, sessions, tokens and the audit log go on as before."""
     file = tmp_path / "duet.bak"
     with site(tmp_path, database_url) as duet, ApiClient(duet.url) as api:
         personal = busy(duet, api)
@@ -87,7 +87,7 @@ def test_a_move_keeps_everything(database_url: str, other_url: str, tmp_path: Pa
     before = kept(database_url)
     told = done(tmp_path, other_url, "restore", "--move", str(file))
     assert told.startswith("1 account and ")
-    # What the start of the site and the restore itself add is of now; nothing else differs.
+    # Only what the start of the site and the restore itself add is new; nothing else differs.
     assert [one for one in kept(other_url) if "restored" not in str(one)] == before
     with site(tmp_path, other_url) as duet:
         assert status_with(duet.url, personal) == 200
@@ -99,7 +99,8 @@ def test_a_move_keeps_everything(database_url: str, other_url: str, tmp_path: Pa
 
 
 def test_what_ended_after_the_back_up_stays_ended(database_url: str, tmp_path: Path) -> None:
-    """A restore can't know what that was: so all sessions, tokens and links end, and everybody logs in again."""
+    """A restore can't know what ended since, so all sessions, tokens and links end, and everybody logs in
+    again."""
     file = tmp_path / "duet.bak"
     with site(tmp_path, database_url) as duet, ApiClient(duet.url) as api:
         personal = busy(duet, api)
@@ -111,7 +112,7 @@ def test_what_ended_after_the_back_up_stays_ended(database_url: str, tmp_path: P
             ended.post("/api/auth/revoke", data={"token": ended.refresh_token})
             [script] = api.get("/api/users/me/tokens").json()
             api.delete(f"/api/users/me/tokens/{script['id']}")
-            api.log_in(EMAIL)  # a session that the back-up does not know
+            api.log_in(EMAIL)  # a session that the backup does not know
             tokens = [(ended.access_token, ended.refresh_token), (api.access_token, api.refresh_token)]
     assert "all sessions" in done(tmp_path, database_url, "restore", "--replace", str(file))
     with site(tmp_path, database_url) as duet, ApiClient(duet.url) as again, Browser(duet.url) as browser:
@@ -131,7 +132,7 @@ def test_what_ended_after_the_back_up_stays_ended(database_url: str, tmp_path: P
 
 
 def test_a_back_up_is_of_one_moment(database_url: str, tmp_path: Path) -> None:
-    """While people register: whoever's registration is in the audit log is there, in every back-up."""
+    """While people register, every backup has the account of each registration in its audit log."""
     with site(tmp_path, database_url) as duet:
         ending = threading.Event()
 
@@ -161,7 +162,7 @@ def test_a_back_up_is_of_one_moment(database_url: str, tmp_path: Path) -> None:
 
 @pytest.fixture
 def filled(database_url: str, tmp_path: Path) -> tuple[str, Path]:
-    """A database that has an account, and a back-up of it."""
+    """A database with an account, and a backup of it."""
     file = tmp_path / "duet.bak"
     done(tmp_path, database_url, "user", "list")
     with closing(open_dump(database_url)) as dump:
@@ -171,14 +172,14 @@ def filled(database_url: str, tmp_path: Path) -> tuple[str, Path]:
 
 
 def test_the_file_is_its_owner_s_alone(filled: tuple[str, Path]) -> None:
-    """It holds password hashes; and nothing is left beside it."""
+    """Only its owner can read it, because it holds password hashes, and nothing is left beside it."""
     _, file = filled
     assert file.stat().st_mode & 0o777 == 0o600
     assert [path.name for path in file.parent.glob("*duet.bak*")] == ["duet.bak"]
 
 
 def test_a_damaged_file_changes_nothing(filled: tuple[str, Path]) -> None:
-    """Cut off or flipped anywhere, and in what it holds: refused in one line, before anything is touched."""
+    """A file cut off or flipped anywhere, or with bad content, is refused in one line before any change."""
     database_url, file = filled
     whole, before = file.read_bytes(), kept(database_url)
     text = gzip.decompress(whole)
@@ -212,7 +213,7 @@ def test_a_damaged_file_changes_nothing(filled: tuple[str, Path]) -> None:
 def test_what_would_do_harm_is_refused(
     filled: tuple[str, Path], arguments: list[str], secret: str, why: str
 ) -> None:
-    """Accounts that would be lost, and a file of which nobody knows who made it."""
+    """A restore that would lose accounts, or from a file of unknown origin, is refused."""
     database_url, file = filled
     before = kept(database_url)
     result = command(file.parent, database_url, "restore", *arguments, str(file), secret=secret)
@@ -223,7 +224,7 @@ def test_what_would_do_harm_is_refused(
 
 
 def test_a_newer_file_is_refused(filled: tuple[str, Path]) -> None:
-    """Its fields may mean something else."""
+    """The fields of a newer file may mean something else."""
     _, file = filled
     text = gzip.decompress(file.read_bytes())
     file.write_bytes(gzip.compress(text.replace(b'{"duet_backup":1', b'{"duet_backup":2')))
@@ -232,7 +233,7 @@ def test_a_newer_file_is_refused(filled: tuple[str, Path]) -> None:
 
 
 def test_a_file_of_an_older_duet_is_read() -> None:
-    """Its records lack what came since, and have the values that their documents and rows have then."""
+    """Its records lack newer fields, and get the values that stored documents and rows get in that case."""
     plain = to_plain(make_user("u1"))
     del plain["credentials_version"]
     assert from_plain(User, plain) == make_user("u1")
@@ -242,7 +243,7 @@ def test_a_file_of_an_older_duet_is_read() -> None:
 
 
 def test_a_site_that_runs_is_not_restored_under_its_feet(database_url: str, tmp_path: Path) -> None:
-    """It remembers what it has read."""
+    """A running site remembers what it has read, so the restore is refused."""
     file = tmp_path / "duet.bak"
     with site(tmp_path, database_url) as duet:
         duet.make_user(EMAIL)
@@ -252,7 +253,7 @@ def test_a_site_that_runs_is_not_restored_under_its_feet(database_url: str, tmp_
 
 
 def test_a_restore_that_is_cut_off(filled: tuple[str, Path]) -> None:
-    """SQLite keeps what was there. MongoDB is marked: no server starts on half of it until it is done again."""
+    """SQLite keeps its old content. MongoDB is marked, so no server starts on it until a restore is complete."""
     database_url, file = filled
     before = kept(database_url)
 
@@ -273,7 +274,7 @@ def test_a_restore_that_is_cut_off(filled: tuple[str, Path]) -> None:
 
 
 def test_a_restore_to_no_database_is_refused(filled: tuple[str, Path]) -> None:
-    """An address with a slash too few is said to be none in one line, as every other command says it."""
+    """An address with a slash too few is called invalid in one line, as by every other command."""
     _, file = filled
     result = command(file.parent, "sqlite://duet.db", "restore", str(file))
     assert result.returncode == 1
@@ -283,7 +284,7 @@ def test_a_restore_to_no_database_is_refused(filled: tuple[str, Path]) -> None:
 
 
 def test_there_has_to_be_something_to_back_up(tmp_path: Path) -> None:
-    """In a wrong folder no empty database is made, and no back-up of it."""
+    """In a wrong folder no empty database is made, and no backup of one."""
     result = run_duet(tmp_path, "backup", "duet.bak")
     assert result.returncode == 1
     assert result.stderr == "duet: there is no database to back up; see DATA_DIR and DATABASE_URL\n"

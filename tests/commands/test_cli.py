@@ -1,4 +1,4 @@
-"""`duet check` and `duet user …`, as processes beside a Duet that is running."""
+"""`duet check` and `duet user …`, as processes beside a running Duet."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.deploy.process import duet_from_scratch as run_from_scratch
 from tests.kit.duet import PASSWORD, SECRET, ApiClient, Browser, Running, make_settings, messages, running
 
 OTHER_PASSWORD = "battery horse correct"
-#: Where the store makes no difference: each command is a process.
+#: For tests where the store makes no difference, because each command takes a process.
 ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
@@ -34,7 +34,7 @@ class Terminal:
         return result
 
     def user(self, *arguments: str, password: str = "", code: int = 0) -> subprocess.CompletedProcess[str]:
-        """Runs `duet user`; a password goes to its standard input."""
+        """Runs `duet user`, with a password on its standard input."""
         options = ["--password-stdin"] if password else []
         return self.run("user", *arguments, *options, given=f"{password}\n", code=code)
 
@@ -47,13 +47,13 @@ def terminal(tmp_path: Path, database_url: str) -> Terminal:
 
 @pytest.fixture
 def site(terminal: Terminal) -> Iterator[Running]:
-    """A Duet that runs over the same store, in another process than the commands."""
+    """A Duet over the same store, in another process than the commands."""
     with running(make_settings(terminal.folder, database_url=terminal.database_url)) as one:
         yield one
 
 
 def soon(ask: Callable[[], httpx.Response], status: int) -> httpx.Response:
-    """Asks until the answer has this status; what another process did is seen by the next poll."""
+    """Asks until the answer has this status: the site sees what another process did with its next poll."""
     deadline = time.monotonic() + 60
     while (answer := ask()).status_code != status and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -62,7 +62,7 @@ def soon(ask: Callable[[], httpx.Response], status: int) -> httpx.Response:
 
 
 def test_an_account_goes_through_its_life(terminal: Terminal, site: Running) -> None:
-    """Made, listed, disabled, enabled, deleted at the terminal: each is seen by the site within two seconds."""
+    """The site sees each step within two seconds: made, listed, disabled, enabled, deleted at the terminal."""
     assert terminal.user("create", "ada@example.com", "--admin", password=PASSWORD).stdout.startswith(
         "created ada@"
     )
@@ -95,7 +95,7 @@ def test_an_account_goes_through_its_life(terminal: Terminal, site: Running) -> 
 
 @ON_SQLITE
 def test_a_new_password_ends_every_session(terminal: Terminal, site: Running) -> None:
-    """After `set-password` the old password and all that was signed in by it are of no use."""
+    """After `set-password` the old password and every session that it opened are useless."""
     site.make_user()
     with ApiClient(site.url) as api, Browser(site.url) as browser:
         api.log_in()
@@ -110,7 +110,7 @@ def test_a_new_password_ends_every_session(terminal: Terminal, site: Running) ->
 
 @ON_SQLITE
 def test_accounts_are_made_without_a_server(terminal: Terminal) -> None:
-    """The commands need no running site, and say what is wrong in one line."""
+    """The commands need no running site, and say in one line what is wrong."""
     terminal.user("create", "ada@example.com", "--name", "Ada", password=PASSWORD)
     assert "ada@example.com" in terminal.user("list").stdout
     for refused in (
@@ -127,7 +127,7 @@ def test_accounts_are_made_without_a_server(terminal: Terminal) -> None:
 
 
 def test_deletion_is_asked_for(tmp_path: Path) -> None:
-    """Without --yes nothing is deleted until somebody says so."""
+    """Without --yes nothing is deleted until somebody confirms it."""
     terminal = Terminal(tmp_path, f"sqlite:///{tmp_path / 'duet.db'}")
     terminal.user("create", "ada@example.com", password=PASSWORD)
     terminal.run("user", "delete", "ada@example.com", given="n\n", code=1)
@@ -137,7 +137,7 @@ def test_deletion_is_asked_for(tmp_path: Path) -> None:
 
 
 def test_a_password_is_never_an_argument(tmp_path: Path) -> None:
-    """There is no option that takes it: it would stand in the list of processes and in the shell's history."""
+    """No option takes a password, which would appear in the list of processes and in the shell's history."""
     terminal = Terminal(tmp_path, f"sqlite:///{tmp_path / 'duet.db'}")
     terminal.run("user", "create", "ada@example.com", "--password", PASSWORD, code=2)
     terminal.run("user", "create", "ada@example.com", PASSWORD, code=2)
@@ -146,7 +146,7 @@ def test_a_password_is_never_an_argument(tmp_path: Path) -> None:
 
 
 def test_the_list_is_complete(tmp_path: Path) -> None:
-    """More accounts than fit into one page of the store are listed, each once."""
+    """More accounts than fit into one page of the store are each listed once."""
     terminal = Terminal(tmp_path, f"sqlite:///{tmp_path / 'duet.db'}")
     with running(make_settings(tmp_path, database_url=terminal.database_url)) as site:
         for number in range(120):
@@ -197,7 +197,7 @@ def test_check_tells_what_is_well(terminal: Terminal) -> None:
     ],
 )
 def test_check_tells_what_is_wrong(subject: str, variables: dict[str, str], tmp_path: Path) -> None:
-    """What is wrong gets a line that begins with FAIL, and exit code 1; no secret stands in it."""
+    """Each fault gets a line that begins with FAIL, and the exit code is 1; no line holds a secret."""
     result = run(tmp_path, "check", **variables)
     assert result.returncode == 1
     assert findings(result)[subject].startswith("FAIL")

@@ -1,4 +1,4 @@
-"""`duet user import`: users from elsewhere come over whole, each bad line is told, and twice is once."""
+"""`duet user import` takes users over whole, reports each bad line, and changes nothing the second time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HEADER = "email,password_hash,name,roles,is_active,is_email_verified,created_at\
 
 
 def csv_of(*rows: str) -> str:
-    """A file of addresses, hashes and names."""
+    """A file of email addresses, hashes and names."""
     return "".join(f"{row}\n" for row in ("email,password_hash,name", *rows))
 
 
@@ -47,7 +47,8 @@ def site(tmp_path: Path, database_url: str) -> Iterator[Running]:
 
 
 def test_a_user_comes_over_and_logs_in(run: Any, site: Running) -> None:
-    """With address, name, roles, state and date. The old password counts; the login upgrades its hash."""
+    """Email address, name, roles, state and date are kept; the old password counts, and login upgrades its
+    hash."""
     run(
         HEADER
         + f'Ada@Example.com,{HASH},"Lovelace, Ada",staff; admin,,yes,2021-03-04T05:06:07.891234+01:00\n'
@@ -66,11 +67,11 @@ def test_a_user_comes_over_and_logs_in(run: Any, site: Running) -> None:
         assert upgraded.startswith("$bcrypt-sha256$")
         assert browser.log_in().status_code == 303
         assert site.wait(site.auth.accounts.find("ada@example.com")).password_hash == upgraded
-        assert api.log_in("bob@example.com").status_code == 400  # he is not active
+        assert api.log_in("bob@example.com").status_code == 400  # this account is not active
 
 
 def test_bad_lines_are_told_and_the_others_come_over(run: Any, site: Running) -> None:
-    """Each with its number and the column, on standard error; what stands in it is not repeated."""
+    """Standard error has the number and column of each bad line, and does not repeat its content."""
     rows = [
         f"ada@example.com,{HASH},Ada",
         "bob@example.com,hunter2,Bob",
@@ -89,7 +90,7 @@ def test_bad_lines_are_told_and_the_others_come_over(run: Any, site: Running) ->
 
 
 def test_twice_is_once(run: Any, site: Running) -> None:
-    """An account that is there stays as it is, whatever the file says of it; the first of two lines counts."""
+    """An account that exists stays as it is; of two lines for one email address the first counts."""
     content = csv_of(
         f"ada@example.com,{HASH},Ada", f"ADA@Example.com,{HASH},Another", f"bob@example.com,{HASH},Bob"
     )
@@ -109,7 +110,7 @@ def test_twice_is_once(run: Any, site: Running) -> None:
 
 
 def test_a_file_that_is_none_ends_with_1(tmp_path: Path) -> None:
-    """In one line; a file that is not there is a wrong command."""
+    """An empty file is refused in one line, and a missing file is a wrong command."""
     (tmp_path / "empty").touch()
     result = duet(tmp_path, "user", "import", "empty")
     assert (result.returncode, result.stdout, result.stderr) == (1, "", "duet: The file is empty.\n")

@@ -1,4 +1,4 @@
-"""`duet keys …`, as processes beside a Duet that is running."""
+"""`duet keys …`, as processes beside a running Duet."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ def keys(folder: Path, *arguments: str, code: int = 0, **variables: str) -> subp
 
 
 def rows(folder: Path) -> list[list[str]]:
-    """What `duet keys list` says: name, algorithm and state of each key."""
+    """The rows of `duet keys list`: name, algorithm and state of each key."""
     head, *lines = keys(folder, "list").stdout.splitlines()
     assert head.split()[:3] == ["kid", "algorithm", "state"]
     return [line.split()[:3] for line in lines]
 
 
 def settings(folder: Path, **given: Any) -> Any:
-    """A site over the same database."""
+    """The settings of a site over the same database."""
     return make_settings(folder, database_url=f"sqlite:///{folder / 'duet.db'}", jwt_algorithm="EdDSA", **given)
 
 
 def test_keys_are_listed_rotated_and_retired(tmp_path: Path) -> None:
-    """Each command says in a line or two what it did and from when on it holds; the running site follows."""
+    """Each command says in a line or two what it did and when it takes effect; the running site follows."""
     with running(settings(tmp_path)) as site, ApiClient(site.url) as api:
         site.make_user()
         api.log_in()
@@ -76,7 +76,7 @@ def test_keys_are_listed_rotated_and_retired(tmp_path: Path) -> None:
 def test_what_can_not_be_done_is_said_in_a_line(
     tmp_path: Path, arguments: list[str], variables: dict[str, str], says: str
 ) -> None:
-    """It names the setting or the command that helps, and no secret."""
+    """The line names the setting or the command that helps, and no secret."""
     keys(tmp_path, "rotate")
     result = keys(tmp_path, *arguments, code=1, **variables)
     [line] = result.stderr.splitlines()
@@ -94,12 +94,12 @@ def test_there_may_be_no_keys_yet(tmp_path: Path) -> None:
 
 
 def test_a_lead_has_bounds(tmp_path: Path) -> None:
-    """Shorter than the polls of the containers is refused, as a mistake in the command."""
+    """A lead that is shorter than the containers' polls is refused as a mistake in the command."""
     assert "5<=x<=86400" in keys(tmp_path, "rotate", "--lead", "4", code=2).stderr
 
 
 def test_a_lost_key_is_shown_as_that(tmp_path: Path) -> None:
-    """With another secret the listing still works, and says what is wrong."""
+    """With another secret the listing still works, and says that the key can't be read."""
     keys(tmp_path, "rotate")
     result = keys(tmp_path, "list", SECRET_KEY=OTHER_SECRET)
     assert " lost " in result.stdout

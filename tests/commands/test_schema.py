@@ -1,4 +1,4 @@
-"""Upgrades: `duet check` tells of a schema that is old, new or not whole, and a start brings it forward."""
+"""Upgrades: `duet check` reports a schema that is old, new or incomplete, and a start brings it forward."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Change = Callable[[str], Any]
 
 
 def on_sqlite(*statements: str) -> Change:
-    """Changes a file."""
+    """Changes an SQLite file."""
 
     def change(url: str) -> None:
         with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as database:
@@ -30,7 +30,7 @@ def on_sqlite(*statements: str) -> Change:
 
 
 def on_mongodb(work: Callable[[Any], Any]) -> Change:
-    """Changes a database."""
+    """Changes a MongoDB database."""
 
     def change(url: str) -> None:
         with MongoClient[Any](url) as client:
@@ -40,7 +40,7 @@ def on_mongodb(work: Callable[[Any], Any]) -> Change:
 
 
 def looks(url: str) -> object:
-    """What a schema is, to see whether it was changed."""
+    """The schema in a form in which a change of it shows."""
     if url.startswith("sqlite"):
         with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as database:
             return database.execute("PRAGMA user_version").fetchall(), sorted(
@@ -98,7 +98,7 @@ async def made(database_url: str) -> str:
 def test_check_tells_of_a_schema_and_leaves_it(
     made: str, tmp_path: Path, changes: dict[str, Change], told: str
 ) -> None:
-    """With what mends it; the database is as it was."""
+    """The line says what mends the schema, and the database stays as it was."""
     changes[made.partition(":")[0]](made)
     before = looks(made)
     result = run(tmp_path, made, "check")
@@ -109,7 +109,7 @@ def test_check_tells_of_a_schema_and_leaves_it(
 
 
 def test_a_newer_schema_is_refused(made: str, tmp_path: Path) -> None:
-    """In one line that says what to do, with exit code 2; nothing is changed."""
+    """One line says what to do, with exit code 2, and nothing is changed."""
     NEW[made.partition(":")[0]](made)
     before = looks(made)
     result = run(tmp_path, made, "serve", "--port", "1")
@@ -120,7 +120,7 @@ def test_a_newer_schema_is_refused(made: str, tmp_path: Path) -> None:
 
 
 def test_processes_that_start_at_once_bring_it_forward_once(made: str, tmp_path: Path) -> None:
-    """All of them find it whole, and the account in it."""
+    """All of them find the schema complete, with the account in it."""
     whole = looks(made)
     OLD[made.partition(":")[0]](made)
     assert looks(made) != whole
