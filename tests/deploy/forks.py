@@ -1,7 +1,7 @@
-"""Processes of `duet` that are forked from one that has imported it already, which takes as long as a whole test.
+"""Processes of `duet`, forked from one that has imported it already: the import takes as long as a whole test.
 
-A process like any other: its own folder, environment, streams, signals and exit code. A single thread with nothing
-open is forked, by a helper that the first such process starts and that ends with this process.
+Each is a process like any other, with its own folder, environment, streams, signals and exit code. It is forked
+from a single thread with nothing open, by a helper that starts with the first of them and ends with this process.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class _Open(Protocol):
 
 
 class Forked:
-    """Such a process, to be used as a `subprocess.Popen`."""
+    """Such a process, to be used like a `subprocess.Popen`."""
 
     def __init__(self, pid: int, news: socket.socket) -> None:
         self.pid = pid
@@ -36,7 +36,7 @@ class Forked:
         self._news = news
 
     def wait(self, timeout: float | None = None) -> int:
-        """Its exit code, once it has ended. Raises `subprocess.TimeoutExpired` if that takes too long."""
+        """Waits for its end and returns its exit code. Raises `subprocess.TimeoutExpired` after the timeout."""
         if self.returncode is None:
             self._news.settimeout(timeout)
             try:
@@ -47,23 +47,23 @@ class Forked:
         return self.returncode
 
     def poll(self) -> int | None:
-        """Its exit code; None while it runs."""
+        """Returns its exit code, or None while it runs."""
         try:
             return self.wait(0)
         except subprocess.TimeoutExpired:
             return None
 
     def send_signal(self, number: int) -> None:
-        """Sends a signal, unless it is known to have ended."""
+        """Sends a signal, unless the process is known to have ended."""
         if self.poll() is None:
             os.kill(self.pid, number)
 
     def terminate(self) -> None:
-        """Ends it politely."""
+        """Asks it to end."""
         self.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        """Ends it from one moment to the next."""
+        """Ends it at once."""
         self.send_signal(signal.SIGKILL)
 
 
@@ -75,7 +75,7 @@ def fork(
     Args:
         code: to be run as the main program.
         arguments: its command line.
-        streams: what it reads from, what it writes to, and where it complains: open files.
+        streams: its standard input, output and error, as open files.
         env: its whole environment.
         cwd: its working directory.
     """
@@ -90,9 +90,9 @@ def fork(
 
 @functools.cache
 def _helper() -> socket.socket:
-    """The way to the helper, which is there from now on to the end of this process."""
+    """The socket to the helper, which lives from the first call until this process ends."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    # Without a setting of this machine: what Python makes of its locale is settled at the start, for all of them.
+    # No setting of this machine is passed on: Python settles its locale at the start, for all of the processes.
     env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", __name__, str(theirs.fileno())]
     with theirs:
@@ -107,7 +107,7 @@ def _helper() -> socket.socket:
 
 
 def _serve(orders: socket.socket) -> dict[str, Any] | None:
-    """In the helper: a process for each order, until there are no more. In that process: returns its order."""
+    """In the helper, starts a process for each order until none is left. In that process, returns the order."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the keepers
     while True:
         data, numbers, _, _ = socket.recv_fds(orders, 1 << 20, 4)
@@ -122,7 +122,7 @@ def _serve(orders: socket.socket) -> dict[str, Any] | None:
 
 
 def _keep(order: dict[str, Any], numbers: Sequence[int]) -> dict[str, Any]:
-    """In the keeper: starts the process, waits for it, and tells its pid and its exit code."""
+    """In the keeper, starts the process, waits for it, and reports its pid and its exit code."""
     news, *streams = numbers
     pid = os.fork()
     if pid == 0:
@@ -133,7 +133,7 @@ def _keep(order: dict[str, Any], numbers: Sequence[int]) -> dict[str, Any]:
         return order
     os.write(news, b"%d" % pid)
     for stream in (0, 1, 2, *streams):
-        os.close(stream)  # who reads them waits for the process alone
+        os.close(stream)  # readers of these streams wait for the process alone
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     try:
         os.write(news, b"%d" % code)
@@ -142,7 +142,7 @@ def _keep(order: dict[str, Any], numbers: Sequence[int]) -> dict[str, Any]:
 
 
 def _run(order: dict[str, Any]) -> None:
-    """In the process: what `python -c` does."""
+    """In the process, does what `python -c` does."""
     os.environ.clear()
     os.environ.update(order["env"])
     time.tzset()

@@ -1,4 +1,4 @@
-"""Duet as a process of its own, as `duet serve` and `duet user …` run it."""
+"""Duet as a separate process, as `duet serve` and `duet user …` run it."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from tests.deploy.forks import Forked, fork
 from tests.kit.programs import ROOT, end, free_port, is_listening, started, wait_until_ready
 
 _DUET = "from app.commands.cli import main; main(prog_name='duet')"
-#: What `python -m app` runs.
+#: The code that `python -m app` runs.
 SERVE = "import runpy; runpy.run_module('app', run_name='__main__', alter_sys=True)"
 
 
 def environment(folder: Path, **variables: str) -> dict[str, str]:
-    """The whole environment of such a process: no setting of this machine, quick hashes, data in `folder`."""
+    """The whole environment of such a process: no setting of this machine, fast hashes, and data in `folder`."""
     return {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(ROOT),
@@ -33,7 +33,7 @@ def environment(folder: Path, **variables: str) -> dict[str, str]:
 
 def duet(folder: Path, *arguments: str, given: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
     """Runs `duet` to its end, in `folder`, with `given` as its standard input."""
-    # Files: nobody has to read while it writes.
+    # The streams are files, so nobody has to read while it writes.
     with tempfile.TemporaryFile() as stdin, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         stdin.write(given.encode())
         stdin.seek(0)
@@ -51,7 +51,7 @@ def duet(folder: Path, *arguments: str, given: str = "", **variables: str) -> su
 
 
 def duet_from_scratch(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """The same as a program that imports everything itself, as outside of tests."""
+    """Runs `duet` in the same way, but as a program that imports everything itself, as outside of tests."""
     return subprocess.run(
         [sys.executable, "-c", _DUET, *arguments],
         capture_output=True,
@@ -65,7 +65,7 @@ def duet_from_scratch(folder: Path, *arguments: str, **variables: str) -> subpro
 
 @dataclass(frozen=True)
 class Served:
-    """A `duet serve` that answers."""
+    """A `duet serve` that answers requests."""
 
     url: str
     port: int
@@ -90,7 +90,7 @@ def served(folder: Path, **variables: str) -> Iterator[Served]:
 
 @contextlib.contextmanager
 def served_from_scratch(folder: Path, **variables: str) -> Iterator[Served]:
-    """The same as a program that imports everything itself, as outside of tests."""
+    """Does the same with a program that imports everything itself, as outside of tests."""
     port = free_port()
     log = folder / "duet.log"
     with started(

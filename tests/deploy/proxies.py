@@ -1,4 +1,4 @@
-"""A real Caddy or nginx, with the configuration of `deploy/`, in front of a Duet that is served on https."""
+"""A real Caddy or nginx, with the configuration in `deploy/`, in front of a Duet that is served on https."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import httpx
 from tests.kit.duet import ApiClient, Browser, Running, make_settings, running
 from tests.kit.programs import ROOT, find_program, free_port, is_listening, started, wait_until
 
-#: Where people come from, while the proxy calls Duet from 127.0.0.1.
+#: The IP address that people come from, while the proxy calls Duet from 127.0.0.1.
 PERSON = "127.0.0.2"
 
 
@@ -30,11 +30,11 @@ class Site:
     trust: ssl.SSLContext
 
     def browser(self, **given: Any) -> Browser:
-        """A person who comes from `PERSON`, through the proxy."""
+        """A person who comes from `PERSON` through the proxy."""
         return Browser(self.url, transport=self._transport(), **given)
 
     def api(self, **given: Any) -> ApiClient:
-        """A program that comes from `PERSON`, through the proxy."""
+        """A client that comes from `PERSON` through the proxy."""
         return ApiClient(self.url, transport=self._transport(), **given)
 
     def _transport(self) -> httpx.HTTPTransport:
@@ -50,8 +50,8 @@ def site(start_proxy: StartProxy, folder: Path, **settings: Any) -> Iterator[Sit
 
     Args:
         start_proxy: `caddy` or `nginx`.
-        folder: an empty one.
-        settings: Duet's, beside `PUBLIC_URL`.
+        folder: an empty folder.
+        settings: Duet's settings, besides `PUBLIC_URL`.
     """
     http_port, https_port = free_port(), free_port()
     url = f"https://localhost:{https_port}"
@@ -75,15 +75,15 @@ def caddy(folder: Path, http_port: int, https_port: int, duet_port: int) -> Iter
 def caddy_at(
     domain: str, folder: Path, http_port: int, https_port: int, duet_ports: Sequence[int], *, waits_for: int
 ) -> Iterator[None]:
-    """Runs Caddy with `deploy/Caddyfile` in front of one or more of Duet.
+    """Runs Caddy with `deploy/Caddyfile` in front of one or more Duets.
 
     Args:
         domain: what people type.
-        waits_for: the port on which it is to answer.
+        waits_for: the port on which Caddy has to answer.
     """
     program = find_program("caddy")
     config = folder / "Caddyfile"
-    # What a machine's Caddy has by default and a test must not touch: ports 80 and 443, the admin's port, the
+    # By default Caddy uses what a test must not touch: ports 80 and 443, its admin port, and the
     # system's trust store.
     config.write_text(
         "{\n\tadmin off\n\tdefault_bind 127.0.0.1\n\tlocal_certs\n\tskip_install_trust\n"
@@ -131,7 +131,7 @@ def nginx(folder: Path, http_port: int, https_port: int, duet_port: int) -> Iter
         f"daemon off; master_process off; pid {folder / 'nginx.pid'}; error_log stderr;\n"
         f"events {{}}\nhttp {{ access_log off; {temporary} include {folder / 'site.conf'}; }}\n"
     )
-    # `-e`: before it has read its configuration it would write to the machine's own log.
+    # Without `-e` nginx writes to the machine's own log until it has read its configuration.
     command = [program, "-e", "stderr", "-p", str(folder), "-c", str(config)]
     env = {"PATH": os.environ["PATH"]}
     log = folder / "nginx.log"
@@ -140,7 +140,7 @@ def nginx(folder: Path, http_port: int, https_port: int, duet_port: int) -> Iter
 
 
 def _make_certificate(folder: Path) -> tuple[Path, Path]:
-    """A certificate for localhost, signed by itself, and its key."""
+    """Makes a self-signed certificate for localhost, and its key."""
     certificate, key = folder / "certificate.pem", folder / "key.pem"
     command = f"req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=localhost \
         -addext subjectAltName=DNS:localhost -keyout {key} -out {certificate}"

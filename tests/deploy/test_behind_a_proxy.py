@@ -1,4 +1,4 @@
-"""Duet on https behind Caddy and behind nginx, with the configurations that `deploy/` offers."""
+"""Duet on https behind Caddy and behind nginx, with the configurations in `deploy/`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from tests.deploy.proxies import PERSON, PROXIES, Site, site
 from tests.kit.duet import PASSWORD, ApiClient, Browser, messages
 
-#: What somebody might send to pass for another, or for somebody on another site.
+#: Headers that somebody might send to pass for another person, or for one on another site.
 FORGED = {
     "X-Forwarded-For": "203.0.113.9",
     "X-Forwarded-Host": "evil.example",
@@ -34,19 +34,19 @@ def https(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture
 def email(https: Site) -> str:
-    """The address of an account of this test's own."""
+    """The email address of this test's own account."""
     address = f"{uuid4().hex}@example.com"
     https.duet.make_user(address)
     return address
 
 
 def addresses(api: ApiClient) -> list[str]:
-    """The addresses in the caller's list of sessions."""
+    """The IP addresses in the caller's list of sessions."""
     return [one["ip"] for one in api.get("/api/users/me/sessions").json()]
 
 
 def test_the_session_cookie_is_bound_to_https_and_to_the_host(https: Site, email: str) -> None:
-    """The session cookie is `__Host-session`, `Secure`, `HttpOnly`, `SameSite=Lax`, before and after a login."""
+    """It is `__Host-session`, `Secure`, `HttpOnly` and `SameSite=Lax`, before and after a login."""
     with https.browser() as browser:
         for answer in (browser.get("/login"), browser.log_in(email)):
             [cookie] = [one for one in answer.headers.get_list("Set-Cookie") if one.startswith("__Host-session=")]
@@ -57,7 +57,7 @@ def test_the_session_cookie_is_bound_to_https_and_to_the_host(https: Site, email
 
 
 def test_hsts_is_on_every_answer(https: Site) -> None:
-    """Pages, the API, files, health and errors of both halves carry HSTS."""
+    """Pages, the API, files, health checks and errors of both halves carry HSTS."""
     with https.browser() as browser:
         for path in ("/login", "/api/users/me", "/nothing", "/api/nothing", "/static/duet.svg", "/healthz"):
             assert browser.get(path).headers["Strict-Transport-Security"] == "max-age=63072000", path
@@ -73,7 +73,7 @@ def test_sessions_carry_the_address_of_the_person(https: Site, email: str) -> No
 
 
 def test_forged_proxy_headers_change_nothing(https: Site, email: str) -> None:
-    """What a client itself sends as a proxy would is not believed, neither the address nor the request id."""
+    """Proxy headers that a client sends are not believed, for neither the IP address nor the request id."""
     with https.api(headers=FORGED) as api:
         answer = api.log_in(email)
         assert answer.status_code == 200
@@ -82,7 +82,7 @@ def test_forged_proxy_headers_change_nothing(https: Site, email: str) -> None:
 
 
 def test_forged_proxy_headers_past_the_proxy_change_nothing(https: Site, email: str) -> None:
-    """Who reaches Duet directly, and is no trusted proxy, can't choose an address."""
+    """A client that reaches Duet directly and is no trusted proxy can't choose its IP address."""
     transport = httpx.HTTPTransport(local_address=PERSON)
     with ApiClient(https.duet.url, headers=FORGED, transport=transport) as api:
         assert api.log_in(email).status_code == 200
@@ -90,7 +90,7 @@ def test_forged_proxy_headers_past_the_proxy_change_nothing(https: Site, email: 
 
 
 def test_forms_of_this_site_alone_are_taken(https: Site, email: str) -> None:
-    """A form with the site's own `Origin` works; one of another site, of http or of Duet's own port does not."""
+    """A form with the site's own `Origin` works; one from another site, http or Duet's own port does not."""
     with https.browser() as browser:
         form = {"email": email, "password": PASSWORD, "csrf_token": browser.csrf_token()}
         for origin in ("https://evil.example", https.http_url, "null", https.url.replace("https", "http")):
@@ -104,7 +104,7 @@ def test_forms_of_this_site_alone_are_taken(https: Site, email: str) -> None:
 
 
 def test_redirects_and_links_stay_on_https(https: Site, email: str) -> None:
-    """From the first redirect to the page that was asked for, nothing names http, another host or Duet's port."""
+    """From the first redirect to the requested page, nothing names http, another host or Duet's port."""
     with https.browser() as browser:
         asked = browser.get("/account/sessions?from=mail")
         assert messages(browser.get(asked.headers["Location"]).text) == ["Please log in."]
@@ -118,7 +118,7 @@ def test_redirects_and_links_stay_on_https(https: Site, email: str) -> None:
 
 
 def test_a_proxy_leads_from_http_to_https(https: Site) -> None:
-    """Who types the address without https is sent on, path and query kept."""
+    """A person who types the address without https is redirected, with path and query kept."""
     answer = httpx.get(f"{https.http_url}/login?next=/account")
     assert answer.status_code == 308
     assert answer.headers["Location"].startswith("https://localhost")
@@ -126,7 +126,7 @@ def test_a_proxy_leads_from_http_to_https(https: Site) -> None:
 
 
 def test_a_body_over_the_limit_is_refused_by_duet(https: Site) -> None:
-    """The proxies let a little too much through, so that the answer is Duet's own, as JSON on the API."""
+    """The proxies let slightly more through, so that the answer is Duet's own, as JSON on the API."""
     with https.api() as api:
         answer = api.post("/api/users", content=b"x" * 1_100_000, headers={"Content-Type": "application/json"})
         assert (answer.status_code, answer.headers["Content-Type"]) == (413, "application/problem+json")
@@ -147,7 +147,7 @@ def test_without_trusted_proxies_nothing_is_believed(name: str, tmp_path_factory
 
 
 def test_the_cookie_is_secure_on_the_port_behind_the_proxy_too(https: Site) -> None:
-    """PUBLIC_URL decides, not the connection: past the proxy too the cookie is for https alone."""
+    """PUBLIC_URL decides, not the connection, so past the proxy too the cookie is for https alone."""
     with Browser(https.duet.url) as direct:
         answer = direct.get("/login")
         assert "Secure" in answer.headers["Set-Cookie"]

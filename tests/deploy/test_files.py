@@ -1,4 +1,4 @@
-"""The files for a deployment say what Duet, Caddy and each other understand."""
+"""The deployment files agree with what Duet, Caddy and each other read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.kit.programs import ROOT
 
 
 def service(name: str) -> str:
-    """A service of compose.yaml, as it is written."""
+    """A service of compose.yaml, as it is written there."""
     text = (ROOT / "compose.yaml").read_text()
     found = re.search(rf"^  {name}:(?: &\w+)?\n((?:    .*\n|\n)+)", text, re.MULTILINE)
     assert found, name
@@ -21,7 +21,7 @@ def service(name: str) -> str:
 
 
 def test_the_example_secret_is_refused(tmp_path: Path) -> None:
-    """Who copies .env.example and forgets to make a secret is told so, and nothing starts."""
+    """Somebody who copies .env.example and forgets to make a secret is told so, and nothing starts."""
     shutil.copy(ROOT / ".env.example", tmp_path / ".env")
     result = duet(tmp_path, "serve")
     assert result.returncode == 2
@@ -29,7 +29,7 @@ def test_the_example_secret_is_refused(tmp_path: Path) -> None:
 
 
 def test_compose_sets_what_duet_reads() -> None:
-    """Every variable that compose.yaml hands to Duet is a setting."""
+    """Every variable that compose.yaml passes to Duet is a setting."""
     names = {field.upper() for field in Settings.model_fields}
     names |= {f"{field.upper()}_FILE" for field in SECRET_SETTINGS}
     given = set(re.findall(r"^      ([A-Z_]+): ", service("duet"), re.MULTILINE))
@@ -53,7 +53,7 @@ def test_every_container_is_locked_down() -> None:
 
 
 def test_the_image_runs_duet_as_nobody_in_particular_and_lets_it_hear_signals() -> None:
-    """The last stage has its own user, by number, and the command is a list: no shell comes between."""
+    """The last stage has its own numeric user, and the command is a list, so no shell comes between."""
     text = (ROOT / "Dockerfile").read_text().rpartition("\nFROM ")[2]
     assert "\nUSER 10001:10001\n" in text
     assert re.search(r'^CMD \["duet", ', text, re.MULTILINE)

@@ -1,4 +1,4 @@
-"""`duet serve` as a process: what it says, what it makes of a port that is taken, and how it ends."""
+"""`duet serve` as a process: what it prints, what it does when its port is taken, and how it ends."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from tests.deploy.process import Served, duet, served, served_from_scratch
 from tests.kit.live import status, talk
 
-#: A team's route and page that take a while. Each says when it is being run.
+#: A team's route and page that take a while. Each says when it is running.
 SLOW = """
 import asyncio, time
 from pathlib import Path
@@ -47,12 +47,12 @@ extension = Extension("slow", routers=[router], blueprints=[pages])
 
 @pytest.fixture
 def ask(tmp_path: Path) -> Callable[[Served, str], list[httpx.Response]]:
-    """Asks for a slow path in a thread, and returns once it is being run; the answer comes into the list."""
+    """Requests a slow path in a thread, and returns once it is running; the answer is added to the list."""
 
     def ask(one: Served, path: str) -> list[httpx.Response]:
         answers: list[httpx.Response] = []
 
-        # Who is cut off gets no answer, which the empty list says.
+        # A client that is cut off gets no answer, which the empty list says.
         def get() -> None:
             with contextlib.suppress(httpx.TransportError):
                 answers.append(httpx.get(f"{one.url}{path}", timeout=30))
@@ -69,7 +69,7 @@ def ask(tmp_path: Path) -> Callable[[Served, str], list[httpx.Response]]:
 
 
 def test_the_terminal_tells_where_everything_is(tmp_path: Path) -> None:
-    """A few lines name the pages, the API's docs and the data, once they are there."""
+    """Once they are there, a few lines name the pages, the API's docs and the data."""
     with served_from_scratch(tmp_path) as one:
         assert httpx.get(f"{one.url}/login").status_code == 200
         assert httpx.get(f"{one.url}/api/docs").status_code == 200
@@ -80,7 +80,7 @@ def test_the_terminal_tells_where_everything_is(tmp_path: Path) -> None:
 
 
 def test_a_taken_port_is_told_in_one_line(tmp_path: Path) -> None:
-    """A second Duet on the same port says so, greets nobody and ends with exit code 1."""
+    """A second Duet on the same port says so, prints no greeting and ends with exit code 1."""
     with served(tmp_path) as one:
         result = duet(tmp_path, "serve", "--port", str(one.port))
     assert result.returncode == 1
@@ -92,7 +92,7 @@ def test_a_taken_port_is_told_in_one_line(tmp_path: Path) -> None:
 def test_sigterm_lets_a_request_in_flight_finish(
     path: str, tmp_path: Path, ask: Callable[[Served, str], list[httpx.Response]]
 ) -> None:
-    """A route and a page that are being run when the process is told to stop are answered in full."""
+    """A route and a page that are running when the process is told to stop are answered in full."""
     (tmp_path / "slow.py").write_text(SLOW)
     with served(tmp_path, EXTENSIONS="slow:extension") as one:
         answers = ask(one, path)
@@ -104,13 +104,13 @@ def test_sigterm_lets_a_request_in_flight_finish(
 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
 def test_an_idle_process_ends_at_once_and_cleanly(stop: signal.Signals, tmp_path: Path) -> None:
-    """Told to stop, by an engine or by Ctrl+C, it ends with exit code 0 and without a word of complaint."""
+    """When an engine or Ctrl+C stops it, it ends with exit code 0 and without a warning."""
     with served_from_scratch(tmp_path) as one, httpx.Client() as client:
-        client.get(f"{one.url}/login")  # a connection that stays open holds nothing up
+        client.get(f"{one.url}/login")  # a connection that stays open delays nothing
         one.process.send_signal(stop)
-        assert one.process.wait(60) == 0  # of a SIGTERM the proxy is told first
-        # The greeting's four lines and the request's, which is written when its answer is out. The set-up link is
-        # printed beside them, as soon as the database has told that there is no account.
+        assert one.process.wait(60) == 0  # after a SIGTERM the proxy is told first
+        # The greeting's four lines and the request's, which is written after its answer is sent. The setup link is
+        # printed besides, as soon as the database has said that there is no account.
         said = [line for line in one.log.read_text().splitlines() if not line.startswith("Set up ")]
         assert len(said) == 5
         assert "route=/login status=200" in said[-1]
@@ -141,7 +141,7 @@ def test_sigterm_waits_for_nobody_longer_than_a_container_engine_does(
 
 
 def test_hsts_is_on_what_is_refused_below_asgi_too(tmp_path: Path) -> None:
-    """Behind a proxy that ends https, what is no request at all is answered with HSTS like the rest (item 28)."""
+    """Behind a proxy that ends https, even malformed requests are answered with HSTS (item 28)."""
     with served(tmp_path, PUBLIC_URL="https://duet.example.com") as one:
         answer = talk(one.url, b"rubbish\r\n\r\n")
     assert status(answer) == 400

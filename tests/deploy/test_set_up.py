@@ -1,4 +1,4 @@
-"""The set-up link: printed by the first start, the same by the next, and never again once there is an account."""
+"""The setup link: printed by the first start, the same on the next, and never again once there is an account."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def variables(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
 
 
 def printed_links(one: Served, *, wait: float = 60) -> list[str]:
-    """The set-up links on the terminal, once there is one, or `wait` seconds later."""
+    """The setup links on the terminal, as soon as there is one or after `wait` seconds."""
     deadline = time.monotonic() + wait
     while not (found := _LINE.findall(one.log.read_text())) and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -34,14 +34,14 @@ def printed_links(one: Served, *, wait: float = 60) -> list[str]:
 
 
 def no_link(one: Served) -> bool:
-    """Whether there is none on the terminal: it comes at once, or as soon as the database answers."""
+    """Whether the terminal shows no link; it would come at once, or as soon as the database answers."""
     with Browser(one.url) as browser:
         assert browser.log_in(EMAIL).status_code == 303
     return printed_links(one, wait=0.5) == []
 
 
 def test_the_first_start_prints_the_link(tmp_path: Path, variables: dict[str, str]) -> None:
-    """The same after a restart; whoever opens it is the admin, and no start prints one again."""
+    """A restart prints the same link; the person who uses it is the admin, and no start prints one again."""
     with served(tmp_path, PUBLIC_URL="http://127.0.0.1:8000", **variables) as one:
         [link] = printed_links(one)
         assert link.startswith("http://127.0.0.1:8000/setup/"), "as PUBLIC_URL says"
@@ -64,7 +64,7 @@ def test_the_first_start_prints_the_link(tmp_path: Path, variables: dict[str, st
 
 
 def test_an_account_from_the_terminal_makes_the_link_needless(tmp_path: Path) -> None:
-    """The admin logs in at once, also where addresses have to be verified: who runs the site vouches for it."""
+    """The admin logs in at once, even where addresses must be confirmed: the operator vouches for this one."""
     made = duet(tmp_path, "user", "create", EMAIL, "--admin", "--password-stdin", given=f"{PASSWORD}\n")
     assert made.returncode == 0, made.stderr
     with served(tmp_path, REQUIRE_VERIFIED_EMAIL="1") as one:
@@ -72,7 +72,7 @@ def test_an_account_from_the_terminal_makes_the_link_needless(tmp_path: Path) ->
 
 
 def test_a_link_that_was_not_used_is_void_once_there_is_an_admin(tmp_path: Path) -> None:
-    """Made at the terminal while the link was on it."""
+    """The link no longer counts after an admin is made at the terminal."""
     with served(tmp_path) as one:
         [link] = printed_links(one)
         made = duet(tmp_path, "user", "create", EMAIL, "--admin", "--password-stdin", given=f"{PASSWORD}\n")

@@ -1,4 +1,4 @@
-"""What stops the start: with exit code 2 and one line that names the variable, and never shows a secret."""
+"""What stops the start: one line names the variable and never shows a secret, and the exit code is 2."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def assert_stopped(folder: Path, name: str, **variables: str) -> str:
 def test_a_malformed_setting_is_refused(
     name: str, value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A value that can't be what somebody wanted is told in one line, without the value where it is a secret."""
+    """A value that nobody can have meant is reported in one line, without the value if it is a secret."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a-file").touch()
     with pytest.raises(SettingsError) as refused:
@@ -111,13 +111,13 @@ def test_a_malformed_setting_is_refused(
     ],
 )
 def test_a_malformed_setting_stops_the_start(name: str, value: str, tmp_path: Path) -> None:
-    """That line, and nothing else, with exit code 2: whoever finds the fault, settings, store or extensions."""
+    """It prints only that line, with exit code 2, whether settings, store or extensions find the fault."""
     (tmp_path / "a-file").touch()
     assert_stopped(tmp_path, name, **{"SECRET_KEY": SECRET, name: value})
 
 
 def test_every_setting_is_tried() -> None:
-    """The list above has every setting there is."""
+    """The list above has every setting."""
     from app.settings import Settings
 
     assert {name for name, _ in MALFORMED} == {field.upper() for field in Settings.model_fields}
@@ -129,13 +129,13 @@ def test_quick_hashes_are_for_tests_alone(tmp_path: Path) -> None:
 
 
 def test_mongodb_needs_a_secret(tmp_path: Path) -> None:
-    """Where several containers may share the database, none makes a secret of its own."""
+    """Where several containers may share the database, none makes its own secret."""
     assert_stopped(tmp_path, "SECRET_KEY", DATABASE_URL="mongodb://127.0.0.1:1/duet")
 
 
 @pytest.mark.parametrize("name", [name.upper() for name in SECRET_SETTINGS])
 def test_a_secret_file_is_read_or_stops_the_start(name: str, tmp_path: Path) -> None:
-    """A file that is missing, that is given beside the value itself, or that holds rubbish stops the start."""
+    """A secret file that is missing, given beside the value itself, or full of rubbish stops the start."""
     file = tmp_path / "secret"
     assert_stopped(tmp_path, f"{name}_FILE", **{f"{name}_FILE": str(file)})
     file.write_text("hush")
@@ -144,7 +144,7 @@ def test_a_secret_file_is_read_or_stops_the_start(name: str, tmp_path: Path) -> 
 
 
 def test_a_damaged_secret_in_the_data_folder_stops_the_start(tmp_path: Path) -> None:
-    """A kept secret that was cut short is not replaced in silence: that would log everybody out."""
+    """A kept secret that was cut short is not silently replaced, which would log everybody out."""
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "secret.key").write_text("hush")
     assert_stopped(tmp_path, "DATA_DIR")
@@ -152,14 +152,14 @@ def test_a_damaged_secret_in_the_data_folder_stops_the_start(tmp_path: Path) -> 
 
 
 def test_settings_are_read_from_the_env_file_too(tmp_path: Path) -> None:
-    """`.env` in the folder of the start counts, and the environment outweighs it."""
+    """`.env` in the folder of the start counts, and the environment takes precedence."""
     (tmp_path / ".env").write_text("REGISTRATION=sometimes\n")
     assert_stopped(tmp_path, "REGISTRATION")
     assert duet(tmp_path, "check", REGISTRATION="open").returncode == 0
 
 
 def test_the_first_start_makes_a_secret_for_its_owner_alone(tmp_path: Path) -> None:
-    """Secret and database are made with the first start, readable by nobody else, and kept by the next."""
+    """The first start makes secret and database, readable by nobody else, and the next start keeps them."""
     with served(tmp_path):
         kept = (tmp_path / "data" / "secret.key").read_text()
     assert len(kept.strip()) >= 32
@@ -170,7 +170,7 @@ def test_the_first_start_makes_a_secret_for_its_owner_alone(tmp_path: Path) -> N
 
 
 def test_a_data_folder_is_made_with_a_given_secret_too(tmp_path: Path) -> None:
-    """With SECRET_KEY set there is no secret to keep, and the database still finds its folder."""
+    """With SECRET_KEY set there is no secret to keep, but the folder for the database is still made."""
     with served(tmp_path, SECRET_KEY=SECRET):
         assert (tmp_path / "data" / "duet.db").exists()
         assert not (tmp_path / "data" / "secret.key").exists()
