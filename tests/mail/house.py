@@ -26,28 +26,28 @@ from tests.kit.stores import made
 SITE = "https://duet.example.com"
 LINK = f"{SITE}/verify-email/0123456789abcdefghijkl.the-secret-part-of-a-link"
 ADDRESS = "ada@example.com"
-#: What may stand in no log line. Random ids hold the letters 'ada' now and then.
+#: What no log line may contain. Random ids sometimes contain the letters 'ada'.
 PRIVATE = re.compile(r"\bada\b|the-secret-part|p@ss/word")
 
 
 def smtp(url: str, *, step: float = 5.0, whole: float = 10.0) -> SmtpCarrier:
-    """What hands mails to the server of an `SMTP_URL`, soon out of patience."""
+    """Sends mails to the server of an `SMTP_URL`, with short timeouts."""
     sender, greeting = sender_of("", SITE), host_name(SITE)
     return SmtpCarrier(parse_smtp_url(url), sender=sender, greeting=greeting, step=step, whole=whole)
 
 
 class PostOffice:
-    """Stands where auth's letters do: each goes to its address, with a link."""
+    """Takes the place of auth's letters: each goes to its email address, with a link."""
 
     def __init__(self) -> None:
         self.wake: Callable[[], None] = lambda: None
 
     def wake_by(self, wake: Callable[[], None]) -> None:
-        """Calls it for each letter that is written here."""
+        """Has `wake` called for each letter that is written here."""
         self.wake = wake
 
     async def resolve(self, letter: Letter) -> Message | None:
-        """What auth would say of it. `poison` raises, and who is `nobody` gets none."""
+        """Makes a letter's message, as auth would. For the user `poison` it raises, and `nobody` gets none."""
         if letter.user_id == "poison":
             raise RuntimeError(f"a fault that quotes {letter.to}")
         if letter.user_id == "nobody":
@@ -66,7 +66,7 @@ class House:
     count: int = 0
 
     async def write(self, to: str = ADDRESS, *, wakes: bool = True, **given: Any) -> Letter:
-        """A letter in the queue."""
+        """Puts a letter into the queue."""
         self.count += 1
         now = self.clock.now()
         values = {"kind": LetterKind.VERIFY_EMAIL, "created_at": now, "due_at": now, "user_id": "someone", **given}
@@ -77,7 +77,7 @@ class House:
         return letter
 
     def runner(self, carrier: Carrier, *, back_off: float = 0.05, poll: float = 0.05) -> MailRunner:
-        """One that tries again at once."""
+        """A runner that tries again at once."""
         composer = Composer(SITE, sender_of("", SITE))
         return MailRunner(
             self.store,
@@ -91,7 +91,7 @@ class House:
 
     @contextlib.asynccontextmanager
     async def sending(self, carrier: Carrier, **given: Any) -> AsyncIterator[None]:
-        """Sends until the block is left."""
+        """Sends letters until the block is left."""
         task = asyncio.create_task(self.runner(carrier, **given).run())
         try:
             yield
@@ -100,7 +100,7 @@ class House:
             await asyncio.wait({task})
 
     def waiting(self) -> dict[str, datetime]:
-        """When each letter in the queue is due, by its id."""
+        """The time at which each letter in the queue is due, by its id."""
         with contextlib.closing(sqlite3.connect(self.path)) as database:
             rows = database.execute("SELECT id, due_at FROM letters").fetchall()
         return {name: datetime.fromtimestamp(millis / 1000, UTC) for name, millis in rows}
@@ -123,7 +123,7 @@ async def house(folder: Path) -> AsyncIterator[House]:
 
 
 async def until(holds: Callable[[], Any], *, seconds: float = 10.0) -> None:
-    """Waits until `holds` says yes. Raises `TimeoutError`."""
+    """Waits until `holds` returns true. Raises `TimeoutError`."""
     async with asyncio.timeout(seconds):
         while True:
             if holds():

@@ -1,4 +1,4 @@
-"""Mail servers on loopback: a real one, and one that does as badly as it is told."""
+"""Mail servers on loopback: a real one, and one that misbehaves as it is told."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ USER, PASSWORD = "duet@example.com", "p@ss/word: ü"
 
 @dataclass
 class Mailbox:
-    """A mail server that takes everything, and what it took."""
+    """A mail server that accepts everything, and keeps what it accepted."""
 
     port: int
     envelopes: list[Envelope] = field(default_factory=list)
@@ -45,14 +45,14 @@ class Mailbox:
         return "250 OK"
 
     def log_in(self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any) -> AuthResult:
-        """Called by aiosmtpd with each login: `USER` and `PASSWORD` are let in."""
+        """Called by aiosmtpd with each login; accepts `USER` and `PASSWORD`."""
         assert isinstance(data, LoginPassword)
         self.logins.append((data.login.decode(), data.password.decode()))
         return AuthResult(success=self.logins[-1] == (USER, PASSWORD), handled=False)
 
 
 def parse(content: bytes | str | None) -> EmailMessage:
-    """A message as it came over the wire."""
+    """Parses a message as it came over the wire."""
     assert isinstance(content, bytes)
     parser: BytesParser[EmailMessage] = BytesParser(policy=default)
     return parser.parsebytes(content)
@@ -60,14 +60,14 @@ def parse(content: bytes | str | None) -> EmailMessage:
 
 @dataclass(frozen=True)
 class Certificate:
-    """A certificate for localhost and 127.0.0.1, signed by itself, and its key."""
+    """A self-signed certificate for localhost and 127.0.0.1, and its key."""
 
     path: Path
     key: Path
 
     @classmethod
     def make(cls, folder: Path, *, names: str = "DNS:localhost,IP:127.0.0.1") -> Certificate:
-        """Has openssl make one for `names` in `folder`."""
+        """Has openssl make a certificate for `names` in `folder`."""
         made = cls(folder / "certificate.pem", folder / "key.pem")
         command = f"req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=mail \
             -addext subjectAltName={names} -keyout {made.key} -out {made.path}"
@@ -75,7 +75,7 @@ class Certificate:
         return made
 
     def server_context(self) -> ssl.SSLContext:
-        """What a server shows it with."""
+        """The TLS context of a server that uses it."""
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(self.path, self.key)
         return context
@@ -85,13 +85,13 @@ class Certificate:
 def mailbox(
     *, port: int | None = None, certificate: Certificate | None = None, implicit: bool = False, **options: Any
 ) -> Iterator[Mailbox]:
-    """Runs aiosmtpd in a thread of its own.
+    """Runs aiosmtpd in its own thread.
 
     Args:
-        port: a free one, if None.
-        certificate: with it there is STARTTLS and login; without it neither.
+        port: None for a free port.
+        certificate: gives the server STARTTLS and login; None for neither.
         implicit: TLS from the first byte instead of STARTTLS.
-        options: aiosmtpd's.
+        options: passed to aiosmtpd.
     """
     box = Mailbox(port or free_port())
     if certificate is not None:
@@ -111,10 +111,10 @@ def mailbox(
 
 @dataclass
 class BadServer:
-    """A mail server that answers as it is told, to each command by its first word and one by the whole line.
+    """A mail server that answers as it is told, by a command's first word or by its whole line.
 
-    An answer is a line; `HANG`: none, the connection stays open; `DROP`: the connection is closed. `GREETING` and
-    `MESSAGE` stand for the connection and the dot at the end of a message. It has no STARTTLS.
+    An answer is a line, or `HANG` to keep the connection open without one, or `DROP` to close it. `GREETING` and
+    `MESSAGE` stand for the connection and for the dot at the end of a message. The server has no STARTTLS.
     """
 
     HANG: ClassVar = "hang"
@@ -122,7 +122,7 @@ class BadServer:
 
     answers: dict[str, str]
     port: int = field(default_factory=free_port)
-    #: All that clients said.
+    #: All lines that clients sent.
     lines: list[str] = field(default_factory=list)
     messages: list[bytes] = field(default_factory=list)
     #: Set while a client is kept waiting.
@@ -141,7 +141,7 @@ class BadServer:
 
     @contextlib.contextmanager
     def running(self) -> Iterator[BadServer]:
-        """Serves until the block is left."""
+        """Runs the server until the block is left."""
         with socket.create_server(("127.0.0.1", self.port), reuse_port=False) as listening:
             accepting = threading.Thread(target=self._accept, args=[listening])
             accepting.start()
@@ -189,7 +189,7 @@ class BadServer:
         self.messages.append(message)
 
     def _answer(self, connection: socket.socket, incoming: Any, word: str, usual: str) -> bool:
-        """Answers; whether the conversation goes on."""
+        """Answers a line, and returns whether the conversation goes on."""
         answer = self.answers.get(word, usual)
         if answer == self.HANG:
             self.hanging.set()

@@ -1,4 +1,4 @@
-"""`duet check` and the mail server: one line that says what is wrong and what mends it."""
+"""`duet check` and the mail server: one line says what is wrong and what mends it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LOGIN = f"{quote(USER, safe='')}:{quote(PASSWORD, safe='')}"
 
 
 def mail_line(folder: Path, **variables: str) -> str:
-    """What `duet check` says about mail."""
+    """The line of `duet check` about mail."""
     result = duet(folder, "check", **variables)
     [line] = [line for line in result.stdout.splitlines() if " mail: " in line]
     assert result.returncode == (1 if line.startswith("FAIL") else 0), result.stdout
@@ -26,7 +26,7 @@ def mail_line(folder: Path, **variables: str) -> str:
 
 
 def test_without_a_server_it_tells_of_the_outbox(tmp_path: Path) -> None:
-    """It says where messages go, and fails where they can't."""
+    """The line says where messages are written, and fails if they can't be."""
     line = mail_line(tmp_path)
     assert line.startswith("ok")
     assert f"messages are written to {tmp_path / 'data' / 'outbox'}" in line
@@ -35,7 +35,7 @@ def test_without_a_server_it_tells_of_the_outbox(tmp_path: Path) -> None:
 
 
 def test_a_server_that_lets_us_in(tmp_path: Path, certificate: Certificate) -> None:
-    """Encrypted and logged in; no message is sent."""
+    """The connection is encrypted and logged in, and no message is sent."""
     with mailbox(certificate=certificate) as box:
         url = f"smtp://{LOGIN}@localhost:{box.port}"
         line = mail_line(tmp_path, SMTP_URL=url, SSL_CERT_FILE=str(certificate.path))
@@ -45,7 +45,7 @@ def test_a_server_that_lets_us_in(tmp_path: Path, certificate: Certificate) -> N
 
 
 def test_a_certificate_that_is_not_trusted(tmp_path: Path, certificate: Certificate) -> None:
-    """It names the variable that would make it so."""
+    """The line names the variable that would make it trusted."""
     with mailbox(certificate=certificate) as box:
         line = mail_line(tmp_path, SMTP_URL=f"smtp://{LOGIN}@localhost:{box.port}")
     assert line.startswith("FAIL")
@@ -53,7 +53,7 @@ def test_a_certificate_that_is_not_trusted(tmp_path: Path, certificate: Certific
 
 
 def test_a_wrong_password(tmp_path: Path, certificate: Certificate) -> None:
-    """It says where the password is."""
+    """The line says where the password is set."""
     with mailbox(certificate=certificate) as box:
         url = f"smtp://ada:hush@localhost:{box.port}"
         line = mail_line(tmp_path, SMTP_URL=url, SSL_CERT_FILE=str(certificate.path))
@@ -76,7 +76,7 @@ def test_a_wrong_password(tmp_path: Path, certificate: Certificate) -> None:
     ],
 )
 def test_a_server_that_does_not(tmp_path: Path, answers: dict[str, str], url: str, reason: str) -> None:
-    """Each fault has its words."""
+    """Each fault has its own words."""
     with BadServer(answers).running() as server:
         line = mail_line(tmp_path, SMTP_URL=url.format(port=server.port))
     assert line.startswith("FAIL")
@@ -84,20 +84,20 @@ def test_a_server_that_does_not(tmp_path: Path, answers: dict[str, str], url: st
 
 
 def test_no_way_in_the_clear_is_named_for_a_password(tmp_path: Path) -> None:
-    """`?starttls=no` is advice for a server without a login alone: with one it stops the start."""
+    """`?starttls=no` is advised only for a server without a login, because with one it stops the start."""
     with BadServer({}).running() as server:
         with_user = mail_line(tmp_path, SMTP_URL=f"smtp://ada:hush@127.0.0.1:{server.port}")
     assert "starttls=no" not in with_user
 
 
 def test_nobody_listens_or_nobody_knows_the_name(tmp_path: Path) -> None:
-    """Neither is kept waiting for."""
+    """The check does not wait for a server that does not listen or whose name is unknown."""
     assert "can't be reached" in mail_line(tmp_path, SMTP_URL=f"smtp://127.0.0.1:{free_port()}")
     assert "is unknown" in mail_line(tmp_path, SMTP_URL="smtp://nowhere.invalid")
 
 
 def test_a_server_that_says_nothing(tmp_path: Path) -> None:
-    """After some seconds it is given up."""
+    """The check gives it up after some seconds."""
     with BadServer({"GREETING": BadServer.HANG}).running() as server:
         line = mail_line(tmp_path, SMTP_URL=server.url)
     assert line.startswith("FAIL")

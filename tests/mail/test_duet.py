@@ -1,4 +1,4 @@
-"""Mail in a whole Duet: no request waits for it, none is lost, and its links are the site's own."""
+"""Mail in a whole Duet: no request waits for it, no letter is lost, and its links lead to the site."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SITE = "https://duet.example.com"
 
 
 def wait_until(holds: Callable[[], object], *, seconds: float = 15.0) -> None:
-    """Waits until `holds` says yes."""
+    """Waits until `holds` returns true."""
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, "it did not come to pass"
@@ -35,13 +35,13 @@ def rows(folder: Path, table: str) -> list[dict[str, object]]:
 
 
 def make_due(folder: Path) -> None:
-    """Turns the clock on until all letters are due, as far as they can tell."""
+    """Turns back the due times in the queue, so that all letters are due."""
     with closing(sqlite3.connect(folder / "duet.db", timeout=10)) as database, database:
         database.execute("UPDATE letters SET due_at = 0")
 
 
 def test_no_request_waits_for_a_server_that_hangs(tmp_path: Path) -> None:
-    """The answers come while the mail server still holds the connection, on the API and on the page."""
+    """The API and the page answer while the mail server still holds the connection."""
     server = BadServer({"MESSAGE": BadServer.HANG})
     with (
         server.running(),
@@ -59,7 +59,7 @@ def test_no_request_waits_for_a_server_that_hangs(tmp_path: Path) -> None:
 
 
 def test_letters_outlive_a_restart(tmp_path: Path) -> None:
-    """Asked for while nobody listens, sent by the next process: the person sees nothing of either."""
+    """A letter that was asked for while nobody listened is sent by the next process, unnoticed by the person."""
     port = free_port()
     settings = make_settings(tmp_path, smtp_url=f"smtp://127.0.0.1:{port}", public_url=SITE)
     with running(settings) as duet, ApiClient(duet.url) as api:
@@ -78,7 +78,7 @@ def test_letters_outlive_a_restart(tmp_path: Path) -> None:
 
 
 def test_letters_outlive_a_process_that_is_killed(tmp_path: Path) -> None:
-    """Killed while the server holds the message, Duet sends it again when the lease is over."""
+    """If Duet is killed while the server holds the message, it sends it again when the lease is over."""
     server = BadServer({"MESSAGE": BadServer.HANG})
     with server.running():
         with (
@@ -102,7 +102,7 @@ def test_letters_outlive_a_process_that_is_killed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", ["/api/auth/forgot-password", "/forgot-password"])
 def test_links_are_the_sites_own(tmp_path: Path, path: str) -> None:
-    """Whatever `Host` or `X-Forwarded-Host` a request came with, the link leads to PUBLIC_URL."""
+    """The link leads to PUBLIC_URL, with any `Host` or `X-Forwarded-Host` in the request."""
     with running(make_settings(tmp_path, public_url=SITE)) as duet:
         duet.make_user()
         evil = {"Host": "evil.example", "X-Forwarded-Host": "evil.example", "Origin": SITE}
@@ -110,7 +110,7 @@ def test_links_are_the_sites_own(tmp_path: Path, path: str) -> None:
             if path.startswith("/api"):
                 browser.post(path, json={"email": "ada@example.com"})
             else:
-                # The session cookie is Secure on this site: a plain connection keeps it by hand.
+                # The session cookie is Secure on this site, so the test carries it over the plain connection.
                 page = browser.get(path)
                 browser.headers["Cookie"] = page.headers["Set-Cookie"].partition(";")[0]
                 browser.submit(path, email="ada@example.com")
@@ -120,7 +120,7 @@ def test_links_are_the_sites_own(tmp_path: Path, path: str) -> None:
 
 
 def test_a_stolen_queue_opens_nothing(tmp_path: Path) -> None:
-    """Neither the rows of letters nor those of links hold a link's token, before and after it was sent."""
+    """The rows of letters and links never hold a link's token, before or after it was sent."""
     port = free_port()
     with running(make_settings(tmp_path, smtp_url=f"smtp://127.0.0.1:{port}")) as duet, ApiClient(duet.url) as api:
         duet.make_user()
@@ -137,7 +137,7 @@ def test_a_stolen_queue_opens_nothing(tmp_path: Path) -> None:
 
 
 def test_nobody_has_the_address_and_nothing_is_sent(tmp_path: Path) -> None:
-    """The same answer, the same letter in the queue; and then no mail."""
+    """The answer and the letter in the queue are the same as ever, but no mail is sent."""
     with running(make_settings(tmp_path)) as duet, ApiClient(duet.url) as api:
         duet.make_user()
         answers = [

@@ -1,4 +1,4 @@
-"""What mails say: each kind in text and HTML, with the site's links alone, whatever is in a name."""
+"""What mails say: each kind in text and HTML, with only the site's links, whatever a name contains."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PARAMS: dict[LetterKind, dict[str, str]] = {
 
 
 def compose(kind: LetterKind, *, mail_from: str = "", site: str = SITE, **params: str) -> EmailMessage:
-    """A mail of that kind, as it comes out at the other end."""
+    """A mail of that kind, as its reader parses it."""
     values = {**PARAMS.get(kind, {}), **params}
     letter = Letter(id="letter-1", kind=kind, to=ADDRESS, created_at=NOW, due_at=NOW)
     message = Message(ADDRESS, kind, LINK if kind in WITH_LINK else "", values)
@@ -45,7 +45,7 @@ def words(text: str) -> str:
 
 
 class Reader(HTMLParser):
-    """What an HTML part shows, and what it would fetch or lead to."""
+    """What an HTML part shows, and what it would fetch or link to."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -57,7 +57,7 @@ class Reader(HTMLParser):
 
     @classmethod
     def of(cls, mail: EmailMessage) -> Reader:
-        """The reader, done reading."""
+        """A reader that has read the HTML part."""
         reader = cls()
         reader.feed(html_of(mail))
         return reader
@@ -79,7 +79,7 @@ class Reader(HTMLParser):
 
 @pytest.mark.parametrize("kind", LetterKind)
 def test_every_kind_has_its_mail(kind: LetterKind) -> None:
-    """A subject that names the site, the same words in text and HTML, and lines that fit any screen."""
+    """It has a subject that names the site, the same words in text and HTML, and lines that fit any screen."""
     mail = compose(kind)
     assert "duet.example.com" in mail["Subject"]
     text = text_of(mail).replace("\r\n", "\n")
@@ -94,7 +94,7 @@ def test_every_kind_has_its_mail(kind: LetterKind) -> None:
 
 @pytest.mark.parametrize("kind", LetterKind)
 def test_html_fetches_nothing(kind: LetterKind) -> None:
-    """No picture, no style sheet, no script: opening a mail tells nobody; and all links lead to the site."""
+    """It has no picture, style sheet or script, so opening it tells nobody, and all links lead to the site."""
     reader = Reader.of(compose(kind))
     assert not {"img", "link", "script", "style", "iframe", "object", "form"} & set(reader.tags)
     assert not {"src", "srcset", "background", "onclick"} & reader.attributes
@@ -105,7 +105,7 @@ def test_html_fetches_nothing(kind: LetterKind) -> None:
 
 @pytest.mark.parametrize("kind", sorted(WITH_LINK))
 def test_the_link_is_there_to_press_and_to_copy(kind: LetterKind) -> None:
-    """In the text it is alone on its line; in the HTML it is a button, and readable."""
+    """In the text it is alone on its line; in the HTML it is a button and also readable."""
     mail = compose(kind)
     assert link_in(mail) == LINK
     assert text_of(mail).splitlines().count(LINK) == 1
@@ -133,14 +133,14 @@ def test_the_link_is_there_to_press_and_to_copy(kind: LetterKind) -> None:
     ],
 )
 def test_it_says_what_there_is_to_know(kind: LetterKind, phrase: str) -> None:
-    """How long a link lives, who invites, which device, in text and HTML alike."""
+    """The text and the HTML both say how long a link lives, who invites, and which device it was."""
     mail = compose(kind)
     assert phrase in words(text_of(mail))
     assert phrase in words(Reader.of(mail).text)
 
 
 def test_an_invitation_without_inviter_and_roles() -> None:
-    """One from the command line says no more than there is."""
+    """An invitation from the command line says no more than is known."""
     mail = compose(LetterKind.INVITE, inviter="", roles="")
     assert "You are invited to make an account at duet.example.com. To make it" in words(text_of(mail))
     assert "It comes with the role editor." in words(text_of(compose(LetterKind.INVITE, roles="editor")))
@@ -158,7 +158,7 @@ def test_a_name_starts_no_line(name: str) -> None:
 
 
 def test_a_name_is_text_in_html() -> None:
-    """Mark-up in what people typed is shown, not obeyed."""
+    """Markup in what people typed is shown, not obeyed."""
     mail = compose(LetterKind.INVITE, inviter='<a href="https://evil.example">Press here</a>')
     reader = Reader.of(mail)
     assert '<a href="https://evil.example">Press here</a> invites you' in reader.text
@@ -174,7 +174,7 @@ def test_a_name_is_text_in_html() -> None:
     ],
 )
 def test_an_encoded_word_in_an_address_writes_no_header(local: str) -> None:
-    """Python decodes one when it writes `To`, line breaks and all (RFC 2047 section 5 allows none there)."""
+    """Python decodes one when it writes `To`, even its line breaks, which RFC 2047 section 5 forbids there."""
     kind = LetterKind.PASSWORD_CHANGED
     letter = Letter(id="x", kind=kind, to=ADDRESS, created_at=NOW, due_at=NOW)
     with pytest.raises(Refused):
@@ -184,14 +184,14 @@ def test_an_encoded_word_in_an_address_writes_no_header(local: str) -> None:
 
 
 def test_a_line_break_in_a_header_is_refused() -> None:
-    """The last resort, below all that cleans: the message itself takes none."""
+    """As a last resort, after all cleaning, the message itself refuses a line break."""
     mail = EmailMessage(policy=SMTP)
     with pytest.raises(ValueError):
         mail["Subject"] = "Hello\r\nBcc: all@example.com"
 
 
 def test_a_value_that_is_missing_is_no_blank() -> None:
-    """A mail that would say 'another address: .' is a fault, and not sent."""
+    """A mail that would say 'another address: .' is a fault, and is not sent."""
     kind = LetterKind.EMAIL_CHANGE_REQUESTED
     letter = Letter(id="x", kind=kind, to=ADDRESS, created_at=NOW, due_at=NOW)
     with pytest.raises(UndefinedError):
@@ -218,7 +218,7 @@ def test_a_very_long_value_keeps_the_lines_within_what_servers_take() -> None:
     ],
 )
 def test_whom_mails_are_from(mail_from: str, site: str, sender: str) -> None:
-    """`MAIL_FROM`, or Duet at the site's host."""
+    """The sender is `MAIL_FROM`, or Duet at the site's host."""
     address = sender_of(mail_from, site)
     assert str(address) == sender
     assert address.addr_spec.isascii()

@@ -1,4 +1,4 @@
-"""The outbox: a file a mail, for its owner alone, where no mail server is configured."""
+"""The outbox: where no mail server is configured, each mail is a file that only its owner can read."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.mail.test_smtp import events
 
 
 async def test_a_mail_becomes_a_file(home: House, tmp_path: Path, logged: list[Any]) -> None:
-    """It is named for time, kind and letter, never for the address, and the log says where it is."""
+    """Its name has time, kind and letter but never the email address, and the log says where it is."""
     folder = tmp_path / "data" / "outbox"
     async with home.sending(Outbox(folder)):
         await home.write(created_at=datetime(2026, 11, 24, 20, 15, tzinfo=UTC).replace(year=9000))
@@ -30,7 +30,7 @@ async def test_a_mail_becomes_a_file(home: House, tmp_path: Path, logged: list[A
 
 
 async def test_nobody_else_reads_it(home: House, tmp_path: Path) -> None:
-    """Whoever reads a link may use it: file and folder are their owner's."""
+    """Anyone who reads a link may use it, so only their owner can read the file and the folder."""
     folder = tmp_path / "outbox"
     async with home.sending(Outbox(folder)):
         await home.write()
@@ -43,7 +43,7 @@ async def test_nobody_else_reads_it(home: House, tmp_path: Path) -> None:
 async def test_a_folder_that_cannot_be_written_is_waited_for(
     home: House, tmp_path: Path, logged: list[Any]
 ) -> None:
-    """The letter stays, an error says what to do, and it is written once that is done."""
+    """The letter stays, an error says what to do, and the letter is written once that is done."""
     folder = tmp_path / "outbox"
     folder.write_text("in the way")
     async with home.sending(Outbox(folder)):
@@ -59,7 +59,7 @@ async def test_a_folder_that_cannot_be_written_is_waited_for(
 
 @pytest.mark.parametrize("to", ["grüße@bücher.example", "ada@example.com"])
 async def test_the_file_is_plain_to_read(home: House, tmp_path: Path, to: str) -> None:
-    """Text beyond ASCII stands in it as it is: a developer reads it without a mail program."""
+    """Text beyond ASCII is not encoded, so a developer can read the file without a mail program."""
     async with home.sending(Outbox(tmp_path / "outbox")):
         values = '{"new_email": "löwe@example.com"}'
         await home.write(to, kind="email-change-requested", params=values)

@@ -1,4 +1,4 @@
-"""The queue of letters: at least once each, whatever goes away, and nobody waits for anybody else."""
+"""The queue sends each letter at least once, whatever fails, and no letter waits for another."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.mail.test_smtp import events
 
 
 class Shelf:
-    """Takes every mail, as soon as it is `open`."""
+    """Accepts every mail as soon as it is `open`."""
 
     def __init__(self) -> None:
         self.open = asyncio.Event()
@@ -33,7 +33,7 @@ class Shelf:
 
 
 async def test_a_letter_that_cannot_be_made_holds_up_nobody(home: House, logged: list[Any]) -> None:
-    """One whose content is a fault of ours is put off, with a line that does not quote it; the others go out."""
+    """A letter that our own fault keeps from being made is put off, with a log line that does not quote it."""
     shelf = Shelf()
     poison = await home.write(user_id="poison")
     unknown = await home.write(kind="from-a-later-version")
@@ -48,7 +48,7 @@ async def test_a_letter_that_cannot_be_made_holds_up_nobody(home: House, logged:
 
 
 async def test_a_letter_for_nobody_is_dropped(home: House, logged: list[Any]) -> None:
-    """What has become pointless is sent to no server."""
+    """A letter that has become pointless is sent to no server."""
     shelf = Shelf()
     async with home.sending(shelf):
         letter = await home.write(user_id="nobody")
@@ -58,7 +58,7 @@ async def test_a_letter_for_nobody_is_dropped(home: House, logged: list[Any]) ->
 
 
 async def test_an_address_that_is_none_is_dropped(home: House, logged: list[Any]) -> None:
-    """It will never be one; and no line break in it comes near a header."""
+    """An invalid email address stays invalid, and no line break in it gets near a header."""
     shelf = Shelf()
     async with home.sending(shelf):
         await home.write("ada@example.com\r\nBcc: everybody@example.com")
@@ -69,7 +69,7 @@ async def test_an_address_that_is_none_is_dropped(home: House, logged: list[Any]
 
 
 async def test_a_recipient_whose_server_hangs_holds_up_nobody(home: House) -> None:
-    """While one message waits for an answer, others are sent beside it."""
+    """While one message waits for an answer, others are sent."""
     server = BadServer({"RCPT TO:<ada@example.com>": BadServer.HANG})
     with server.running():
         async with home.sending(smtp(server.url, step=60, whole=60)):
@@ -97,7 +97,7 @@ async def test_only_a_few_are_in_flight(home: House) -> None:
 
 
 async def test_several_processes_share_the_queue(home: House) -> None:
-    """Two that send at the same time send each letter once."""
+    """Two processes that send at the same time send each letter once."""
     one, other = Shelf(), Shelf()
     for _ in range(40):
         await home.write(wakes=False)
@@ -108,7 +108,7 @@ async def test_several_processes_share_the_queue(home: House) -> None:
 
 
 async def test_what_another_process_posted_is_found(home: House) -> None:
-    """The command line adds letters and sends none: the server looks for them."""
+    """The command line adds letters and sends none, so the server looks for them."""
     shelf = Shelf()
     async with home.sending(shelf):
         await asyncio.sleep(0.1)
@@ -118,7 +118,7 @@ async def test_what_another_process_posted_is_found(home: House) -> None:
 
 
 async def test_a_letter_of_this_process_does_not_wait_for_the_next_look(home: House) -> None:
-    """Posting wakes who sends."""
+    """Posting a letter wakes the runner."""
     shelf = Shelf()
     async with home.sending(shelf, poll=3600):
         await asyncio.sleep(0.1)
@@ -141,7 +141,7 @@ async def test_the_pauses_grow(home: House, logged: list[Any]) -> None:
 
 
 async def test_after_three_days_it_is_given_up(home: House, logged: list[Any]) -> None:
-    """A letter that failed for so long goes, with an error in the log."""
+    """A letter that has failed for that long is dropped, with an error in the log."""
     with BadServer({"GREETING": "421 later"}).running() as server:
         async with home.sending(smtp(server.url)):
             old = await home.write(created_at=home.clock.now() - timedelta(days=3))
@@ -150,7 +150,7 @@ async def test_after_three_days_it_is_given_up(home: House, logged: list[Any]) -
 
 
 async def test_a_store_that_comes_back_is_gone_on_with(home: House) -> None:
-    """While the database is away nothing is sent, and nothing ends; afterwards the queue is worked off."""
+    """While the database is away no letter is sent, and the runner goes on; afterwards it works the queue off."""
     shelf = Shelf()
     await home.write(wakes=False)
     await home.store.close()
@@ -164,7 +164,7 @@ async def test_a_store_that_comes_back_is_gone_on_with(home: House) -> None:
 
 
 async def test_a_letter_that_is_out_is_not_sent_again_because_of_the_store(home: House) -> None:
-    """The database went away between sending and noting it: the note is made up for."""
+    """If the database goes away between sending and recording it, the recording is made up for later."""
     shelf = Shelf()
     shelf.open.clear()
     async with home.sending(shelf):
@@ -180,7 +180,7 @@ async def test_a_letter_that_is_out_is_not_sent_again_because_of_the_store(home:
 
 
 async def test_a_letter_in_flight_is_handed_back_at_the_end(home: House) -> None:
-    """Stopping in the middle leaves the letter due at once: the next process sends it."""
+    """A stop in the middle leaves the letter due at once, and the next process sends it."""
     shelf = Shelf()
     with BadServer({"MESSAGE": BadServer.HANG}).running() as server:
         async with home.sending(smtp(server.url, step=60, whole=60)):
@@ -194,7 +194,7 @@ async def test_a_letter_in_flight_is_handed_back_at_the_end(home: House) -> None
 
 
 async def test_a_letter_of_a_process_that_died_is_sent(home: House) -> None:
-    """One that was claimed and never put away again is due when its lease is over."""
+    """A letter that was claimed and never released is due when its lease is over."""
     letter = await home.write()
     now = home.clock.now()
     await home.store.claim_letter(now=now, until=now + timedelta(seconds=0.5))

@@ -1,4 +1,4 @@
-"""`SMTP_URL`: what it may say, and that nothing secret leaves in the clear."""
+"""`SMTP_URL`: what it may say, and that nothing secret is sent unencrypted."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ HOST = "mail.example.com"
     ],
 )
 def test_what_a_url_means(url: str, server: SmtpServer) -> None:
-    """In the clear is only what stays on the machine, or what the operator asked for; and no password ever."""
+    """Only mail within the machine, or as the operator asks, goes unencrypted, and a password never does."""
     assert parse_smtp_url(url) == server
 
 
@@ -51,13 +51,13 @@ def test_what_a_url_means(url: str, server: SmtpServer) -> None:
     ],
 )
 def test_what_a_url_may_not_say(url: str) -> None:
-    """It is refused with the reason, and without the password."""
+    """It is refused with the reason, which does not show the password."""
     with pytest.raises(ValueError) as refused:
         parse_smtp_url(url)
     assert "hush" not in str(refused.value)
 
 
 def test_the_password_is_not_shown() -> None:
-    """Neither a log line nor a traceback that shows the server shows it."""
+    """A log line or a traceback that shows the server does not show its password."""
     server = parse_smtp_url(f"smtp://ada:hush@{HOST}")
     assert "hush" not in f"{server} {server!r}"

@@ -1,4 +1,4 @@
-"""Mail over SMTP: encrypted or not at all, at least once, and told in words when it does not go out."""
+"""Mail over SMTP is encrypted or not sent, sent at least once, and a failure is explained in words."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LOGIN = f"{quote(USER, safe='')}:{quote(PASSWORD, safe='')}"
 
 
 def events(logged: list[Any], event: str) -> list[Any]:
-    """The log's lines of that kind."""
+    """The log lines with that event."""
     return [line for line in logged if line["event"] == event]
 
 
@@ -45,7 +45,7 @@ async def test_a_message_arrives(home: House) -> None:
 async def test_it_is_encrypted_before_anybody_logs_in(
     home: House, trusted: Certificate, scheme: str, host: str
 ) -> None:
-    """With STARTTLS and with TLS from the first byte, by one's own certificate; the password arrives whole."""
+    """With STARTTLS and with implicit TLS, under one's own certificate, the password arrives whole."""
     with mailbox(certificate=trusted, implicit=scheme == "smtps") as box:
         async with home.sending(smtp(f"{scheme}://{LOGIN}@{host}:{box.port}")):
             await home.write()
@@ -58,7 +58,7 @@ async def test_it_is_encrypted_before_anybody_logs_in(
 async def test_a_certificate_that_nobody_vouches_for_gets_no_password(
     home: House, certificate: Certificate, logged: list[Any], scheme: str
 ) -> None:
-    """Whoever sits in between has one like that. The letter waits, and the log says what to do."""
+    """An attacker in between has a certificate like that, so the letter waits, and the log says what to do."""
     with mailbox(certificate=certificate, implicit=scheme == "smtps") as box:
         async with home.sending(smtp(f"{scheme}://{LOGIN}@127.0.0.1:{box.port}")):
             await home.write()
@@ -75,7 +75,7 @@ async def test_a_certificate_that_nobody_vouches_for_gets_no_password(
 async def test_a_certificate_for_another_host_gets_no_password(
     home: House, logged: list[Any], tmp_path: Any, monkeypatch: pytest.MonkeyPatch, scheme: str
 ) -> None:
-    """A genuine certificate of somebody else counts no more than none."""
+    """A genuine certificate for another host counts no more than none."""
     other = Certificate.make(tmp_path, names="DNS:other.example.com")
     monkeypatch.setenv("SSL_CERT_FILE", str(other.path))
     with mailbox(certificate=other, implicit=scheme == "smtps") as box:
@@ -87,7 +87,7 @@ async def test_a_certificate_for_another_host_gets_no_password(
 
 
 async def test_without_starttls_nothing_is_said(home: House, logged: list[Any]) -> None:
-    """A server, or somebody in between, that offers no encryption gets neither password nor mail (RFC 3207)."""
+    """A server or attacker in between that offers no encryption gets neither password nor mail (RFC 3207)."""
     answers = {"EHLO": "250-bad\r\n250 AUTH PLAIN LOGIN"}
     with BadServer(answers).running() as server:
         async with home.sending(smtp(f"smtp://{LOGIN}@127.0.0.1:{server.port}")):
@@ -99,7 +99,7 @@ async def test_without_starttls_nothing_is_said(home: House, logged: list[Any]) 
 
 
 async def test_a_wrong_password_is_the_operators(home: House, trusted: Certificate, logged: list[Any]) -> None:
-    """The letter waits, and an error says where the password comes from."""
+    """The letter waits, and an error says where the password is set."""
     with mailbox(certificate=trusted) as box:
         async with home.sending(smtp(f"smtp://ada:wrong@127.0.0.1:{box.port}")):
             await home.write()
@@ -136,7 +136,7 @@ FOR_NOW = [
 async def test_what_a_server_does_not_take_now_is_sent_again(
     home: House, logged: list[Any], answers: dict[str, str], level: str, reason: str
 ) -> None:
-    """Refusals for now, hang-ups and silence leave the letter in the queue, under the same Message-ID."""
+    """Temporary refusals, hang-ups and silence leave the letter in the queue, under the same Message-ID."""
     server = BadServer(dict(answers))
     with server.running():
         async with home.sending(smtp(server.url, step=0.3)):
@@ -151,7 +151,8 @@ async def test_what_a_server_does_not_take_now_is_sent_again(
 
 
 async def test_a_message_that_may_have_been_taken_is_sent_again(home: House) -> None:
-    """The connection breaks after the final dot: the same message comes once more, and a double can be known."""
+    """The connection breaks after the final dot, so the same message is sent again, as a recognisable
+    duplicate."""
     server = BadServer({"MESSAGE": BadServer.DROP})
     with server.running():
         async with home.sending(smtp(server.url)):
@@ -165,7 +166,7 @@ async def test_a_message_that_may_have_been_taken_is_sent_again(home: House) -> 
 
 
 async def test_what_happens_after_the_answer_counts_no_more(home: House) -> None:
-    """A server that hangs at the good-bye has the message: it is not sent again."""
+    """A server that hangs at QUIT has the message already, so it is not sent again."""
     server = BadServer({"QUIT": BadServer.HANG})
     with server.running():
         async with home.sending(smtp(server.url)):
@@ -181,7 +182,7 @@ async def test_what_happens_after_the_answer_counts_no_more(home: House) -> None
 async def test_what_a_server_refuses_for_good_is_dropped(
     home: House, logged: list[Any], answers: dict[str, str]
 ) -> None:
-    """An unknown recipient stays unknown: one line in the log, without the address, and the letter is gone."""
+    """An unknown recipient stays unknown: one log line, without the email address, and the letter is gone."""
     with BadServer(answers).running() as server:
         async with home.sending(smtp(server.url)):
             await home.write(user_id="user-1")
@@ -203,7 +204,7 @@ async def test_what_a_server_refuses_for_good_is_dropped(
 async def test_a_server_that_is_not_there_is_waited_for(
     home: House, logged: list[Any], url: str, reason: str
 ) -> None:
-    """Nobody listens, or nobody knows the name: the letter waits."""
+    """If nobody listens, or the name is unknown, the letter waits."""
     async with home.sending(smtp(url.format(port=free_port()))):
         await home.write()
         await until(lambda: events(logged, "mail_put_off"))
@@ -212,7 +213,7 @@ async def test_a_server_that_is_not_there_is_waited_for(
 
 
 async def test_tls_where_there_is_none_is_told(home: House, logged: list[Any]) -> None:
-    """smtps:// on a port without TLS is the operator's to mend."""
+    """If the port of an smtps:// URL speaks no TLS, the log says so to the operator."""
     with BadServer({}).running() as server:
         async with home.sending(smtp(f"smtps://127.0.0.1:{server.port}")):
             await home.write()
@@ -221,7 +222,7 @@ async def test_tls_where_there_is_none_is_told(home: House, logged: list[Any]) -
 
 
 async def test_addresses_of_the_world(home: House, logged: list[Any]) -> None:
-    """A domain beyond ASCII goes as DNS spells it; a local part beyond ASCII is sent by SMTPUTF8."""
+    """A domain beyond ASCII is sent as DNS spells it, and a local part beyond ASCII by SMTPUTF8."""
     with mailbox() as box:
         async with home.sending(smtp(f"smtp://127.0.0.1:{box.port}")):
             await home.write("grace@bücher.example")
@@ -236,7 +237,7 @@ async def test_addresses_of_the_world(home: House, logged: list[Any]) -> None:
 
 
 async def test_without_smtputf8_such_an_address_is_refused(home: House, logged: list[Any]) -> None:
-    """It could never be delivered by this server: the log says why, and the letter is gone."""
+    """This server could never deliver the letter, so the log says why, and the letter is gone."""
     with BadServer({}).running() as server:
         async with home.sending(smtp(server.url)):
             await home.write("grüße@example.com")
@@ -247,7 +248,7 @@ async def test_without_smtputf8_such_an_address_is_refused(home: House, logged: 
 
 
 async def test_a_server_of_seven_bits_gets_seven_bits(home: House) -> None:
-    """Where 8BITMIME is not offered, a text beyond ASCII is encoded (RFC 6152)."""
+    """If 8BITMIME is not offered, text beyond ASCII is encoded (RFC 6152)."""
     values = '{"inviter": "Ada Löwe", "expires": "2026-12-01T20:15:00+00:00", "roles": ""}'
     with BadServer({}).running() as server:
         async with home.sending(smtp(server.url)):
