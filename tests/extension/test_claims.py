@@ -25,7 +25,7 @@ EMAIL = "ada@example.com"
 
 
 async def company_of(user: User) -> str:
-    """Whose address it is."""
+    """The company that the email address belongs to."""
     return user.email_key.partition("@")[2]
 
 
@@ -53,7 +53,7 @@ def client(tmp_path: Path) -> Iterator[TestClient]:
 
 
 def test_a_claim_is_there_on_both_halves(client: TestClient) -> None:
-    """As the function said it when the token was issued; no store is asked."""
+    """It has the value from when the token was issued, and no store is asked."""
     assert client.get("/company").text == "example.com"
     assert client.get("/api/company").json() == "example.com"
     login_as(client, "bo@example.org")
@@ -61,7 +61,7 @@ def test_a_claim_is_there_on_both_halves(client: TestClient) -> None:
 
 
 def test_a_refresh_asks_again(client: TestClient) -> None:
-    """A claim is as old as its token, and no older."""
+    """A claim is exactly as old as its token."""
     form = {"grant_type": "password", "username": EMAIL, "password": PASSWORD}
     tokens = client.post("/api/auth/token", data=form).json()
     form = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
@@ -70,13 +70,13 @@ def test_a_refresh_asks_again(client: TestClient) -> None:
 
 
 def test_a_personal_token_has_the_claims_too(client: TestClient) -> None:
-    """A script sees what its owner sees."""
+    """A script sees the same as its owner."""
     token = client.post("/api/users/me/tokens", json={"name": "script"}).json()["token"]
     assert client.get("/api/company", headers={"Authorization": f"Bearer {token}"}).json() == "example.com"
 
 
 def test_a_failing_claim_is_missing_and_nobody_is_kept_out(tmp_path: Path) -> None:
-    """So a missing claim must never mean a right."""
+    """For this reason a missing claim must never mean a right."""
 
     async def fail(user: User) -> str:
         raise ValueError("broken")
@@ -88,8 +88,8 @@ def test_a_failing_claim_is_missing_and_nobody_is_kept_out(tmp_path: Path) -> No
 
 
 def test_the_cookie_stays_small_with_all_that_may_be_in_it(tmp_path: Path) -> None:
-    """Under 4,096 bytes, which is what browsers keep: with twenty of the longest roles, as many claims as may
-    be there and unseen messages, none of which can be compressed."""
+    """With twenty of the longest roles, the most claims and unseen messages, none compressible, it stays below
+    the 4,096 bytes that browsers keep."""
     noise = secrets.token_urlsafe(MAX_BYTES)[: MAX_BYTES - len('{"everything":""}')]
 
     async def most(user: User) -> str:
@@ -120,12 +120,12 @@ def test_the_cookie_stays_small_with_all_that_may_be_in_it(tmp_path: Path) -> No
     ],
 )
 def test_a_claim_that_may_not_be_stops_the_start(tmp_path: Path, claims: Any, message: str) -> None:
-    """In one line that names the extension."""
+    """One line names the extension."""
     with pytest.raises(PolicyError, match=message):
         start(tmp_path, team(claims=claims))
 
 
 def test_two_extensions_with_one_claim_stop_the_start(tmp_path: Path) -> None:
-    """Which of them would count?"""
+    """Nobody could say which of the two counts."""
     with pytest.raises(PolicyError, match="extension two: the claim 'company' is one's already"):
         start(tmp_path, team("one", claims={"company": company_of}), team("two", claims={"company": company_of}))

@@ -1,4 +1,4 @@
-"""What belongs to somebody already stops the start, with a line that names it."""
+"""What belongs to somebody else already stops the start, with a line that names it."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_a_page_where_duet_has_something_stops_the_start(tmp_path: Path, path: s
 
 @pytest.mark.parametrize("paths", [("/x", "/x"), ("/x/<a>", "/x/<b>"), ("/x/<int:a>/y", "/x/<int:b>/y")])
 def test_one_page_has_one_view(tmp_path: Path, paths: tuple[str, str]) -> None:
-    """Two views for the same path and method: only one would answer, and not always the one with the policy."""
+    """Of two views for the same path and method only one would answer, and perhaps the one without the policy."""
 
     def fill(blueprint: Blueprint) -> None:
         blueprint.get(paths[0], endpoint="first")(page)
@@ -116,7 +116,7 @@ def test_two_views_may_share_a_path_by_method(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("paths", [("/x", "/x"), ("/{a}", "/{b}"), ("/{a:int}", "/{b:int}")])
 def test_one_route_has_one_endpoint(tmp_path: Path, paths: tuple[str, str]) -> None:
-    """The same for routes, whatever their parameters are called."""
+    """Two routes with the same path clash too, whatever their parameters are called."""
 
     def fill(router: APIRouter) -> None:
         router.get(paths[0])(route)
@@ -149,7 +149,7 @@ def test_a_static_folder_over_pages_stops_the_start(tmp_path: Path, given: dict[
 
 
 def test_endpoints_of_a_blueprint_are_unique(tmp_path: Path) -> None:
-    """What Flask says of a second view with the same name is passed on as one line."""
+    """Flask's error for a second view with the same name is passed on as one line."""
 
     def fill(blueprint: Blueprint) -> None:
         blueprint.get("/x", endpoint="same")(page)

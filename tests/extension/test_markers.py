@@ -96,13 +96,13 @@ def test_a_marker_under_a_decorator_that_hides_it_stops_the_start(
 
 @pytest.mark.parametrize("view_class", [_MarkedMethod, _MarkedClass])
 def test_a_marker_on_a_view_class_or_its_method_stops_the_start(tmp_path: Path, view_class: type[View]) -> None:
-    """Flask looks at neither, so the page would be open to everybody who is signed in."""
+    """Flask looks at neither, so the page would be open to everybody who is logged in."""
     with pytest.raises(PolicyError, match=r"page /x \(team\.x\): the marker 'role admin' on _Marked"):
         start(tmp_path, with_blueprint(lambda it: it.add_url_rule("/x", view_func=view_class.as_view("x"))))
 
 
 def test_a_marker_in_the_decorators_of_a_view_class_counts(tmp_path: Path) -> None:
-    """That is where Flask wants what is to hold for a view class."""
+    """Flask reads a view class's decorators from there."""
     app = start(
         tmp_path, with_blueprint(lambda it: it.add_url_rule("/x", view_func=_MarkedByDecorators.as_view("x")))
     )
@@ -113,7 +113,7 @@ def test_a_marker_in_the_decorators_of_a_view_class_counts(tmp_path: Path) -> No
     "view", [_marked, lambda: _wrapping(_marked()), lambda: require(role="admin")(_bare(page))]
 )
 def test_a_marker_that_reaches_its_endpoint_counts(tmp_path: Path, view: Callable[[], Callable[..., Any]]) -> None:
-    """Directly on it, through functools.wraps, or outermost: on page and route the same row in the table."""
+    """Directly, through functools.wraps or outermost, it yields the same row for page and route."""
     endpoint = view()
     app = start(
         tmp_path,
@@ -158,7 +158,7 @@ def test_a_marker_above_or_below_the_route_decorator_counts(tmp_path: Path) -> N
     ],
 )
 def test_an_endpoint_carries_one_marker(outer: Callable[[Any], Any], inner: Callable[[Any], Any]) -> None:
-    """Of two the outer one would silently win, and `@public` above `@require` open the endpoint."""
+    """Of two the outer one would silently win, and `@public` above `@require` would open the endpoint."""
 
     def both() -> None: ...
 

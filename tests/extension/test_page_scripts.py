@@ -1,4 +1,4 @@
-"""A team's own routes get the login of the pages for their scripts, by the same rules as Duet's."""
+"""A team's own routes see the pages' login in calls by their scripts, by the same rules as Duet's routes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.kit.cookies import make_stale
 from tests.kit.duet import Browser, Running, make_settings, running
 
 PUBLIC_URL: Final = "http://duet.example.com:8080"
-#: What was written, and by whom.
+#: What was written and by whom.
 WRITTEN: Final[list[str]] = []
 
 
@@ -58,7 +58,7 @@ def _team() -> Extension:
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A Duet with the team's routes, whose PUBLIC_URL is another address than the tests'."""
+    """A Duet with the team's routes, whose PUBLIC_URL is not the address that the tests use."""
     settings = make_settings(tmp_path_factory.mktemp("duet"), public_url=PUBLIC_URL)
     with running(settings, extensions=[_team()]) as one:
         one.make_user("ada@example.com")
@@ -74,7 +74,7 @@ def page(shared: Running) -> Iterator[Browser]:
         yield browser
 
 
-# Header by header
+# The proof, header by header
 
 SITES: Final = (None, "same-origin", "none", "same-site", "cross-site", "SAME-ORIGIN", "same-origin, same-origin")
 ORIGINS: Final = (
@@ -84,7 +84,7 @@ ORIGINS: Final = (
     "null",
     "{url}/",
     "https:{rest}",  # another scheme
-    "http://127.0.0.1:1",  # another port: the same site, to whom the browser shows the cookies
+    "http://127.0.0.1:1",  # another port is the same site, to which the browser sends the cookies
     "http://localhost:{port}",  # another name of the same machine
     "http://duet.example.com",
     "http://evil.example",
@@ -106,7 +106,7 @@ def _expected_write(site: str | None, origin: str | None, token: str | None) -> 
 
 @pytest.mark.parametrize("path", ["/api/users/me", "/api/team/things"])
 def test_every_combination_of_proof(page: Browser, shared: Running, path: str) -> None:
-    """A read shows the session unless something foreign is said; a write needs a good word and the token."""
+    """A read sees the session unless a header is foreign; a write needs a good header and the token."""
     right = token_on(page)
     words = {"url": shared.url, "rest": shared.url.removeprefix("http:"), "port": shared.url.rpartition(":")[2]}
     tokens = {"right": right, "wrong": f"{right[:-2]}AA"}
@@ -132,7 +132,7 @@ def test_every_combination_of_proof(page: Browser, shared: Running, path: str) -
 
 
 def test_all_methods_that_write_need_the_same(page: Browser) -> None:
-    """POST, PUT, PATCH and DELETE; HEAD reads as GET does."""
+    """POST, PUT, PATCH and DELETE need the same proof, and HEAD reads as GET does."""
     proof = {"Sec-Fetch-Site": "same-origin", "X-CSRFToken": token_on(page)}
     for method in ("POST", "PUT", "PATCH", "DELETE"):
         assert page.request(method, "/api/team/things").status_code == 401
@@ -143,7 +143,7 @@ def test_all_methods_that_write_need_the_same(page: Browser) -> None:
 
 
 def test_a_token_beside_the_cookie_speaks_alone(page: Browser, shared: Running) -> None:
-    """A good one is its owner's, whose cookie it is; a bad one, or another scheme, is nobody's, proof or not."""
+    """A good one makes the caller its owner; a bad one, or another scheme, makes them nobody, proof or not."""
     user = shared.make_user("grace@example.com")
     from_page = {"Sec-Fetch-Site": "same-origin", "X-CSRFToken": token_on(page)}
     pair = httpx.post(
@@ -160,7 +160,7 @@ def test_a_token_beside_the_cookie_speaks_alone(page: Browser, shared: Running) 
 
 
 def test_roles_and_freshness_are_asked_of_scripts(page: Browser, shared: Running) -> None:
-    """Without the role a 403, which is written down; after a while the password is asked for; an admin gets in."""
+    """A missing role is a 403, which is recorded; later the password is asked for; an admin gets in."""
     proof = {"Sec-Fetch-Site": "same-origin", "X-CSRFToken": token_on(page)}
     answer = page.get("/api/team/vault", headers=proof)
     assert (answer.status_code, answer.json()["code"]) == (403, "role_missing")
@@ -180,7 +180,7 @@ def test_roles_and_freshness_are_asked_of_scripts(page: Browser, shared: Running
 
 
 def test_a_public_route_knows_whom_its_own_page_sends(page: Browser) -> None:
-    """And takes what another origin's page sends for nobody's, so that nothing is done in Ada's name."""
+    """A call by another origin's page counts as nobody's, so that nothing is done in Ada's name."""
     me = page.get("/api/team/things").json()
     token = token_on(page)
     assert page.get("/api/team/door").json() == me
@@ -196,7 +196,7 @@ def test_a_public_route_knows_whom_its_own_page_sends(page: Browser) -> None:
 
 
 def test_caches_are_told_what_an_answer_depends_on(page: Browser, shared: Running) -> None:
-    """On the cookie, with or without one; what a route says itself stays, and no neighbour's page gets it."""
+    """It depends on the cookie even without one; the route's own headers stay, and no neighbour's page gets it."""
     answer = page.get("/api/team/door")
     assert answer.headers["Cache-Control"] == "private, max-age=60"
     assert answer.headers["Vary"].replace(" ", "") == "Accept-Language,Cookie"

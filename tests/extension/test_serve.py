@@ -1,4 +1,4 @@
-"""`duet serve` says in one line what an extension stops the start with, and exits with 2."""
+"""`duet serve` says in one line why an extension stops the start, and exits with 2."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def twice(settings):
 
 
 def _serve(folder: Path, extensions: str, *, installed: bool) -> subprocess.CompletedProcess[str]:
-    """Runs `duet serve` in `folder`, where `team.py` lies, until it ends: the program as installed, or a fork."""
+    """Runs `duet serve` in `folder`, where `team.py` lies, until it ends: the installed program, or a fork."""
     (folder / "team.py").write_text(textwrap.dedent(_TEAM))
     arguments = ["serve", "--port", str(free_port())]
     if not installed:
@@ -76,7 +76,7 @@ def _serve(folder: Path, extensions: str, *, installed: bool) -> subprocess.Comp
     ],
 )
 def test_a_refused_start_is_one_line_and_exit_code_2(tmp_path: Path, extensions: str, line: str) -> None:
-    """The line names what is wrong; there is no traceback, also where the lifespan refuses."""
-    ended = _serve(tmp_path, extensions, installed=extensions == "team:late")  # the last of them to be found
+    """The line names the fault, and there is no traceback, even if the lifespan refuses."""
+    ended = _serve(tmp_path, extensions, installed=extensions == "team:late")  # the last one that is found
     assert ended.stderr.splitlines() == [line]
     assert (ended.returncode, ended.stdout) == (2, "")

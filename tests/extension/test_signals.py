@@ -1,4 +1,4 @@
-"""An extension hears what happens to accounts, whoever does it and on whatever half."""
+"""An extension hears what happens to accounts, whoever does it and on whichever half."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ class Ear:
         self.heard: list[Signal] = []
 
     async def hear(self, signal: Signal) -> None:
-        """One signal more."""
+        """Keeps a signal."""
         self.heard.append(signal)
 
     @property
     def kinds(self) -> list[str]:
-        """What it heard of, in order; afterwards it has heard nothing."""
+        """The kinds of signals that it heard, in order; then it forgets them."""
         kinds = [str(signal.kind) for signal in self.heard]
         self.heard.clear()
         return kinds
@@ -47,13 +47,13 @@ class Ear:
 
 @pytest.fixture
 def ear() -> Ear:
-    """What the team heard."""
+    """The signals that the team heard."""
     return Ear()
 
 
 @pytest.fixture
 def client(tmp_path: Path, ear: Ear) -> Iterator[TestClient]:
-    """Nobody yet, at a Duet whose team listens."""
+    """A client without a login, at a Duet whose team listens."""
     with TestClient(create_app(make_settings(tmp_path), extensions=[ear.extension()])) as one:
         yield one
 
@@ -71,7 +71,7 @@ def _log_in(client: TestClient) -> dict[str, Any]:
 
 
 def test_the_api_tells(client: TestClient, ear: Ear) -> None:
-    """Registered, logged in, logged out and deleted, each once, with whom it is about and from where."""
+    """Registration, login, logout and deletion are told once each, with the account and the caller's address."""
     _register(client)
     tokens = _log_in(client)
     user_id = client.get("/api/users/me").json()["id"]
@@ -91,7 +91,7 @@ def test_the_api_tells(client: TestClient, ear: Ear) -> None:
 
 
 def test_the_pages_tell(client: TestClient, ear: Ear) -> None:
-    """The same for forms."""
+    """Forms tell the same."""
     form = {"email": EMAIL, "password": PASSWORD, "csrf_token": csrf_token(client, "/register")}
     assert client.post("/register", data=form).status_code == 200
     client.cookies.clear()
@@ -104,7 +104,7 @@ def test_the_pages_tell(client: TestClient, ear: Ear) -> None:
 
 
 def test_what_fails_tells_nothing(client: TestClient, ear: Ear) -> None:
-    """A taken address, a wrong password, a wrong token, a refused deletion."""
+    """A taken email address, a wrong password, a wrong token and a refused deletion tell nothing."""
     _register(client)
     _log_in(client)
     assert ear.kinds == ["registered", "logged_in"]
@@ -117,7 +117,7 @@ def test_what_fails_tells_nothing(client: TestClient, ear: Ear) -> None:
 
 
 def test_an_admins_changes_tell(client: TestClient, ear: Ear) -> None:
-    """Roles and deletion, of the account that is changed."""
+    """New roles and a deletion are told of the account that is changed."""
     _register(client)
     user_id = ear.heard[0].user_id
     login_as(client, "root@example.com", roles=["admin"])
@@ -133,7 +133,7 @@ def test_an_admins_changes_tell(client: TestClient, ear: Ear) -> None:
 
 
 def test_a_broken_handler_breaks_no_login(tmp_path: Path, ear: Ear) -> None:
-    """The team that fails is logged; the person is in, and the next team hears of it."""
+    """The failure is logged, the person is logged in, and the next team hears of it."""
 
     async def fail(signal: Signal) -> None:
         raise ValueError("broken")
@@ -148,7 +148,7 @@ def test_a_broken_handler_breaks_no_login(tmp_path: Path, ear: Ear) -> None:
 
 
 def test_a_handler_runs_within_its_lifespan(tmp_path: Path) -> None:
-    """Its database is open, on the loop that it was opened on."""
+    """The team's database is open, on the event loop on which it was opened."""
     events: list[str] = []
     loops: set[int] = set()
 
@@ -182,7 +182,7 @@ def test_a_handler_runs_within_its_lifespan(tmp_path: Path) -> None:
     ],
 )
 def test_a_handler_that_would_never_run_stops_the_start(tmp_path: Path, given: Any, message: str) -> None:
-    """In one line that names the extension."""
+    """One line names the extension."""
     with pytest.raises(PolicyError) as caught:
         start(tmp_path, team(**given))
     assert str(caught.value).startswith(message)
@@ -211,7 +211,7 @@ def noting(settings: Settings) -> Extension:
 
 
 async def test_the_command_line_tells_as_well(tmp_path: Path) -> None:
-    """Whom an operator deletes by `duet user delete`, the extensions hear of: what they keep of them has to go."""
+    """Extensions hear of accounts that `duet user delete` deletes, because their own data about them has to go."""
     settings = make_settings(tmp_path, extensions=f"{__name__}:noting")
     terminal = Client("cli")
     async with open_auth(settings) as auth:

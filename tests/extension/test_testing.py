@@ -18,7 +18,7 @@ from app.web.context import current_principal, current_user
 
 
 def team() -> Extension:
-    """A page that tells who is there, and one that takes a form."""
+    """A page that says who is logged in, and one that takes a form."""
     blueprint = Blueprint("team", __name__, url_prefix="/team")
 
     @blueprint.get("/who")
@@ -34,14 +34,14 @@ def team() -> Extension:
 
 def test_the_example_in_the_docstring_works() -> None:
     """What the kit's docstring shows is what happens."""
-    with capture_logs():  # unconfigured, they go to standard output, where the examples' answers are looked for
+    with capture_logs():  # unconfigured logs go to standard output, where the examples' output is expected
         outcome = doctest.testmod(app.testing)
     assert outcome.failed == 0
     assert outcome.attempted > 5
 
 
 def test_flasks_client_is_signed_in_past_the_gate(tmp_path: Path) -> None:
-    """Pages see the account, its roles included, and post forms with a token that is bound to the session."""
+    """Pages see the account with its roles, and forms are sent with a token that is bound to the session."""
     app = create_app(make_settings(tmp_path), extensions=[team()])
     with running(app):
         client = login_as(app.state.pages.test_client(), "bo@example.com", roles=["editor"])
@@ -52,7 +52,7 @@ def test_flasks_client_is_signed_in_past_the_gate(tmp_path: Path) -> None:
 
 
 def test_a_flask_client_that_is_not_signed_in_is_led_to_the_login(tmp_path: Path) -> None:
-    """Without login_as nobody is there: the kit opens nothing by itself."""
+    """Without login_as nobody is logged in, because the kit opens nothing by itself."""
     app = create_app(make_settings(tmp_path), extensions=[team()])
     with running(app):
         login_as(app.state.pages.test_client())
@@ -61,7 +61,7 @@ def test_a_flask_client_that_is_not_signed_in_is_led_to_the_login(tmp_path: Path
 
 
 def test_starlettes_client_is_signed_in_on_both_halves(tmp_path: Path) -> None:
-    """The bearer token counts on the API, the cookie on the pages, and both are the same account."""
+    """The bearer token counts on the API and the cookie on the pages, for the same account."""
     app = create_app(make_settings(tmp_path), extensions=[team()])
     with TestClient(app) as client:
         login_as(client, "bo@example.com", name="Bo")
@@ -72,7 +72,7 @@ def test_starlettes_client_is_signed_in_on_both_halves(tmp_path: Path) -> None:
 
 
 def test_starlettes_client_goes_through_edge_and_gate(tmp_path: Path) -> None:
-    """Answers carry the edge's headers, and a log-out on the page ends the bearer token's session too."""
+    """Answers carry the edge's headers, and a logout on the page ends the bearer token's session too."""
     app = create_app(make_settings(tmp_path))
     with TestClient(app) as client:
         login_as(client)
@@ -83,7 +83,7 @@ def test_starlettes_client_goes_through_edge_and_gate(tmp_path: Path) -> None:
 
 
 def test_a_client_can_become_somebody_else(tmp_path: Path) -> None:
-    """The second login_as replaces the first, on both halves."""
+    """A second login_as replaces the first on both halves."""
     app = create_app(make_settings(tmp_path), extensions=[team()])
     with TestClient(app) as client:
         login_as(client, "ada@example.com").get("/account")
@@ -95,7 +95,7 @@ def test_a_client_can_become_somebody_else(tmp_path: Path) -> None:
 
 
 def test_https_settings_work_with_an_https_client(tmp_path: Path) -> None:
-    """With the name and flags that cookies have over https the client stays signed in."""
+    """With the name and flags that cookies have over https the client stays logged in."""
     app = create_app(make_settings(tmp_path, public_url="https://duet.example.com"))
     with TestClient(app, base_url="https://duet.example.com") as client:
         login_as(client)
@@ -104,7 +104,7 @@ def test_https_settings_work_with_an_https_client(tmp_path: Path) -> None:
 
 
 def test_roles_are_given_and_never_taken_away(tmp_path: Path) -> None:
-    """A second login_as of the same account adds roles and keeps those it has."""
+    """A second login_as of the same account adds roles and keeps the existing ones."""
     app = create_app(make_settings(tmp_path))
     with TestClient(app) as client:
         login_as(client, roles=["editor"])
@@ -113,7 +113,7 @@ def test_roles_are_given_and_never_taken_away(tmp_path: Path) -> None:
 
 
 def test_an_account_with_another_password_needs_it(tmp_path: Path) -> None:
-    """The kit can't get into an account that was made elsewhere, unless it is told the password; it says so."""
+    """The kit can't log in to an account that was made elsewhere unless it is given the password, and says so."""
     app = create_app(make_settings(tmp_path))
     with TestClient(app) as client:
         new = {"email": "bo@example.com", "password": "quite another phrase"}
@@ -125,7 +125,7 @@ def test_an_account_with_another_password_needs_it(tmp_path: Path) -> None:
 
 
 def test_the_app_has_to_run(tmp_path: Path) -> None:
-    """Without `running` or `with TestClient` the kit tells what is missing instead of waiting for ever."""
+    """Without `running` or `with TestClient` the kit says what is missing instead of waiting for ever."""
     app = create_app(make_settings(tmp_path))
     with pytest.raises(RuntimeError, match="not open"):
         login_as(app.state.pages.test_client())

@@ -1,4 +1,4 @@
-"""What no policy would cover stops the start: at create_app, or at the lifespan for what was added later."""
+"""What no policy would cover stops the start: at create_app, or at the lifespan if it was added later."""
 
 from __future__ import annotations
 
@@ -52,21 +52,21 @@ def _frontend(router: APIRouter) -> None:
 def test_a_router_takes_what_can_be_protected(
     tmp_path: Path, fill: Callable[[APIRouter], object], message: str
 ) -> None:
-    """Mounts, Starlette's routes, hosts and frontends have no endpoint with a policy; nested ones neither."""
+    """Mounts, hosts, frontends and Starlette's routes have no endpoint with a policy, so each stops the start."""
     with pytest.raises(PolicyError) as caught:
         start(tmp_path, with_router(fill))
     assert str(caught.value).startswith(message)
 
 
 def test_a_router_with_a_lifespan_stops_the_start(tmp_path: Path) -> None:
-    """Its lifespan would silently not run, so the line tells where it belongs."""
+    """Its lifespan would silently not run, so the line says where it belongs."""
     extension = with_router(lambda router: router.get("/")(route), lifespan=lambda app: None)
     with pytest.raises(PolicyError, match=r"router /team: .* use Extension\.lifespan"):
         start(tmp_path, extension)
 
 
 def test_included_routers_are_taken(tmp_path: Path) -> None:
-    """A router that includes others, the ordinary way to sort routes, starts; each route is in the table."""
+    """A router that includes others, the usual way to sort routes, starts; each route is in the table."""
     app = start(tmp_path, with_router(_include(_child(lambda child: child.get("/x")(route)))))
     assert [rule.path for rule in app.state.rules if rule.path.startswith("/api/team")] == ["/api/team/child/x"]
 
@@ -99,7 +99,7 @@ def _wrapped() -> Callable[[], Any]:
     ],
 )
 def test_flask_views_are_not_async(tmp_path: Path, fill: Callable[[Blueprint], object], message: str) -> None:
-    """An async view would run on a loop of its own, where the server's drivers break; so would a hook."""
+    """An async view or hook would run on its own event loop, where the server's drivers break."""
     with pytest.raises(PolicyError) as caught:
         start(tmp_path, with_blueprint(fill))
     assert str(caught.value).startswith(message)
@@ -132,7 +132,7 @@ _LATE = "it was added beside the policy's table"
 def test_what_is_added_after_create_app_stops_the_start(
     tmp_path: Path, meddle: Callable[[FastAPI], object], message: str
 ) -> None:
-    """The table is made by create_app; the lifespan refuses what came beside it, and names it."""
+    """create_app makes the table, and the lifespan refuses and names anything that was added later."""
     with pytest.raises(PolicyError) as caught:
         start(tmp_path, meddle=meddle)
     assert str(caught.value).startswith(f"{message}{_LATE}")
@@ -145,7 +145,7 @@ def _late_blueprint() -> Blueprint:
 
 
 def test_a_hook_of_an_extension_runs_after_the_policy(tmp_path: Path) -> None:
-    """What an extension does before each request sees nobody whom the policy has not let in."""
+    """A hook before each request sees nobody whom the policy has not let in."""
     seen = []
 
     def fill(blueprint: Blueprint) -> None:

@@ -1,4 +1,4 @@
-"""Links that a team's route makes of its own routes."""
+"""Links that a team's route makes to its own routes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""WebSocket routes pass the gate and the policy, and do no harm where no WebSocket package is installed."""
+"""WebSocket routes pass the gate and the policy, and do no harm if no WebSocket package is installed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.kit.live import status, talk
 
 
 def team() -> Extension:
-    """A WebSocket for everybody, one for those who are signed in, and one for admins."""
+    """A WebSocket for everybody, one for those who are logged in, and one for admins."""
     router = APIRouter(prefix="/team")
 
     @router.websocket("/hall")
@@ -49,7 +49,7 @@ def team() -> Extension:
 
 @pytest.fixture
 def client(tmp_path: Path) -> Iterator[TestClient]:
-    """Nobody, yet."""
+    """A client without a login."""
     app = create_app(make_settings(tmp_path), extensions=[team()])
     with TestClient(app) as one:
         yield one
@@ -61,7 +61,7 @@ def _hear(client: TestClient, path: str) -> str:
 
 
 def _is_refused(client: TestClient, path: str) -> str:
-    """The reason code that refuses the handshake."""
+    """The reason code with which the handshake is refused."""
     with pytest.raises(WebSocketDisconnect) as caught, client.websocket_connect(path):
         pass
     denial: Any = caught.value  # a response as well, where the server can send one
@@ -71,7 +71,7 @@ def _is_refused(client: TestClient, path: str) -> str:
 
 
 def test_a_websocket_needs_a_login_by_default(client: TestClient) -> None:
-    """The handshake is refused with the reason, and taken with a token."""
+    """Without a login the handshake is refused with the reason; with a token it is accepted."""
     assert _is_refused(client, "/api/team/room") == "token_missing"
     client.headers["Authorization"] = "Bearer rubbish"
     assert _is_refused(client, "/api/team/room") == "token_invalid"
@@ -80,7 +80,7 @@ def test_a_websocket_needs_a_login_by_default(client: TestClient) -> None:
 
 
 def test_markers_count_for_websockets(client: TestClient) -> None:
-    """A role is required, and a public one is open, as on pages and routes."""
+    """A role is required and a public one is open, as on pages and routes."""
     assert _hear(client, "/api/team/hall") == "nobody"
     login_as(client)
     assert _hear(client, "/api/team/hall") == "somebody"
@@ -89,14 +89,14 @@ def test_markers_count_for_websockets(client: TestClient) -> None:
 
 
 def test_a_cookie_opens_no_websocket(client: TestClient) -> None:
-    """A page of another site could open one with the visitor's cookie (cross-site WebSocket hijacking)."""
+    """Otherwise another site's page could open one with the visitor's cookie (cross-site WebSocket hijacking)."""
     login_as(client)
     del client.headers["Authorization"]
     assert _is_refused(client, "/api/team/room") == "token_missing"
 
 
 def test_there_is_no_websocket_among_the_pages(client: TestClient) -> None:
-    """A handshake with a page, or with an address where nothing is, is closed and breaks nothing."""
+    """A handshake at a page, or at an unknown address, is closed and breaks nothing."""
     for path in ("/", "/nowhere", "/api/nowhere", "/api/users/me"):
         with pytest.raises(WebSocketDisconnect), client.websocket_connect(path):
             pass
@@ -111,7 +111,7 @@ _HANDSHAKE = (
 
 @pytest.mark.skipif(find_spec("websockets") is not None or find_spec("wsproto") is not None, reason="is installed")
 def test_without_a_websocket_package_a_handshake_is_an_ordinary_request(tmp_path: Path) -> None:
-    """uvicorn can't upgrade then: the API has no such GET, and to Werkzeug it is a bad request."""
+    """uvicorn can't upgrade then, so it is an unknown GET to the API, and a bad request to Werkzeug."""
     with running(make_settings(tmp_path), extensions=[team()]) as duet:
         ask: Callable[[str], bytes] = lambda path: talk(duet.url, _HANDSHAKE.format(path=path).encode())  # noqa: E731
         answer = ask("/api/team/room")

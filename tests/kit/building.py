@@ -1,4 +1,4 @@
-"""Small extensions to be refused, and the start that refuses them."""
+"""Small extensions that the start refuses, and the start itself."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def route() -> str:
 
 
 def team(name: str = "team", **given: Any) -> Extension:
-    """An extension."""
+    """An extension with the given parts."""
     return Extension(name, **given)
 
 
@@ -45,7 +45,7 @@ def with_blueprint(fill: Callable[[Blueprint], object], *, name: str = "team", *
 
 
 def start(folder: Path, *extensions: Extension, meddle: Callable[[FastAPI], object] | None = None) -> FastAPI:
-    """Makes an app, lets `meddle` change it, and runs its lifespan once. Raises what stops the start."""
+    """Makes an app, lets `meddle` change it, and runs its lifespan once. Raises the error that stops the start."""
     app = create_app(make_settings(folder), extensions=extensions)
     if meddle is not None:
         meddle(app)
