@@ -1,4 +1,4 @@
-"""The services that all tests share: started when the first test asks, ended after the last."""
+"""The services that all tests share, started when the first test asks and ended after the last."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from app.auth.factors import quality
 from tests.kit.duet import Compiled
 from tests.kit.services import connected, drop_database, empty_database, shared_mongod
 
-# No test asks the world's certificate authorities for anything, and httpx would read all of them for each client.
+# No test needs the public certificate authorities, and httpx would read all of them for each client.
 os.environ.pop("SSL_CERT_FILE", None)
 os.environ["SSL_CERT_DIR"] = str(Path(__file__).parent)
 
-# A traceback in the log as Python writes it: to draw one with its variables takes as long as a hundred requests.
+# Tracebacks in the log are Python's own: drawing one with its variables takes as long as a hundred requests.
 structlog.get_config()["processors"][-1].exception_formatter = structlog.dev.plain_traceback
-# Each app compiles its templates, and most tests have an app of their own.
+# Each app compiles its templates, and most tests have their own app.
 Flask.jinja_options = {**Flask.jinja_options, "bytecode_cache": Compiled()}
-# Nearly every account here has the same password. To judge it takes longer than all else that makes an account.
+# Nearly every account here has the same password. Judging it takes longer than all other steps of making one.
 quality._reason = functools.lru_cache(maxsize=100)(quality._reason)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """What is imported and collected lives to the end: it is no garbage, and is not looked at as such."""
+    """Keeps the garbage collector away from what is imported and collected, which lives to the end."""
     gc.disable()
     try:
         return (yield)
@@ -43,17 +43,17 @@ def pytest_collection() -> Generator[None, object, object]:
 
 @pytest.fixture(scope="session")
 def mongod_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Where a MongoDB answers: `TEST_MONGODB_URL`, or a replica set of one that the whole run shares."""
+    """The URL of a MongoDB: `TEST_MONGODB_URL`, or a replica set of one member that the whole run shares."""
     if given := os.environ.get("TEST_MONGODB_URL"):
         yield given
         return
-    own = tmp_path_factory.getbasetemp()  # of a worker, below that of the run
+    own = tmp_path_factory.getbasetemp()  # the folder of a worker lies in that of the run
     with shared_mongod(own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) as url:
         yield url
 
 
 class Databases:
-    """Databases on one server: a new one, or one that a test has used and that is empty again, its indexes aside.
+    """Databases on one server, each new, or used by an earlier test and empty again except for its indexes.
 
     Args:
         server: its URL.
@@ -65,26 +65,26 @@ class Databases:
         self._free: list[str] = []
 
     def new(self) -> str:
-        """The URL of one that nobody has used."""
+        """The URL of a database that nobody has used."""
         return urlunsplit(urlsplit(self._server)._replace(path=f"/duet-test-{uuid.uuid4().hex}"))
 
     def get(self) -> str:
-        """The URL of one that is empty."""
+        """The URL of an empty database."""
         return self._free.pop() if self._free else self.new()
 
     def give_back(self, url: str) -> None:
-        """Empties it, for the next who wants one."""
+        """Empties a database for the next test that wants one."""
         empty_database(self._client, url)
         self._free.append(url)
 
     def close(self) -> None:
-        """Lets go of the server."""
+        """Closes the connections to the server."""
         self._client.close()
 
 
 @pytest.fixture(scope="session")
 def databases(mongod_url: str) -> Iterator[Databases]:
-    """Those on the run's MongoDB."""
+    """The databases on the run's MongoDB."""
     ours = Databases(mongod_url)
     yield ours
     ours.close()
@@ -92,10 +92,10 @@ def databases(mongod_url: str) -> Iterator[Databases]:
 
 @pytest.fixture
 def mongo_database_url(databases: Databases) -> Iterator[str]:
-    """The URL of an empty database that no other test sees meanwhile.
+    """The URL of an empty database that no other test uses at the same time.
 
-    Making the indexes takes longer than most tests, so it is used again. A test that changes them, or puts in what
-    no Duet of today does, asks for a new one.
+    Making the indexes takes longer than most tests, so it is used again. A test that changes them, or stores what
+    no current Duet stores, asks for a new one.
     """
     if os.environ.get("TEST_MONGODB_URL"):
         url = databases.new()
@@ -109,8 +109,8 @@ def mongo_database_url(databases: Databases) -> Iterator[str]:
 
 @pytest.fixture
 def new_mongo_database_url(databases: Databases) -> Iterator[str]:
-    """The URL of a database that nobody has used, and that nobody will."""
+    """The URL of a database that nobody has used or will use again."""
     url = databases.new()
     yield url
-    if os.environ.get("TEST_MONGODB_URL"):  # our own server is thrown away as a whole
+    if os.environ.get("TEST_MONGODB_URL"):  # our own server is deleted as a whole
         drop_database(url)

@@ -1,4 +1,4 @@
-"""What the documents say is so: settings, links, code, addresses, the map of app/, dependencies, named tests."""
+"""The documents tell the truth: settings, links, code, addresses, the map of app/, dependencies, named tests."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ RESET_LASTS = lasting(LIFETIMES[LinkPurpose.RESET_PASSWORD])
 
 
 def name_of(path: Path) -> str:
-    """The path from the project's root, to name a case of a test by."""
+    """The path from the project's root, used as a test case's name."""
     return path.relative_to(ROOT).as_posix()
 
 
@@ -58,7 +58,7 @@ def test_every_setting_is_documented_and_every_documented_one_exists() -> None:
 
 
 def documented_defaults() -> dict[str, str]:
-    """The default of each setting whose cell in the table is one value."""
+    """The default of each setting whose cell in the table has one value."""
     text = (ROOT / "docs/settings.md").read_text()
     rows = re.findall(r"^\| `([A-Z_]+)`[^|]*\| `?([^|`(]*)`?[^|]*\|", text, re.MULTILINE)
     return {name: default.strip() for name, default in rows}
@@ -71,7 +71,7 @@ def documented_defaults() -> dict[str, str]:
     ),
 )
 def test_documented_numbers_are_the_defaults(name: str) -> None:
-    """A number in the column of defaults is the one that counts."""
+    """A number in the column of defaults is the setting's default."""
     default = Settings.model_fields[name.lower()].default
     assert float(documented_defaults()[name]) == float(default)
 
@@ -90,7 +90,7 @@ def test_documented_numbers_are_the_defaults(name: str) -> None:
     ],
 )
 def test_documented_limits_are_those_of_the_code(document: str, phrase: str) -> None:
-    """How long a link counts, and how long a name may be."""
+    """The documents state how long a link counts, and how long a name may be."""
     assert phrase in (ROOT / document).read_text()
 
 
@@ -98,7 +98,7 @@ def test_documented_limits_are_those_of_the_code(document: str, phrase: str) -> 
 
 
 def anchors(document: Path) -> set[str]:
-    """The names that the headings of a document can be linked by."""
+    """The anchors of a document's headings."""
     headings = re.findall(r"^#+ (.+)$", without_code(document), re.MULTILINE)
     plain = (re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).lower() for heading in headings)
     return {re.sub(r"[^\w\- ]", "", heading).replace(" ", "-") for heading in plain}
@@ -106,7 +106,7 @@ def anchors(document: Path) -> set[str]:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
 def test_links_between_documents_lead_somewhere(document: Path) -> None:
-    """Files that are linked to exist, and so do the headings in them."""
+    """Linked files exist, and so do the headings in them."""
     for link in re.findall(r"\]\(([^)\s]+)\)", without_code(document)):
         if re.match(r"[a-z]+:", link):
             continue
@@ -117,7 +117,7 @@ def test_links_between_documents_lead_somewhere(document: Path) -> None:
 
 
 def test_the_readme_begins_with_a_picture() -> None:
-    """The first line shows what it is about; that the picture exists, the test of the links tells."""
+    """The first line shows what Duet is about; the test of the links checks that the picture exists."""
     assert README.read_text().startswith("![")
 
 
@@ -132,7 +132,7 @@ def test_python_in_documents_compiles(document: Path) -> None:
 
 
 def test_the_readmes_extension_works(tmp_path: Path) -> None:
-    """Saved under the name that the README gives it, its first example is loaded from the folder of the start."""
+    """The README's first example, saved under the name given there, is loaded from the folder of the start."""
     (tmp_path / "hello.py").write_text(blocks(README, "python")[0])
     duet = Path(sys.executable).with_name("duet")
     environment = {"PATH": os.environ["PATH"], "EXTENSIONS": "hello:extension", "DATA_DIR": str(tmp_path / "data")}
@@ -168,7 +168,7 @@ def curl_calls(document: Path) -> Iterator[tuple[str, str]]:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
 def test_addresses_that_documents_call_are_served(document: Path, rules: list[Rule]) -> None:
-    """Every curl command calls a path of Duet's, with a method that it takes."""
+    """Every curl command calls one of Duet's paths with a method that it accepts."""
     for method, path in curl_calls(document):
         assert any(
             method in rule.methods and re.fullmatch(re.sub(r"\{\w+\}|<[\w:]+>", "[^/]+", rule.path), path)
@@ -202,7 +202,7 @@ def test_tests_that_are_named_exist(reference: str) -> None:
 
 @pytest.mark.parametrize("reference", sorted(set(re.findall(r"`(app\.[\w.]+:[\w.]+)`", SECURITY.read_text()))))
 def test_places_that_are_named_exist(reference: str) -> None:
-    """A place in the code that docs/security.md names for a rule can be found."""
+    """A place in the code that docs/security.md names for a rule exists."""
     module, _, attribute = reference.partition(":")
     reduce(getattr, attribute.split("."), import_module(module))
 
@@ -217,7 +217,7 @@ def named_by_the_map() -> list[str]:
     rows = re.findall(r"^\| `(app/[\w/.]*)` \|[^|]*\|([^|]*)\|$", text, re.MULTILINE)
     for place, rooms in rows:
         named.append(place)
-        # The folders in a folder have rows of their own.
+        # Folders inside a folder have their own rows.
         named += [f"{place}{room}.py" for room in re.findall(r"`(\w+)`", rooms)]
     return named
 

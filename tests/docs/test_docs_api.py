@@ -1,4 +1,4 @@
-"""The commands of docs/api.md, run one after the other against a server of their own, answer what it says."""
+"""The commands of docs/api.md, run one after another against their own server, answer what it says."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from tests.kit.programs import ROOT, find_program, free_port, started
 DOCUMENT = ROOT / "docs/api.md"
 _URL = "http://127.0.0.1:8000"
 _END = "=== the end of a block ==="
-#: A command, and the answer that follows it at once, if one does.
+#: A command, and the answer directly after it, if there is one.
 _STEP = re.compile(r"^```sh\n(.*?)^```$(?:\n\n^```(?:json|text)\n(.*?)^```$)?", re.MULTILINE | re.DOTALL)
 
 
 def steps() -> list[tuple[str, str]]:
-    """Commands and their answers, in order; an empty answer where none is shown."""
+    """Commands and their answers, in order; the answer is empty where none is shown."""
     return _STEP.findall(DOCUMENT.read_text())
 
 
 def _pattern(answer: str) -> str:
-    """What an answer must be: `…` stands for anything within its line."""
+    """The pattern of an answer: `…` stands for anything within its line."""
     return "[^\\n]*?".join(re.escape(part) for part in answer.strip().split("…"))
 
 
@@ -39,7 +39,7 @@ def _is_ready(url: str) -> bool:
 
 
 def _setup_link(log: Path) -> str:
-    """What the first start prints."""
+    """The link that the first start prints."""
     deadline = time.monotonic() + 60
     while not (found := re.search(r"^Set up +(\S+)", log.read_text(), re.MULTILINE)):
         assert time.monotonic() < deadline, log.read_text()
@@ -72,14 +72,14 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 @pytest.mark.parametrize("number", range(len(steps())))
 def test_a_command_answers_what_the_document_shows(answers: list[str], number: int) -> None:
-    """But for what is shortened; answers of a few lines are compared line by line."""
+    """Only shortened parts may differ; answers of a few lines are compared line by line."""
     code, shown = steps()[number]
     printed = answers[number].replace("\r", "")
     assert re.fullmatch(_pattern(shown), printed), f"{code}\nprinted\n{printed}"
 
 
 def test_the_document_shows_something() -> None:
-    """The commands are found, and nearly all have an answer."""
+    """The commands are found, and nearly all of them have an answer."""
     found = steps()
     assert len(found) > 15
     assert sum(not shown for _, shown in found) < 3

@@ -1,4 +1,4 @@
-"""The code in docs/extending.md is the example's own."""
+"""The code in docs/extending.md is the example's own code."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BLOCKS = re.findall(
 
 @pytest.mark.parametrize(("file", "code"), BLOCKS, ids=[f"{file}-{code.split('(')[0]}" for file, code in BLOCKS])
 def test_the_guide_shows_the_example(file: str, code: str) -> None:
-    """Each block stands in the file that it names, as a whole, maybe inside a function."""
+    """Each block stands whole in the file that it names, possibly inside a function."""
     source = (ROOT / file).read_text()
     assert code in source or indent(code, "    ") in source
 
