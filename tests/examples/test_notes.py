@@ -30,7 +30,7 @@ def client(tmp_path: Path) -> Iterator[TestClient]:
 
 
 def write(client: TestClient, text: str) -> str:
-    """Sends the form; the page that follows."""
+    """Sends the form, and returns the page that follows."""
     page: str = client.post("/notes", data={"text": text, "csrf_token": csrf_token(client, "/notes")}).text
     return page
 
@@ -62,7 +62,7 @@ def test_a_note_is_written_read_and_deleted(client: TestClient) -> None:
     ],
 )
 def test_a_note_that_is_refused_is_shown_again(client: TestClient, text: str, message: str) -> None:
-    """The form comes back with the reason, status 422, and nothing is kept."""
+    """The form is shown again with the reason and status 422, and nothing is kept."""
     form = {"text": text, "csrf_token": csrf_token(client, "/notes")}
     answer = client.post("/notes", data=form)
     assert (answer.status_code, message in answer.text) == (422, True)
@@ -70,13 +70,13 @@ def test_a_note_that_is_refused_is_shown_again(client: TestClient, text: str, me
 
 
 def test_a_note_of_the_longest_length_is_kept(client: TestClient) -> None:
-    """The limit counts characters as people see them sent, on both halves."""
+    """On both halves the limit counts characters as people type them."""
     assert "Your note was saved." in write(client, "ö" * MAX_LENGTH)
     assert client.post("/api/notes", json={"text": "ö" * MAX_LENGTH}).status_code == 201
 
 
 def test_a_form_without_its_token_is_refused(client: TestClient) -> None:
-    """Neither adding nor deleting works for a page of another site."""
+    """A page of another site can neither add nor delete a note."""
     note_id = client.post("/api/notes", json={"text": "mine"}).json()["id"]
     assert client.post("/notes", data={"text": "forged"}).status_code == 400
     assert client.post(f"/notes/{note_id}/delete").status_code == 400
@@ -84,12 +84,12 @@ def test_a_form_without_its_token_is_refused(client: TestClient) -> None:
 
 
 def test_notes_are_in_the_menu(client: TestClient) -> None:
-    """Whoever is signed in finds them."""
+    """Everybody who is logged in finds the notes there."""
     assert '<a href="/notes">Notes</a>' in client.get("/").text
 
 
 def test_pages_in_flasks_own_client(tmp_path: Path) -> None:
-    """The same page in Flask's test client, for tests that need the pages alone."""
+    """Flask's test client shows the same page, for tests that need the pages alone."""
     app = make_app(tmp_path)
     with running(app):
         pages = login_as(app.state.pages.test_client())
@@ -101,7 +101,7 @@ def test_pages_in_flasks_own_client(tmp_path: Path) -> None:
 
 
 def test_page_and_api_show_the_same_notes(client: TestClient) -> None:
-    """What the page saves, the API lists, the latest first; and the other way round."""
+    """The API lists what the page saves, the latest first, and the page shows what the API saves."""
     write(client, "from the page")
     answer = client.post("/api/notes", json={"text": "from the API"})
     assert (answer.status_code, answer.json()["text"]) == (201, "from the API")
@@ -129,7 +129,7 @@ def test_page_and_api_show_the_same_notes(client: TestClient) -> None:
     ],
 )
 def test_bad_input_is_a_422(client: TestClient, body: str) -> None:
-    """Never a 500, and nothing is kept."""
+    """Bad input is never a 500, and nothing is kept."""
     answer = client.post("/api/notes", content=body, headers={"Content-Type": "application/json"})
     assert (answer.status_code, answer.headers["Content-Type"]) == (422, "application/problem+json")
     assert client.get("/api/notes").json() == []
@@ -152,7 +152,7 @@ def test_notes_are_ones_own(client: TestClient) -> None:
 
 
 def test_the_notes_of_a_deleted_account_are_deleted(client: TestClient) -> None:
-    """Whoever deletes it, on whatever half; the notes of others stay."""
+    """This holds on both halves and for any caller who deletes it; the notes of others stay."""
     write(client, "Ada's")
     login_as(client, "bo@example.com")
     write(client, "Bo's")
@@ -164,7 +164,7 @@ def test_the_notes_of_a_deleted_account_are_deleted(client: TestClient) -> None:
 
 
 def test_a_script_writes_notes(client: TestClient) -> None:
-    """With a personal access token, which needs no line of the extension's; a read-only one reads."""
+    """A personal access token works without a line in the extension, and a read-only one only reads."""
     tokens = [
         client.post("/api/users/me/tokens", json={"name": "script", "read_only": read_only}).json()["token"]
         for read_only in (False, True)
@@ -177,7 +177,7 @@ def test_a_script_writes_notes(client: TestClient) -> None:
 
 @pytest.mark.parametrize("note_id", ["none", "9" * 40, "%00", "🎼", "..%2f", "' OR 1=1 --"])
 def test_an_unknown_note_is_a_404(client: TestClient, note_id: str) -> None:
-    """Whatever is asked for by name: there is no such note, or the address is refused; never a 500."""
+    """Any name is an unknown note or a refused address, and never a 500."""
     form = {"csrf_token": csrf_token(client, "/notes")}
     assert client.delete(f"/api/notes/{note_id}").status_code in (400, 404)
     assert client.post(f"/notes/{note_id}/delete", data=form).status_code in (400, 404)
@@ -197,7 +197,7 @@ def test_everything_needs_a_login_but_the_page_for_everybody(tmp_path: Path) -> 
 
 
 def test_the_count_is_for_admins(client: TestClient) -> None:
-    """It counts everybody's notes, so page and route want the role; the link to it is shown to admins."""
+    """It counts everybody's notes, so page and route need the role; only admins see the link to it."""
     client.post("/api/notes", json={"text": "one"})
     assert client.get("/notes/count").status_code == 403
     assert client.get("/api/notes/count").status_code == 403
@@ -212,7 +212,7 @@ def test_the_count_is_for_admins(client: TestClient) -> None:
 
 
 async def test_the_limit_holds_for_many_at_once(tmp_path: Path) -> None:
-    """As many notes are kept as fit, however many come at the same moment; others still have room."""
+    """Of many notes at the same moment as many are kept as fit, and others still have room."""
     notebook = Notebook(tmp_path / "notes.db")
     async with notebook.open():
         many = [notebook.add("ada", f"note {number}") for number in range(MAX_NOTES + 20)]
@@ -223,7 +223,7 @@ async def test_the_limit_holds_for_many_at_once(tmp_path: Path) -> None:
 
 
 async def test_notes_survive_a_restart(tmp_path: Path) -> None:
-    """They lie in the file, which is made where it is missing."""
+    """The notes are in the file, which is made if it is missing."""
     path = tmp_path / "new" / "notes.db"
     async with Notebook(path).open():
         pass
