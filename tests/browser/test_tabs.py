@@ -60,7 +60,7 @@ def test_a_log_out_in_one_tab_logs_out_the_others(profile: BrowserContext, compl
         tab.wait_for_url(TO_LOGIN, timeout=PROMISED)
         assert (heading(tab), EMAIL in tab.content()) == ("Log in", False)
     assert path(others[1]) == "/login?next=/account/sessions?from%3Dmail"
-    others[2].get_by_role("link", name="Log in").wait_for(timeout=PROMISED)  # nobody's page stays so
+    others[2].get_by_role("link", name="Log in").wait_for(timeout=PROMISED)  # a page for everybody stays
     assert (path(first), notes(first)) == ("/login", ["You are logged out."])
     assert complaints == []
 
@@ -122,7 +122,7 @@ def test_another_person_in_another_tab(duet: Running, profile: BrowserContext, o
     first, second = profile.pages[0], open_tab(profile, "/account")
     phone = open_profile(duet.url)
     log_in(phone.new_page(), OTHER)
-    # No log-out and no login page of this profile tells the first tab: only the page that is drawn for Grace.
+    # No logout and no login page of this profile tells the first tab, but only the page that is drawn for Grace.
     profile.add_cookies([one for one in phone.cookies() if one["name"] == "session"])  # type: ignore[misc]
     second.goto("/account/sessions")
     first.get_by_role("heading", name="Hello, Grace Hopper").wait_for(timeout=PROMISED)
@@ -192,7 +192,7 @@ def test_a_form_that_was_sent_is_not_sent_again(profile: BrowserContext) -> None
 
 
 def test_without_javascript_the_next_page_tells(duet: Running, open_profile: OpenProfile) -> None:
-    """Where scripts are off, the other tab learns of the log-out from its next page."""
+    """Where scripts are off, the other tab learns of the logout from its next page."""
     profile = open_profile(duet.url, java_script_enabled=False)
     first, second = profile.new_page(), profile.new_page()
     log_in(first)
