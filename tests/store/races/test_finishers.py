@@ -11,11 +11,15 @@ import pytest
 from bson import ObjectId
 from pymongo import MongoClient
 
+from app.auth.models import LinkPurpose
 from app.store.mongo.store import MongoStore
 from tests.store.records import (
     NOW,
     add_sessions,
     make_event,
+    make_link,
+    make_session,
+    make_token,
     new_password,
     opened,
 )
@@ -90,6 +94,22 @@ async def test_a_slow_process_does_not_log_out_who_changed_it_again(slow: Paused
         found = await other.session_with_user("s2")
     assert found is not None
     assert found.is_live(NOW)
+
+
+async def test_what_is_made_after_it_stays(slow: Paused, mongo_database_url: str) -> None:
+    """A slow process, or one that died, removes nothing that is newer than the password whose note it has."""
+    slow.stops_at = "the rows"
+    reset = asyncio.create_task(slow.replace_password(new_password()))
+    await slow.reached.wait()
+    async with opened(mongo_database_url) as other:
+        assert await other.add_session(make_session("new", credentials_version=1))
+        assert await other.add_token(make_token("t1"), limit=9)
+        await other.add_link(make_link("change", user_id="u1", purpose=LinkPurpose.CHANGE_EMAIL.value))
+        assert await other.session_with_user("new")
+        slow.go_on.set()
+        assert await reset
+        assert [token.id for token in await other.tokens_of("u1")] == ["t1"]
+        assert await other.link("change", now=NOW) is not None
 
 
 async def test_a_slow_process_leaves_the_next_note(slow: Paused, mongo_database_url: str) -> None:
