@@ -301,3 +301,15 @@ def test_only_appended_migrations() -> None:
     assert len(tables) == 9
     digest = hashlib.sha256("\n".join(tables).encode()).hexdigest()
     assert digest == "07fe037470068850cb8a41b4613a87d72aabe125c72ca00821dcc5ac2cb13661"
+
+
+async def test_a_second_store_of_the_process_leaves_the_locks_of_the_first(tmp_path: Path) -> None:
+    """The log that the first one writes to stays when another process has closed the file."""
+    path = tmp_path / "duet.db"
+    async with opened(f"sqlite:///{path}") as one, opened(f"sqlite:///{path}"):
+        await one.add_user(make_user())
+        log = Path(f"{path}-wal").stat().st_ino
+        code = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT 1 FROM users'); c.close()"
+        process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, str(path))
+        assert await process.wait() == 0
+        assert Path(f"{path}-wal").stat().st_ino == log

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
@@ -167,11 +168,27 @@ class Connections:
 
 
 def _create_file(path: Path) -> None:
-    """Creates an empty file, which is an empty database. Only its owner may read it."""
+    """Creates an empty file, which is an empty database, unless it is there. Only its owner may read it.
+
+    A file that is there is not opened here: closing it would release the locks of every other connection that this
+    process has to it (POSIX), and the next process to close the file would remove the log that they write to.
+    """
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        problem = _why_not(path)
+        if problem:
+            raise StoreUnusable(f"The database file {path} can't be opened: {os.strerror(problem)}.") from None
     except OSError as error:
         raise StoreUnusable(f"The database file {path} can't be opened: {error.strerror}.") from error
+
+
+def _why_not(path: Path) -> int:
+    """Returns the error number with which a file that is there would not open, or 0, without opening it."""
+    if path.is_dir():
+        return errno.EISDIR
+    may = os.access(path, os.R_OK | os.W_OK, effective_ids=os.access in os.supports_effective_ids)
+    return 0 if may else errno.EACCES
 
 
 def _explain(error: BaseException, path: Path) -> None:
