@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from app.auth.audit import Audit
 from app.auth.clock import Clock
 from app.auth.config import AuthConfig
-from app.auth.errors import SessionRevoked
+from app.auth.errors import SessionRevoked, WrongPassword
 from app.auth.extending import Signal, SignalKind, Signals
 from app.auth.factors import Proven, ProvenLogin, Proving
 from app.auth.letters import Letters
@@ -79,14 +79,18 @@ class Entrance:
 
         Raises:
             SessionEnded: the session ended meanwhile.
+            WrongPassword: the password was changed, within this session, while the proof was checked.
         """
-        if not await self.store.set_auth_time(principal.session_id, now=proven.at):
-            raise SessionRevoked()
         found = await live_session(self.store, principal.session_id, self.clock.now())
+        if found.user.credentials_version != proven.user.credentials_version:
+            raise WrongPassword()
+        if not await self.store.set_auth_time(found.session.id, now=proven.at):
+            raise SessionRevoked()
         await self.audit.record(
             "reauthenticated", client=client, user_id=found.user.id, session_id=found.session.id
         )
-        return await self.issuing.pair(found, generation=found.session.generation)
+        fresh = replace(found.session, auth_time=proven.at)
+        return await self.issuing.pair(SessionOfUser(fresh, found.user), generation=fresh.generation)
 
     def _new_session(self, proven: Proven, client: Client, scope: str) -> Session:
         now = self.clock.now()

@@ -298,6 +298,22 @@ async def test_a_change_keeps_the_session_that_made_it(each_house: House) -> Non
     assert event.session_id == own.principal.session_id
 
 
+async def test_the_old_password_that_meets_a_change_makes_nothing_fresh(house: House) -> None:
+    """It was the password when it was checked. The session that changed it stays, and is no fresher."""
+    await house.make_user()
+    pair = await house.auth.sessions.log_in(EMAIL, PASSWORD, API)
+    house.clock.step(minutes=10)
+    async with counting(house) as (auth, store):
+        store.after["user_by_id"] = lambda: house.auth.credentials.change_password(
+            pair.principal, PASSWORD, OTHER_PASSWORD, API
+        )
+        with pytest.raises(WrongPassword):
+            await auth.sessions.confirm_password(pair.principal, PASSWORD, API)
+    found = await house.store.session_with_user(pair.principal.session_id)
+    assert found is not None
+    assert found.session.auth_time == pair.principal.auth_time
+
+
 async def test_a_change_needs_the_current_password(house: House) -> None:
     """A change needs the current password, and fails if another change replaced that password in the meantime."""
     user = await house.make_user()

@@ -339,7 +339,7 @@ async def test_confirming_the_password_makes_the_login_fresh(house: House) -> No
     assert confirmed.principal.auth_time == house.clock.now()
     assert confirmed.principal.session_id == pair.principal.session_id
     await house.auth.endings.log_out(pair.principal, API)
-    with pytest.raises(SessionRevoked):
+    with pytest.raises(LoggedOut):
         await house.auth.sessions.confirm_password(pair.principal, PASSWORD, API)
 
 
