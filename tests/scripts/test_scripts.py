@@ -20,8 +20,8 @@ WITHOUT_VENV = '#!/bin/sh\ncase "$2" in *venv*) exit 1;; esac\nexit 0\n'
 GOOD = f'#!/bin/sh\nexec {sys.executable} "$@"\n'
 
 
-def find_python(folder: Path, **pythons: str) -> subprocess.CompletedProcess[str]:
-    """Runs the search with only these Pythons in the PATH; `_` in a name stands for a dot."""
+def find_python(folder: Path, *, wanted: str = "", **pythons: str) -> subprocess.CompletedProcess[str]:
+    """Runs the search with only these Pythons in the PATH, and `$PYTHON`; `_` in a name stands for a dot."""
     dirname = shutil.which("dirname")
     bash = shutil.which("bash")
     assert dirname
@@ -33,7 +33,7 @@ def find_python(folder: Path, **pythons: str) -> subprocess.CompletedProcess[str
         path.chmod(0o755)
     command = [bash, "-euo", "pipefail", "-c", "source scripts/_env; find_python"]
     return subprocess.run(
-        command, env={"PATH": str(folder)}, cwd=ROOT, capture_output=True, text=True, check=False
+        command, env={"PATH": str(folder), "PYTHON": wanted}, cwd=ROOT, capture_output=True, text=True, check=False
     )
 
 
@@ -66,3 +66,14 @@ def test_what_is_missing_is_told_in_one_line(pythons: dict[str, str], told: str,
     assert result.returncode == 1
     assert told in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+def test_no_other_python_takes_the_place_of_the_one_that_was_asked_for(tmp_path: Path) -> None:
+    """`$PYTHON` is taken before those that were looked for first, or the script ends with a line that names it."""
+    result = find_python(tmp_path, wanted="python3.11", python3_13=GOOD, python3_11=GOOD)
+    assert (result.returncode, result.stdout.strip()) == (0, "python3.11"), result.stderr
+    (tmp_path / "python3.11").write_text(SHIM)
+    (tmp_path / "dirname").unlink()
+    result = find_python(tmp_path, wanted="python3.11", python3_13=GOOD)
+    assert result.returncode == 1
+    assert result.stderr == "Duet needs Python 3.11 or newer, and PYTHON=python3.11 is not one that runs\n"
