@@ -334,7 +334,11 @@ def assert_no_look_up_for_a_request(database_url: str, a: Served, b: Served) -> 
         ]
         database.drop_collection("system.profile")
     of_people = {(name, *keys) for name, keys in asked if name in ("users", "sessions", "personal_tokens")}
-    assert of_people == {("users", "rights_changed_at"), ("sessions", "revoked_at")}
+    assert of_people == {
+        ("users", "rights_changed_at"),
+        ("users", "unfinished.at", "unfinished.mark"),
+        ("sessions", "revoked_at"),
+    }
     assert len(asked) < 100
 
 

@@ -78,7 +78,7 @@ class Credentials:
         # If the user changed the password in between, it is replaced again: the operator has the last word.
         while not await self._replace(draft):
             user = await self.accounts.get(user_id)
-            draft = replace(draft, credentials_version=user.credentials_version)
+            draft = replace(draft, credentials_version=user.credentials_version, at=self.clock.now())
 
     async def forgot(self, email: str, client: Client) -> None:
         """Mails a reset link if there is an account with that email address.
