@@ -82,6 +82,7 @@ class Programs:
 
 
 def create_ground(config: AuthConfig, secrets: Sequence[str], store: Store, clock: Clock) -> Ground:
+    """Builds what all the others need: keys, counters, mails, and who is told of what."""
     keys, audit = KeyRing(secrets), Audit(store, clock)
     throttle = Throttle(store, clock, is_on=config.rate_limits)
     links = Links(store, clock, keys.keys(Purpose.LINK), base_url=config.issuer)
