@@ -18,7 +18,7 @@ from app.auth.errors import LastAdmin, StoreUnavailable
 from app.auth.models import SessionOfUser
 from app.auth.ports import Rotation, Store
 from app.store import open_store
-from app.store.mongo.schema import INSTANCES, SIGNING_KEYS, document_of
+from app.store.mongo.schema import INSTANCES, SIGNING_KEYS, TOKENS, document_of
 from app.store.mongo.store import MongoStore
 from tests.store.everything import call_everything
 from tests.store.records import (
@@ -28,6 +28,7 @@ from tests.store.records import (
     add_sessions,
     all_found,
     make_session,
+    make_token,
     make_user,
     opened,
     rotate,
@@ -131,6 +132,16 @@ async def test_a_session_is_forgotten_by_itself_in_the_end(store: Store, databas
     assert database["users"].index_information()["email_key"]["unique"] is True
     for name in ("users", "audit_events"):
         assert not any("expireAfterSeconds" in each for each in database[name].index_information().values())
+
+
+async def test_tokens_of_an_older_duet_count(store: Store, database: Database[Any]) -> None:
+    """Tokens that have no slot take one each, however many are made beside them at once."""
+    for number in range(2):
+        token = document_of(make_token(f"old{number}"))
+        database[TOKENS].insert_one(token)
+    new = [store.add_token(make_token(f"new{number}"), limit=5) for number in range(10)]
+    assert (await asyncio.gather(*new)).count(True) == 3
+    assert len(await store.tokens_of("u1")) == 5
 
 
 async def test_writes_are_confirmed_by_the_majority_and_its_journal(database_url: str) -> None:

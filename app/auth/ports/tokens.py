@@ -17,7 +17,7 @@ class Tokens(Protocol):
     async def add_token(self, token: PersonalToken, *, limit: int) -> bool:
         """Stores the token unless the user has `limit` tokens already. Returns whether it did.
 
-        Parallel calls may exceed the limit by their number.
+        The limit is part of the write: parallel calls, in several processes, never exceed it.
         """
         ...
 

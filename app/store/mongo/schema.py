@@ -39,6 +39,9 @@ UNFINISHED: Final = "unfinished"
 #: The store's own field of a link and a personal access token: its user's `credentials_version` when it was made.
 MADE_UNDER: Final = "made_under"
 
+#: The store's own field of a personal access token: which of its user's places it takes, counted from 0.
+SLOT: Final = "slot"
+
 #: How long after its absolute limit a session is removed if nobody calls `purge`, in seconds.
 FORGET_SESSIONS: Final = 30 * 24 * 3600
 #: The same for everything else that expires: long enough for clocks that differ.
@@ -91,6 +94,8 @@ INDEXES: Final[Mapping[str, list[IndexModel]]] = {
     TOKENS: [
         _index("token_hash", "token_hash", unique=True),
         _index("of_user", "user_id", "-created_at", "-_id"),
+        # Not in the documents of an older Duet.
+        _index("slot", "user_id", SLOT, unique=True, partialFilterExpression={SLOT: {"$gte": 0}}),
         _index("expires", "expires_at", expireAfterSeconds=FORGET),
     ],
     DEVICES: [

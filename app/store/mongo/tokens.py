@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import datetime
 
 from pymongo import DESCENDING
+from pymongo.errors import DuplicateKeyError
 
 from app.auth.models import PersonalToken, TokenOfUser, User
-from app.store.mongo.schema import TOKENS, document_of, record_from
+from app.store.mongo.schema import SLOT, TOKENS, document_of, record_from
 from app.store.mongo.unfinished import MongoUnfinished
 from app.store.values import instant, number, text
 
@@ -17,17 +19,34 @@ class MongoTokens(MongoUnfinished):
 
     async def add_token(self, token: PersonalToken, *, limit: int) -> bool:
         document = document_of(token)
-        if number(limit) < 1:
-            return False
+        limit = number(limit)
 
         async def work() -> bool:
-            tokens = self._collection(TOKENS)
-            if await tokens.count_documents({"user_id": document["user_id"]}, limit=limit) >= limit:
-                return False
-            await tokens.insert_one({**document, **await self._made_under(document["user_id"])})
-            return True
+            while free := await self._free_slots(document["user_id"], limit):
+                own = {**await self._made_under(document["user_id"]), SLOT: secrets.choice(free)}
+                try:
+                    await self._collection(TOKENS).insert_one({**document, **own})
+                except DuplicateKeyError as error:
+                    if SLOT not in (error.details or {}).get("keyPattern", {}):
+                        raise
+                    # Somebody else took that place at the same moment: the next look tells whether one is left.
+                else:
+                    return True
+            return False
 
         return await self._call(work)
+
+    async def _free_slots(self, user_id: str, limit: int) -> list[int]:
+        """Returns the user's free places. Only one token gets each, which the index of slots ensures."""
+        if limit < 1:  # 0 means "all of them" to MongoDB
+            return []
+        tokens = await self._collection(TOKENS).find({"user_id": user_id}, {SLOT: True}).limit(limit).to_list(None)
+        if len(tokens) >= limit:
+            return []
+        # Tokens of an older Duet, or of a back-up, have no slot. They take the last places, whichever they are.
+        slots = {token.get(SLOT) for token in tokens}
+        without = sum(SLOT not in token for token in tokens)
+        return [slot for slot in range(limit - without) if slot not in slots]
 
     async def tokens_of(self, user_id: str) -> list[PersonalToken]:
         newest = [("created_at", DESCENDING), ("_id", DESCENDING)]
