@@ -9,6 +9,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.auth.errors import AuthError, TokenInvalid, TokenMissing, TokenNotCurrent
+from app.auth.limits import Asker, ask_as, asking, network
 from app.auth.policy import Caller
 from app.auth.service import Auth
 from app.paths import is_api
@@ -22,6 +23,8 @@ _ANONYMOUS: Final = Caller(error=TokenMissing())
 
 class Gate:
     """Leaves a `Caller` in the scope of every request: somebody, or nobody and the reason why.
+
+    It also says on whose behalf the request waits for its turn at the store: a client's, and an account's.
 
     Under `/api`, a bearer token counts: an access token, a personal access token or an earlier system's token. If
     there is no `Authorization` at all, Flask's session counts if a page of this site sends the request. On pages,
@@ -55,6 +58,10 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan":
+            client = scope.get("client")
+            # Until it is known whose account it is, all that one client asks shares a turn.
+            asker = Asker(network(client[0]) if client else "")
+            ask_as(asker)
             path = scope["path"]
             if is_api(path):
                 values = [value for name, value in scope["headers"] if name == b"authorization"]
@@ -67,6 +74,8 @@ class Gate:
                 scope[CALLER] = _ANONYMOUS
             else:
                 scope[CALLER] = await self._identify_browser(scope, self._read_session)
+            if scope[CALLER].principal is not None:
+                ask_as(asker._replace(account=scope[CALLER].principal.user_id))
         await self._app(scope, receive, send)
 
     async def _identify_bearer(self, values: list[bytes]) -> Caller:
@@ -91,6 +100,7 @@ class Gate:
             try:
                 return Caller(self._auth.sessions.authenticate(token), by_session=True)
             except TokenNotCurrent as stale:
+                ask_as(asking()._replace(account=stale.principal.user_id))
                 pair = await self._auth.renewals.renew(stale.principal)
                 return Caller(pair.principal, renewed=pair.access_token, by_session=True)
         except AuthError as error:

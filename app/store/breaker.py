@@ -15,10 +15,11 @@ import structlog
 
 from app.auth.errors import StoreUnavailable
 from app.store.measurements import StoreMeasurements
+from app.store.places import Places
 
 T = TypeVar("T")
 
-#: How long a caller waits for an answer, in seconds.
+#: How long a caller waits for its turn, and from then on for an answer, in seconds.
 PATIENCE: Final = 2.4
 #: How much longer a caller waits if this process itself was late, in seconds.
 LATENESS: Final = 0.1
@@ -26,6 +27,8 @@ LATENESS: Final = 0.1
 PROBE_PAUSE: Final = 1.0
 
 NO_ANSWER: Final = "no answer in time"
+#: What callers are told whose turn did not come.
+BUSY: Final = "Too many people use this service at this moment. Nothing was lost; please try again shortly."
 
 log = structlog.get_logger()
 
@@ -88,37 +91,40 @@ class Breaker:
         if self._running:
             await asyncio.wait(self._running, timeout=self._patience)
 
-    async def call(self, work: Callable[[], Coroutine[Any, Any, T]], slots: asyncio.Semaphore) -> T:
-        """Returns the result of `work`, which begins when one of `slots` is free. Raises `StoreUnavailable`.
+    async def call(self, work: Callable[[], Coroutine[Any, Any, T]], places: Places) -> T:
+        """Returns the result of `work`, which begins when it is the caller's turn in `places`.
 
         Work that has not begun when its caller gives up never begins.
+
+        Raises:
+            StoreUnavailable: it was not the caller's turn in time, which says nothing about the database; or the
+                database is away, or did not answer in time once the work had begun.
         """
         started = time.monotonic()
         try:
-            return await self._call(work, slots)
+            return await self._call(work, places)
         except StoreUnavailable:
             self.measurements.errors += 1
             raise
         finally:
             self.measurements.seconds.add(time.monotonic() - started)
 
-    async def _call(self, work: Callable[[], Coroutine[Any, Any, T]], slots: asyncio.Semaphore) -> T:
+    async def _call(self, work: Callable[[], Coroutine[Any, Any, T]], places: Places) -> T:
         self._check()
-        clock = asyncio.get_running_loop().time
-        deadline = clock() + self._patience
         try:
-            async with asyncio.timeout_at(deadline):
-                await slots.acquire()
+            async with asyncio.timeout(self._patience):
+                await places.take()
         except TimeoutError as error:
-            # A long queue alone is no outage: the callers that hold a slot find out whether the database answers.
-            raise StoreUnavailable from error
+            # A long queue alone is no outage: the callers whose turn it is find out whether the database answers.
+            raise StoreUnavailable(BUSY) from error
         try:
             self._check()
         except StoreUnavailable:
-            slots.release()
+            places.free()
             raise
-        task = self._start(work(), slots)
-        await asyncio.wait({task}, timeout=deadline - clock())
+        task = self._start(work(), places)
+        # Only now: after a long wait for a turn, a healthy database would have too little time to answer.
+        await asyncio.wait({task}, timeout=self._patience)
         if not task.done():
             # Either the database is late or this loop stood still: an answer about to arrive still counts.
             await asyncio.wait({task}, timeout=LATENESS)
@@ -131,16 +137,16 @@ class Breaker:
         if not self._opened or self._away is not None:
             raise StoreUnavailable
 
-    def _start(self, work: Coroutine[Any, Any, T], slots: asyncio.Semaphore | None = None) -> asyncio.Task[T]:
+    def _start(self, work: Coroutine[Any, Any, T], places: Places | None = None) -> asyncio.Task[T]:
         task = asyncio.create_task(work)
         self._running.add(task)
 
         def settle(done: asyncio.Task[T]) -> None:
             self._running.discard(done)
-            # This comes before the slot is freed: the next caller must not begin on a database that has just gone.
+            # This comes before the place is freed: nobody must begin on a database that has just gone.
             self._judge(done)
-            if slots is not None:
-                slots.release()
+            if places is not None:
+                places.free()
 
         task.add_done_callback(settle)
         return task

@@ -186,9 +186,10 @@ def test_the_readme_calls_the_api() -> None:
 
 
 def test_each_security_rule_has_its_row() -> None:
-    """All 37 items are there, in order."""
+    """The first 37 items are all there, and none comes twice or out of its order."""
     items = [int(item) for item in re.findall(r"^\| (\d+) \|", SECURITY.read_text(), re.MULTILINE)]
-    assert items == [*range(1, 38)]
+    assert items[:37] == [*range(1, 38)]
+    assert items == sorted(set(items))
 
 
 @pytest.mark.parametrize("reference", sorted(set(re.findall(r"`(tests/[^`]+)`", SECURITY.read_text()))))

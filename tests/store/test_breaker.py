@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 
 from app.auth.errors import StoreUnavailable
 from app.store.breaker import Breaker, StoreUnusable
+from app.store.places import Places
 from tests.store.records import AT_ONCE, refused_after, until_back
 
 
@@ -25,16 +26,16 @@ class MisuseError(AwayError):
 class Database:
     """A database that can be switched off, and counts how often it was tried."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, patience: float = 0.2) -> None:
         self.is_there = True
         self.tries = 0
-        self.slots = asyncio.Semaphore(1)
+        self.places = Places(1)
         self.breaker = Breaker(
             "test",
             prepare=self.prepare,
             driver_errors=(AwayError,),
             diagnose=lambda error: None if isinstance(error, MisuseError) else "gone",
-            patience=0.2,
+            patience=patience,
             probe_pause=0.05,
         )
 
@@ -49,7 +50,7 @@ class Database:
         return "answer"
 
     async def ask(self) -> str:
-        return await self.breaker.call(self.work, self.slots)
+        return await self.breaker.call(self.work, self.places)
 
 
 @pytest.fixture
@@ -101,7 +102,7 @@ async def test_a_mistake_is_no_outage(database: Database, error: Exception) -> N
         raise error
 
     with pytest.raises(ValueError if isinstance(error, MisuseError) else type(error)) as caught:
-        await database.breaker.call(work, database.slots)
+        await database.breaker.call(work, database.places)
     assert not isinstance(caught.value, AwayError)
     assert await database.ask() == "answer"
 
@@ -114,7 +115,7 @@ async def test_no_answer_in_time_is_an_outage_and_the_work_still_ends(database: 
         await answer.wait()
         done.set()
 
-    assert await refused_after(lambda: database.breaker.call(slow, database.slots)) > 0.15
+    assert await refused_after(lambda: database.breaker.call(slow, database.places)) > 0.15
     answer.set()
     await asyncio.wait_for(done.wait(), 1)
     await until_back(database.ask)
@@ -129,7 +130,7 @@ async def test_waiting_for_a_turn_counts_as_waiting(database: Database) -> None:
         await answer.wait()
 
     results = await asyncio.gather(
-        *(database.breaker.call(slow, database.slots) for _ in range(3)), return_exceptions=True
+        *(database.breaker.call(slow, database.places) for _ in range(3)), return_exceptions=True
     )
     assert [type(result) for result in results] == [StoreUnavailable] * 3
     answer.set()
@@ -146,7 +147,7 @@ async def test_a_long_queue_is_no_outage(database: Database) -> None:
         return "answer"
 
     with capture_logs() as logs:
-        calls = (database.breaker.call(brisk, database.slots) for _ in range(12))
+        calls = (database.breaker.call(brisk, database.places) for _ in range(12))
         results = await asyncio.gather(*calls, return_exceptions=True)
     assert "answer" in results
     assert StoreUnavailable in {type(result) for result in results}
@@ -166,7 +167,7 @@ async def test_a_loop_that_stood_still_is_no_outage(database: Database) -> None:
             await asyncio.to_thread(answer)
         return await asyncio.to_thread(answer)
 
-    asking = asyncio.ensure_future(database.breaker.call(in_a_thread, database.slots))
+    asking = asyncio.ensure_future(database.breaker.call(in_a_thread, database.places))
     await asyncio.sleep(0.01)
     time.sleep(0.3)
     assert await asking == "answer"
@@ -180,7 +181,7 @@ async def test_a_cancelled_caller_does_not_cancel_the_work(database: Database) -
         await asyncio.sleep(0.05)
         done.set()
 
-    asking = asyncio.ensure_future(database.breaker.call(slow, database.slots))
+    asking = asyncio.ensure_future(database.breaker.call(slow, database.places))
     await asyncio.sleep(0.01)
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):

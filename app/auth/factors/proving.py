@@ -10,7 +10,7 @@ from app.auth.clock import Clock
 from app.auth.config import AuthConfig
 from app.auth.errors import InvalidCredentials, NotFound, TooBusy, TooManyRequests, WrongPassword
 from app.auth.factors.passwords import Passwords
-from app.auth.limits import Asker, Guess, Throttle, keys_of, known_browser
+from app.auth.limits import Asker, Guess, Throttle, ask_as, keys_of, known_browser
 from app.auth.models import LEGACY_CLIENT, MAX_EMAIL_LENGTH, TOKEN_CLIENT, Client, Principal, User
 from app.auth.parsing import parse_email
 from app.auth.ports import LoginCandidate, Store
@@ -81,6 +81,7 @@ class Proving:
         """
         try:
             email_key = parse_email(email)[1]
+            ask_as(Asker.of(client, email_key))
             candidate = await self.store.user_to_log_in(email_key, devices=keys_of(client))
         except EmailInvalid:
             email_key, candidate = email[:MAX_EMAIL_LENGTH], None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from typing import Generic, NamedTuple, Self, TypeVar
+from contextvars import ContextVar
+from typing import Final, Generic, NamedTuple, Self, TypeVar
 
 from app.auth.limits.networks import network
 from app.auth.models import Client
@@ -25,6 +26,23 @@ class Asker(NamedTuple):
         return cls(network(client.ip), account)
 
 
+_OPERATOR: Final = Asker()
+_ASKING: Final[ContextVar[Asker]] = ContextVar("asking", default=_OPERATOR)
+
+
+def ask_as(asker: Asker) -> None:
+    """Has everything that this request does from now on wait in line as `asker`, for the store above all.
+
+    A request is a task of its own, and its threads run in a copy of its context, so this concerns no other one.
+    """
+    _ASKING.set(asker)
+
+
+def asking() -> Asker:
+    """Returns on whose behalf this context asks: the operator's, where nobody has said."""
+    return _ASKING.get()
+
+
 class Turns(Generic[T]):
     """Holds what waits. Clients take turns, and so do the accounts of each client.
 
@@ -36,6 +54,9 @@ class Turns(Generic[T]):
 
     def __len__(self) -> int:
         return sum(map(_size, self._addresses.values()))
+
+    def __bool__(self) -> bool:
+        return bool(self._addresses)
 
     def add(self, asker: Asker, item: T) -> None:
         """Lets `item` wait, behind everything that the asker has waiting already."""

@@ -8,8 +8,10 @@ on other documents, which concerns the last admin, is checked under a lock.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from datetime import UTC
+from multiprocessing import cpu_count
 from typing import Final, TypeVar
 
 import pymongo
@@ -36,14 +38,18 @@ from app.store.mongo.upkeep import MongoUpkeep
 from app.store.mongo.user_search import MongoUserSearch
 from app.store.mongo.users import MongoUsers
 from app.store.mongo.watching import MongoWatching
+from app.store.places import Places
 
 T = TypeVar("T")
 
 #: How long all the steps of one call together may take, in seconds: less than a caller's patience.
 ANSWER_TIME: Final = 2.0
-#: How many calls may be under way at once. Motor's threads, five per core, do the work. The other calls queue
-#: here, where a caller that gives up leaves the queue.
-CONCURRENCY: Final = 64
+#: How many threads Motor has: five per core, unless the variable says otherwise.
+_THREADS: Final = int(os.environ.get("MOTOR_MAX_WORKERS", 0)) or 5 * cpu_count()
+#: How many calls may be under way at once: as many as there are threads, but for the one that listens (see
+#: `watching`). The other calls queue here, where everybody has their turn, and a caller that gives up leaves the
+#: queue. In Motor's own queue they would wait in the order in which they came, and lose their time for an answer.
+CONCURRENCY: Final = max(1, _THREADS - 1)
 
 #: Server codes for mistakes in what we sent: BadValue, FailedToParse, TypeMismatch, DocumentValidationFailure.
 MISTAKES: Final = frozenset({2, 9, 14, 121})
@@ -81,7 +87,7 @@ class MongoStore(
         #: Creating one costs a tenth of the call that uses it.
         self._collections: dict[str, AsyncIOMotorCollection[Document]] = {}
         self._is_migrated = False
-        self._slots = asyncio.Semaphore(CONCURRENCY)
+        self._places = Places(CONCURRENCY)
         self._breaker = Breaker(
             "mongodb", prepare=self._prepare, driver_errors=(PyMongoError, BSONError), diagnose=diagnose
         )
@@ -147,7 +153,7 @@ class MongoStore(
             with pymongo.timeout(ANSWER_TIME):
                 return await work()
 
-        return await self._breaker.call(bounded, self._slots)
+        return await self._breaker.call(bounded, self._places)
 
 
 def _connect(url: str) -> AsyncIOMotorClient[Document]:

@@ -16,6 +16,7 @@ import aiosqlite
 
 from app.store.breaker import Breaker, StoreUnusable
 from app.store.measurements import StoreMeasurements
+from app.store.places import Places
 from app.store.sqlite.aiosqlite_names import NAMES, end_with_process, run
 from app.store.sqlite.migrations import migrate
 from app.store.sqlite.schema import VERSION
@@ -78,8 +79,8 @@ class Connections:
         self.path = path.absolute()
         self._writer: aiosqlite.Connection | None = None
         self._reader: aiosqlite.Connection | None = None
-        self._writes = asyncio.Semaphore(1)
-        self._reads = asyncio.Semaphore(1)
+        self._writes = Places(1)
+        self._reads = Places(1)
         self._breaker = Breaker("sqlite", prepare=self._prepare, driver_errors=(sqlite3.Error,), diagnose=diagnose)
 
     @property
