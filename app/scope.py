@@ -9,6 +9,9 @@ REQUEST_ID: Final = "duet.request_id"
 #: The names that several cookies had. The edge sets it, and passes on the first cookie of each name; what guards a
 #: login should not believe even that one.
 REPEATED_COOKIES: Final = "duet.repeated_cookies"
+#: Whether some header says that the request was handed on, whoever wrote it. The edge sets it. A peer on this
+#: machine may then be a proxy that TRUSTED_PROXIES does not name.
+HANDED_ON: Final = "duet.handed_on"
 #: The `Caller`. The gate sets it.
 CALLER: Final = "duet.caller"
 #: What Flask's session cookie held. It is read once, for the gate and for Flask.

@@ -17,6 +17,7 @@ from app.auth.deployment import SettingsDiffer, run_upkeep
 from app.auth.errors import StoreUnavailable
 from app.mail.runner import MailRunner
 from app.mail.setup import build_mail
+from app.observing.pulse import run_pulse
 from app.paths import API
 from app.settings import SettingsError
 from app.store.breaker import StoreUnusable
@@ -106,6 +107,7 @@ async def _running_beside(core: Core, mail: MailRunner) -> AsyncIterator[None]:
         tasks.start_soon(auth.revocations.listen)
         tasks.start_soon(auth.signing.run, agrees)
         tasks.start_soon(mail.run)
+        tasks.start_soon(run_pulse, core.store, core.store.measurements)
         tasks.start_soon(partial(run_upkeep, core.store, auth.clock, audit_lifetime=auth.config.audit_lifetime))
         yield
         tasks.cancel_scope.cancel()

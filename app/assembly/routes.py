@@ -34,11 +34,16 @@ def create_routes(core: Core, halves: Halves) -> RootRoutes:
 
 
 def _own_routes(core: Core, halves: Halves) -> tuple[list[Route], tuple[Rule, ...]]:
-    """Makes the routes that belong to neither half and are open to everybody."""
+    """Makes the routes that belong to neither half and are open to everybody; the metrics ask who reads."""
     parts = (
         create_health(core.store, core.auth),
         create_metrics(
-            core.auth, core.store.measurements, core.requests, halves.bridge.counts, version=core.version
+            core.auth,
+            core.store.measurements,
+            core.requests,
+            halves.bridge.counts,
+            version=core.version,
+            token=core.settings.metrics_token.get_secret_value(),
         ),
         create_well_known(core.auth),
     )

@@ -12,7 +12,7 @@ from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from app.edge.body import TOO_LARGE, GuardedBody
 from app.edge.headers import Header, with_security_headers
-from app.edge.proxies import TrustedProxies
+from app.edge.proxies import TrustedProxies, was_handed_on
 from app.edge.wellformed import (
     Malformed,
     announces_body,
@@ -22,7 +22,7 @@ from app.edge.wellformed import (
     sift,
     tidy_target,
 )
-from app.scope import REPEATED_COOKIES, REQUEST_ID, ROUTE
+from app.scope import HANDED_ON, REPEATED_COOKIES, REQUEST_ID, ROUTE
 
 #: Makes a refusal in the form of the half that the scope's path belongs to: from `(scope, status, detail)` to
 #: the answer's headers and body. `detail` is a sentence for people.
@@ -122,6 +122,7 @@ class Edge:
         try:
             tidy_target(scope)
             scope[REPEATED_COOKIES] = repeated_cookies(scope["headers"])
+            scope[HANDED_ON] = was_handed_on(scope["headers"])
             headers, aside = sift(scope["headers"])
             scope["headers"] = headers
             check_host(headers)

@@ -3,10 +3,11 @@
 import functools
 import ipaddress
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from starlette.types import Scope
 
+from app.edge.headers import Header
 from app.edge.wellformed import is_host
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -15,6 +16,12 @@ _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
 _WITH_PORT = re.compile(r"\[(?P<v6>[^\]]+)\](?::\d+)?|(?P<v4>[0-9.]+):\d+")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+# What proxies, balancers and content delivery networks add to what they hand on, besides `X-Forwarded-*`.
+_HANDED_ON = frozenset(
+    b"forwarded via x-real-ip x-client-ip client-ip x-cluster-client-ip true-client-ip cdn-loop cf-connecting-ip "
+    b"cf-ray fastly-client-ip fly-client-ip x-azure-clientip x-envoy-external-address x-original-host x-host "
+    b"x-proxyuser-ip x-appengine-user-ip x-amzn-trace-id x-arr-log-id proxy-connection".split()
+)
 
 
 @functools.lru_cache(1024)  # the same few clients ask again and again
@@ -39,6 +46,15 @@ def _parse_network(text: str) -> _Network:
         mapped = network.network_address.ipv4_mapped
         return ipaddress.IPv4Network((int(mapped or 0), network.prefixlen - 96))
     return network
+
+
+def was_handed_on(headers: Iterable[Header]) -> bool:
+    """Tell whether a header says that somebody handed this request on, in any spelling, trusted or not."""
+    for name, _ in headers:
+        plain = name.replace(b"_", b"-") if b"_" in name else name
+        if plain in _HANDED_ON or plain.startswith((b"x-forwarded", b"x-original-forwarded")):
+            return True
+    return False
 
 
 class TrustedProxies:

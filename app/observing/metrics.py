@@ -1,12 +1,16 @@
-"""Serves `/metrics`: what the process has counted, for Prometheus. No label identifies a person or a request."""
+"""Serves `/metrics`: what the process has counted, for Prometheus.
+
+No label identifies a person or a request, and no figure that a stranger can move tells who has an account.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Final, TypeAlias
 
-from prometheus_client import CollectorRegistry, Metric, ProcessCollector, generate_latest
+from prometheus_client import CollectorRegistry, Metric, generate_latest
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
@@ -15,12 +19,15 @@ from prometheus_client.core import (
     SummaryMetricFamily,
 )
 from prometheus_client.registry import Collector
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from app.auth.policy import Covered, Rule
 from app.auth.service import Auth
+from app.observing.process import ProcessFigures
+from app.observing.readers import Readers
 from app.observing.requests import Requests
 from app.paths import METRICS
 from app.store.measurements import StoreMeasurements
@@ -31,12 +38,16 @@ Pools: TypeAlias = Mapping[str, Mapping[str, int]]
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
+#: For those who have to show the token (RFC 6750 section 3).
+CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="metrics"'}
+
+
 class _Figures(Collector):
     """Reads plain counters when it is asked, so that counting costs a request next to nothing.
 
     Args:
         auth: counts what people do.
-        store: counts the calls of the store.
+        store: measures the store.
         requests: counts the requests that were answered.
         pools: tells the states of the pages' thread pools.
         version: Duet's version.
@@ -75,7 +86,8 @@ class _Figures(Collector):
 
     def _people(self) -> Iterator[Metric]:
         events, refreshes = self._auth.audit.counts, self._auth.refreshing.counts
-        yield _counter("duet_events", "Entries in the audit log, by event.", "event", events)
+        told = _alike(events) if self._auth.config.require_verified_email else events
+        yield _counter("duet_events", "Entries in the audit log, by event.", "event", told)
         logins = {"in": events["login"], "failed": events["login_failed"], "put_off": events["login_blocked"]}
         yield _counter("duet_logins", "Logins, by outcome.", "result", logins)
         results = {
@@ -133,7 +145,9 @@ class _Figures(Collector):
 
     def _calls(self) -> Iterator[Metric]:
         measured = self._store
-        seconds = HistogramMetricFamily("duet_store_seconds", "How long calls to the database took.")
+        seconds = HistogramMetricFamily(
+            "duet_store_seconds", "How long a look at the database took, once a second."
+        )
         seconds.add_metric([], measured.seconds.buckets(), measured.seconds.total)
         yield seconds
         yield CounterMetricFamily(
@@ -144,6 +158,16 @@ class _Figures(Collector):
         )
 
 
+def _alike(events: Mapping[str, int]) -> Counter[str]:
+    """Returns the events with one name for all registrations.
+
+    Where email addresses have to be confirmed, nobody is told whether the one that they register was free.
+    """
+    told = Counter(events)
+    told["registration"] = told.pop("registered", 0) + told.pop("registration_refused", 0)
+    return told
+
+
 def _counter(name: str, text: str, label: str, counts: Mapping[str, int]) -> CounterMetricFamily:
     family = CounterMetricFamily(name, text, labels=[label])
     for value, count in list(counts.items()):
@@ -152,18 +176,29 @@ def _counter(name: str, text: str, label: str, counts: Mapping[str, int]) -> Cou
 
 
 def create_metrics(
-    auth: Auth, store: StoreMeasurements, requests: Requests, pools: Callable[[], Pools], *, version: str
+    auth: Auth,
+    store: StoreMeasurements,
+    requests: Requests,
+    pools: Callable[[], Pools],
+    *,
+    version: str,
+    token: str = "",
 ) -> Covered[list[Route]]:
-    """Makes the route, which is open to everybody, and its row of the policy's table.
+    """Makes the route, which needs no login but is for `Readers` alone, and its row of the policy's table.
 
     The registry is this app's own, so that several apps in one process, as in tests, do not mix.
     """
     registry = CollectorRegistry()
     registry.register(_Figures(auth, store, requests, pools, version))
-    ProcessCollector(registry=registry)
+    registry.register(ProcessFigures())
+    readers = Readers(token)
 
     async def metrics(request: Request) -> Response:
         """Returns what was counted until now, in Prometheus's text format."""
+        if not readers.include(request.scope):
+            if readers.show_a_token:
+                return PlainTextResponse("The metrics ask for METRICS_TOKEN.\n", 401, CHALLENGE)
+            raise HTTPException(404)  # as for any page that there is not
         return Response(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE})
 
     route = Route(METRICS, metrics)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets as random
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +24,11 @@ WELL_KNOWN_SECRETS: Final = frozenset(
 )
 
 
+ALSO_ANOTHER: Final = "is another secret as well, which readers of the metrics must not have: make another one"
+#: RFC 6750 section 2.1.
+_BEARER_TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/-]+=*", re.ASCII)
+
+
 class SettingsError(Exception):
     """A setting stops the start. The message is one line that names the variable, and never shows a secret."""
 
@@ -36,6 +43,24 @@ def check_secret(name: str, secret: str) -> None:
         )
     if not is_varied(secret):
         raise ValueError(f"{name} is made of too few different characters; make one with: openssl rand -base64 48")
+
+
+def check_metrics_token(token: str, others: Collection[str]) -> None:
+    """Raises `ValueError` if `token`, which is METRICS_TOKEN or empty, can be guessed or should not be used.
+
+    Args:
+        token: METRICS_TOKEN, or empty.
+        others: what else is secret here.
+    """
+    if not token:
+        return
+    if token in others:
+        raise ValueError(f"METRICS_TOKEN {ALSO_ANOTHER}")
+    if not _BEARER_TOKEN.fullmatch(token):
+        raise ValueError(
+            "METRICS_TOKEN has a character that no bearer token has; make one with: openssl rand -hex 32"
+        )
+    check_secret("METRICS_TOKEN", token)
 
 
 def is_well_known(secret: str) -> bool:

@@ -26,11 +26,18 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 from app.mail.server import parse_smtp_url
 from app.settings.cores import usable_cores
 from app.settings.earlier_key import check_earlier_key, parse_day
-from app.settings.secret_key import SettingsError, check_secret, kept_secret
+from app.settings.secret_key import ALSO_ANOTHER, SettingsError, check_metrics_token, check_secret, kept_secret
 from app.store.drivers import DRIVERS, scheme_of, sqlite_url
 
 #: Each of these may be given as `NAME_FILE` instead, which is the path of a file that holds it.
-SECRET_SETTINGS: Final = ("secret_key", "secret_key_fallbacks", "database_url", "smtp_url", "legacy_jwt_key")
+SECRET_SETTINGS: Final = (
+    "secret_key",
+    "secret_key_fallbacks",
+    "database_url",
+    "smtp_url",
+    "legacy_jwt_key",
+    "metrics_token",
+)
 
 
 def _split(value: Any) -> Any:
@@ -144,6 +151,7 @@ class Settings(BaseSettings):
     web_threads: Annotated[int, Field(ge=1, le=1000)] = 10
     hash_threads: Annotated[int, Field(ge=1, le=1000)] = Field(default_factory=usable_cores)
     rate_limits: bool = True
+    metrics_token: SecretStr = SecretStr("")
     audit_days: Annotated[int, Field(ge=1, le=3650)] = 90
     extensions: Annotated[Names, AfterValidator(_check_extensions)] = ()
     log_format: Literal["text", "json"] = "text"
@@ -171,6 +179,8 @@ class Settings(BaseSettings):
             raise ValueError("SECRET_KEY is required with MongoDB: every container needs the same one")
         for name, secret in self._secrets():
             check_secret(name, secret)
+        others = [self.legacy_jwt_key.get_secret_value(), *(secret for _, secret in self._secrets())]
+        check_metrics_token(self.metrics_token.get_secret_value(), others)
         check_earlier_key(
             self.legacy_jwt_key.get_secret_value(),
             self.legacy_jwt_algorithm,
@@ -227,6 +237,8 @@ class Settings(BaseSettings):
         own = self.secret_key.get_secret_value() or kept_secret(self.data_dir / "secret.key")
         if own == self.legacy_jwt_key.get_secret_value():  # a secret from a file could not be compared before
             raise SettingsError("LEGACY_JWT_KEY is Duet's own secret: give Duet another one")
+        if own == self.metrics_token.get_secret_value():
+            raise SettingsError(f"METRICS_TOKEN {ALSO_ANOTHER}")
         return (own, *(secret.get_secret_value() for secret in self.secret_key_fallbacks))
 
 

@@ -7,7 +7,6 @@ work goes on to its commit or rollback, so a connection is never left in the mid
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final, TypeVar
 
@@ -100,14 +99,11 @@ class Breaker:
             StoreUnavailable: it was not the caller's turn in time, which says nothing about the database; or the
                 database is away, or did not answer in time once the work had begun.
         """
-        started = time.monotonic()
         try:
             return await self._call(work, places)
         except StoreUnavailable:
             self.measurements.errors += 1
             raise
-        finally:
-            self.measurements.seconds.add(time.monotonic() - started)
 
     async def _call(self, work: Callable[[], Coroutine[Any, Any, T]], places: Places) -> T:
         self._check()

@@ -34,10 +34,12 @@ class Distribution:
 
 
 class StoreMeasurements:
-    """Measurements of a store's calls.
+    """Measurements of a store.
+
+    Single calls are not measured: how many a request causes tells whether an account was found.
 
     Attributes:
-        seconds: how long each call took, including the wait for its turn.
+        seconds: how long a look at the database took, once a second, including the wait for its turn.
         errors: how many calls met an outage.
         is_away: whether the database is known not to answer.
     """

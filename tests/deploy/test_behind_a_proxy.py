@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
@@ -11,7 +13,7 @@ import httpx
 import pytest
 
 from tests.deploy.proxies import PERSON, PROXIES, Site, site
-from tests.kit.duet import PASSWORD, ApiClient, Browser, messages
+from tests.kit.duet import PASSWORD, PATIENCE, ApiClient, Browser, messages
 
 #: Headers that somebody might send to pass for another person, or for one on another site.
 FORGED = {
@@ -132,6 +134,31 @@ def test_a_body_over_the_limit_is_refused_by_duet(https: Site) -> None:
         assert (answer.status_code, answer.headers["Content-Type"]) == (413, "application/problem+json")
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/metrics",
+        "/metrics?x=1",
+        "//metrics",
+        "/%6Detrics",
+        "/%2fmetrics",
+        "/./metrics",
+        "/x/../metrics",
+        "/metrics/",
+    ],
+)
+def test_s42_the_metrics_are_closed_by_the_proxy(https: Site, path: str) -> None:
+    """In no spelling does the address lead to the metrics, for whoever comes through the proxy."""
+    connection = http.client.HTTPSConnection(
+        "localhost", urlsplit(https.url).port, context=https.trust, timeout=PATIENCE
+    )
+    with contextlib.closing(connection):
+        connection.request("GET", path)  # as it is: httpx would tidy it
+        answer = connection.getresponse()
+        assert answer.status in (400, 404)
+        assert b"duet_" not in answer.read()
+
+
 @pytest.mark.parametrize("name", PROXIES)
 def test_without_trusted_proxies_nothing_is_believed(name: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     """A proxy that TRUSTED_PROXIES does not name is a client like any other; the site works all the same."""
@@ -144,6 +171,7 @@ def test_without_trusted_proxies_nothing_is_believed(name: str, tmp_path_factory
             assert browser.cookies.get("__Host-session")
             assert api.log_in().status_code == 200
             assert addresses(api) == ["127.0.0.1", "127.0.0.1"]
+            assert api.get("/metrics").status_code == 404
 
 
 def test_the_cookie_is_secure_on_the_port_behind_the_proxy_too(https: Site) -> None:

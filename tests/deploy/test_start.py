@@ -38,6 +38,8 @@ MALFORMED = [
     ("REFRESH_GRACE_SECONDS", "31"),
     ("JWT_ALGORITHM", "none"),
     ("JWT_ROTATE_DAYS", "-1"),
+    ("METRICS_TOKEN", "hush-too-short"),
+    ("METRICS_TOKEN", SECRET),
     ("LEGACY_JWT_KEY", "hush-too-short"),
     ("LEGACY_JWT_KEY", "your-secret-key"),
     ("LEGACY_JWT_KEY", SECRET),
