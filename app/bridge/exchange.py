@@ -8,7 +8,7 @@ from typing import Any
 
 from starlette.types import Message, Receive, Send
 
-from app.bridge.pool import ClientGone, StepAside
+from app.bridge.pool import ClientGone, HandOver, StepAside
 
 WSGIApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType]
@@ -65,6 +65,8 @@ class Exchange:
     ) -> None:
         self._app = app
         self._environ = environ
+        # The app may put something else in their places, or nothing: the environ is its own (PEP 3333).
+        self._body, self._method = environ["wsgi.input"], environ["REQUEST_METHOD"]
         self._loop = loop
         self._receive = receive
         self._send = send
@@ -76,17 +78,20 @@ class Exchange:
 
     # In the thread
 
-    def run(self, step_aside: StepAside) -> Whole | None:
-        """Call the app; return its answer if it is finished, None if it was streamed from here.
+    def run(self, hand_over: HandOver[Whole | None], step_aside: StepAside) -> None:
+        """Call the app, and hand over its answer if it is finished, or None once it was streamed from here.
+
+        What the app left to be done when the answer is complete is done after that, and keeps nobody waiting.
 
         Args:
+            hand_over: takes the answer.
             step_aside: called on the loop once the answer is being streamed.
         """
         self._step_aside = step_aside
         try:
             iterable = self._app(self._environ, self._start_response)
             try:
-                return self._answer(iterable)
+                hand_over(self._answer(iterable))
             finally:
                 if close := getattr(iterable, "close", None):
                     close()
@@ -94,7 +99,7 @@ class Exchange:
             # A future can't carry a StopIteration: the request would wait for ever.
             raise RuntimeError("the WSGI app raised StopIteration") from error
         finally:
-            self._environ["wsgi.input"].close()
+            self._body.close()
 
     def _answer(self, iterable: Iterable[bytes]) -> Whole | None:
         chunks = iter(iterable)
@@ -119,7 +124,7 @@ class Exchange:
 
     def _may_have_body(self) -> bool:
         assert self._start is not None
-        return self._environ["REQUEST_METHOD"] != "HEAD" and self._start["status"] not in _BODILESS
+        return self._method != "HEAD" and self._start["status"] not in _BODILESS
 
     def _length(self) -> int | None:
         assert self._start is not None

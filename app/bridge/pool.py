@@ -6,16 +6,22 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
+
+import structlog
 
 from app.bridge.threads import Threads
 
 #: How many answers of one pool may wait for slow clients without keeping a place.
 MAX_ASIDE: Final = 100
 
+T = TypeVar("T")
+#: What a request calls, in its thread, when it has its result. What it does after that keeps nobody waiting.
+HandOver: TypeAlias = Callable[[T], None]
 #: What a request calls, on the loop, once it only waits for its client.
 StepAside = Callable[[], None]
-T = TypeVar("T")
+
+_log = structlog.stdlib.get_logger("duet.bridge")
 
 
 class PoolFull(Exception):
@@ -53,33 +59,41 @@ class Pool:
         running = len(self._running) - self._aside
         return {"running": running, "waiting": self._queued, "aside": self._aside, "places": self._places}
 
-    async def run(self, work: Callable[[StepAside], T], gone: Callable[[], Coroutine[Any, Any, None]]) -> T:
-        """Run `work` in a thread, within a copy of the caller's context variables.
+    async def run(
+        self, work: Callable[[HandOver[T], StepAside], None], gone: Callable[[], Coroutine[Any, Any, None]]
+    ) -> T:
+        """Run `work` in a thread, within a copy of the caller's context variables, until it hands over its result.
+
+        It keeps its place until it ends.
 
         Args:
-            work: what to run. It must call its argument on the event loop.
+            work: what to run. It must call its first argument once, and may call its second on the event loop.
             gone: a coroutine function that returns once the client is gone. It runs while the request waits
                 for a thread.
 
         Raises:
             PoolFull: no thread is free, and neither is a place to wait for one.
             ClientGone: the client went away while it waited.
-            Exception: whatever `work` raises.
+            Exception: whatever `work` raises before it hands over. What it raises later is logged.
         """
         if self._free.locked():
             await self._queue(gone)
         else:
             await self._free.acquire()  # does not switch to another task, since it is free
         place = _Place(self)
+        result: Future[T] = Future()
+        result.set_running_or_notify_cancel()  # the thread goes on even if the server gives the request up
         try:
-            future = self._threads.submit(partial(contextvars.copy_context().run, work, place.step_aside))
+            future = self._threads.submit(
+                partial(contextvars.copy_context().run, _do, work, result, place.step_aside)
+            )
         except BaseException:
             place.leave()
             raise
         self._running.add(future)
         future.add_done_callback(self._running.discard)
         try:
-            return await asyncio.wrap_future(future)
+            return await asyncio.wrap_future(result)
         finally:
             _leave_after(future, place)
 
@@ -106,6 +120,16 @@ class Pool:
         self._threads.shutdown()
         if running := [asyncio.wrap_future(future) for future in tuple(self._running)]:
             await asyncio.wait(running, timeout=seconds)
+
+
+def _do(work: Callable[[HandOver[T], StepAside], None], result: "Future[T]", step_aside: StepAside) -> None:
+    try:
+        work(result.set_result, step_aside)
+    except BaseException as error:
+        if result.done():  # the answer stands
+            _log.exception("after_answer_failed")
+        else:
+            result.set_exception(error)
 
 
 class _Place:
