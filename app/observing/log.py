@@ -1,13 +1,23 @@
-"""Writes structured log lines, as text for people or as JSON for machines. Values can't break a line."""
+"""Writes structured log lines, as text for people or as JSON for machines. Values can't break a line.
+
+An exception follows its line as a traceback, which is indented, so that nothing in it looks like a line of the
+log. In JSON it is in the line.
+"""
 
 from __future__ import annotations
 
 import logging
 import sys
 from contextlib import suppress
-from typing import Literal
+from typing import Final, Literal
 
 import structlog
+
+from app.observing.tracebacks import Trace
+
+#: The key under which an exception goes from processor to processor.
+_TRACE: Final = "duet.trace"
+_INDENT: Final = "    "
 
 
 def configure(*, style: Literal["text", "json"], level: str) -> None:
@@ -64,23 +74,55 @@ def _shared() -> list[structlog.typing.Processor]:
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
-        structlog.processors.format_exc_info,
+        _take_trace,
     ]
+
+
+def _take_trace(
+    logger: structlog.typing.WrappedLogger, method: str, fields: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Puts a `Trace` in the place of `exc_info`: an exception, Python's triple, or true for the current one."""
+    given = fields.pop("exc_info", None)
+    if given and not isinstance(given, BaseException):
+        given = (given if isinstance(given, tuple) else sys.exc_info())[1]
+    if given:
+        fields[_TRACE] = Trace(given)
+    return fields
 
 
 def _rendering(style: str) -> list[structlog.typing.Processor]:
     if style == "json":
-        return [structlog.processors.JSONRenderer()]
+        return [_with_frames, structlog.processors.JSONRenderer()]
     # logfmt escapes quotes and line feeds in values, and nothing else.
-    return [
-        _escape,
-        structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], drop_missing=True),
-    ]
+    logfmt = structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], drop_missing=True)
+
+    def render(logger: structlog.typing.WrappedLogger, method: str, fields: structlog.typing.EventDict) -> str:
+        trace = _take(fields)
+        line = logfmt(logger, method, _escape(fields))
+        below = [] if trace is None else [f"{_INDENT}{_visible(each)}" for each in trace.lines()]
+        return "\n".join([line, *below])
+
+    return [render]
 
 
-def _escape(
+def _with_frames(
     logger: structlog.typing.WrappedLogger, method: str, fields: structlog.typing.EventDict
 ) -> structlog.typing.EventDict:
+    trace = _take(fields)
+    return fields if trace is None else {**fields, **trace.fields()}
+
+
+def _take(fields: structlog.typing.EventDict) -> Trace | None:
+    """Takes the exception out of `fields`, and says in them what its traceback does not show."""
+    trace: Trace | None = fields.pop(_TRACE, None)
+    if trace is not None and trace.left_out:
+        fields["frames_left_out"] = trace.left_out
+    if trace is not None and trace.raised_in:
+        fields["raised_in"] = trace.raised_in
+    return trace
+
+
+def _escape(fields: structlog.typing.EventDict) -> structlog.typing.EventDict:
     """Escapes, as JSON would, the characters that a line can't show.
 
     A carriage return or U+2028 begins a new line in many viewers, and an escape sequence commands the terminal.

@@ -89,9 +89,15 @@ _BARE = {"/lazy": _lazy, "/writing": _writing, "/replaced": _replaced, "/reading
 
 def _validated() -> WSGIApp:
     """Flask, and apps without a framework at paths of their own, each behind the validator."""
-    apps: dict[str, Any] = {path: validator(app) for path, app in _BARE.items()}
-    rest: Any = validator(_flask())
-    return lambda environ, start_response: apps.get(environ["PATH_INFO"], rest)(environ, start_response)
+    validated: Any = validator  # whose types know `write` by its parameter's name
+    apps = {path: validated(app) for path, app in _BARE.items()}
+    rest = validated(_flask())
+
+    def choose(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        app: WSGIApp = apps.get(environ["PATH_INFO"], rest)
+        return app(environ, start_response)
+
+    return choose
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +116,10 @@ _KINDS: dict[str, tuple[bytes, int, bytes]] = {
     "POST": (b"POST / HTTP/1.1\r\n" + CLOSE + FORM + b"Content-Length: 3\r\n\r\na=b", 200, b"b"),
     "POST without a body": (b"POST / HTTP/1.1\r\n" + CLOSE + b"Content-Length: 0\r\n\r\n", 200, b"nothing"),
     "POST in chunks": (
-        b"POST / HTTP/1.1\r\n" + CLOSE + FORM + b"Transfer-Encoding: chunked\r\n\r\n2\r\na=\r\n1\r\nb\r\n0\r\n\r\n",
+        b"POST / HTTP/1.1\r\n"
+        + CLOSE
+        + FORM
+        + b"Transfer-Encoding: chunked\r\n\r\n2\r\na=\r\n1\r\nb\r\n0\r\n\r\n",
         200,
         b"b",
     ),
