@@ -20,7 +20,7 @@ from app.auth.deployment import Neighbours
 from app.auth.errors import StoreUnavailable
 from app.auth.keys import KeyRing
 from app.auth.models import ALL_SESSIONS, AuditEvent, Session, User
-from app.commands.backup_file import BackupRefused, Contents, check_backup, read_backup, write_backup
+from app.commands.backup_file import BackupRefused, Contents, check_backup, private_copy, read_backup, write_backup
 from app.commands.terminal import settings_of, stop
 from app.foundation import auth_config, open_configured_store
 from app.settings import Settings, SettingsError
@@ -43,8 +43,9 @@ def backup(file: Path) -> None:
     settings = settings_of()
     if settings.is_sqlite and not sqlite_path(settings.database).is_file():
         stop("there is no database to back up; see DATA_DIR and DATABASE_URL", code=1)
-    with _refusals(), _opened(settings, must_be_stopped=False) as dump:
-        contents = write_backup(file, dump.read(), KeyRing(settings.secrets()))
+    keys = _keys_of(settings)
+    with _refusals(), _opened(settings) as dump:
+        contents = write_backup(file, dump.read(), keys)
     click.echo(f"{_told(contents.counts)} written to {file} ({file.stat().st_size:,} bytes)")
 
 
@@ -64,20 +65,29 @@ def restore(file: Path, replace: bool, move: bool, other_secret: bool) -> None:
     stays ended.
     """
     settings = settings_of()
-    with _refusals():
-        contents = check_backup(file, KeyRing(settings.secrets()))
+    keys = _keys_of(settings)
+    with _refusals(), private_copy(file) as copy:
+        contents = check_backup(copy, keys)
         if not contents.is_ours and not other_secret:
             raise BackupRefused(f"{file} was made under another SECRET_KEY: set that one, or see --other-secret")
         if not contents.is_ours and move:
             raise BackupRefused(f"--move needs the SECRET_KEY that {file} was made under: tokens depend on it")
-        with _opened(settings, must_be_stopped=True) as dump:
+        with _opened(settings, serving=keys) as dump:
             if not replace and not dump.is_cut_off() and not dump.is_empty():
                 raise BackupRefused("there are accounts in the database already: see --replace")
-            restored = _Counted(one for one in read_backup(file) if move or isinstance(one, _HARMLESS))
+            restored = _Counted(one for one in read_backup(copy) if move or isinstance(one, _HARMLESS))
             dump.replace(chain(restored, _afterwards(contents, is_moved=move)))
     click.echo(f"{_told(restored.counts)} restored, as of {to_the_second(contents.made_at)}")
     if not move:
         click.echo("all sessions, personal access tokens, links and signing keys have ended")
+
+
+def _keys_of(settings: Settings) -> KeyRing:
+    """Reads the secrets once, or ends the command: a file that holds one may be exchanged at any moment."""
+    try:
+        return KeyRing(settings.secrets())
+    except SettingsError as error:
+        stop(str(error))
 
 
 class _Counted:
@@ -121,8 +131,12 @@ def _refusals() -> Iterator[None]:
 
 
 @contextmanager
-def _opened(settings: Settings, *, must_be_stopped: bool) -> Iterator[Dump]:
+def _opened(settings: Settings, *, serving: KeyRing | None = None) -> Iterator[Dump]:
     """Opens the database and brings it up to date.
+
+    Args:
+        settings: name the database.
+        serving: the keys of the site, which must be stopped; None if it may run.
 
     Raises:
         BackupRefused: there is no database, it does not answer or fails, or a running site serves it and must not.
@@ -133,7 +147,7 @@ def _opened(settings: Settings, *, must_be_stopped: bool) -> Iterator[Dump]:
         raise BackupRefused(f"DATABASE_URL: {error}") from error
     try:
         if not dump.is_cut_off():  # a restore was cut off, and no server has touched the database since
-            asyncio.run(_prepare(settings, must_be_stopped=must_be_stopped))
+            asyncio.run(_prepare(settings, serving))
         yield dump
     except (SettingsError, StoreUnusable) as error:
         raise BackupRefused(str(error)) from error
@@ -145,13 +159,12 @@ def _opened(settings: Settings, *, must_be_stopped: bool) -> Iterator[Dump]:
         dump.close()
 
 
-async def _prepare(settings: Settings, *, must_be_stopped: bool) -> None:
+async def _prepare(settings: Settings, serving: KeyRing | None) -> None:
     store = open_configured_store(settings)
     try:
         await store.open()
-        if must_be_stopped:
-            keys = KeyRing(settings.secrets())
-            neighbours = Neighbours(auth_config(settings), store=store, clock=SystemClock(), keys=keys)
+        if serving is not None:
+            neighbours = Neighbours(auth_config(settings), store=store, clock=SystemClock(), keys=serving)
             if living := (await neighbours.survey()).living:
                 raise BackupRefused(f"the site is running (processes: {living}): stop it first")
     finally:

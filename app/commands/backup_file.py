@@ -6,19 +6,23 @@ damaged, or made or changed by somebody without the secret is refused before any
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
 import hmac
 import json
 import os
+import secrets
+import shutil
+import tempfile
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from app.auth.keys import KeyRing, Purpose, mac
 from app.store.records import KINDS, NAMES, Kept, from_plain, to_plain
@@ -27,6 +31,7 @@ from app.store.records import KINDS, NAMES, Kept, from_plain, to_plain
 FORMAT: Final = 1
 #: How long a line may be, in bytes. An audit event with all its texts is some kilobytes.
 MAX_LINE: Final = 1_000_000
+_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
 class BackupRefused(Exception):
@@ -55,7 +60,7 @@ def write_backup(path: Path, records: Iterable[Kept], keys: KeyRing) -> Contents
         BackupRefused: the file can't be written.
     """
     made_at = datetime.now(UTC)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with open(descriptor, "wb") as file:
@@ -86,16 +91,50 @@ def _write_lines(packed: gzip.GzipFile, made_at: datetime, records: Iterable[Kep
     return counts
 
 
-def check_backup(path: Path, keys: KeyRing) -> Contents:
-    """Reads a file from its first to its last line, and tells what is in it.
+@dataclass(frozen=True, slots=True)
+class PrivateCopy:
+    """A copy of a file that nobody else can change: it has no name, and only this process has it open.
+
+    Args:
+        path: the file, for messages.
+        file: the copy.
+    """
+
+    path: Path
+    file: IO[bytes]
+
+
+@contextmanager
+def private_copy(path: Path) -> Iterator[PrivateCopy]:
+    """Reads a file once, so that what is restored is what was checked.
+
+    Whoever may write to the file, or to its folder, could otherwise exchange it between the two.
 
     Raises:
-        BackupRefused: it can't be read, is not a backup, is damaged, or was made by a newer Duet.
+        BackupRefused: it can't be read, or there is no room for the copy in the folder for temporary files.
     """
+    with tempfile.TemporaryFile() as copy:
+        try:
+            with path.open("rb") as file:
+                shutil.copyfileobj(file, copy)
+        except OSError as error:
+            reason = f"{error.strerror}; the copy that is checked lies in {tempfile.gettempdir()} (see TMPDIR)"
+            told = reason if error.errno in _NO_ROOM else error.strerror
+            raise BackupRefused(f"{path} can't be read: {told}") from error
+        yield PrivateCopy(path, copy)
+
+
+def check_backup(copy: PrivateCopy, keys: KeyRing) -> Contents:
+    """Reads a backup from its first to its last line, and tells what is in it.
+
+    Raises:
+        BackupRefused: it is not a backup, is damaged, or was made by a newer Duet.
+    """
+    path = copy.path
     counts: Counter[str] = Counter()
     digest, count = hashlib.sha256(), 0
     made_at, last = None, None
-    for line in _read(path):
+    for line in _read(copy):
         if last is not None:
             raise BackupRefused(f"{path} is damaged: there is something after its end")
         document = _parse(path, line)
@@ -117,12 +156,12 @@ def check_backup(path: Path, keys: KeyRing) -> Contents:
     return Contents(made_at, counts, is_ours)
 
 
-def read_backup(path: Path) -> Iterator[Kept]:
-    """Yields the records of a file that was checked."""
-    for line in _read(path):
-        document = _parse(path, line)
+def read_backup(copy: PrivateCopy) -> Iterator[Kept]:
+    """Yields the records of a backup that was checked."""
+    for line in _read(copy):
+        document = _parse(copy.path, line)
         if not {"duet_backup", "sha256"} & document.keys():
-            yield _record(path, document)
+            yield _record(copy.path, document)
 
 
 class _Lines:
@@ -140,15 +179,16 @@ class _Lines:
         self.count += 1
 
 
-def _read(path: Path) -> Iterator[bytes]:
+def _read(copy: PrivateCopy) -> Iterator[bytes]:
+    copy.file.seek(0)
     try:
-        with gzip.open(path, "rb") as file:
+        with gzip.open(copy.file, "rb") as file:
             while line := file.readline(MAX_LINE):
                 yield line
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise BackupRefused(f"{path} is not a backup, or is damaged") from error
+        raise BackupRefused(f"{copy.path} is not a backup, or is damaged") from error
     except OSError as error:
-        raise BackupRefused(f"{path} can't be read: {error.strerror}") from error
+        raise BackupRefused(f"{copy.path} can't be read: {error.strerror}") from error
 
 
 def _parse(path: Path, line: bytes) -> dict[str, Any]:

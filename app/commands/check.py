@@ -49,7 +49,7 @@ def run_checks(load: Callable[[], Settings]) -> list[Finding]:
     except SettingsError as error:
         return [Finding("settings", False, str(error)), _packages()]
     data_dir = _data_dir(settings)  # this makes the folder, before the database is looked for in it
-    database, survey = asyncio.run(_database(settings))
+    database, survey = asyncio.run(_database(settings, KeyRing(secrets)))
     findings = [
         *_settings(settings, survey),
         *_secrets(len(secrets), survey),
@@ -113,7 +113,7 @@ def _data_dir(settings: Settings) -> Finding:
     )
 
 
-async def _database(settings: Settings) -> tuple[Finding, Survey | None]:
+async def _database(settings: Settings, keys: KeyRing) -> tuple[Finding, Survey | None]:
     """Checks whether the database answers, and surveys the processes that serve it."""
     kind = "SQLite" if settings.is_sqlite else "MongoDB"
     try:
@@ -129,7 +129,6 @@ async def _database(settings: Settings) -> tuple[Finding, Survey | None]:
     try:
         await store.open()
         await store.ping()
-        keys = KeyRing(settings.secrets())
         survey = await Neighbours(auth_config(settings), store=store, clock=SystemClock(), keys=keys).survey()
     except StoreUnavailable as error:
         cause = f": {error}" if settings.is_sqlite else ""

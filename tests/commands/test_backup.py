@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import itertools
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing
@@ -15,7 +17,7 @@ import pytest
 
 from app.auth.keys import KeyRing
 from app.auth.models import AuditEvent, Session, User
-from app.commands.backup_file import BackupRefused, check_backup, read_backup, write_backup
+from app.commands.backup_file import BackupRefused, check_backup, private_copy, read_backup, write_backup
 from app.store import open_dump
 from app.store.records import Kept, from_plain, to_plain
 from tests.deploy.process import duet as run_duet
@@ -150,8 +152,9 @@ def test_a_back_up_is_of_one_moment(database_url: str, tmp_path: Path) -> None:
                 file = tmp_path / "duet.bak"
                 with closing(open_dump(database_url)) as dump:
                     write_backup(file, dump.read(), KEYS)
-                check_backup(file, KEYS)
-                records = list(read_backup(file))
+                with private_copy(file) as copy:
+                    check_backup(copy, KEYS)
+                    records = list(read_backup(copy))
                 users = {one.id for one in records if isinstance(one, User)}
                 events = {one.user_id for one in records if isinstance(one, AuditEvent)}
                 assert events <= users
@@ -190,8 +193,8 @@ def test_a_damaged_file_changes_nothing(filled: tuple[str, Path]) -> None:
     damaged += [b"", b"x" * 100, gzip.compress(b"[]\n"), gzip.compress(b"{" * 100_000)]
     for content in damaged:
         file.write_bytes(content)
-        with pytest.raises(BackupRefused):
-            check_backup(file, KEYS)
+        with pytest.raises(BackupRefused), private_copy(file) as copy:
+            check_backup(copy, KEYS)
     result = command(file.parent, database_url, "restore", "--replace", str(file))
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr == f"duet: {file} is not a backup, or is damaged\n"
@@ -228,8 +231,8 @@ def test_a_newer_file_is_refused(filled: tuple[str, Path]) -> None:
     _, file = filled
     text = gzip.decompress(file.read_bytes())
     file.write_bytes(gzip.compress(text.replace(b'{"duet_backup":1', b'{"duet_backup":2')))
-    with pytest.raises(BackupRefused, match="newer Duet"):
-        check_backup(file, KEYS)
+    with pytest.raises(BackupRefused, match="newer Duet"), private_copy(file) as copy:
+        check_backup(copy, KEYS)
 
 
 def test_a_file_of_an_older_duet_is_read() -> None:
@@ -258,7 +261,8 @@ def test_a_restore_that_is_cut_off(filled: tuple[str, Path]) -> None:
     before = kept(database_url)
 
     def cut_off() -> Iterator[Kept]:
-        yield from read_backup(file)
+        with private_copy(file) as copy:
+            yield from read_backup(copy)
         raise KeyboardInterrupt
 
     with closing(open_dump(database_url)) as dump, pytest.raises(KeyboardInterrupt):
@@ -271,6 +275,85 @@ def test_a_restore_that_is_cut_off(filled: tuple[str, Path]) -> None:
     assert "A restore was cut off: run `duet restore` again." in result.stderr
     done(file.parent, database_url, "restore", str(file))
     assert "U1@Example.org" in done(file.parent, database_url, "user", "list")
+
+
+@pytest.fixture
+def planted(tmp_path: Path) -> bytes:
+    """A backup that somebody else has made, with an admin in it."""
+    file = tmp_path / "planted.bak"
+    admin = make_user("evil", email="evil@example.org", roles=("admin",), created_at=NOW)
+    write_backup(file, [admin], KeyRing(["a secret of somebody else: 8fq2LxTm0Wz5"]))
+    return file.read_bytes()
+
+
+def test_s45_what_was_checked_is_what_is_restored(filled: tuple[str, Path], planted: bytes) -> None:
+    """Neither another file in its place nor other content in it gets between the check and the restore."""
+    _, file = filled
+    honest = file.read_bytes()
+    for exchange in ("file", "content"):
+        file.write_bytes(honest)
+        with private_copy(file) as copy:
+            assert check_backup(copy, KEYS).is_ours
+            if exchange == "file":
+                file.with_name("planted.bak").replace(file)
+            else:
+                file.write_bytes(planted)
+            assert [one.id for one in read_backup(copy) if isinstance(one, User)] == ["u1"]
+
+
+def is_read(pipe: Path) -> bool:
+    """Whether anybody has the pipe open for reading."""
+    try:
+        os.close(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
+    except OSError:
+        return False
+    return True
+
+
+def test_s45_a_restore_reads_its_file_once(filled: tuple[str, Path], planted: bytes) -> None:
+    """A pipe that gives the honest backup to the first who opens it, and a planted one to all others, yields the
+    honest one."""
+    database_url, file = filled
+    honest = file.read_bytes()
+    pipe = file.with_name("pipe.bak")
+    os.mkfifo(pipe)
+    is_over = threading.Event()
+
+    def feed() -> None:
+        for content in itertools.chain([honest], itertools.repeat(planted)):
+            with contextlib.suppress(BrokenPipeError), pipe.open("wb") as end:
+                if is_over.is_set():
+                    return
+                end.write(content)
+            while is_read(pipe):
+                is_over.wait(0.01)
+
+    thread = threading.Thread(target=feed)
+    thread.start()
+    try:
+        done(file.parent, database_url, "restore", "--replace", str(pipe))
+    finally:
+        is_over.set()
+        with contextlib.suppress(OSError):
+            os.close(os.open(pipe, os.O_RDONLY | os.O_NONBLOCK))  # lets the thread go on
+        thread.join()
+    assert [one["User"]["id"] for one in kept(database_url) if "User" in one] == ["u1"]  # type: ignore[index]
+
+
+def test_s45_a_backup_leaves_what_others_put_beside_it(filled: tuple[str, Path]) -> None:
+    """Nobody can tell under which name the file is written, so nothing can be put in its place beforehand."""
+    _, file = filled
+    names: set[str] = set()
+    for _ in range(2):
+
+        def records() -> Iterator[Kept]:
+            names.update(one.name for one in file.parent.glob(f".{file.name}.*"))
+            yield make_user("u1", created_at=NOW)
+
+        write_backup(file, records(), KEYS)
+    assert len(names) == 2
+    assert not any(str(os.getpid()) == part for name in names for part in name.split("."))
+    assert not list(file.parent.glob(f".{file.name}.*"))
 
 
 def test_a_restore_to_no_database_is_refused(filled: tuple[str, Path]) -> None:
