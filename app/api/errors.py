@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from http import HTTPStatus
 from typing import Any, Final
 
 from fastapi import FastAPI, Request, Response
+from fastapi.exception_handlers import http_exception_handler
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
@@ -14,7 +14,8 @@ from starlette.types import Receive, Scope, Send
 
 from app.api.deps import get_client
 from app.api.forms import FormRefused
-from app.api.problems import Headers, oauth_error, problem, quotable
+from app.api.problems import oauth_error, problem, quotable
+from app.api.wording import verdict_of, words_of
 from app.auth.errors import (
     AuthError,
     InvalidCredentials,
@@ -35,7 +36,7 @@ from app.auth.models import WRITE
 from app.auth.policy import Caller
 from app.auth.refusals import EmailTaken, InputRefused
 from app.paths import speaks_oauth
-from app.scope import CALLER
+from app.scope import CALLER, ROUTE
 
 # Kinds of error, from the special to the general. Every other kind is a 403.
 _STATUS: Final[tuple[tuple[type[AuthError], int], ...]] = (
@@ -138,7 +139,8 @@ async def _form_refused(request: Request, error: Exception) -> Response:
 async def _invalid_input(request: Request, error: Exception) -> Response:
     """Says where the input is wrong, but never what it was: people type passwords into the wrong field."""
     assert isinstance(error, RequestValidationError)
-    errors = [_without_input(item) for item in error.errors()]
+    sent = [request.path_params, request.query_params, error.body]
+    errors = [_without_input(item, sent) for item in error.errors()]
     if speaks_oauth(request.scope["path"]):
         where = ", ".join(item["pointer"][1:] for item in errors if item["pointer"])
         description = f"Missing or malformed: {where}." if where else "The request is malformed."
@@ -146,15 +148,11 @@ async def _invalid_input(request: Request, error: Exception) -> Response:
     return problem(422, "The request is not valid.", code="invalid_input", errors=errors)
 
 
-def _without_input(item: dict[str, Any]) -> dict[str, str]:
-    """Returns what is wrong, and where.
-
-    pydantic's own messages only hold bounds and types. A validator's message could hold the value: it is replaced.
-    """
-    detail = "The value is not acceptable." if item["type"] == "value_error" else item["msg"]
+def _without_input(item: dict[str, Any], sent: Any) -> dict[str, str]:
+    """Returns what is wrong, and where, but nothing of what was `sent`."""
     # The last part of an unknown field's location is its name, which was typed in as well.
     location = item["loc"][:-1] if item["type"] == "extra_forbidden" else item["loc"]
-    return {"pointer": _pointer(location), "detail": detail}
+    return {"pointer": _pointer(location), "detail": verdict_of(item, sent)}
 
 
 def _pointer(location: Sequence[str | int]) -> str:
@@ -164,14 +162,21 @@ def _pointer(location: Sequence[str | int]) -> str:
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
+    """Answers in the words of whoever raised `error`. Duet's own are for what no route answers."""
     assert isinstance(error, HTTPException)
-    detail = _SENTENCES.get(error.status_code, error.detail)
-    headers: Headers | None = error.headers
-    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        headers = {**(headers or {}), "Allow": _allowed(request)}
+    status = error.status_code
+    if status < 400:  # such as a redirect that a route raises
+        return await http_exception_handler(request, error)
+    detail, members = words_of(error.detail, status)
+    given = error.headers or {}
+    headers = {name: value for name, value in given.items() if name.lower() not in _OF_THE_CONTENT}
+    if ROUTE not in request.scope:
+        detail = _SENTENCES.get(status, detail)
+    if status == 405 and (ROUTE not in request.scope or "allow" not in map(str.lower, headers)):
+        headers["Allow"] = _allowed(request)
     if speaks_oauth(request.scope["path"]):
-        return oauth_error(error.status_code, "invalid_request", detail, headers=headers)
-    return problem(error.status_code, detail, headers=headers)
+        return oauth_error(status, "invalid_request", detail, headers=headers)
+    return problem(status, detail, members=members, headers=headers)
 
 
 def _allowed(request: Request) -> str:
@@ -183,6 +188,8 @@ def _allowed(request: Request) -> str:
     return ", ".join(sorted(methods))
 
 
+_OF_THE_CONTENT: Final = frozenset({"content-type", "content-length"})
+#: What is said of the router's own refusals. A route's author chooses their own words.
 _SENTENCES: Final = {
     404: "There is nothing at this address.",
     405: "This address does not take that method; the Allow header says which it takes.",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from http import HTTPStatus
 from typing import Any, Final
 
 from fastapi.responses import JSONResponse
+
+from app.api.wording import title_of
 
 Headers = Mapping[str, str]
 
@@ -21,14 +22,25 @@ def problem(
     *,
     code: str | None = None,
     errors: Sequence[Mapping[str, str]] = (),
+    members: Mapping[str, Any] | None = None,
     headers: Headers | None = None,
 ) -> JSONResponse:
-    """Returns a problem detail. `code` is the reason for machines, `errors` are `{pointer, detail}` for input."""
+    """Returns a problem detail.
+
+    Args:
+        status: the HTTP status.
+        detail: a sentence for people.
+        code: the reason, for machines.
+        errors: `{pointer, detail}` for each fault in the input.
+        members: an author's own members (RFC 9457 section 3.2).
+        headers: more headers.
+    """
     body: dict[str, Any] = {
         "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
+        "title": title_of(status),
         "status": status,
         "detail": detail,
+        **(members or {}),
     }
     if code:
         body["code"] = code

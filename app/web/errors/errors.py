@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NoReturn
 
 import structlog
 from flask import Flask, current_app, flash, g, render_template, request, session, url_for
 from flask_wtf.csrf import CSRFError
 from jinja2 import Environment
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import Aborter, HTTPException, default_exceptions
 from werkzeug.wrappers import Response
 
 from app.auth.errors import (
@@ -48,8 +48,21 @@ class ForeignOrigin(AuthError):
     message = "This request came from another site."
 
 
+class AnyStatus(Aborter):
+    """Lets `abort` take every status of an error, and not only those that Werkzeug has a class for."""
+
+    def __call__(self, code: Any, *args: Any, **given: Any) -> NoReturn:
+        """Raises the exception of `code`, which may be an answer as well."""
+        if isinstance(code, int) and code not in self.mapping and 400 <= code <= 599:
+            error = HTTPException(*args, **given)
+            error.code = code
+            raise error
+        super().__call__(code, *args, **given)
+
+
 def add_handlers(app: Flask) -> None:
     """Registers the handlers that turn each kind of error into its page."""
+    app.aborter = AnyStatus()
     app.register_error_handler(AuthError, _auth_error)
     app.register_error_handler(CSRFError, _csrf_error)
     app.register_error_handler(HTTPException, _http_error)
@@ -133,11 +146,19 @@ def _csrf_error(error: CSRFError) -> Response:
 def _http_error(error: HTTPException) -> Response:
     if error.response is not None or error.code is None or error.code < 400:
         return error.get_response()  # a redirect, or an answer that a view made itself
-    page = error_page(error.code)
+    words = _words_of(error)
+    page = error_page(error.code, text=ErrorText(_name(error.code), words, advice="") if words else None)
     for name, value in error.get_headers():
         if name.lower() not in ("content-type", "content-length"):
             page.headers[name] = value  # `Allow` and `Retry-After`
     return page
+
+
+def _words_of(error: HTTPException) -> str | None:
+    """Returns the author's own words, if the view chose some."""
+    usual = default_exceptions.get(error.code or 0, HTTPException).description
+    given = error.description
+    return None if given is None or given == usual else str(given)
 
 
 def error_page(
@@ -191,8 +212,11 @@ def _words(
 
 
 def _plain(status: int) -> ErrorText:
+    return ErrorText(_name(status), "The request could not be answered.", "Go back and try another way.")
+
+
+def _name(status: int) -> str:
     try:
-        title = HTTPStatus(status).phrase
+        return HTTPStatus(status).phrase
     except ValueError:  # a view may answer with an unregistered status
-        title = "That did not work"
-    return ErrorText(title, "The request could not be answered.", "Go back and try another way.")
+        return "That did not work"

@@ -1,0 +1,102 @@
+"""The words of whoever wrote a route or a validator, which reach the client but never carry back what was sent.
+
+pydantic's own messages hold bounds and types. A validator's message may hold the value, and people type passwords
+into the wrong field, so words that repeat something of the request are replaced.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
+from typing import Any, Final, get_args
+
+from fastapi.encoders import jsonable_encoder
+from pydantic_core.core_schema import ErrorType
+
+#: What is said where a validator said nothing, or nothing that may be shown.
+UNACCEPTABLE: Final = "The value is not acceptable."
+#: What FastAPI's own errors and pydantic's are called. A custom error has another name.
+_BUILT_IN: Final = frozenset(get_args(ErrorType)) - {"value_error", "assertion_error"}
+#: The members of a problem detail that the answer itself determines (RFC 9457 section 3.1).
+_DETERMINED: Final = frozenset({"type", "title", "status", "detail"})
+#: As many characters in a row, of a value and of a message, are no coincidence.
+_RUN: Final = 8
+#: Characters. Comparing more than this would take the event loop's time: then nothing of a validator's is shown.
+_MAX_SENT: Final = 20_000
+_MAX_WORDS: Final = 500
+
+
+def title_of(status: int) -> str:
+    """Returns the name of `status`, or of its class if it is in no registry, such as 420 or 599."""
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Client Error" if status < 500 else "Server Error"
+
+
+def words_of(detail: Any, status: int) -> tuple[str, dict[str, Any]]:
+    """Returns an author's `detail` as a problem detail's string, and the members that go beside it.
+
+    A dictionary becomes members (RFC 9457 section 3.2), of which `detail`, or else `message`, is the string. A
+    list becomes the member `errors`.
+    """
+    if isinstance(detail, Mapping):
+        given: dict[str, Any] = jsonable_encoder(detail)
+        texts = (given.get(name) for name in ("detail", "message"))
+        text = next((text for text in texts if isinstance(text, str) and text), title_of(status))
+        return text, {name: value for name, value in given.items() if name not in _DETERMINED}
+    if isinstance(detail, list | tuple | set | frozenset):
+        return title_of(status), {"errors": jsonable_encoder(detail)}
+    return str(detail) or title_of(status), {}
+
+
+def verdict_of(item: Mapping[str, Any], sent: Any) -> str:
+    """Returns what is wrong with a value, in pydantic's words or in those of the validator that refused it.
+
+    Args:
+        item: one of pydantic's errors.
+        sent: everything that the request carried.
+    """
+    if item["type"] in _BUILT_IN:
+        return str(item["msg"])
+    context = item.get("ctx", {})
+    if item["type"] == "value_error" and "reason" in context:  # pydantic's email address, which quotes parts of it
+        return UNACCEPTABLE
+    words = str(context.get("error", item["msg"]))  # what pydantic puts before an exception's text is left out
+    return UNACCEPTABLE if not words or _repeats(words, [item.get("input"), sent]) else words
+
+
+def _repeats(words: str, sent: Any) -> bool:
+    """Tells whether `words` contain a value of `sent`, or a long part of one."""
+    if len(words) > _MAX_WORDS:
+        return True
+    words, total = words.casefold(), 0
+    runs = {words[at : at + _RUN] for at in range(len(words) - _RUN + 1)}
+    for value in _values(sent):
+        total += len(value)
+        if total > _MAX_SENT:
+            return True
+        value = value.casefold().strip()
+        if len(value) < _RUN:
+            if value and re.search(rf"(?<!\w){re.escape(value)}(?!\w)", words):
+                return True
+        elif any(run in value for run in runs):
+            return True
+    return False
+
+
+def _values(sent: Any) -> Iterator[str]:
+    """Yields every text and number in `sent`, and every key that can't be a field's name."""
+    queue = [sent]
+    while queue:
+        one = queue.pop()
+        if isinstance(one, Mapping):
+            yield from (key for key in one if isinstance(key, str) and not key.isidentifier())
+            queue += [value for _, value in one.multi_items()] if hasattr(one, "multi_items") else one.values()
+        elif isinstance(one, list | tuple | set | frozenset):
+            queue += one
+        elif isinstance(one, bytes):
+            yield one.decode("utf-8", "replace")
+        elif isinstance(one, str | int | float) and not isinstance(one, bool):
+            yield str(one)
