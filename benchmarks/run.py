@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from app.observing import log
-from benchmarks.measures import footprint, logins, rates, refreshes, scale, storm, verifying
+from benchmarks.measures import beside, footprint, logins, rates, refreshes, scale, storm, verifying
 from benchmarks.report import Context, Row, table
 from benchmarks.systems import System, duet, fastapi_users, flask_jwt, two_services, use_duet
 from tests.kit.services import Mongod
@@ -49,6 +49,7 @@ def told(name: str, work: Callable[..., list[Row]], *given: Any) -> list[Row]:
 
 SECTIONS: dict[str, Callable[[Context], list[Row]]] = {
     "http": over_http,
+    "floods": beside.measure,
     "start": footprint.measure_start,
     "idle": footprint.measure_idle,
     "refreshes": refreshes.measure,

@@ -1,29 +1,25 @@
 """Runs hashes in a few low-priority threads behind a bounded queue, so that nothing but a login waits for a hash.
 
 Hashing threads take every core for as long as people log in, and the event loop, which is one thread among them,
-would get its turn late. So they are nice (Linux counts niceness per thread): the rest of the process comes first.
+would get its turn late. So the rest of the process comes first (see `hash_threads`).
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
-import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from app.auth.errors import TooBusy
+from app.auth.factors.hash_threads import HashThreads
 from app.auth.limits import Asker, Turns
 
-#: How long a hash may have to wait for a thread, in seconds. If the queue is longer, the next hash is refused.
+#: How much hashing may be in front of a hash, in seconds of a thread that has a core to itself. If the queue is
+#: longer, the next hash is refused. It is refused for its length, and not because others take the cores meanwhile.
 MAX_WAIT: Final = 5.0
-#: The lowest priority there is.
-NICENESS: Final = 19
 
 Result = TypeVar("Result")
 
@@ -44,14 +40,14 @@ class HashQueue:
 
     Args:
         threads: how many hashes run at once; bcrypt releases the interpreter lock meanwhile.
-        seconds_per_hash: a first estimate, which every hash corrects.
+        seconds_per_hash: a first estimate of the processor time that one takes, which every hash corrects.
     """
 
     def __init__(self, *, threads: int, seconds_per_hash: float) -> None:
         self.counts = Counts()
         self._threads = threads
         self._seconds_per_hash = seconds_per_hash
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="hash", initializer=_be_nice)
+        self._pool = HashThreads(threads)
         self._running = 0
         self._turns: Turns[asyncio.Future[None]] = Turns()
 
@@ -72,7 +68,7 @@ class HashQueue:
 
     @property
     def expected_wait(self) -> float:
-        """How long the last hash in the queue will have to wait for a thread, in seconds."""
+        """How long the last hash in the queue will wait for a thread, in seconds, if nobody else computes."""
         if self._running < self._threads:
             return 0.0
         return (self._running + len(self._turns)) * self._seconds_per_hash / self._threads
@@ -90,7 +86,7 @@ class HashQueue:
         self.counts.waited += time.monotonic() - started
         loop = asyncio.get_running_loop()
         try:
-            future = self._pool.submit(_timed, work)
+            future = self._pool.submit(work, self._seconds_per_hash)
         except BaseException:
             self._free_thread()
             raise
@@ -101,13 +97,13 @@ class HashQueue:
                 loop.call_soon_threadsafe(self._free_thread)
 
         future.add_done_callback(end)
-        result, seconds = await asyncio.wrap_future(future)
-        self._seconds_per_hash += 0.1 * (seconds - self._seconds_per_hash)
-        return result
+        hashed = await asyncio.wrap_future(future)
+        self._seconds_per_hash += 0.1 * (hashed.seconds - self._seconds_per_hash)
+        return hashed.value
 
     def close(self) -> None:
         """Releases the threads. It is safe to call this twice."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._pool.shutdown()
 
     async def _take_thread(self, asker: Asker) -> None:
         if self._running < self._threads:
@@ -143,15 +139,3 @@ class HashQueue:
                 turn.set_result(None)
                 return
         self._running -= 1
-
-
-def _be_nice() -> None:
-    if sys.platform == "linux":
-        with suppress(OSError):  # where this is forbidden, hashes merely compete for the cores
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
-
-
-def _timed(work: Callable[[], Result]) -> tuple[Result, float]:
-    started = time.perf_counter()
-    result = work()
-    return result, time.perf_counter() - started
