@@ -28,6 +28,8 @@ AT_EASE: Final = 0.75
 CALM: Final = 8
 #: A share of less than this many seconds says nothing.
 MEASURABLE: Final = 0.1
+#: A hash that needs less processor time, in seconds, is soon done however little of a core it gets.
+CHEAP: Final = 0.02
 
 Result = TypeVar("Result")
 
@@ -102,7 +104,7 @@ class HashThreads:
         loop = asyncio.get_running_loop()
         run = _Run(work, outcome, noted=partial(_tell, loop, partial(self.pace.note, step)))
         self._pools[step].submit(run)
-        if step + 1 < len(NICENESSES):
+        if step + 1 < len(NICENESSES) and needs >= CHEAP:
             again = partial(self._begin, work, outcome, needs)
             self._look_later(run, again, needs, step)
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from app.auth.factors.hash_queue import HashQueue
-from app.auth.factors.hash_threads import AT_EASE, CALM, NICENESSES, STARVED, HashThreads, Pace
+from app.auth.factors.hash_threads import AT_EASE, CALM, CHEAP, NICENESSES, STARVED, HashThreads, Pace
 from app.auth.limits import Asker
 
 LAST = len(NICENESSES) - 1
@@ -44,7 +44,7 @@ async def test_s41_a_starved_hash_is_begun_again_until_it_competes_as_an_equal(t
         return tries[-1]
 
     try:
-        hashed = await asyncio.wrap_future(threads.submit(starve, 0.01))
+        hashed = await asyncio.wrap_future(threads.submit(starve, CHEAP))
     finally:
         gate.set()
     assert hashed.value == niceness()
@@ -56,7 +56,7 @@ async def test_s41_a_starved_hash_is_begun_again_until_it_competes_as_an_equal(t
 async def test_s41_the_next_hash_begins_where_the_last_one_was_not_starved(threads: HashThreads) -> None:
     """While the flood goes on, nobody else waits until their hash is found to be starved."""
     threads.pace.step = LAST
-    hashed = await asyncio.wrap_future(threads.submit(niceness, 0.01))
+    hashed = await asyncio.wrap_future(threads.submit(niceness, CHEAP))
     assert (hashed.value, threads.hurried) == (niceness(), 0)
 
 
