@@ -15,7 +15,7 @@ def create_layers(site: Site, root: FastAPI) -> ASGIApp:
     """Puts `root` behind the layers that a request passes first. Its error handlers must be there already."""
     settings, halves = site.core.settings, site.halves
     gate = Gate(
-        Shortcut(root, site.root.api),
+        Shortcut(root, site.root.api, public_url=settings.public_url),
         auth=site.core.auth,
         read_session=halves.cookie.access_token,
         read_script_session=halves.scripts.access_token,

@@ -7,6 +7,7 @@ from starlette.routing import Mount
 from starlette.types import Receive, Scope, Send
 
 from app.api.fastapi_names import layers_of
+from app.assembly.links import PublicLinks
 
 
 class Shortcut:
@@ -18,11 +19,12 @@ class Shortcut:
     Args:
         root: the root app, whose layers are around everything else.
         api: the API's mount, one of the root's routes.
+        public_url: where people reach the site, for links.
     """
 
-    def __init__(self, root: FastAPI, api: Mount) -> None:
+    def __init__(self, root: FastAPI, api: Mount, *, public_url: str) -> None:
         self._root = layers_of(root)
-        self._router = root.router
+        self._links = PublicLinks(root.router, public_url)
         self._api = api
         self._prefix = f"{api.path}/"
 
@@ -31,5 +33,5 @@ class Shortcut:
             await self._root(scope, receive, send)
             return
         _, child_scope = self._api.matches(scope)
-        scope.update(child_scope, router=self._router)  # for `url_for`, with routes that the root knows
+        scope.update(child_scope, router=self._links)  # for `url_for`, with routes that the root knows
         await self._api.handle(scope, receive, send)

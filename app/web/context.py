@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar, cast
 
-from flask import Flask, current_app, g, request
+from flask import Flask, current_app, has_request_context, request
 from werkzeug.local import LocalProxy
 
 from app.auth.errors import AccountDeleted, NotFound, TokenMissing, TryLater
@@ -19,6 +19,7 @@ from app.web.cookies import read_devices
 T = TypeVar("T")
 
 _TABLE: Final = "duet.table"
+_VISIT: Final = "duet.visit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +61,41 @@ def wait(awaitable: Awaitable[T]) -> T:
     return duet().crossing.wait(awaitable)
 
 
+@dataclass(slots=True)
+class Visit:
+    """Who sends this request, as the gate and the policy found.
+
+    It hangs on the request itself, under a name that is no attribute's. Flask's `g` and the environ belong to
+    teams, who keep a `user` or a `principal` of their own there.
+    """
+
+    caller: Caller
+    #: The caller whom the policy let in.
+    principal: Principal | None = None
+    #: The caller's stored account, once somebody asked for it.
+    user: User | None = None
+
+
+def begin_visit(caller: Caller) -> Visit:
+    """Remembers who sends this request. Nobody is let in yet."""
+    visit = Visit(caller)
+    setattr(request, _VISIT, visit)
+    return visit
+
+
+def _visit() -> Visit:
+    visit = getattr(request, _VISIT, None) if has_request_context() else None
+    return visit or Visit(Caller())
+
+
+def caller() -> Caller:
+    """Returns what the gate found out about this request. It is about nobody outside of a request."""
+    return _visit().caller
+
+
 def optional_principal() -> Principal | None:
     """Returns the caller of a `@public` page, if somebody is logged in."""
-    return cast("Principal | None", g.get("principal"))
+    return _visit().principal
 
 
 def _current_principal() -> Principal:
@@ -82,12 +115,13 @@ def current_user() -> User:
 
 
 def _account(principal: Principal) -> User:
-    if "user" not in g:
+    visit = _visit()
+    if visit.user is None:
         try:
-            g.user = wait(get_auth().accounts.get(principal.user_id))
+            visit.user = wait(get_auth().accounts.get(principal.user_id))
         except NotFound:
             raise AccountDeleted() from None
-    return cast(User, g.user)
+    return visit.user
 
 
 def current_client() -> Client:
@@ -127,17 +161,13 @@ class Person:
 
 def person() -> Person | None:
     """Returns the person who is logged in, if there is one, even on a page that refuses them."""
-    principal = _caller().principal
+    principal = caller().principal
     return Person(principal) if principal else None
 
 
 def drawn_for() -> str | None:
     """Returns whose page this is: the id of the account, empty for nobody, None if the store can't tell now."""
-    caller = _caller()
-    if caller.principal:
-        return caller.principal.user_id
-    return None if isinstance(caller.error, TryLater) else ""
-
-
-def _caller() -> Caller:
-    return cast(Caller, g.get("caller") or Caller())
+    found = caller()
+    if found.principal:
+        return found.principal.user_id
+    return None if isinstance(found.error, TryLater) else ""

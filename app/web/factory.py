@@ -24,6 +24,7 @@ from app.web.cookies import LONGEST_COOKIE_LIFE, PageScripts, SessionCookie, Ses
 from app.web.display import event_label, filters
 from app.web.errors import errors
 from app.web.guard import guard
+from app.web.pages import Pages
 from app.web.static_files import version_assets
 from app.web.views import auth as login
 from app.web.views import home, joining, presence, recovery, verification
@@ -77,7 +78,7 @@ def create_pages(
     """
     flask_names.NAMES.check()
     flask_wtf_names.check()
-    app = Flask(__name__)
+    app = Pages(__name__, public_url=settings.public_url)
     app.extensions["duet"] = Duet(auth=auth, crossing=crossing, public_url=settings.public_url)
     app.session_interface = SessionInterface(cookie)
     app.config.update(_config(auth, cookie, settings))
@@ -87,7 +88,9 @@ def create_pages(
     _prepare_templates(app, extensions)
     for view in _VIEWS:
         app.register_blueprint(view.blueprint)
+    own_settings = app.own_settings()
     register_blueprints(app, extensions)
+    app.check_unchanged(own_settings)
     return Covered(app, tuple(guard(app)))
 
 

@@ -7,14 +7,14 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from flask import Flask, g, request, session
+from flask import Flask, request
 from werkzeug.exceptions import HTTPException
 
 from app.auth.errors import TokenMissing
 from app.auth.policy import PUBLIC, Caller, Policy, PolicyError, Rule, decide, policy_of
 from app.scope import CALLER, IN_ENVIRON, ROUTE, SAFE_METHODS
-from app.web.context import duet, get_auth
-from app.web.cookies import ACCESS_TOKEN, own_origins
+from app.web.context import begin_visit, duet, get_auth
+from app.web.cookies import keep_login, own_origins
 from app.web.errors import ForeignOrigin
 from app.web.flask_names import hooks_of, put_first
 
@@ -105,8 +105,8 @@ def _admit(policies: Mapping[str, Policy]) -> None:
     scope: dict[str, Any] = request.environ.get(IN_ENVIRON, {})
     caller: Caller = scope.get(CALLER) or Caller(error=TokenMissing())
     if caller.renewed is not None:
-        session[ACCESS_TOKEN] = caller.renewed
-    g.caller = caller
+        keep_login(caller.renewed)
+    visit = begin_visit(caller)
     if request.url_rule is None or isinstance(request.routing_exception, HTTPException):
         return  # a 404 or 405 for everyone
     scope[ROUTE] = request.url_rule.rule
@@ -115,7 +115,7 @@ def _admit(policies: Mapping[str, Policy]) -> None:
         _refuse_foreign_origin()
     # A row can't be missing after the start. If one is, the lookup fails and nobody enters.
     policy = policies[request.url_rule.endpoint]
-    g.principal = decide(policy, caller, get_auth().clock.now(), writes=writes)
+    visit.principal = decide(policy, caller, get_auth().clock.now(), writes=writes)
 
 
 def _refuse_foreign_origin() -> None:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import httpx
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, WebSocket
 
 from app.auth.policy import public
 from app.extension import Extension
 from tests.kit.duet import make_settings, running
 
 
-def test_the_address_of_a_route_has_the_api_s_prefix(tmp_path: Path) -> None:
-    """FastAPI's `url_for` works in Duet as it does elsewhere."""
+def test_s24_the_address_of_a_route_is_below_public_url(tmp_path: Path) -> None:
+    """FastAPI's `url_for` knows the API's prefix, and no `Host` header changes where its links lead."""
     router = APIRouter(prefix="/where")
 
     @router.get("/{place}", name="somewhere")
@@ -21,5 +21,17 @@ def test_the_address_of_a_route_has_the_api_s_prefix(tmp_path: Path) -> None:
     async def where(request: Request, place: str) -> str:
         return str(request.url_for("somewhere", place="there"))
 
-    with running(make_settings(tmp_path), extensions=[Extension(name="where", routers=[router])]) as duet:
-        assert httpx.get(f"{duet.url}/api/where/here").json() == f"{duet.url}/api/where/there"
+    @router.get("/socket/here")
+    @public
+    async def where_the_socket_is(request: Request) -> str:
+        return str(request.url_for("socket"))
+
+    @router.websocket("/socket", name="socket")
+    async def socket(socket: WebSocket) -> None: ...
+
+    settings = make_settings(tmp_path, public_url="https://duet.example")
+    with running(settings, extensions=[Extension(name="where", routers=[router])]) as duet:
+        for headers in ({}, {"Host": "evil.example"}):
+            answer = httpx.get(f"{duet.url}/api/where/here", headers=headers)
+            assert answer.json() == "https://duet.example/api/where/there"
+        assert httpx.get(f"{duet.url}/api/where/socket/here").json() == "wss://duet.example/api/where/socket"

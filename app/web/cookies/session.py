@@ -1,4 +1,4 @@
-"""Flask's session: its signed cookie, the access token in it, and the reader that the gate uses.
+"""The session's signed cookie, the access token in it, and the reader that the gate uses.
 
 The gate decodes the cookie once per request, on the event loop. Flask takes over what the gate has read, so both
 see the same session. Only Flask writes it.
@@ -11,17 +11,14 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from flask import Flask, Request, session
 from flask.json.tag import TaggedJSONSerializer
-from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
-from flask_wtf.csrf import generate_csrf
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from starlette.types import Scope
 
 from app.auth.keys import Key
-from app.scope import IN_ENVIRON, REPEATED_COOKIES, WEB_SESSION
+from app.scope import REPEATED_COOKIES, WEB_SESSION
 
-#: The key of the access token in Flask's session.
+#: The key of the access token in the cookie.
 ACCESS_TOKEN: Final = "access_token"  # noqa: S105 - the key's name
 #: Stands for a cookie that exists but does not count. It is never written to: sessions are copies.
 _BROKEN: Final[dict[str, Any]] = {}
@@ -38,6 +35,7 @@ class SessionCookie:
     """
 
     def __init__(self, keys: Sequence[Key], *, is_https: bool, max_age: int) -> None:
+        self.is_https = is_https
         self.name = "__Host-session" if is_https else "session"
         self._prefix = f"{self.name}=".encode()
         self._max_age = timedelta(seconds=max_age)
@@ -92,28 +90,3 @@ class SessionCookie:
         # The token inside has its own instants.
         is_young = datetime.now(UTC) - signed_at <= self._max_age
         return values if is_young and isinstance(values, dict) else _BROKEN
-
-
-def forget_session() -> None:
-    """Removes the session from the browser, after any kind of logout."""
-    session.clear()
-    generate_csrf()  # now, so that all tabs that go to the login at this moment get the same token
-
-
-class SessionInterface(SecureCookieSessionInterface):
-    """Flask's own sessions, read by the one reader of their cookie."""
-
-    def __init__(self, cookie: SessionCookie) -> None:
-        self._cookie = cookie
-
-    def open_session(self, app: Flask, request: Request) -> SecureCookieSession:
-        """Returns the session that the gate has read, or reads it for a request that came without the gate."""
-        scope = request.environ.get(IN_ENVIRON)
-        if scope is None or "headers" not in scope:  # Flask's test client calls the app without a server
-            header = request.environ.get("HTTP_COOKIE", "").encode("latin-1")
-            scope = {"headers": [(b"cookie", header)]}
-        return SecureCookieSession(self._cookie.read(scope))
-
-    def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
-        """Returns what Flask signs the cookie with."""
-        return self._cookie.serializer

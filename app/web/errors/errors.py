@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Any, NoReturn
 
 import structlog
-from flask import Flask, current_app, flash, g, render_template, request, session, url_for
+from flask import Flask, current_app, flash, render_template, request, session, url_for
 from flask_wtf.csrf import CSRFError
 from jinja2 import Environment
 from werkzeug.exceptions import Aborter, HTTPException, default_exceptions
@@ -29,8 +29,8 @@ from app.auth.errors import (
 )
 from app.auth.refusals import InputRefused
 from app.scope import IN_ENVIRON, REQUEST_ID
-from app.web.context import current_client, drawn_for, duet, get_auth, optional_principal, wait
-from app.web.cookies import ACCESS_TOKEN, own_origins
+from app.web.context import caller, current_client, drawn_for, duet, get_auth, optional_principal, wait
+from app.web.cookies import drop_login, own_origins
 from app.web.errors.texts import ERROR_TEXTS, LINK_TEXTS, REGISTRATION_CLOSED, ErrorText
 from app.web.flask_wtf_names import CSRF_FIELD
 from app.web.redirects import form_target, requested_target, see_other
@@ -75,8 +75,9 @@ def _auth_error(error: AuthError) -> Response:
         return _to_reauthentication()
     if isinstance(error, TryLater):
         return _try_later(error)
-    if isinstance(error, RoleMissing) and g.caller.principal is not None:
-        wait(get_auth().audit.refused(g.caller.principal, error, current_client()))
+    principal = caller().principal
+    if isinstance(error, RoleMissing) and principal is not None:
+        wait(get_auth().audit.refused(principal, error, current_client()))
     if isinstance(error, NotFound) or _is_hidden():
         return error_page(404)
     if isinstance(error, LinkInvalid):
@@ -114,7 +115,7 @@ def _is_hidden() -> bool:
 def _to_login(error: NotAuthenticated) -> Response:
     """Leads to the login, with the reason, and then back. Only a page that a person opens leaves a message."""
     if _is_navigation():
-        session.pop(ACCESS_TOKEN, None)  # only here: an image's request must not use up the reason
+        drop_login()  # only here: an image's request must not use up the reason
         flash(_why(error), "info" if isinstance(error, TokenMissing) else "warning")
     return see_other(url_for("auth.login", next=requested_target()))
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, flash, g, request, session, url_for
+from flask import Blueprint, flash, request, url_for
 from werkzeug.wrappers import Response
 
 from app.auth.errors import TryLater
 from app.auth.models import TokenPair
 from app.auth.policy import public
 from app.bridge import slow
-from app.web.context import current_client, current_principal, duet, get_auth, optional_principal, wait
-from app.web.cookies import ACCESS_TOKEN, forget_session, write_devices
+from app.web.context import caller, current_client, current_principal, duet, get_auth, optional_principal, wait
+from app.web.cookies import begin_session, forget_session, keep_login, write_devices
 from app.web.forms import Answer, LoginForm, PasswordForm, form_page, shown_on
 from app.web.redirects import safe_target, see_other
 
@@ -45,9 +45,7 @@ def _begin(pair: TokenPair) -> Response:
     client, previous = current_client(), optional_principal()
     if previous is not None:
         wait(get_auth().endings.log_out(previous, client))
-    session.clear()
-    session.permanent = True  # the cookie outlives the window; the store decides how long the session lives
-    session[ACCESS_TOKEN] = pair.access_token
+    begin_session(pair.access_token)
     answer = see_other(safe_target())
     # Auth only knows ids that it made itself: one that somebody planted here belongs to nobody.
     devices = (pair.device, *client.devices) if pair.device else client.devices
@@ -63,8 +61,8 @@ def logout() -> Answer:
     principal = optional_principal()
     if principal is not None:
         wait(get_auth().endings.log_out(principal, current_client()))
-    elif isinstance(g.caller.error, TryLater):
-        raise g.caller.error  # without the store, the session has not ended, and the person must know that
+    elif isinstance(error := caller().error, TryLater):
+        raise error  # without the store, the session has not ended, and the person must know that
     forget_session()
     flash("You are logged out.", "success")
     return see_other(url_for("auth.login"))
@@ -80,7 +78,7 @@ def reauthenticate() -> Answer:
         with shown_on(form):
             sessions = get_auth().sessions
             pair = wait(sessions.confirm_password(current_principal, form.password.data, current_client()))
-            session[ACCESS_TOKEN] = pair.access_token
+            keep_login(pair.access_token)
             if is_unsent:
                 flash("Thank you. What you sent before was not done yet: please send it again.", "info")
             return see_other(safe_target())

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, g, session
+from flask import Blueprint, session
 
 from app.auth.errors import TryLater
 from app.auth.policy import public
-from app.web.context import optional_principal
+from app.web.context import caller, optional_principal
 
 blueprint = Blueprint("presence", __name__)
 
@@ -18,8 +18,9 @@ blueprint = Blueprint("presence", __name__)
 def show() -> dict[str, Any]:
     """Returns `{"user": id}`, or null for nobody. It changes nothing, and is a 503 while the store can't tell."""
     principal = optional_principal()
-    if principal is None and isinstance(g.caller.error, TryLater):
-        raise g.caller.error
+    error = caller().error
+    if principal is None and isinstance(error, TryLater):
+        raise error
     # A token that was renewed for this is kept until the next page asks: many tabs ask at once, even while another
     # person logs in, and a late answer must not bring back an older cookie.
     session.modified = False
