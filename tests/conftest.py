@@ -8,11 +8,13 @@ import os
 import uuid
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 import structlog
 from flask import Flask
+from werkzeug.routing import Rule
 
 from app.auth.factors import quality
 from tests.kit.duet import Compiled
@@ -28,6 +30,21 @@ structlog.get_config()["processors"][-1].exception_formatter = structlog.dev.pla
 Flask.jinja_options = {**Flask.jinja_options, "bytecode_cache": Compiled()}
 # Nearly every account here has the same password. Judging it takes longer than all other steps of making one.
 quality._reason = functools.lru_cache(maxsize=100)(quality._reason)
+
+
+def _builder_of(rule: Rule, append_unknown: bool = True) -> Any:
+    """The function that builds the paths of a rule. Compiling these is half of what making an app takes."""
+    if rule.defaults:  # they would be compiled in
+        return _compile_builder(rule, append_unknown)
+    key = (rule.rule, tuple(rule._trace), append_unknown)
+    if key not in _builders:
+        _builders[key] = _compile_builder(rule, append_unknown)
+    return _builders[key]
+
+
+_builders: dict[tuple[Any, ...], Any] = {}
+_compile_builder = Rule._compile_builder
+Rule._compile_builder = _builder_of  # type: ignore[method-assign]
 
 
 @pytest.hookimpl(wrapper=True)

@@ -144,6 +144,6 @@ class Site:
 def is_ready(url: str) -> bool:
     """Whether the process at `url` says that it is ready."""
     try:
-        return httpx.get(f"{url}/readyz", timeout=5, trust_env=False).status_code == 200
+        return httpx.get(f"{url}/readyz", timeout=5, trust_env=False, verify=False).status_code == 200
     except httpx.HTTPError:
         return False
