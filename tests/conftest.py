@@ -44,7 +44,7 @@ def _builder_of(rule: Rule, append_unknown: bool = True) -> Any:
 
 _builders: dict[tuple[Any, ...], Any] = {}
 _compile_builder = Rule._compile_builder
-Rule._compile_builder = _builder_of  # type: ignore[method-assign]
+Rule._compile_builder = _builder_of  # type: ignore[method-assign, assignment]
 
 
 @pytest.hookimpl(wrapper=True)

@@ -20,6 +20,7 @@ from app.extension import Extension
 from app.main import create_app
 from app.settings import Settings, make
 from tests.kit.live import serve
+from tests.kit.wire import Wire
 
 PASSWORD = "correct horse battery"
 #: How long an answer may take on a busy machine, in seconds.
@@ -93,11 +94,16 @@ def running(settings: Settings, *, extensions: Sequence[Extension] = (), **confi
         yield Running(url, app, settings)
 
 
+def _carried(url: str, given: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a client, with the kit's own transport if it has no other."""
+    return given if "transport" in given or url.startswith("https:") else {"transport": Wire(), **given}
+
+
 class Browser(httpx.Client):
     """A person using the pages, who keeps cookies, fills in forms, and follows no redirects automatically."""
 
     def __init__(self, url: str, **given: Any) -> None:
-        super().__init__(base_url=url, **{"timeout": PATIENCE, **given})
+        super().__init__(base_url=url, **{"timeout": PATIENCE, **_carried(url, given)})
 
     def csrf_token(self, path: str = "/login") -> str:
         """The CSRF token of the first form on the page at `path`."""
@@ -122,7 +128,7 @@ class ApiClient(httpx.Client):
     """A program on the API, with its tokens."""
 
     def __init__(self, url: str, **given: Any) -> None:
-        super().__init__(base_url=url, **{"timeout": PATIENCE, **given})
+        super().__init__(base_url=url, **{"timeout": PATIENCE, **_carried(url, given)})
         self.refresh_token = ""
 
     def log_in(self, email: str = "ada@example.com", password: str = PASSWORD) -> httpx.Response:

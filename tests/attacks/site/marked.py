@@ -102,7 +102,7 @@ class Secrets:
         return wrong
 
     def _holders(self, place: str, names: list[str], answers: list[Said]) -> Iterator[tuple[str, Said]]:
-        """Which secrets are in which answers. Only what is somewhere in all of them is searched for in each half."""
+        """Which secrets are in which answers. Only what is somewhere in all is searched for in each half."""
         found = self.found_in(b"\0".join(getattr(said, place) for said in answers), among=names)
         if found and len(answers) > 1:
             middle = len(answers) // 2
