@@ -246,14 +246,19 @@ def test_motor_is_imported_in_one_module_alone() -> None:
 
 
 async def test_a_lock_that_somebody_holds_is_waited_for(store: Store, database: Database[Any]) -> None:
-    """The wait is short: removing an admin is refused until later, and everything else goes on meanwhile.
+    """The wait is short: removing or adding an admin is refused until later. Everything else goes on meanwhile.
 
     If the holder died, the lock lasts for ten seconds.
     """
     await store.add_users([make_user("a", roles=("admin",)), make_user("b", roles=("admin",)), make_user("u")])
     held = database.command("hello")["localTime"] + timedelta(hours=1)
-    database["locks"].insert_one({"_id": "admins", "holder": "somebody", "until": held})
-    for act in (store.set_rights("a", at=NOW, roles=[]), store.delete_user("a", at=NOW)):
+    database["locks"].update_one({"_id": "admins"}, {"$set": {"holder": "somebody", "until": held}}, upsert=True)
+    for act in (
+        store.set_rights("a", at=NOW, roles=[]),
+        store.delete_user("a", at=NOW),
+        store.set_rights("u", at=NOW, roles=["admin"]),
+        store.add_user(make_user("c", roles=("admin",))),
+    ):
         waiting = asyncio.ensure_future(act)
         assert await store.set_rights("u", at=NOW, roles=["x"]) is not None
         assert await store.set_rights("b", at=NOW, roles=["admin", "x"]) is not None

@@ -123,16 +123,15 @@ class Registration:
     ) -> None:
         """Stores `user` and uses up the link, if there is one. Of many who use it at once, one gets an account.
 
-        If the email address is taken, the link counts again, unless that would tell who has an account
+        What the link depends on was checked when the form came, and the hash took its time since: the write checks
+        it again. If the email address is taken, the link stays, unless that would tell who has an account
         (`is_quiet`). Raises `EmailTaken` or `LinkInvalid`.
         """
-        link = await self.links.take(token, purpose) if token is not None else None
-        try:
+        link = None
+        if token is None:
             await self.store.add_user(user)
-        except EmailTaken:
-            if link is not None and not is_quiet:
-                await self.store.add_link(link)
-            raise
+        else:
+            link = await self.links.admit(token, purpose, user, spends=is_quiet)
         detail = "" if link is None else link.purpose
         await self.audit.record(
             "registered", client=client, user_id=user.id, detail=detail, actor_id=link.created_by if link else ""

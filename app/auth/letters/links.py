@@ -13,7 +13,7 @@ from typing import Final
 from app.auth.clock import Clock
 from app.auth.errors import LinkInvalid
 from app.auth.keys import Key, mac
-from app.auth.models import LIFETIMES, Link, LinkPurpose
+from app.auth.models import LIFETIMES, Link, LinkPurpose, User
 from app.auth.ports import Store
 
 #: The page that a link opens, if its name is not that of the purpose.
@@ -79,6 +79,24 @@ class Links:
     async def take(self, token: str, *purposes: LinkPurpose) -> Link:
         """Uses up the link behind `token`: of many callers, only one gets it. Raises `LinkInvalid`."""
         link = await self._store.take_link(self._id_of(token, purposes), now=self._clock.now())
+        return self._checked(link, token)
+
+    async def admit(self, token: str, purpose: LinkPurpose, user: User, *, spends: bool = False) -> Link:
+        """Stores `user`, whom the link behind `token` lets in, and uses it up: of many, only one gets an account.
+
+        Args:
+            token: that of an invitation, or of the setup link.
+            purpose: which of the two.
+            user: the account.
+            spends: whether the link is used up even if the email address is taken.
+
+        Raises:
+            LinkInvalid: it does not count, or no longer: whoever invited was dismissed, or there is an admin.
+            EmailTaken: the email address is taken.
+        """
+        link = await self._store.admit_user(
+            user, link_id=self._id_of(token, [purpose]), purpose=purpose, at=self._clock.now(), spends=spends
+        )
         return self._checked(link, token)
 
     def _id_of(self, token: str, purposes: Sequence[LinkPurpose]) -> str:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from app.auth.models import (
+    Link,
     Page,
     User,
 )
@@ -17,6 +18,27 @@ class Users(Protocol):
 
     async def add_user(self, user: User) -> None:
         """Stores a new user. Raises `EmailTaken` if `email_key` is in use."""
+        ...
+
+    async def admit_user(
+        self, user: User, *, link_id: str, purpose: str, at: datetime, spends: bool = False
+    ) -> Link | None:
+        """Stores a new user and uses up the link that lets them in, in one step.
+
+        Args:
+            user: the account.
+            link_id, purpose: an invitation, or the setup link.
+            at: the current instant.
+            spends: whether the link is used up even if the email address is taken.
+
+        Returns:
+            The link. None, and then nothing is stored, if it does not count: it was used or is past `expires_at`;
+            the user who made it is no active admin; or it is the setup link, and there is an active admin. This
+            holds when the account is stored, even if the admin is taken away, or made, at the same moment.
+
+        Raises:
+            EmailTaken: `email_key` is in use.
+        """
         ...
 
     async def add_users(self, users: Sequence[User]) -> list[str]:

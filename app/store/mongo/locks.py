@@ -15,6 +15,8 @@ from app.auth.errors import StoreUnavailable
 from app.store.mongo.base import MongoPart
 from app.store.mongo.schema import LOCKS, Document
 
+#: The lock under which active admins come and go, and under which something may depend on one.
+ADMINS: Final = "admins"
 #: How long a lock counts, in milliseconds: several times as long as a call may take, so that its holder never
 #: writes after another one got it. It frees itself if its holder dies.
 LEASE: Final = 10_000

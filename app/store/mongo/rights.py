@@ -11,7 +11,7 @@ from pymongo import ReturnDocument
 
 from app.auth.errors import AccountDeleted, LastAdmin
 from app.auth.models import ADMIN, RightsChange, User
-from app.store.mongo.locks import MongoLocks
+from app.store.mongo.locks import ADMINS, MongoLocks
 from app.store.mongo.schema import (
     ACTIVE_ADMIN,
     AUDIT_EVENTS,
@@ -26,8 +26,6 @@ from app.store.mongo.schema import (
 )
 from app.store.values import instant, text
 
-#: The lock under which an active admin is taken away.
-_ADMINS: Final = "admins"
 _NO_ADMIN: Final[Document] = {"$nor": [dict(ACTIVE_ADMIN)]}
 _BLANK: Final[Document] = {"$set": {"ip": "", "user_agent": ""}}
 
@@ -35,8 +33,8 @@ _BLANK: Final[Document] = {"$set": {"ip": "", "user_agent": ""}}
 class MongoRights(MongoLocks):
     """The rights of users, and the removal of users.
 
-    A user who is no active admin is changed by one conditional write. An active admin is only taken away under a
-    lock, so the lock's holder can count on the admins that it sees: meanwhile others can only be added.
+    A user who is no active admin is changed by one conditional write. Active admins come and go under a lock, so
+    the lock's holder can count on what it sees of them.
     """
 
     async def has_admin(self) -> bool:
@@ -63,11 +61,15 @@ class MongoRights(MongoLocks):
 
         async def work() -> Document | None:
             if not takes_away:
-                return await change(this)
+                done = await change({**this, **ACTIVE_ADMIN})
+                if done is not None or not await self._is_there(this):
+                    return done
+                async with self._locked(ADMINS):  # this may make an admin
+                    return await change(this)
             done = await change({**this, **_NO_ADMIN})
             if done is not None or not await self._is_there(this):
                 return done
-            async with self._locked(_ADMINS):
+            async with self._locked(ADMINS):
                 await self._refuse_the_last_admin(user_id)
                 return await change(this)
 
@@ -90,7 +92,7 @@ class MongoRights(MongoLocks):
                 done = await delete({**this, **_NO_ADMIN})
                 if done or not await self._is_there(this):
                     return done
-            async with self._locked(_ADMINS):
+            async with self._locked(ADMINS):
                 await self._refuse_the_last_admin(user_id)
                 return await delete(this)
 

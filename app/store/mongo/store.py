@@ -1,8 +1,8 @@
 """The whole store for more than one container: everything that auth keeps, in MongoDB, through Motor.
 
 Nothing here needs a multi-document transaction, so a stand-alone mongod will do: every condition is part of the
-single write that depends on it, and several writes are ordered so that they can stop anywhere. The one condition
-on other documents, which concerns the last admin, is checked under a lock.
+single write that depends on it, and several writes are ordered so that they can stop anywhere. The conditions on
+other documents, which all concern admins, are checked under a lock.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from pymongo.uri_parser import parse_uri
 
 from app.store.breaker import Breaker, StoreUnusable
 from app.store.measurements import StoreMeasurements
+from app.store.mongo.admissions import MongoAdmissions
 from app.store.mongo.audit import MongoAudit
 from app.store.mongo.deployment import MongoInstances, MongoSigningKeys
 from app.store.mongo.hits import MongoHits
@@ -36,7 +37,6 @@ from app.store.mongo.sessions import MongoSessions
 from app.store.mongo.tokens import MongoTokens
 from app.store.mongo.upkeep import MongoUpkeep
 from app.store.mongo.user_search import MongoUserSearch
-from app.store.mongo.users import MongoUsers
 from app.store.mongo.watching import MongoWatching
 from app.store.places import Places
 
@@ -70,8 +70,9 @@ def diagnose(error: Exception) -> str | None:
 
 
 class MongoStore(
-    MongoUsers, MongoUserSearch, MongoRights, MongoSessions, MongoLinks, MongoLetters, MongoTokens, MongoLogins,
-    MongoPasswords, MongoHits, MongoAudit, MongoSigningKeys, MongoInstances, MongoUpkeep, MongoWatching,
+    MongoAdmissions, MongoUserSearch, MongoRights, MongoSessions, MongoLinks, MongoLetters, MongoTokens,
+    MongoLogins, MongoPasswords, MongoHits, MongoAudit, MongoSigningKeys, MongoInstances, MongoUpkeep,
+    MongoWatching,
 ):  # fmt: skip
     """`app.auth.ports.Store` on MongoDB, a replica set or a stand-alone server."""
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Final
 
 from pymongo import ReturnDocument
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
-from app.auth.models import User
+from app.auth.models import ADMIN, User
 from app.auth.refusals import EmailTaken
-from app.store.mongo.base import MongoPart
+from app.store.mongo.locks import ADMINS, MongoLocks
 from app.store.mongo.schema import USERS, Document, document_of, record_from
 from app.store.search import name_keys
 from app.store.values import text
@@ -19,23 +20,33 @@ from app.store.values import text
 DUPLICATE_KEY: Final = 11000
 
 
-class MongoUsers(MongoPart):
+class MongoUsers(MongoLocks):
     """Accounts."""
 
     async def add_user(self, user: User) -> None:
         document = stored_user(user)
 
         async def work() -> bool:
-            try:
-                await self._collection(USERS).insert_one(document)
-            except DuplicateKeyError as error:
-                if _is_about_email(error.details):
-                    return False
-                raise
-            return True
+            async with self._admitting(document):
+                return await self._insert(document)
 
         if not await self._call(work):
             raise EmailTaken
+
+    async def _insert(self, document: Document) -> bool:
+        """Stores a new user. Returns False if the email address is taken. It is used within a `_call`."""
+        try:
+            await self._collection(USERS).insert_one(document)
+        except DuplicateKeyError as error:
+            if _is_about_email(error.details):
+                return False
+            raise
+        return True
+
+    def _admitting(self, *documents: Document) -> AbstractAsyncContextManager[None]:
+        """Holds the lock of the admins where one of these new users is an admin."""
+        has_admin = any(ADMIN in document["roles"] for document in documents)
+        return self._locked(ADMINS) if has_admin else nullcontext()
 
     async def add_users(self, users: Sequence[User]) -> list[str]:
         documents = [stored_user(user) for user in users]
@@ -43,7 +54,8 @@ class MongoUsers(MongoPart):
         async def work() -> list[str]:
             try:
                 if documents:
-                    await self._collection(USERS).insert_many(documents, ordered=False)
+                    async with self._admitting(*documents):
+                        await self._collection(USERS).insert_many(documents, ordered=False)
             except BulkWriteError as error:
                 return _refused(error)
             return []

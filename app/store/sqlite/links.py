@@ -12,7 +12,7 @@ from app.store.sqlite.rows import column_list, columns_of, marks, record_from, v
 from app.store.values import number, text, to_millis
 
 _COLUMNS: Final = columns_of(Link)
-_LINKS: Final = f"SELECT {column_list(_COLUMNS)} FROM links"  # noqa: S608
+LINKS: Final = f"SELECT {column_list(_COLUMNS)} FROM links"  # noqa: S608
 _ADD: Final = f"INSERT INTO links ({column_list(_COLUMNS)}) VALUES ({marks(_COLUMNS)})"  # noqa: S608
 _TAKE: Final = f"DELETE FROM links WHERE id = ? AND expires_at > ? RETURNING {column_list(_COLUMNS)}"  # noqa: S608
 
@@ -24,7 +24,7 @@ class SqliteLinks(SqlitePart):
         await self._db.write(_ADD, values_of(link))
 
     async def link(self, link_id: str, *, now: datetime) -> Link | None:
-        return await self._one(Link, f"{_LINKS} WHERE id = ? AND expires_at > ?", [text(link_id), to_millis(now)])
+        return await self._one(Link, f"{LINKS} WHERE id = ? AND expires_at > ?", [text(link_id), to_millis(now)])
 
     async def take_link(self, link_id: str, *, now: datetime) -> Link | None:
         rows = await self._db.write(_TAKE, [text(link_id), to_millis(now)])
@@ -33,7 +33,7 @@ class SqliteLinks(SqlitePart):
     async def links_for(self, purpose: str, *, now: datetime, limit: int = 200) -> list[Link]:
         return await self._all(
             Link,
-            f"{_LINKS} WHERE purpose = ? AND expires_at > ? ORDER BY created_at DESC, id DESC LIMIT ?",
+            f"{LINKS} WHERE purpose = ? AND expires_at > ? ORDER BY created_at DESC, id DESC LIMIT ?",
             [text(purpose), to_millis(now), max(0, number(limit))],
         )
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 from app.auth.models import Revocation, RightsChange
 from app.store.measurements import StoreMeasurements
+from app.store.sqlite.admissions import SqliteAdmissions
 from app.store.sqlite.audit import SqliteAudit
 from app.store.sqlite.deployment import SqliteInstances, SqliteSigningKeys
 from app.store.sqlite.hits import SqliteHits
@@ -22,8 +23,9 @@ from app.store.sqlite.users import SqliteUsers
 
 
 class SqliteStore(
-    SqliteUsers, SqliteUserSearch, SqliteRights, SqliteSessions, SqliteLinks, SqliteLetters, SqliteTokens,
-    SqliteLogins, SqlitePasswords, SqliteHits, SqliteAudit, SqliteSigningKeys, SqliteInstances, SqliteUpkeep,
+    SqliteUsers, SqliteAdmissions, SqliteUserSearch, SqliteRights, SqliteSessions, SqliteLinks, SqliteLetters,
+    SqliteTokens, SqliteLogins, SqlitePasswords, SqliteHits, SqliteAudit, SqliteSigningKeys, SqliteInstances,
+    SqliteUpkeep,
 ):  # fmt: skip
     """`app.auth.ports.Store` on a SQLite file, which other processes of this machine may share."""
 
