@@ -21,7 +21,7 @@ from app.web import flask_names, flask_wtf_names
 from app.web.blueprints import register_blueprints
 from app.web.context import Duet, drawn_for, person
 from app.web.cookies import LONGEST_COOKIE_LIFE, PageScripts, SessionCookie, SessionInterface
-from app.web.display import event_label, filters
+from app.web.display import event_label, filters, warn_of_inline_code
 from app.web.errors import errors
 from app.web.guard import guard
 from app.web.pages import Pages
@@ -88,9 +88,11 @@ def create_pages(
     _prepare_templates(app, extensions)
     for view in _VIEWS:
         app.register_blueprint(view.blueprint)
-    own_settings = app.own_settings()
+    own_settings, own = app.own_settings(), set(app.blueprints)
     register_blueprints(app, extensions)
     app.check_unchanged(own_settings)
+    for name in app.blueprints.keys() - own:
+        warn_of_inline_code(app, app.blueprints[name])
     return Covered(app, tuple(guard(app)))
 
 
