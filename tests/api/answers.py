@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from functools import partial
 from typing import Any
 
 import httpx
 
+from tests.kit import wire
+
 
 class plain:  # noqa: N801 - reads like the module that it stands for
-    """httpx's own functions, without TLS: reading the certificates takes longer than the request."""
+    """Each request on a connection of its own, with no cookies."""
 
-    get = staticmethod(partial(httpx.get, verify=False))
-    post = staticmethod(partial(httpx.post, verify=False))
-    request = staticmethod(partial(httpx.request, verify=False))
+    get = staticmethod(wire.get)
+    post = staticmethod(wire.post)
+    request = staticmethod(wire.request)
 
 
 def problem(answer: httpx.Response, status: int) -> dict[str, Any]:

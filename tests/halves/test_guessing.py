@@ -17,6 +17,7 @@ from app.auth.limits.throttle import ADDRESS_GUESSES, GUESSES
 from app.auth.models import Client
 from tests.deploy.process import duet as run_duet
 from tests.deploy.process import served
+from tests.kit import wire
 from tests.kit.duet import PASSWORD, Browser, Running, make_settings, messages, running
 
 EMAIL = "ada@example.com"
@@ -38,7 +39,7 @@ def on_api(
 ) -> httpx.Response:
     """A guess on the API."""
     form = {"grant_type": "password", "username": email, "password": password}
-    return httpx.post(f"{url}{path}", data=form, headers=headers)
+    return wire.post(f"{url}{path}", data=form, headers=headers)
 
 
 def on_page(url: str, email: str = EMAIL, password: str = WRONG) -> httpx.Response:
@@ -93,7 +94,7 @@ def test_other_spellings_and_lies_change_nothing(limited: Running) -> None:
 
 def test_a_forged_address_is_no_way_around_the_network_s_limit(limited: Running) -> None:
     """Two hundred guesses at any accounts are limited, though each has another X-Forwarded-For (item 27)."""
-    with httpx.Client() as client:
+    with httpx.Client(transport=wire.Wire()) as client:
 
         def guess(number: int) -> int:
             form = {"grant_type": "password", "username": f"user{number}@example.com", "password": WRONG}
@@ -108,7 +109,7 @@ def test_behind_a_trusted_proxy_each_visitor_has_a_network(tmp_path: Path) -> No
     """The proxy's own address belongs to nobody, so one visitor's guesses hold no other visitor up (item 27)."""
     with running(make_settings(tmp_path, rate_limits=True, trusted_proxies="127.0.0.1")) as one:
         one.make_user(EMAIL)
-        with httpx.Client() as client:
+        with httpx.Client(transport=wire.Wire()) as client:
             for number in range(ADDRESS_GUESSES.free):
                 form = {"grant_type": "password", "username": f"user{number}@example.com", "password": WRONG}
                 client.post(f"{one.url}/api/auth/token", data=form, headers={"X-Forwarded-For": "198.51.100.1"})

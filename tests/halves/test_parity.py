@@ -28,6 +28,7 @@ from app.extension import Extension
 from app.web.context import optional_principal
 from app.web.cookies import ACCESS_TOKEN
 from app.web.errors.errors import PLEASE_LOG_IN, SESSION_OVER
+from tests.kit import wire
 from tests.kit.duet import PASSWORD, Running, make_settings, messages, running
 
 POLICIES: Final = ("public", "login", "admin", "fresh")
@@ -222,7 +223,7 @@ def parity(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 def _ask_api(duet: Running, token: str | None, policy: str) -> str:
     """What the route decided, in the words of the table."""
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-    return _decision(httpx.get(f"{duet.url}/api/parity/{policy}", headers=headers))
+    return _decision(wire.get(f"{duet.url}/api/parity/{policy}", headers=headers))
 
 
 def _decision(answer: httpx.Response) -> str:
@@ -241,7 +242,7 @@ def _ask_api_as_a_page(duet: Running, token: str | None, policy: str) -> str:
     headers = {"Sec-Fetch-Site": "same-origin"}
     if token is not None:
         headers["Cookie"] = "=".join(_cookie(duet, token))
-    return _decision(httpx.get(f"{duet.url}/api/parity/{policy}", headers=headers))
+    return _decision(wire.get(f"{duet.url}/api/parity/{policy}", headers=headers))
 
 
 def _kinds(kind: type[NotAuthenticated]) -> Iterator[type[NotAuthenticated]]:
@@ -259,7 +260,7 @@ def _reasons() -> dict[str, str]:
 def _ask_page(duet: Running, token: str | None, policy: str) -> str:
     """What the page decided, in the words of the table. The reason is read from the login page."""
     path = f"/parity/{policy}"
-    with httpx.Client(base_url=duet.url) as browser:
+    with httpx.Client(base_url=duet.url, transport=wire.Wire()) as browser:
         if token is not None:
             browser.cookies.set(*_cookie(duet, token), "127.0.0.1", "/")
         answer = browser.get(path)
@@ -302,9 +303,9 @@ def test_neither_half_falls_back_on_the_other_credential(parity: Running) -> Non
     """A page ignores a bearer token, and on the API a good cookie does not mend a bad one or another scheme."""
     token = _token_of(parity, "a member", WEB_CLIENT)
     assert token
-    page = httpx.get(f"{parity.url}/parity/login", headers={"Authorization": f"Bearer {token}"})
+    page = wire.get(f"{parity.url}/parity/login", headers={"Authorization": f"Bearer {token}"})
     assert page.status_code == 303
     cookie = "=".join(_cookie(parity, token))
     for authorization in ("Bearer rubbish", "Bearer", "Basic eDp5"):
         headers = {"Cookie": cookie, "Authorization": authorization, "Sec-Fetch-Site": "same-origin"}
-        assert httpx.get(f"{parity.url}/api/parity/login", headers=headers).status_code == 401
+        assert wire.get(f"{parity.url}/api/parity/login", headers=headers).status_code == 401

@@ -7,6 +7,8 @@ import select
 import socket
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import partial
+from typing import Any, Final
 
 import httptools
 import httpx
@@ -21,25 +23,29 @@ class Wire(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send the request, and read the answer."""
         assert request.url.scheme == "http", request.url
-        address = request.url.host, request.url.port or 80
         waits: dict[str, float | None] = request.extensions.get("timeout", {})
-        answer = _Answer(is_head=request.method == "HEAD")
+        answer = Answer(is_head=request.method == "HEAD")
         with _named_as_httpx_does(request):
-            connection = self._take(address) or socket.create_connection(address, waits.get("connect"))
-            try:
-                connection.settimeout(waits.get("read"))
-                with contextlib.suppress(ConnectionError):  # who refuses a request early answers and hangs up
-                    connection.sendall(b"".join(_written(request)))
-                while not answer.is_whole:
-                    answer.read(connection.recv(65536))
-            except BaseException:
-                connection.close()
-                raise
+            address = request.url.host, request.url.port or 80
+            self.exchange(address, b"".join(_written(request)), answer, seconds=waits.get("read"))
+        return answer.response()
+
+    def exchange(self, address: tuple[str, int], data: bytes, answer: Answer, *, seconds: float | None) -> None:
+        """Send the bytes of a request, and read the answer; each wait ends after `seconds`."""
+        connection = self._take(address) or socket.create_connection(address, seconds)
+        try:
+            connection.settimeout(seconds)
+            with contextlib.suppress(ConnectionError):  # who refuses a request early answers and hangs up
+                connection.sendall(data)
+            while not answer.is_whole:
+                answer.read(connection.recv(65536))
+        except BaseException:
+            connection.close()
+            raise
         if answer.can_go_on:
             self._idle[address].append(connection)
         else:
             connection.close()
-        return answer.response()
 
     def _take(self, address: tuple[str, int]) -> socket.socket | None:
         """An idle connection that the server has not closed."""
@@ -58,14 +64,25 @@ class Wire(httpx.BaseTransport):
                 idle.pop().close()
 
 
-class _Answer:
+def request(method: str, url: str, **given: Any) -> httpx.Response:
+    """What `httpx.request` does, for http alone."""
+    options = {"timeout": 60, **{name: given.pop(name) for name in ("cookies", "timeout") if name in given}}
+    with httpx.Client(transport=Wire(), **options) as client:
+        return client.request(method, url, **given)
+
+
+get: Final = partial(request, "GET")
+post: Final = partial(request, "POST")
+
+
+class Answer:
     """An answer while it is read. Its `on_…` methods are called by httptools."""
 
     def __init__(self, *, is_head: bool) -> None:
         self._parser = httptools.HttpResponseParser(self)
         self._is_head = is_head
-        self._headers: list[tuple[bytes, bytes]] = []
-        self._body: list[bytes] = []
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.body: list[bytes] = []
         self._reason = b""
         self._has_begun = False
         self.is_whole = False
@@ -84,40 +101,46 @@ class _Answer:
             self.is_whole = True
 
     def _is_counted(self) -> bool:
-        names = {name.lower() for name, _ in self._headers}
-        return not self._headers or not names.isdisjoint({b"content-length", b"transfer-encoding"})
+        names = {name.lower() for name, _ in self.headers}
+        return not self.headers or not names.isdisjoint({b"content-length", b"transfer-encoding"})
 
     def on_status(self, reason: bytes) -> None:
         self._reason += reason
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers.append((name, value))
+        self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         if self._is_head:  # there is no body, whatever the length
             self._end()
 
     def on_body(self, data: bytes) -> None:
-        self._body.append(data)
+        self.body.append(data)
 
     def on_message_complete(self) -> None:
-        if self._parser.get_status_code() >= 200:
+        if self.status >= 200:
             self._end()
         else:  # an informational answer comes before the final one (RFC 9110 section 15.2)
-            self._headers.clear()
+            self.headers.clear()
             self._reason = b""
 
     def _end(self) -> None:
         self.is_whole = True
         self.can_go_on = bool(self._parser.should_keep_alive())
 
+    @property
+    def status(self) -> int:
+        """The status, once it was read."""
+        status: int = self._parser.get_status_code()
+        return status
+
     def response(self) -> httpx.Response:
         """The answer as httpx knows it."""
         version = f"HTTP/{self._parser.get_http_version()}".encode()
         return httpx.Response(
-            self._parser.get_status_code(),
-            headers=self._headers,
-            stream=httpx.ByteStream(b"".join(self._body)),
+            self.status,
+            headers=self.headers,
+            stream=httpx.ByteStream(b"".join(self.body)),
             extensions={"http_version": version, "reason_phrase": self._reason},
         )
 

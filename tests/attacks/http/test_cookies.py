@@ -18,6 +18,7 @@ from tests.attacks.conftest import Call, Visit, new_address
 from tests.auth.jws import claims_of
 from tests.kit.cookies import age, give_cookie, read_cookie, token_of
 from tests.kit.duet import PASSWORD, Running
+from tests.kit.wire import Wire
 
 FORWARDED = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "duet.example"}
 MAX_BYTES = 4096
@@ -32,7 +33,7 @@ class Https:
     """A browser at https://duet.example, behind the proxy. It keeps Secure cookies, which httpx would not send."""
 
     def __init__(self, duet: Running) -> None:
-        self.client = httpx.Client(base_url=duet.url, verify=False, headers=FORWARDED)
+        self.client = httpx.Client(base_url=duet.url, transport=Wire(), headers=FORWARDED)
         self.jar: dict[str, str] = {}
         self.seen: list[str] = []
 

@@ -24,6 +24,7 @@ from tests.attacks.raw import bearer, one, request
 from tests.kit.duet import PASSWORD, ApiClient, Browser, Running, make_settings, running
 from tests.kit.live import talk
 from tests.kit.mails import mail_with_link, token_in
+from tests.kit.wire import Wire
 
 WRONG = "not the password at all"
 
@@ -136,8 +137,7 @@ class _Filler(httpx.Client):
 
 def _form_filler(duet: Running, email: str) -> _Filler:
     """A client with the login's form, so that a guess on the page is one request."""
-    limits = httpx.Limits(max_connections=50)
-    client = _Filler(base_url=duet.url, verify=False, timeout=60, limits=limits)
+    client = _Filler(base_url=duet.url, transport=Wire(), timeout=60)
     with Browser(duet.url, verify=False) as browser:
         client.form = {"csrf_token": browser.csrf_token(), "email": email, "password": WRONG}
         client.cookies.update(browser.cookies)
@@ -272,7 +272,7 @@ def test_s27_lies_about_the_origin_change_nothing(limited: Running, email: str) 
 
 def test_s27_nor_do_they_hide_one_who_guesses_at_everybody(limited: Running) -> None:
     """A place that guesses at two hundred accounts has to wait, although each request claims another origin."""
-    with httpx.Client(verify=False) as client:
+    with httpx.Client(transport=Wire()) as client:
 
         def guess(number: int) -> int:
             lie = LIES[number % len(LIES)]
@@ -302,7 +302,7 @@ def test_s27_a_trusted_proxy_is_believed_and_its_client_is_not(tmp_path: Path) -
     own."""
     with running(make_settings(tmp_path, rate_limits=True, trusted_proxies="127.0.0.1")) as one:
         email = one.make_user(new_address()).email
-        with httpx.Client(base_url=one.url, verify=False) as client:
+        with httpx.Client(base_url=one.url, transport=Wire()) as client:
             for number in range(ADDRESS_GUESSES.free):
                 chain = {"X-Forwarded-For": f"203.0.113.{number % 250}, 198.51.100.1"}
                 form = {"grant_type": "password", "username": f"user{number}@example.com", "password": WRONG}

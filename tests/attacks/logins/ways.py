@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import httpx
 
 from app.auth.models import Client, LinkPurpose
+from tests.kit import wire
 from tests.kit.duet import PASSWORD, ApiClient, Browser, Running
 
 _CLIENT = Client("test")
@@ -118,7 +119,7 @@ WAYS: tuple[Way, ...] = (
 
 def post(duet: Running, path: str, **given: Any) -> httpx.Response:
     """A POST on a new connection."""
-    return httpx.post(duet.url + path, verify=False, **given)
+    return wire.post(duet.url + path, **given)
 
 
 def try_api(duet: Running, email: str, password: str, **given: Any) -> httpx.Response:

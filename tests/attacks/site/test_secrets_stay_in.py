@@ -23,6 +23,7 @@ from tests.kit.duet import ApiClient, Browser
 from tests.kit.live import talk
 from tests.kit.mails import mail_with_link, token_in
 from tests.kit.programs import free_port
+from tests.kit.wire import Wire
 
 #: Pages show again what was typed into their text fields, and forms have their own CSRF tokens.
 PAGES = r" /(?!api)"
@@ -288,7 +289,7 @@ def _misplace(browser: Browser, api: ApiClient, secrets: Secrets) -> None:
 
 def _break_lines(one: Served) -> None:
     """Puts everything that breaks a line into everything that a line may hold."""
-    with httpx.Client(base_url=one.url, verify=False) as client:
+    with httpx.Client(base_url=one.url, transport=Wire()) as client:
         for text in BREAKS:
             said = f"x{text}timestamp=forged level=critical event=forged"
             for path in ("/probe/boom", "/api/probe/boom"):

@@ -18,6 +18,7 @@ from tests.attacks.logins.ways import logs_in, post, try_api
 from tests.attacks.raw import filled
 from tests.kit.cookies import give_cookie, make_cookie
 from tests.kit.duet import PASSWORD, ApiClient, Browser, Running, make_settings, running
+from tests.kit.wire import Wire
 
 NEW = "seven sober walruses hum"
 #: What MongoDB would read as a condition, and SQLite as something other than text.
@@ -177,7 +178,10 @@ def test_s34_a_hundred_registrations_of_an_address_give_one_account(duet: Runnin
         f"{wide}@bücher.example",
         "  ada.lovelace@bu\u0308cher.example ",
     ]
-    with Browser(duet.url, verify=False, timeout=60) as browser, httpx.Client(verify=False, timeout=60) as client:
+    with (
+        Browser(duet.url, verify=False, timeout=60) as browser,
+        httpx.Client(transport=Wire(), timeout=60) as client,
+    ):
         token = browser.csrf_token("/register")
 
         def register(number: int) -> int:

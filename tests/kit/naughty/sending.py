@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import http.client
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import NamedTuple
 from urllib.parse import urlencode, urlsplit
 
+import httpx
 import structlog
+
+from tests.kit import wire
 
 
 def form(**fields: str) -> str:
@@ -29,21 +31,24 @@ class Sender:
     """A fast client on one connection, which sends headers and bodies unchanged."""
 
     def __init__(self, url: str) -> None:
-        self._connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
+        self._host = urlsplit(url).netloc
+        self._address = urlsplit(url).hostname or "", urlsplit(url).port or 80
+        self._wire = wire.Wire()
 
     def send(self, method: str, path: str, body: bytes | str, headers: Mapping[str, bytes | str]) -> Answer:
         """Send one request, whose path is not changed."""
         content = body if isinstance(body, bytes) else body.encode("utf-8", "surrogatepass")
-        self._connection.putrequest(method, path, skip_accept_encoding=True)
+        lines = [f"{method} {path} HTTP/1.1".encode("ascii"), f"Host: {self._host}".encode()]
         for name, value in {**headers, "Content-Length": str(len(content))}.items():
-            self._connection.putheader(name, value)
-        self._connection.endheaders(content)
-        answer = self._connection.getresponse()
-        return Answer(answer.status, dict(answer.getheaders()), answer.read().decode())
+            plain = value if isinstance(value, bytes) else value.encode("latin-1")
+            lines.append(b"%b: %b" % (name.encode(), plain))
+        answer = wire.Answer(is_head=method == "HEAD")
+        self._wire.exchange(self._address, b"\r\n".join([*lines, b"", content]), answer, seconds=30)
+        return Answer(answer.status, httpx.Headers(answer.headers), b"".join(answer.body).decode())
 
     def close(self) -> None:
         """Close the connection."""
-        self._connection.close()
+        self._wire.close()
 
 
 @contextmanager
