@@ -100,9 +100,8 @@ class Forger:
     # Showing them
 
     def send(self, path: str, headers: Mapping[str, bytes | str], method: str = "GET", body: str = "") -> Answer:
-        """Sends a request unchanged. The names of the answer's headers are in lower case."""
-        answer = self._sender.send(method, path, body, headers)
-        return answer._replace(headers={name.lower(): value for name, value in answer.headers.items()})
+        """Sends a request unchanged."""
+        return self._sender.send(method, path, body, headers)
 
     def as_bearer(self, token: str | bytes) -> Answer:
         """Shows it on the API, in the header."""
