@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 from app.auth.extending import ClaimFunction, Handler, Signal, SignalKind
 from app.auth.policy import PolicyError
 from app.auth.service import Auth
+from app.bodies import max_body_bytes
 from app.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
     from flask import Blueprint
 
-__all__ = ["Extension", "NavLink", "SettingsError", "Signal", "SignalKind", "load_extensions"]
+__all__ = ["Extension", "NavLink", "SettingsError", "Signal", "SignalKind", "load_extensions", "max_body_bytes"]
 
 
 @dataclass(frozen=True, slots=True)

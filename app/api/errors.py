@@ -13,6 +13,7 @@ from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
 from app.api.deps import get_client
+from app.api.faults import TOO_MANY, brief, brief_pointer, listed
 from app.api.forms import FormRefused
 from app.api.problems import oauth_error, problem, quotable
 from app.api.wording import verdict_of, words_of
@@ -133,26 +134,28 @@ def _oauth_code(error: AuthError) -> str:
 
 async def _form_refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, FormRefused)
-    return oauth_error(400, error.error, error.description)
+    return oauth_error(error.status, error.error, error.description)
 
 
 async def _invalid_input(request: Request, error: Exception) -> Response:
     """Says where the input is wrong, but never what it was: people type passwords into the wrong field."""
     assert isinstance(error, RequestValidationError)
+    faults, more = listed(error.errors())
     sent = [request.path_params, request.query_params, error.body]
-    errors = [_without_input(item, sent) for item in error.errors()]
+    errors = [_without_input(item, sent) for item in faults]
     if speaks_oauth(request.scope["path"]):
         where = ", ".join(item["pointer"][1:] for item in errors if item["pointer"])
-        description = f"Missing or malformed: {where}." if where else "The request is malformed."
+        description = f"Missing or malformed: {where}.{more}" if where else f"The request is malformed.{more}"
         return oauth_error(400, "invalid_request", description)
-    return problem(422, "The request is not valid.", code="invalid_input", errors=errors)
+    return problem(422, f"The request is not valid.{more}", code="invalid_input", errors=errors)
 
 
 def _without_input(item: dict[str, Any], sent: Any) -> dict[str, str]:
     """Returns what is wrong, and where, but nothing of what was `sent`."""
     # The last part of an unknown field's location is its name, which was typed in as well.
     location = item["loc"][:-1] if item["type"] == "extra_forbidden" else item["loc"]
-    return {"pointer": _pointer(location), "detail": verdict_of(item, sent)}
+    detail = item["msg"] if item["type"] == TOO_MANY else brief(verdict_of(item, sent))
+    return {"pointer": brief_pointer(_pointer(location)), "detail": detail}
 
 
 def _pointer(location: Sequence[str | int]) -> str:

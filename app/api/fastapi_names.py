@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
-from typing import Any, Final, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, TypeAlias, TypeVar
 
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute, APIWebSocketRoute
@@ -27,6 +27,15 @@ NAMES: Final = PrivateNames(
     "fastapi.routing:APIRouter._low_priority_routes",
     # FastAPI's stand-in for a router that another one includes: see `with_included`.
     "fastapi.routing:_IncludedRouter.original_router",
+    # The limits of a form, by the operation and by the routers around it: see `with_form_limits`.
+    "fastapi.routing:APIRoute.form_limits",
+    "fastapi.routing:APIRouter.form_limits",
+    "fastapi.routing:_RouterIncludeContext(form_limits)",
+    "fastapi.routing:_IncludedRouter(include_context)",
+    "fastapi.routing:APIRouter.add_api_route(form_limits)",
+    # What an operation takes, and what validates it: see `replace_adapters`.
+    "fastapi.dependencies.models:Dependant(body_params)",
+    "fastapi._compat:ModelField._type_adapter",
     # What runs when an app begins and ends, and what tells that there is nothing to run: see `has_beginning`.
     "fastapi.routing:APIRouter.on_startup",
     "fastapi.routing:APIRouter.on_shutdown",
@@ -39,7 +48,14 @@ NAMES: Final = PrivateNames(
 )
 
 with NAMES.importing():
-    from fastapi.routing import RouteContext, _DefaultLifespan, _merge_lifespan_context, iter_route_contexts
+    from fastapi.dependencies.models import Dependant
+    from fastapi.routing import (
+        RouteContext,
+        _DefaultLifespan,
+        _IncludedRouter,
+        _merge_lifespan_context,
+        iter_route_contexts,
+    )
 
 #: What makes up an operation in FastAPI, apart from its path and endpoint. Each name is an attribute of a
 #: `RouteContext` and a parameter of `add_api_route`.
@@ -74,6 +90,7 @@ OPERATION: Final = (
 __all__ = [
     "NAMES",
     "OPERATION",
+    "FormLimits",
     "RouteContext",
     "add_operation",
     "check",
@@ -82,9 +99,14 @@ __all__ = [
     "last_routes",
     "layers_of",
     "make_websocket_route",
+    "replace_adapters",
     "set_outermost",
+    "with_form_limits",
     "with_included",
 ]
+
+#: The limits of a form by FastAPI's names: `max_fields`, `max_files` and `max_part_size`.
+FormLimits: TypeAlias = dict[str, int]
 
 WebSocketRoute = TypeVar("WebSocketRoute", bound=APIWebSocketRoute)
 
@@ -102,6 +124,8 @@ def check() -> None:
                 raise NAMES.gone("APIRouter.add_api_route", f"parameter {name}")
             if not hasattr(context, name):
                 raise NAMES.gone("RouteContext", name)
+    if not hasattr(inner.routes[0], "dependant"):
+        raise NAMES.gone("APIRoute", "dependant")
     with_lifespan, around = APIRouter(lifespan=_nothing), APIRouter()
     around.include_router(with_lifespan)
     if has_beginning(outer) or not has_beginning(with_lifespan) or not has_beginning(around):
@@ -111,13 +135,48 @@ def check() -> None:
 def _nothing(_: object) -> Any: ...
 
 
-def add_operation(router: APIRouter, context: RouteContext, route_class: type[APIRoute]) -> BaseRoute:
-    """Adds the operation of `context` to `router` as a new route of `route_class`. Returns the route."""
-    operation: dict[str, Any] = {name: getattr(context, name) for name in OPERATION}
+def add_operation(
+    router: APIRouter, context: RouteContext, route_class: type[APIRoute], **changed: Any
+) -> BaseRoute:
+    """Adds the operation of `context` to `router` as a new route of `route_class`, with some parts `changed`.
+
+    Returns the route.
+    """
+    operation: dict[str, Any] = {name: getattr(context, name) for name in OPERATION} | changed
     assert context.path is not None
     assert context.endpoint is not None
     router.add_api_route(context.path, context.endpoint, route_class_override=route_class, **operation)
     return router.routes[-1]
+
+
+def with_form_limits(router: APIRouter) -> Iterator[tuple[RouteContext, FormLimits]]:
+    """Yields each operation of `router`, with the limits of its form. A `RouteContext` does not know these.
+
+    Raises:
+        ValueError: the routers include something that is no operation.
+    """
+    limits = _form_limits(router.routes, router.form_limits)
+    yield from zip(iter_route_contexts(router.routes), limits, strict=True)
+
+
+def _form_limits(routes: Sequence[BaseRoute], inherited: Any) -> Iterator[FormLimits]:
+    """Yields the limits of each route, in the order of `iter_route_contexts`; inner ones go before outer ones."""
+    for route in routes:
+        if isinstance(route, _IncludedRouter):
+            yield from _form_limits(
+                route.original_router.routes, {**inherited, **route.include_context.form_limits}
+            )
+        else:
+            yield {**inherited, **getattr(route, "form_limits", {})}
+
+
+def replace_adapters(dependant: Dependant, replace: Callable[[Any], Any]) -> None:
+    """Puts `replace(adapter)` in the place of each pydantic adapter that validates an input of an operation."""
+    for fields in ("path_params", "query_params", "header_params", "cookie_params", "body_params"):
+        for field in getattr(dependant, fields):
+            field._type_adapter = replace(field._type_adapter)
+    for inner in dependant.dependencies:
+        replace_adapters(inner, replace)
 
 
 def make_websocket_route(route_class: type[WebSocketRoute], context: RouteContext, app: FastAPI) -> WebSocketRoute:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from fastapi import Request
-from starlette.datastructures import FormData
 
 from app.api.schemas.common import OAuthError
+from app.bodies import OWN_FIELDS, TOO_MANY_FIELDS, TooManyFields, read_fields
 
 FORM: Final = "application/x-www-form-urlencoded"
 TEXT: Final = {"type": "string"}
@@ -25,11 +25,13 @@ class FormRefused(Exception):
     Args:
         error: OAuth's code for it (section 5.2).
         description: a sentence for people. It repeats nothing that was sent.
+        status: the HTTP status of the answer.
     """
 
-    def __init__(self, error: str, description: str) -> None:
+    def __init__(self, error: str, description: str, status: int = 400) -> None:
         self.error = error
         self.description = description
+        self.status = status
         super().__init__(description)
 
 
@@ -43,16 +45,18 @@ async def read_form(request: Request) -> dict[str, str]:
     """Returns the parameters of a form, each at most once (RFC 6749 section 3.2).
 
     Raises:
-        FormRefused: it is not a form, or a parameter occurs twice.
+        FormRefused: it is not a form, it has too many parameters, or one of them occurs twice.
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != FORM:
         raise FormRefused("invalid_request", f"Send a form: Content-Type: {FORM}.")
-    form: FormData = await request.form(max_fields=20)
-    fields = form.multi_items()
+    try:
+        fields = read_fields(await request.body(), max_fields=OWN_FIELDS)
+    except TooManyFields:
+        raise FormRefused("invalid_request", TOO_MANY_FIELDS, 413) from None
     if len({name for name, _ in fields}) != len(fields):
         raise FormRefused("invalid_request", "A parameter is there more than once.")
-    return {name: value for name, value in fields if isinstance(value, str)}
+    return dict(fields)
 
 
 def required(form: Mapping[str, str], name: str) -> str:

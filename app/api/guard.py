@@ -20,17 +20,21 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from app.api.fastapi_names import (
+    FormLimits,
     RouteContext,
     add_operation,
     has_beginning,
     iter_route_contexts,
     last_routes,
     make_websocket_route,
+    with_form_limits,
     with_included,
 )
+from app.api.faults import bound_faults
 from app.auth.clock import Clock
 from app.auth.errors import AuthError
 from app.auth.policy import Policy, PolicyError, Rule, decide, policy_of
+from app.bodies import marked_limit
 from app.scope import CALLER, PRINCIPAL, ROUTE, SAFE_METHODS
 
 
@@ -61,6 +65,11 @@ class Guard(BaseRoute):
 
 
 class _GuardedRoute(Guard):
+    def __init__(self, *args: Any, **given: Any) -> None:
+        super().__init__(*args, **given)
+        assert isinstance(self, APIRoute)
+        bound_faults(self)
+
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         # A method that the route does not know is a 405 for everybody, as an unknown path is a 404.
         if scope["method"] in self.methods:
@@ -106,8 +115,10 @@ def include(api: FastAPI, router: APIRouter, *, prefix: str, clock: Clock) -> li
     """
     _refuse_what_is_not_copied(router)
     return [
-        _cover(api, _add(api, context, prefix), context.endpoint, path=f"{prefix}{context.path}", clock=clock)
-        for context in iter_route_contexts(router.routes)
+        _cover(
+            api, _add(api, context, prefix, limits), context.endpoint, path=f"{prefix}{context.path}", clock=clock
+        )
+        for context, limits in with_form_limits(router)
     ]
 
 
@@ -139,7 +150,7 @@ def _cover(api: FastAPI, route: Guard, endpoint: Any, *, path: str, clock: Clock
     return Rule("api", path, methods, _name_of(endpoint), route.policy)
 
 
-def _add(api: FastAPI, context: RouteContext, prefix: str) -> Guard:
+def _add(api: FastAPI, context: RouteContext, prefix: str, form_limits: FormLimits) -> Guard:
     original = context.original_route
     path, endpoint = context.path, context.endpoint
     if path is None or endpoint is None or not isinstance(original, APIRoute | APIWebSocketRoute):
@@ -152,7 +163,17 @@ def _add(api: FastAPI, context: RouteContext, prefix: str) -> Guard:
         route = make_websocket_route(_GuardedWebSocketRoute, context, api)
         api.router.routes.append(route)
         return route
-    added = add_operation(api.router, context, _guarded(type(original)))
+    changed: dict[str, Any] = {"form_limits": form_limits or None}
+    marked = marked_limit(endpoint, name=f"{prefix}{path}")
+    if marked is not None:
+        # A text in a form may be as large as the form, as on a page.
+        usual = {
+            "max_fields": marked.max_fields,
+            "max_files": marked.max_fields,
+            "max_part_size": marked.max_bytes,
+        }
+        changed = {"form_limits": usual | form_limits, "max_body_size": marked.max_bytes}
+    added = add_operation(api.router, context, _guarded(type(original)), **changed)
     assert isinstance(added, Guard)
     return added
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
+from app.assembly.bodies import max_body_bytes
 from app.assembly.parts import Site
 from app.assembly.shortcut import Shortcut
 from app.edge import Edge
@@ -23,7 +24,7 @@ def create_layers(site: Site, root: FastAPI) -> ASGIApp:
     )
     return Edge(
         site.tracing.around(gate),
-        max_body_bytes=settings.max_body_bytes,
+        max_body_bytes=max_body_bytes(site),
         refuse=halves.refuse,
         trusted_proxies=settings.trusted_proxies,
         https=settings.is_https,

@@ -168,16 +168,25 @@ def policy_of(endpoint: Any, *, name: str) -> Policy:
             framework never looks: for example, under a decorator without `functools.wraps`. Without this check,
             a lost `@require(role=…)` would leave the endpoint open to everybody who is logged in.
     """
-    own = getattr(endpoint, _MARK, None)
+    return carried(endpoint, _MARK, name=name) or LOGIN
+
+
+def carried(endpoint: Any, mark: str, *, name: str) -> Any:
+    """Returns what a marker has put into the attribute `mark` of `endpoint`, or None if it carries none.
+
+    Raises:
+        PolicyError: the marker sits where the framework never looks; the message begins with `name`.
+    """
+    own = getattr(endpoint, mark, None)
     for inner in _reachable(endpoint):
-        lost = getattr(inner, _MARK, None)
+        lost = getattr(inner, mark, None)
         if lost is not None and lost != own:
             where = getattr(inner, "__qualname__", repr(inner))
             raise PolicyError(
                 f"{name}: the marker '{lost}' on {where} does not reach the endpoint. Put it outermost, give the "
                 "decorator between them functools.wraps, or list it in the view class's 'decorators'."
             )
-    return own or LOGIN
+    return own
 
 
 def _reachable(endpoint: Any) -> Iterator[Any]:

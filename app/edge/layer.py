@@ -27,6 +27,8 @@ from app.scope import HANDED_ON, REPEATED_COOKIES, REQUEST_ID, ROUTE
 #: Makes a refusal in the form of the half that the scope's path belongs to: from `(scope, status, detail)` to
 #: the answer's headers and body. `detail` is a sentence for people.
 Refuse = Callable[[Scope, int, str], tuple[list[Header], bytes]]
+#: Tells how large the body of a request with this scope may be, in bytes. Its path has been tidied.
+MaxBodyBytes = Callable[[Scope], int]
 #: Is told of each answer: its scope, its status (None if there was no answer) and how many seconds it took.
 Observe = Callable[[Scope, int | None, float], None]
 
@@ -44,7 +46,8 @@ class Edge:
 
     Args:
         app: the ASGI app inside.
-        max_body_bytes: how large a request's body may be; a larger one gets a 413.
+        max_body_bytes: tells how large a request's body may be; a larger one gets a 413. It is asked before the
+            body is read, and only if the head announces one.
         refuse: makes the refusals.
         trusted_proxies: IP addresses and CIDR networks whose `X-Forwarded-*` are believed. uvicorn's own
             `proxy_headers` has to be off, or it changes the client before the edge sees it.
@@ -62,7 +65,7 @@ class Edge:
         self,
         app: ASGIApp,
         *,
-        max_body_bytes: int,
+        max_body_bytes: MaxBodyBytes,
         refuse: Refuse,
         trusted_proxies: Sequence[str] = (),
         https: bool = False,
@@ -92,10 +95,16 @@ class Edge:
         clear_contextvars()
         fault = self._tidy(scope)
         bind_contextvars(request_id=scope[REQUEST_ID])
+        is_expected = announces_body(scope)
+        max_bytes = 0
+        if fault is None and is_expected and scope["type"] == "http":
+            max_bytes = self._max_body_bytes(scope)
+            if (check_framing(scope["headers"]) or 0) > max_bytes:
+                fault = Malformed(413, TOO_LARGE)
         body = GuardedBody(
             receive,
-            is_expected=announces_body(scope),
-            max_bytes=self._max_body_bytes,
+            is_expected=is_expected,
+            max_bytes=max_bytes,
             seconds=self._body_seconds,
             min_rate=self._body_min_rate,
         )
@@ -127,8 +136,7 @@ class Edge:
             scope["headers"] = headers
             check_host(headers)
             scope[REQUEST_ID] = self._proxies.apply(scope, aside) or scope[REQUEST_ID]
-            if (check_framing(headers) or 0) > self._max_body_bytes:
-                return Malformed(413, TOO_LARGE)
+            check_framing(headers)
         except Malformed as fault:
             return fault
         return None

@@ -13,16 +13,19 @@ from werkzeug.exceptions import HTTPException
 from app.auth.keys import Purpose
 from app.auth.policy import Covered
 from app.auth.service import Auth
+from app.bodies import USUAL_FIELDS
 from app.bridge import Crossing, is_marked_slow
 from app.extension import Extension
 from app.settings import Settings
 from app.user_agents import device
 from app.web import flask_names, flask_wtf_names
 from app.web.blueprints import register_blueprints
+from app.web.bodies import PageBodies, PageRequest, set_page_bodies
 from app.web.context import Duet, drawn_for, person
 from app.web.cookies import LONGEST_COOKIE_LIFE, PageScripts, SessionCookie, SessionInterface
 from app.web.display import event_label, filters, warn_of_inline_code
 from app.web.errors import errors
+from app.web.flask_names import put_first
 from app.web.guard import guard
 from app.web.pages import Pages
 from app.web.static_files import version_assets
@@ -79,6 +82,7 @@ def create_pages(
     flask_names.NAMES.check()
     flask_wtf_names.check()
     app = Pages(__name__, public_url=settings.public_url)
+    app.request_class = PageRequest
     app.extensions["duet"] = Duet(auth=auth, crossing=crossing, public_url=settings.public_url)
     app.session_interface = SessionInterface(cookie)
     app.config.update(_config(auth, cookie, settings))
@@ -93,6 +97,9 @@ def create_pages(
     app.check_unchanged(own_settings)
     for name in app.blueprints.keys() - own:
         warn_of_inline_code(app, app.blueprints[name])
+    bodies = PageBodies(app, own=own, max_body_bytes=settings.max_body_bytes)
+    set_page_bodies(app, bodies)
+    put_first(app, bodies.before_request)  # after the guard, which goes before it, and before CSRF parses the form
     return Covered(app, tuple(guard(app)))
 
 
@@ -125,8 +132,10 @@ def _config(auth: Auth, cookie: SessionCookie, settings: Settings) -> dict[str, 
         # The edge logs and answers unexpected errors, in one place for both halves.
         "PROPAGATE_EXCEPTIONS": True,
         "TRAP_HTTP_EXCEPTIONS": False,
+        # For what has no endpoint. Each page's own limits are in `app.web.bodies`.
         "MAX_CONTENT_LENGTH": settings.max_body_bytes,
         "MAX_FORM_MEMORY_SIZE": settings.max_body_bytes,
+        "MAX_FORM_PARTS": USUAL_FIELDS,
     }
 
 

@@ -56,7 +56,7 @@ def pages(
         asked_by.set(scope["path"])
         await bridge(scope, receive, send)
 
-    return Edge(asking, max_body_bytes=3_000_000, refuse=refuse, body_seconds=0.8)
+    return Edge(asking, max_body_bytes=lambda _: 3_000_000, refuse=refuse, body_seconds=0.8)
 
 
 class Stream:

@@ -51,7 +51,7 @@ async def mirror(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def edge(app: ASGIApp = mirror, **options: Any) -> Edge:
-    return Edge(app, **{"max_body_bytes": 1000, "refuse": refuse, **options})
+    return Edge(app, **{"max_body_bytes": lambda _: 1000, "refuse": refuse, **options})
 
 
 @pytest.fixture(scope="module")

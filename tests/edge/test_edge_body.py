@@ -64,7 +64,7 @@ def make_api() -> FastAPI:
 
 
 def edge() -> Edge:
-    return Edge(make_api(), max_body_bytes=1000, refuse=refuse, body_seconds=0.4, body_min_rate=1000)
+    return Edge(make_api(), max_body_bytes=lambda _: 1000, refuse=refuse, body_seconds=0.4, body_min_rate=1000)
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +135,7 @@ async def test_http_2_announces_no_body() -> None:
     async def send(message: Message) -> None:
         sent.append(message)
 
-    edge = Edge(make_api(), max_body_bytes=1000, refuse=refuse, body_seconds=0.1)
+    edge = Edge(make_api(), max_body_bytes=lambda _: 1000, refuse=refuse, body_seconds=0.1)
     scope = {
         "type": "http", "http_version": "2", "method": "POST", "scheme": "https", "path": "/count",
         "raw_path": b"/count", "query_string": b"", "headers": [(b"host", b"a")], "client": None, "server": None,
@@ -220,5 +220,5 @@ async def test_a_malformed_length_is_refused(lengths: list[bytes]) -> None:
         "client": None,
         "headers": headers,
     }
-    await Edge(app, max_body_bytes=1000, refuse=refuse)(scope, receive, send)
+    await Edge(app, max_body_bytes=lambda _: 1000, refuse=refuse)(scope, receive, send)
     assert sent[0]["status"] == 400

@@ -351,7 +351,7 @@ def test_bad_input_is_an_invalid_request(shared: Running, path: str, fields: dic
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{", b"[]", b"null", b'"x"', b"\xff", b"[" * 100_000, b"email=a"], ids=ascii
+    "body", [b"", b"{", b"[]", b"null", b'"x"', b"\xff", b"[" * 60_000, b"email=a"], ids=ascii
 )
 def test_malformed_json_is_an_invalid_request(shared: Running, body: bytes) -> None:
     """This includes a body that is no JSON at all."""

@@ -191,7 +191,7 @@ def test_a_revoked_token_s_session_is_over(sign_in: SignIn, which: str) -> None:
     assert other.refresh().status_code == 200
 
 
-@pytest.mark.parametrize("text", ["x", "a.b.c", "duet_rt_x.1." + "A" * 43, "é\0", "x" * 100_000, "{}", "null"])
+@pytest.mark.parametrize("text", ["x", "a.b.c", "duet_rt_x.1." + "A" * 43, "é\0", "x" * 60_000, "{}", "null"])
 def test_revoking_what_is_no_token_is_fine(shared: Running, text: str) -> None:
     """Any text is a 200 (RFC 7009 section 2.2); a request without a token is malformed."""
     assert post(shared, "/api/auth/revoke", urlencode({"token": text})).status_code == 200

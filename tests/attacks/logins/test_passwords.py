@@ -114,12 +114,16 @@ def test_s22_too_much_is_refused_before_anything_is_hashed(house: Running, email
     """A password of up to a megabyte costs no hash at any door, with or without an account."""
     with hashes(house) as given:
         for address in (email, new_address()):
-            for size in (MAX_PASSWORD_LENGTH + 1, 5000, 900_000):
+            for size, api, page, registration in (
+                (MAX_PASSWORD_LENGTH + 1, (400,), (401, 422), 422),
+                (60_000, (400,), (401, 422), 422),
+                (900_000, (413,), (413,), 413),
+            ):
                 password = "x" * size
-                assert try_api(house, address, password).status_code in (400, 413)
-                assert try_page(house, address, password).status_code in (401, 422)
+                assert try_api(house, address, password).status_code in api
+                assert try_page(house, address, password).status_code in page
                 body = {"email": address, "password": password}
-                assert post(house, "/api/users", json=body).status_code == 422
+                assert post(house, "/api/users", json=body).status_code == registration
         assert given == []
         try_api(house, email, "x" * MAX_PASSWORD_LENGTH)
         assert len(given) == 1
