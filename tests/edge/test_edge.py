@@ -154,6 +154,12 @@ def test_large_headers_are_refused(url: str) -> None:
     assert status(raw(url, "Host: a", "X-A: " + "a" * 20_000, "X-B: " + "a" * 20_000)) == 431
 
 
+def test_s38_a_media_type_has_a_limit(url: str) -> None:
+    """A Content-Type of more than 1 KiB is a 431: what parses forms would take it apart on the event loop."""
+    assert status(raw(url, "Host: a", "Content-Type: application/json" + ";" * 900)) == 200
+    assert status(raw(url, "Host: a", "Content-Type: application/json" + ";" * 1100)) == 431
+
+
 # Target
 
 
