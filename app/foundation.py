@@ -15,9 +15,14 @@ from app.extension import load_extensions
 from app.packages import PrivateNames
 from app.settings import Settings, SettingsError
 from app.store import MeasuredStore, open_store
+from app.store.breaker import StoreUnusable
 
 #: Auth itself imports no other part of Duet, so the names that it needs from a package are checked here.
 _ZXCVBN: Final = PrivateNames("zxcvbn", *ZXCVBN_PLACES)
+
+
+class DatabaseUnfit(SettingsError):
+    """`DATABASE_URL` is well-formed, and can't work as things are, for example without a file that it names."""
 
 
 @asynccontextmanager
@@ -54,6 +59,8 @@ def open_configured_store(settings: Settings) -> MeasuredStore:
             raise SettingsError(f"DATA_DIR: can't make {settings.data_dir}: {error.strerror}") from None
     try:
         return open_store(settings.database)
+    except StoreUnusable as error:
+        raise DatabaseUnfit(f"DATABASE_URL: {error}") from None
     except ValueError as error:
         raise SettingsError(f"DATABASE_URL: {error}") from None
 

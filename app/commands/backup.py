@@ -143,7 +143,7 @@ def _opened(settings: Settings, *, serving: KeyRing | None = None) -> Iterator[D
     """
     try:
         dump = open_dump(settings.database)
-    except ValueError as error:
+    except (ValueError, StoreUnusable) as error:
         raise BackupRefused(f"DATABASE_URL: {error}") from error
     try:
         if not dump.is_cut_off():  # a restore was cut off, and no server has touched the database since

@@ -17,15 +17,16 @@ from app.auth.deployment import Neighbours, Survey
 from app.auth.errors import StoreUnavailable
 from app.auth.keys import KeyRing
 from app.auth.policy import PolicyError
-from app.foundation import auth_config, open_configured_store
+from app.foundation import DatabaseUnfit, auth_config, open_configured_store
 from app.mail.errors import MailError
 from app.mail.outbox import is_writable
 from app.mail.server import parse_smtp_url
 from app.mail.setup import build_smtp
 from app.main import create_app
 from app.serving.uvicorn_names import NAMES
-from app.settings import Settings, SettingsError
+from app.settings import EnvFileError, Settings, SettingsError, unknown_names
 from app.store import inspect_schema
+from app.store.breaker import StoreUnusable
 from app.store.records import Schema
 
 #: No clock that is right shows an earlier day.
@@ -34,24 +35,50 @@ _RELEASED: Final = datetime(2026, 11, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the report."""
+    """One line of the report.
+
+    Attributes:
+        subject: what was looked at.
+        is_ok: whether it is as it should be, or may be.
+        text: what was found.
+        is_warning: whether somebody should read it, although Duet works.
+        stops_start: whether a start would end with exit code 2 before it does anything.
+    """
 
     subject: str
     is_ok: bool
     text: str
+    is_warning: bool = False
+    stops_start: bool = False
+
+    @property
+    def level(self) -> str:
+        """The first word of the line."""
+        return "warn" if self.is_warning else "ok" if self.is_ok else "FAIL"
+
+    @property
+    def exit_code(self) -> int:
+        """What the command's exit code is at least."""
+        return 2 if self.stops_start else int(not self.is_ok)
 
 
 def run_checks(load: Callable[[], Settings]) -> list[Finding]:
-    """Returns every finding, including the good ones. `load` reads the settings, or raises `SettingsError`."""
+    """Returns every finding, including the good ones. `load` reads the settings, or raises `SettingsError`.
+
+    Raises `EnvFileError`: without the file nothing is known about the settings.
+    """
     try:
         settings = load()
         secrets = settings.secrets()
+    except EnvFileError:
+        raise
     except SettingsError as error:
         return [Finding("settings", False, str(error)), _packages()]
     data_dir = _data_dir(settings)  # this makes the folder, before the database is looked for in it
     database, survey = asyncio.run(_database(settings, KeyRing(secrets)))
     findings = [
         *_settings(settings, survey),
+        *(Finding("names", True, line, is_warning=True) for line in unknown_names()),
         *_secrets(len(secrets), survey),
         _packages(),
         data_dir,
@@ -117,20 +144,22 @@ async def _database(settings: Settings, keys: KeyRing) -> tuple[Finding, Survey 
     """Checks whether the database answers, and surveys the processes that serve it."""
     kind = "SQLite" if settings.is_sqlite else "MongoDB"
     try:
+        store = open_configured_store(settings)
+    except SettingsError as error:
+        return Finding("database", False, str(error), stops_start=isinstance(error, DatabaseUnfit)), None
+    try:
         schema = inspect_schema(settings.database)
     except StoreUnavailable:
         schema = None  # what is wrong is reported below
     if schema is not None and (finding := _schema(schema)) is not None:
         return finding, None  # opening the database would change it
     try:
-        store = open_configured_store(settings)
-    except SettingsError as error:
-        return Finding("database", False, str(error)), None
-    try:
         await store.open()
         await store.ping()
         survey = await Neighbours(auth_config(settings), store=store, clock=SystemClock(), keys=keys).survey()
     except StoreUnavailable as error:
+        if isinstance(error, StoreUnusable) and not settings.is_sqlite:
+            return Finding("database", False, str(error), stops_start=True), None
         cause = f": {error}" if settings.is_sqlite else ""
         return Finding("database", False, f"{kind} does not answer; see DATABASE_URL{cause}"), None
     finally:

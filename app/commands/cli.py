@@ -11,10 +11,11 @@ import click
 from app.auth.policy import PolicyError
 from app.commands.backup import backup, restore
 from app.commands.keys import keys
-from app.commands.terminal import load_settings, settings_of, stop
+from app.commands.terminal import load_settings, settings_of, stop, stop_in_log
 from app.commands.users import user
+from app.observing import log
 from app.packages import PackageUnfit
-from app.settings import SettingsError
+from app.settings import EnvFileError, SettingsError
 
 
 class _Commands(click.Group):
@@ -41,20 +42,30 @@ for command in (user, keys, backup, restore):
 
 
 @main.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="The address to listen on: an IP address, a name, '0.0.0.0' for all of IPv4, or '::' for all of both.",
+)
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535), help="The port.")
 def serve(host: str, port: int) -> None:
     """Serves the pages and the API."""
-    settings = settings_of(host=host, port=port)
+    host = host[1:-1] if host.startswith("[") and host.endswith("]") else host  # as in the address of a site
+    if os.environ.get("LOG_FORMAT") == "json":  # known before the settings, which may be refused
+        log.configure(style="json", level="info")
+    settings = settings_of(host=host, port=port, refuse=stop_in_log if log.is_json() else stop)
+    refuse = stop_in_log if log.is_json() else stop
     # Imported here: the web frameworks take twice as long to load as everything that the other commands need.
-    from app.serving.server import PortTaken, run
+    from app.serving.listening import PortTaken
+    from app.serving.server import run
 
     try:
         run(settings, host=host, port=port)
-    except (SettingsError, PolicyError) as error:
-        stop(str(error))
+    except (SettingsError, PolicyError, PackageUnfit) as error:
+        refuse(str(error))
     except PortTaken as error:
-        stop(str(error), code=1)
+        refuse(str(error), code=1)
 
 
 @main.command()
@@ -62,7 +73,10 @@ def check() -> None:
     """Checks settings, secrets, database and mail, and tells what is wrong."""
     from app.commands.check import run_checks  # imported here, because it loads the whole app
 
-    findings = run_checks(load_settings)
+    try:
+        findings = run_checks(load_settings)
+    except EnvFileError as error:
+        stop(str(error))
     for finding in findings:
-        click.echo(f"{'ok  ' if finding.is_ok else 'FAIL'}  {finding.subject}: {finding.text}")
-    sys.exit(0 if all(finding.is_ok for finding in findings) else 1)
+        click.echo(f"{finding.level:<4}  {finding.subject}: {finding.text}")
+    sys.exit(max(finding.exit_code for finding in findings))

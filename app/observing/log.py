@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import sys
 from contextlib import suppress
+from types import TracebackType
 from typing import Final, Literal
 
 import structlog
@@ -43,9 +44,25 @@ def configure(*, style: Literal["text", "json"], level: str) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+    logging.captureWarnings(True)  # Python's own, which would be text of two lines
+    if style == "json":
+        sys.excepthook = _log_crash
     # uvicorn reports its start in its own words, and Duet in better ones. The drivers log every statement.
     for name, least in (("uvicorn", "WARNING"), ("aiosqlite", "WARNING"), ("pymongo", "WARNING")):
         logging.getLogger(name).setLevel(max(logging.getLevelName(least), severity))
+
+
+def is_json() -> bool:
+    """Returns whether standard error is read by a machine."""
+    return sys.excepthook is _log_crash
+
+
+def _log_crash(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    """Logs the error that ends the process, which Python would print as text."""
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, traceback)
+    else:
+        logging.getLogger("duet").critical("crashed", exc_info=(kind, error, traceback))
 
 
 class _Lines:

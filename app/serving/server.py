@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 import os
 import signal
@@ -12,10 +11,12 @@ import sys
 import threading
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from types import FrameType
-from typing import Any, Final
+from typing import Final
 
 import click
+import structlog
 import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -27,6 +28,7 @@ from app.auth.models import LIFETIMES, LinkPurpose
 from app.auth.policy import PolicyError
 from app.main import create_app
 from app.paths import API
+from app.serving.listening import bind
 from app.serving.protocol import DuetProtocol
 from app.serving.uvicorn_names import NAMES, forget_signals
 from app.settings import Settings, SettingsError
@@ -42,8 +44,7 @@ LAST_ACCEPTS: Final = 0.1
 LAST_SECONDS: Final = 9.5
 
 
-class PortTaken(Exception):
-    """Duet can't listen on the host and port that it was given. The message is one line."""
+_log = structlog.get_logger(__name__)
 
 
 def run(settings: Settings, *, host: str, port: int) -> None:
@@ -68,15 +69,15 @@ def run(settings: Settings, *, host: str, port: int) -> None:
         server_header=False,
         access_log=False,  # the edge writes one, without secrets
         log_config=None,
+        timeout_keep_alive=settings.keep_alive_seconds,  # type: ignore[arg-type] # a timer, which takes a fraction
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
     )
     # The sockets are bound before anything is opened: if the port is taken, this is said at once and nothing else
     # happens.
-    sockets = _bind(host, port)
-    # uvicorn's message about a refused start would be a second line.
-    logging.getLogger("uvicorn.error").addFilter(lambda _: app.refusal is None)
+    sockets = bind(host, port)
+    logging.getLogger("uvicorn.error").addFilter(partial(_is_news, app))
     try:
-        greet = partial(_greet, settings, host, port)
+        greet = partial(_greet_in_log if settings.log_format == "json" else _greet, settings, host, port)
         _Server(config, protocol, duet, greet=greet).run(sockets)
     finally:
         if app.refusal is not None:
@@ -111,6 +112,16 @@ class _Startup:
         finally:
             if failure is not None:
                 await send(failure)
+
+
+def _is_news(app: _Startup, record: logging.LogRecord) -> bool:
+    """Returns whether a line of uvicorn's says anything that another line does not.
+
+    It would report a refused start a second time, and a traceback for each request that it gives up at the end,
+    after a line that counts them.
+    """
+    error = record.exc_info[1] if record.exc_info else None
+    return app.refusal is None and not isinstance(error, asyncio.CancelledError)
 
 
 def _refusal_in(error: BaseException) -> Exception | None:
@@ -187,48 +198,22 @@ async def _invite_first_admin(registration: Registration) -> None:
 
 
 def _cut_off() -> None:
-    click.echo("duet: something did not end in time and was cut off", err=True)
+    _log.error("cut_off", detail="something did not end in time")
     os._exit(1)
 
 
-def _bind(host: str, port: int) -> list[socket.socket]:
-    """Binds a socket for each IP address of `host`, of which 'localhost' has two. One of them is enough."""
-    sockets = []
-    try:
-        for family, kind, protocol, _, address in socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        ):
-            try:
-                sockets.append(_bind_one(socket.socket(family, kind, protocol), address))
-            except OSError as error:
-                if error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
-                    raise
-        if not sockets:
-            raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
-    except OSError as error:
-        for one in sockets:
-            one.close()
-        hint = "; choose another with --port" if error.errno == errno.EADDRINUSE else ""
-        raise PortTaken(f"can't listen on {host}, port {port}: {error.strerror}{hint}") from error
-    return sockets
-
-
-def _bind_one(one: socket.socket, address: Any) -> socket.socket:
-    try:
-        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if one.family == socket.AF_INET6:
-            one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        one.bind(address)
-    except OSError:
-        one.close()
-        raise
-    return one
-
-
 def _greet(settings: Settings, host: str, port: int) -> None:
-    kept = settings.data_dir.resolve() if settings.is_sqlite else settings.database.split("@")[-1].split("?")[0]
     url = settings.public_url
     click.echo(f"Duet      {url}", err=True)
     click.echo(f"API docs  {url}{API}/docs", err=True)
-    click.echo(f"Data      {kept}", err=True)
+    click.echo(f"Data      {_where_data_is(settings)}", err=True)
     click.echo(f"Listening on {host}, port {port}. Stop with Ctrl+C.", err=True)
+
+
+def _greet_in_log(settings: Settings, host: str, port: int) -> None:
+    """Greets a machine: what reads JSON from standard error could not read a greeting."""
+    _log.info("serving", url=settings.public_url, data=str(_where_data_is(settings)), host=host, port=port)
+
+
+def _where_data_is(settings: Settings) -> Path | str:
+    return settings.data_dir.resolve() if settings.is_sqlite else settings.database.split("@")[-1].split("?")[0]

@@ -5,14 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
-from email.utils import parseaddr
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
-from urllib.parse import urlsplit
 
-from dotenv import dotenv_values
-from email_validator import EmailNotValidError, validate_email
 from pydantic import (
     AfterValidator,
     BeforeValidator,
@@ -24,8 +20,11 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from app.mail.server import parse_smtp_url
+from app.settings.addresses import check_endpoint, check_mail_from, check_web_url
 from app.settings.cores import usable_cores
 from app.settings.earlier_key import check_earlier_key, parse_day
+from app.settings.env_file import read_env_file
+from app.settings.near_misses import near_misses
 from app.settings.secret_key import ALSO_ANOTHER, SettingsError, check_metrics_token, check_secret, kept_secret
 from app.store.drivers import DRIVERS, scheme_of, sqlite_url
 
@@ -59,22 +58,6 @@ def _check_extensions(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
-def _check_web_url(url: str) -> str:
-    parts = urlsplit(url)
-    if (
-        parts.scheme not in ("http", "https")
-        or not parts.hostname
-        or parts.username
-        or parts.query
-        or parts.fragment
-    ):
-        raise ValueError("is not the address of a site, such as https://duet.example.com")
-    if parts.path not in ("", "/"):
-        raise ValueError("has a path: Duet is served at the root of its host")
-    _ = parts.port  # raises ValueError if it is not a port
-    return url.rstrip("/")
-
-
 def _check_data_dir(path: Path) -> Path:
     if path.exists() and not path.is_dir():
         raise ValueError(f"{path} is not a directory")
@@ -86,29 +69,10 @@ def _check_smtp_url(url: SecretStr) -> SecretStr:
     return url
 
 
-def _check_address(address: str) -> str:
-    _, address_only = parseaddr(address)
-    if not address.isprintable():  # a line break would end the header
-        raise ValueError("contains a line break or another control character")
-    try:
-        validate_email(address_only, check_deliverability=False, globally_deliverable=False)
-    except EmailNotValidError:
-        raise ValueError("is not an email address, such as Duet <duet@example.com>") from None
-    return address
-
-
 def _check_database_url(url: SecretStr) -> SecretStr:
     scheme, _, rest = url.get_secret_value().partition("://")
     if scheme not in DRIVERS or not rest.strip("/"):
         raise ValueError("is not of the form sqlite:///path, mongodb://… or mongodb+srv://…")
-    return url
-
-
-def _check_endpoint(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("is not an address such as http://collector:4318")
-    _ = parts.port  # raises ValueError if it is not a port
     return url
 
 
@@ -127,7 +91,7 @@ class Settings(BaseSettings):
     secret_key: SecretStr = SecretStr("")
     secret_key_fallbacks: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)] = ()
     database_url: Annotated[SecretStr, AfterValidator(_check_database_url)] = SecretStr("")
-    public_url: Annotated[str, AfterValidator(_check_web_url)] = "http://127.0.0.1:8000"
+    public_url: Annotated[str, AfterValidator(check_web_url)] = "http://127.0.0.1:8000"
     access_token_minutes: Annotated[Positive, Field(le=24 * 60)] = 15
     refresh_token_days: Annotated[Positive, Field(le=3650)] = 30
     session_max_days: Annotated[Positive, Field(le=3650)] = 90
@@ -145,9 +109,10 @@ class Settings(BaseSettings):
     registration: Literal["open", "invite", "closed"] = "open"
     require_verified_email: bool = False
     smtp_url: Annotated[SecretStr, AfterValidator(_check_smtp_url)] = SecretStr("")
-    mail_from: Annotated[str, AfterValidator(_check_address)] = ""
+    mail_from: Annotated[str, AfterValidator(check_mail_from)] = ""
     trusted_proxies: Annotated[Names, AfterValidator(_check_proxies)] = ()
     max_body_bytes: Annotated[int, Field(ge=1024)] = 1_048_576
+    keep_alive_seconds: Annotated[float, Field(ge=1, le=3600)] = 75
     web_threads: Annotated[int, Field(ge=1, le=1000)] = 10
     hash_threads: Annotated[int, Field(ge=1, le=1000)] = Field(default_factory=usable_cores)
     rate_limits: bool = True
@@ -156,7 +121,7 @@ class Settings(BaseSettings):
     extensions: Annotated[Names, AfterValidator(_check_extensions)] = ()
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    otel_exporter_otlp_endpoint: Annotated[str, AfterValidator(_check_endpoint)] = ""
+    otel_exporter_otlp_endpoint: Annotated[str, AfterValidator(check_endpoint)] = ""
     testing: bool = False
 
     @classmethod
@@ -255,15 +220,31 @@ def load(
     Raises:
         SettingsError: a setting is malformed, weak or missing; the message names it.
     """
-    environ = os.environ if environ is None else environ
-    from_file = dotenv_values(env_file) if env_file is not None and env_file.is_file() else {}
-    variables = {**{name: value for name, value in from_file.items() if value is not None}, **environ}
+    variables = _variables(environ, env_file)
     values: dict[str, Any] = {}
     for field in Settings.model_fields:
         value = _value_of(field, variables)
         if value:
             values[field] = value
     return make(**{**values, **given})
+
+
+def unknown_names(
+    environ: Mapping[str, str] | None = None, *, env_file: Path | None = Path(".env")
+) -> tuple[str, ...]:
+    """Returns a sentence for each name in the environment or the file that looks like a setting and is none.
+
+    Raises `SettingsError` if the file can't be read.
+    """
+    settings, secrets = ([name.upper() for name in names] for names in (Settings.model_fields, SECRET_SETTINGS))
+    return tuple(near_misses(_variables(environ, env_file), settings, secrets))
+
+
+def _variables(environ: Mapping[str, str] | None, env_file: Path | None) -> dict[str, str]:
+    """Returns the variables of the environment and the file. An empty one in the former is as good as none."""
+    given = os.environ if environ is None else environ
+    from_file = read_env_file(env_file) if env_file is not None else {}
+    return {**from_file, **{name: value for name, value in given.items() if value}}
 
 
 def make(**values: Any) -> Settings:

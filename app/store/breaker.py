@@ -72,7 +72,7 @@ class Breaker:
     async def open(self) -> None:
         """Prepares the database now. Raises `StoreUnavailable` if that fails, and retries in the background."""
         self._opened = True
-        task = self._start(self._try())
+        task = self._start(self._try(is_opening=True))
         await asyncio.wait({task})
         try:
             task.result()
@@ -160,12 +160,13 @@ class Breaker:
                 raise ValueError("the database driver refused a value or a call as wrong") from error
             raise StoreUnavailable from error
 
-    def _trip(self, reason: str) -> None:
+    def _trip(self, reason: str, *, is_told: bool = False) -> None:
         if not self._opened or self._away is not None:
             return
         self._away = reason
         self.measurements.is_away = True
-        log.error("store_away", store=self._store, reason=reason)
+        if not is_told:
+            log.error("store_away", store=self._store, reason=reason)
         if self._prober is None or self._prober.done():
             self._prober = asyncio.create_task(self._probe())
 
@@ -176,12 +177,12 @@ class Breaker:
             if self._away is not None:
                 await asyncio.sleep(self._probe_pause)
 
-    async def _try(self) -> None:
+    async def _try(self, *, is_opening: bool = False) -> None:
         async with self._opening:
             try:
                 await self._prepare()
             except StoreUnusable as error:
-                self._trip(error.message)
+                self._trip(error.message, is_told=is_opening)  # whoever opens it reports the error
                 raise
             except Exception as error:
                 self._trip(self._diagnose(error) or type(error).__name__)

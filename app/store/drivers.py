@@ -44,7 +44,9 @@ class Driver:
 
 
 def open_store(database_url: str) -> MeasuredStore:
-    """Returns the store that `database_url` names, not opened yet. Raises ValueError, which never quotes the URL.
+    """Returns the store that `database_url` names, not opened yet.
+
+    Raises ValueError if it is malformed, and `StoreUnusable` if it can't work. Neither quotes the URL.
 
     The URL is `sqlite:///relative/path.db`, `sqlite:////absolute/path.db`, `mongodb://…` or `mongodb+srv://…`.
     """
@@ -52,7 +54,7 @@ def open_store(database_url: str) -> MeasuredStore:
 
 
 def open_dump(database_url: str) -> Dump:
-    """Returns the dump of a database, whose schema has to be up to date. Raises ValueError."""
+    """Returns the dump of a database, whose schema has to be up to date. Raises as `open_store`."""
     return _driver(database_url).open_dump(database_url)
 
 

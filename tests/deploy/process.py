@@ -74,13 +74,13 @@ class Served:
 
 
 @contextlib.contextmanager
-def served(folder: Path, **variables: str) -> Iterator[Served]:
+def served(folder: Path, *options: str, **variables: str) -> Iterator[Served]:
     """Runs `python -m app`, which is `duet serve`, on a free port, until the block is left."""
     port = free_port()
     log = folder / "duet.log"
     with Path(os.devnull).open("rb") as nothing, log.open("wb") as output:
         streams, env = [nothing, output, output], environment(folder, **variables)
-        process = fork(SERVE, ["--port", str(port)], streams=streams, env=env, cwd=folder)
+        process = fork(SERVE, ["--port", str(port), *options], streams=streams, env=env, cwd=folder)
     try:
         wait_until_ready(process, is_ready=lambda: is_listening(port), log=log, name="duet")
         yield Served(f"http://127.0.0.1:{port}", port, process, log)

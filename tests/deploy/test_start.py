@@ -64,6 +64,8 @@ MALFORMED = [
     ("AUDIT_DAYS", "0"),
     ("TRUSTED_PROXIES", "10.0.0.0/8,proxy"),
     ("MAX_BODY_BYTES", "1MB"),
+    ("KEEP_ALIVE_SECONDS", "0"),
+    ("KEEP_ALIVE_SECONDS", "3601"),
     ("WEB_THREADS", "0"),
     ("HASH_THREADS", "0"),
     ("RATE_LIMITS", "some"),
@@ -74,6 +76,57 @@ MALFORMED = [
     ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318"),
     ("TESTING", "perhaps"),
 ]
+
+
+#: What is well-formed, and can't work: options of a MongoDB's URL, and what the line says of it.
+UNFIT = {
+    "tls=true&tlsCAFile=/nonexistent-hush.pem": "the file of tlsCAFile can't be read: No such file",
+    "tls=true&tlsCAFile=.": "the file of tlsCAFile can't be read: Is a directory",
+    "tls=true&tlsCAFile=a-file": "a file for TLS",
+    "tls=true&tlsCertificateKeyFile=a-file": "or that does not work",
+    "tls=true&tlsCertificateKeyFile=nowhere": "the file of tlsCertificateKeyFile can't be read",
+    "tls=true&tlsCRLFile=a-file": "a file for TLS",
+    "tls=maybe": "not a well-formed MongoDB URL",
+    "tlsCAfiles=hush": "an option that MongoDB's driver does not know",
+    "directConnection=true&loadBalanced=true": "or that does not work",
+}
+
+
+@pytest.mark.parametrize("options", UNFIT)
+def test_a_mongodb_that_can_t_work_is_refused(
+    options: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files for TLS that are missing, folders or no PEM, and options that are none, are told without the URL."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a-file").write_text("no PEM")
+    url = f"mongodb://ada:hush@127.0.0.1:9/duet?{options}"
+    with pytest.raises(SettingsError) as refused:
+        create_app(load(environment(tmp_path, SECRET_KEY=SECRET, DATABASE_URL=url), env_file=None))
+    assert str(refused.value).startswith("DATABASE_URL: ")
+    assert UNFIT[options] in str(refused.value)
+    assert "hush" not in str(refused.value)
+
+
+def test_a_mongodb_that_can_t_work_stops_every_command_in_one_line(tmp_path: Path) -> None:
+    """The start and the check end with exit code 2, and the check still tells the rest."""
+    given = {
+        "SECRET_KEY": SECRET,
+        "DATABASE_URL": "mongodb://ada:hush@127.0.0.1:9/duet?tls=true&tlsCAFile=/no.pem",
+    }
+    line = assert_stopped(tmp_path, "DATABASE_URL: the file of tlsCAFile can't be read", **given)
+    checked = duet(tmp_path, "check", **given)
+    assert (checked.returncode, checked.stderr) == (2, "")
+    assert f"FAIL  database: {line.removeprefix('duet: ')}" in checked.stdout
+    for command, code in ((("backup", "b"), 1), (("user", "list"), 2)):
+        result = duet(tmp_path, *command, **given)
+        assert (result.returncode, result.stderr) == (code, line)
+
+
+def test_a_name_that_the_dns_lacks_stops_the_start_in_one_line(tmp_path: Path) -> None:
+    """`mongodb+srv://` is looked up in the DNS, which knows no name below `.invalid` (RFC 6761)."""
+    given = {"SECRET_KEY": SECRET, "DATABASE_URL": "mongodb+srv://ada:hush@nowhere.invalid/duet"}
+    assert "DNS" in assert_stopped(tmp_path, "DATABASE_URL", **given)
+    assert duet(tmp_path, "check", **given).returncode == 2
 
 
 def assert_stopped(folder: Path, name: str, **variables: str) -> str:

@@ -10,10 +10,11 @@ from typing import Any, Final
 
 from pymongo import MongoClient
 from pymongo.client_session import ClientSession
-from pymongo.errors import PyMongoError
+from pymongo.errors import ConfigurationError, PyMongoError
 from pymongo.write_concern import WriteConcern
 
 from app.auth.models import AuditEvent, Letter, Link, PersonalToken, Session, SigningKey, User
+from app.store.breaker import StoreUnusable
 from app.store.mongo.schema import (
     AUDIT_EVENTS,
     DEVICES,
@@ -31,6 +32,7 @@ from app.store.mongo.schema import (
     document_of,
     record_from,
 )
+from app.store.mongo.url import UNFIT, check_url
 from app.store.mongo.users import stored_user
 from app.store.records import Device, Kept
 from app.store.values import instant, text
@@ -59,9 +61,13 @@ class MongoDump:
     errors: tuple[type[Exception], ...] = (PyMongoError,)
 
     def __init__(self, url: str) -> None:
-        self._client: MongoClient[Document] = MongoClient(
-            url, appname="duet", tz_aware=True, tzinfo=UTC, serverSelectionTimeoutMS=5000
-        )
+        check_url(url)
+        try:
+            self._client: MongoClient[Document] = MongoClient(
+                url, appname="duet", tz_aware=True, tzinfo=UTC, serverSelectionTimeoutMS=5000
+            )
+        except ConfigurationError as error:  # the DNS was asked
+            raise StoreUnusable(UNFIT) from error
         self._db = self._client.get_default_database("duet").with_options(
             write_concern=WriteConcern(w="majority", j=True)
         )

@@ -25,7 +25,7 @@ def inspect_database(url: str) -> Schema:
             if found["version"] != VERSION:
                 return Schema(found["version"], VERSION)
             missing = [f"{name}.{index}" for name in INDEXES for index in _missing(database, name)]
-    except (PyMongoError, ValueError) as error:
+    except (PyMongoError, ValueError, OSError) as error:  # the last one for a file that an option of the URL names
         raise StoreUnavailable() from error
     return Schema(VERSION, VERSION, tuple(f"{name}, which the next start creates" for name in missing))
 

@@ -18,7 +18,6 @@ import pymongo
 from bson.errors import BSONError
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo.errors import ConfigurationError, DuplicateKeyError, InvalidOperation, OperationFailure, PyMongoError
-from pymongo.uri_parser import parse_uri
 
 from app.store.breaker import Breaker, StoreUnusable
 from app.store.measurements import StoreMeasurements
@@ -36,6 +35,7 @@ from app.store.mongo.schema import LOCKS, PROBE, RESTORING, Document
 from app.store.mongo.sessions import MongoSessions
 from app.store.mongo.tokens import MongoTokens
 from app.store.mongo.upkeep import MongoUpkeep
+from app.store.mongo.url import UNFIT, check_url, unfit_files
 from app.store.mongo.user_search import MongoUserSearch
 from app.store.mongo.watching import MongoWatching
 from app.store.places import Places
@@ -77,11 +77,7 @@ class MongoStore(
     """`app.auth.ports.Store` on MongoDB, a replica set or a stand-alone server."""
 
     def __init__(self, url: str) -> None:
-        if not url.startswith("mongodb+srv://"):  # parsing it would query the DNS
-            try:
-                parse_uri(url)
-            except (PyMongoError, ValueError):
-                raise ValueError("that is not a well-formed MongoDB URL") from None
+        check_url(url)
         self._url = url
         self._client: AsyncIOMotorClient[Document] | None = None
         self._database: AsyncIOMotorDatabase[Document] | None = None
@@ -116,7 +112,8 @@ class MongoStore(
         try:
             if self._client is None:
                 # This runs in a thread: a mongodb+srv:// URL is looked up in the DNS.
-                self._client = await asyncio.to_thread(_connect, self._url)
+                with unfit_files(self._url):
+                    self._client = await asyncio.to_thread(_connect, self._url)
                 self._database = self._client.get_default_database("duet")
             with pymongo.timeout(ANSWER_TIME):
                 await self._collection(PROBE).update_one(
@@ -134,9 +131,7 @@ class MongoStore(
                 raise StoreUnusable("MongoDB refused the user or password of DATABASE_URL.") from error
             raise
         except ConfigurationError as error:
-            raise StoreUnusable(
-                "DATABASE_URL has options that don't work, or a name that the DNS lacks."
-            ) from error
+            raise StoreUnusable(UNFIT) from error
 
     @property
     def _db(self) -> AsyncIOMotorDatabase[Document]:
