@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
@@ -10,6 +12,13 @@ from app.assembly.parts import Site
 from app.assembly.shortcut import Shortcut
 from app.edge import Edge
 from app.gate import Gate
+from app.paths import HEALTHZ, METRICS, READYZ
+
+#: What monitors and load balancers ask for. HAProxy's own check is `OPTIONS /`.
+WATCHED: Final = (
+    *((method, path) for method in ("GET", "HEAD") for path in (HEALTHZ, READYZ, METRICS)),
+    ("OPTIONS", "/"),
+)
 
 
 def create_layers(site: Site, root: FastAPI) -> ASGIApp:
@@ -29,4 +38,5 @@ def create_layers(site: Site, root: FastAPI) -> ASGIApp:
         trusted_proxies=settings.trusted_proxies,
         https=settings.is_https,
         observe=site.core.requests.observe,
+        watched=WATCHED,
     )

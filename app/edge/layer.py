@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from http import HTTPStatus
 
 import structlog
@@ -14,10 +14,12 @@ from app.edge.body import TOO_LARGE, GuardedBody
 from app.edge.headers import Header, with_security_headers
 from app.edge.proxies import TrustedProxies, was_handed_on
 from app.edge.wellformed import (
+    ASTERISK,
     Malformed,
     announces_body,
     check_framing,
     check_host,
+    names_no_host,
     repeated_cookies,
     sift,
     tidy_target,
@@ -56,6 +58,8 @@ class Edge:
             slower one gets a 408.
         body_min_rate: bytes per second.
         observe: is told of each answer.
+        watched: the methods and paths that monitors ask for. They also answer what names no host, and are logged
+            as `debug` unless they fail.
 
     Raises:
         ValueError: a trusted proxy is neither an IP address nor a network.
@@ -72,6 +76,7 @@ class Edge:
         body_seconds: float = 20,
         body_min_rate: int = 16384,
         observe: Observe | None = None,
+        watched: Collection[tuple[str, str]] = (),
     ) -> None:
         self._app = app
         self._max_body_bytes = max_body_bytes
@@ -81,6 +86,7 @@ class Edge:
         self._body_seconds = body_seconds
         self._body_min_rate = body_min_rate
         self._observe = observe
+        self._watched = frozenset(watched)
         # Ids of requests have to differ, but are not secret. Asking the operating system for each would cost a
         # system call, which releases the interpreter lock.
         self._ids = random.Random()  # noqa: S311
@@ -116,7 +122,9 @@ class Edge:
             seconds = time.perf_counter() - started
             if self._observe is not None:
                 self._observe(scope, answer.status, seconds)
-            _log.info(
+            # Monitors ask every second, and whoever reads the log wants to know what failed.
+            is_noise = self._is_watched(scope) and (answer.status or 500) < 400
+            (_log.debug if is_noise else _log.info)(
                 "request",
                 method=scope.get("method", "WEBSOCKET"),
                 route=scope.get(ROUTE, "-"),
@@ -124,6 +132,9 @@ class Edge:
                 ms=round(seconds * 1000, 1),
                 client=scope["client"][0] if scope.get("client") else None,
             )
+
+    def _is_watched(self, scope: Scope) -> bool:
+        return (scope.get("method"), scope["path"]) in self._watched
 
     def _tidy(self, scope: Scope) -> Malformed | None:
         """Make `scope` one that the app may rely on, and return what is wrong with the request, if anything."""
@@ -134,7 +145,10 @@ class Edge:
             scope[HANDED_ON] = was_handed_on(scope["headers"])
             headers, aside = sift(scope["headers"])
             scope["headers"] = headers
-            check_host(headers)
+            if names_no_host(scope) and self._is_watched(scope):
+                scope["headers"] = [header for header in headers if header[0] != b"host"]
+            else:
+                check_host(headers)
             scope[REQUEST_ID] = self._proxies.apply(scope, aside) or scope[REQUEST_ID]
             check_framing(headers)
         except Malformed as fault:
@@ -144,7 +158,10 @@ class Edge:
     async def _run(
         self, scope: Scope, receive: Receive, body: GuardedBody, answer: "_Answer", fault: Malformed | None
     ) -> None:
-        if fault is None:
+        if fault is None and scope["path"] == ASTERISK:
+            await answer.send_directly({"type": "http.response.start", "status": 204, "headers": []})
+            await answer.send_directly({"type": "http.response.body"})
+        elif fault is None:
             try:
                 await self._app(scope, receive, answer.send)
             except ClientDisconnect:

@@ -12,9 +12,14 @@ from app.edge.headers import Header
 
 MAX_HEADER_BYTES = 32 * 1024
 MAX_TARGET_BYTES = 8 * 1024
+<<<<<<< HEAD
 # The longest media types have some 150 bytes, their parameters included. What parses forms takes longer than all
 # else for 30 KB of semicolons.
 MAX_CONTENT_TYPE_BYTES = 1024
+=======
+#: The path of a request that is about the server as a whole (RFC 9112 §3.2.4).
+ASTERISK = "*"
+>>>>>>> ac51f23 (An Upgrade that is ignored leaves the request and its body)
 
 _SLASHES = re.compile(r"//+")
 # `%2F` is a slash in the decoded path, by which requests are routed and checked.
@@ -62,7 +67,8 @@ def tidy_target(scope: Scope) -> None:
         unquote_to_bytes(raw).decode("utf-8")
     except UnicodeDecodeError:
         raise Malformed(400, "The path is not valid UTF-8.") from None
-    if not path.startswith("/") or _CONTROLS.search(path):
+    is_about_server = path == ASTERISK and not query and scope.get("method") == "OPTIONS"
+    if not (path.startswith("/") or is_about_server) or _CONTROLS.search(path):
         raise Malformed(400, "The path is malformed.")
     if not query.isascii() or _CONTROLS.search(query.decode("latin-1")):
         raise Malformed(400, "The query is malformed.")
@@ -140,6 +146,15 @@ def announces_body(scope: Scope) -> bool:
     if scope.get("http_version") not in ("1.0", "1.1"):
         return True
     return any(name in (b"content-length", b"transfer-encoding") for name, _ in scope["headers"])
+
+
+def names_no_host(scope: Scope) -> bool:
+    """Tell whether a request may have been meant for any host: its `Host` is empty, or it is HTTP/1.0 without one.
+
+    RFC 9112 §3.2 allows both, and load balancers send both to see whether a server lives.
+    """
+    hosts = [value for name, value in scope["headers"] if name == b"host"]
+    return hosts == [b""] or (not hosts and scope.get("http_version") == "1.0")
 
 
 def check_host(headers: Iterable[Header]) -> None:

@@ -2,16 +2,18 @@
 
 import asyncio
 import enum
-import re
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import cast
 
+from starlette.types import ASGIApp
+
 from app.edge.headers import with_security_headers
+from app.serving.framing import check_framing, has_body, is_asterisk, with_path
+from app.serving.parser import RequestParser
 from app.serving.transport import PoliteTransport
 from app.serving.uvicorn_names import STATUS_LINE, RequestResponseCycle, UvicornProtocol
-
-_ABSOLUTE = re.compile(rb"[a-z][a-z0-9+.-]*://([^/?#]*)", re.IGNORECASE)
+from app.serving.versions import ended_by_closing
 
 
 class _Phase(enum.Enum):
@@ -51,7 +53,9 @@ class DuetProtocol(UvicornProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.parser = RequestParser(self)  # type: ignore[assignment] # it has what uvicorn calls
         self._phase = _Phase.IDLE
+        self._seen = b""  # what was received since before the head began that is being read
         self._deaf = False  # further input is ignored
         self._hung_up = False  # the last byte has been written
         self._head_bytes = 0
@@ -75,6 +79,7 @@ class DuetProtocol(UvicornProtocol):
     def data_received(self, data: bytes) -> None:
         if self._deaf:
             return
+        self._seen = self._seen + data if self._phase is _Phase.HEAD else data
         if self._phase is _Phase.IDLE:
             # An empty line before a request (RFC 9112 §2.2) also counts as the beginning of its head.
             self._phase = _Phase.HEAD
@@ -105,17 +110,27 @@ class DuetProtocol(UvicornProtocol):
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        self._check_framing()  # what this raises makes the parser fail, and ends in send_400_response
+        method, target, version = self.parser.get_method(), self.url, self.parser.get_http_version()
+        # What this raises makes the parser fail, and ends in send_400_response.
+        check_framing(method, target, version, self.headers, seen=self._seen)
+        if self.ignores_upgrade:  # the parser reads the head anew
+            return
         self._set_deadline(None)
         self._phase = _Phase.BODY
         self._framing_bytes = self._payload_bytes = 0
+        is_asterisk_form = is_asterisk(method, target)
+        self.url = b"/" if is_asterisk_form else with_path(target)
         super().on_headers_complete()
+        if is_asterisk_form:
+            self.scope["path"], self.scope["raw_path"] = "*", b"*"
 
     def on_body(self, body: bytes) -> None:
         self._payload_bytes += len(body)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
+        if self.ignores_upgrade:
+            return
         super().on_message_complete()
         self._phase = _Phase.IDLE
         self._set_deadline(None)
@@ -123,29 +138,6 @@ class DuetProtocol(UvicornProtocol):
             # This was the rest of a body that the answer did not wait for. Each piece of it has stopped uvicorn's
             # own timer, which uvicorn only starts at the end of an answer.
             self._set_deadline(self.timeout_keep_alive, self._late)
-
-    def _check_framing(self) -> None:
-        """Refuse what httptools accepts although two readers may disagree about it.
-
-        httptools 0.9 itself refuses Content-Length together with Transfer-Encoding, several Content-Lengths,
-        folded lines, bare line feeds and a space before the colon.
-        """
-        version = self.parser.get_http_version()
-        if version not in ("1.0", "1.1"):
-            raise ValueError("unknown version")
-        codings = [value.strip().lower() for name, value in self.headers if name == b"transfer-encoding"]
-        # RFC 9112 §6.1: the server doesn't understand the coding, or it comes from an HTTP/1.0 client.
-        if codings and (codings != [b"chunked"] or version == "1.0"):
-            raise ValueError("unknown transfer coding")
-        # The parser takes an Upgrade for the end of HTTP, so the body would be read as the next request.
-        lengths = [value for name, value in self.headers if name == b"content-length" and value.strip(b"0 \t")]
-        if self.parser.should_upgrade() and (codings or lengths):
-            raise ValueError("upgrade with a body")
-        # RFC 9112 §3.2.2: an absolute target names the host. uvicorn drops it, so it has to equal Host.
-        if match := _ABSOLUTE.match(self.url):
-            hosts = [value.lower() for name, value in self.headers if name == b"host"]
-            if hosts != [match[1].lower()]:
-                raise ValueError("target and Host differ")
 
     def _late(self) -> None:
         if self.flow.read_paused:  # this side is the one that does not read
@@ -176,13 +168,37 @@ class DuetProtocol(UvicornProtocol):
 
     # Upgrades
 
+    def is_handshake(self) -> bool:
+        """Returns whether the request can open a WebSocket (RFC 6455 section 4.1), if it asks for one at all.
+
+        Any other request with an `Upgrade: websocket` is an ordinary one, and in HTTP/1.0 there is no upgrade.
+        """
+        is_plain_get = self.parser.get_method() == b"GET" and not has_body(self.headers)
+        return is_plain_get and self.parser.get_http_version() == "1.1"
+
+    @property
+    def ignores_upgrade(self) -> bool:
+        """Whether the request just read asks for another protocol that it will not get."""
+        return self.parser.should_upgrade() and not (
+            self.wanted_protocol() == b"websocket" and self.is_handshake()
+        )
+
+    def head_without_upgrade(self) -> bytes:
+        """Returns the head just read as that of an ordinary request, and the last one on its connection.
+
+        What follows may be in either protocol: a proxy in between may have taken the connection for a tunnel.
+        """
+        first = b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())
+        fields = [b"%b: %b" % field for field in self.headers if field[0] not in (b"connection", b"upgrade")]
+        self._seen = b"\r\n".join([first, *fields, b"connection: close", b"", b""])
+        return self._seen
+
     def handle_websocket_upgrade(self) -> None:
         self._set_deadline(None)
         super().handle_websocket_upgrade()
 
     def pass_over_upgrade(self) -> None:
-        # RFC 9110 §7.8: an upgrade may be ignored. What follows on the connection may be in either protocol, so it
-        # is not parsed.
+        # There is no WebSocket library. The handshake is answered as the GET that it is.
         self._deaf = True
         if self.cycle is not None:
             self.cycle.keep_alive = False
@@ -223,11 +239,12 @@ class DuetProtocol(UvicornProtocol):
         lines = [b"%b: %b\r\n" % header for header in dressed]
         return b"".join([STATUS_LINE[status], *lines, b"\r\n", content])
 
-    def begin(self, cycle: RequestResponseCycle) -> None:
+    def begin(self, cycle: RequestResponseCycle, app: ASGIApp) -> ASGIApp:
         self._running = cycle
         cycle.keep_alive = cycle.keep_alive and not self.is_ending
         self._polite.begin_answer()
         cycle.transport = cast(asyncio.Transport, self._polite)
+        return ended_by_closing(app, cycle) if cycle.scope["http_version"] == "1.0" else app
 
     def on_response_complete(self) -> None:
         if self._hung_up:

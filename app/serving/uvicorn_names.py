@@ -22,17 +22,20 @@ NAMES: Final = PrivateNames(
     # and end of the connection arrive in methods that asyncio and httptools name. The following are uvicorn's own.
     f"{_HTTP}:HttpToolsProtocol._start_asgi_task",  # a request begins: see `UvicornProtocol.begin`
     f"{_HTTP}:HttpToolsProtocol._unsupported_upgrade_warning",  # see `UvicornProtocol.pass_over_upgrade`
+    f"{_HTTP}:HttpToolsProtocol._should_upgrade",  # see `UvicornProtocol.is_handshake`
+    f"{_HTTP}:HttpToolsProtocol._get_upgrade",  # see `UvicornProtocol.wanted_protocol`
     f"{_HTTP}:HttpToolsProtocol.handle_websocket_upgrade",  # another protocol takes over, and deadlines end
     f"{_HTTP}:HttpToolsProtocol.send_400_response",  # the parser gave up: Duet writes the refusal
     f"{_HTTP}:HttpToolsProtocol.on_response_complete",  # starts the next request, or waits for one
     f"{_HTTP}:HttpToolsProtocol.shutdown",  # the server ends
     f"{_HTTP}:HttpToolsProtocol.loop",  # its timers are the deadlines
-    f"{_HTTP}:HttpToolsProtocol.parser",  # httptools' parser, which tells the version and the upgrade
+    f"{_HTTP}:HttpToolsProtocol.parser",  # httptools' parser, replaced by Duet's own around it
     f"{_HTTP}:HttpToolsProtocol.transport",
     f"{_HTTP}:HttpToolsProtocol.flow",  # tells whether input from the client is paused
     f"{_HTTP}:HttpToolsProtocol.scheme",
     f"{_HTTP}:HttpToolsProtocol.url",  # these two tell whether a request's framing is valid
     f"{_HTTP}:HttpToolsProtocol.headers",
+    f"{_HTTP}:HttpToolsProtocol.scope",  # the path in it is '*' where the request is about the server as a whole
     f"{_HTTP}:HttpToolsProtocol.timeout_keep_alive",  # seconds
     f"{_HTTP}:HttpToolsProtocol.pipeline",  # requests that wait for an earlier answer; a refusal drops them
     f"{_HTTP}:HttpToolsProtocol.cycle",  # the last request that was read, not the one being answered
@@ -44,6 +47,11 @@ NAMES: Final = PrivateNames(
     f"{_HTTP}:RequestResponseCycle.message_event",
     f"{_HTTP}:RequestResponseCycle.response_started",
     f"{_HTTP}:RequestResponseCycle.response_complete",
+    f"{_HTTP}:RequestResponseCycle.scope",
+    # These three differ for an HTTP/1.0 client, to which uvicorn would send a transfer coding and a 100.
+    f"{_HTTP}:RequestResponseCycle.chunked_encoding",
+    f"{_HTTP}:RequestResponseCycle.expected_content_length",
+    f"{_HTTP}:RequestResponseCycle.waiting_for_100_continue",
     "uvicorn.protocols.http.flow_control:FlowControl.read_paused",
     "uvicorn.protocols.http.flow_control:FlowControl.resume_reading",
     # What all connections share: the headers of every answer, the count of requests, and the connections.
@@ -71,17 +79,28 @@ __all__ = ["NAMES", "STATUS_LINE", "RequestResponseCycle", "UvicornProtocol", "f
 
 
 class UvicornProtocol(HttpToolsProtocol):
-    """uvicorn's protocol, with public names in Duet for two of its steps whose names are private."""
+    """uvicorn's protocol, with public names in Duet for those of its steps whose names are private."""
 
-    def begin(self, cycle: RequestResponseCycle) -> None:
-        """Called when the app is about to answer the request of `cycle`."""
+    def begin(self, cycle: RequestResponseCycle, app: Any) -> Any:
+        """Called when the app is about to answer the request of `cycle`. Returns what answers it."""
+        return app
+
+    def is_handshake(self) -> bool:
+        """Called if a client asks for a WebSocket. Returns whether it may get one."""
+        return True
+
+    def wanted_protocol(self) -> bytes | None:
+        """Returns the value of `Upgrade` in lower case, or None if the client asks for no other protocol."""
+        return self._get_upgrade()
 
     def pass_over_upgrade(self) -> None:
-        """Called when a client wants to switch to a protocol that is not supported here."""
+        """Called when a client wants a WebSocket and no library for that is installed."""
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        self.begin(cycle)
-        super()._start_asgi_task(cycle, app)
+        super()._start_asgi_task(cycle, self.begin(cycle, app))
+
+    def _should_upgrade(self) -> bool:
+        return super()._should_upgrade() and self.is_handshake()
 
     def _unsupported_upgrade_warning(self) -> None:
         self.pass_over_upgrade()  # without a line in the log, which anybody could fill

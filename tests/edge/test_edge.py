@@ -128,6 +128,40 @@ def test_there_is_exactly_one_host(url: str, version: str, hosts: list[str]) -> 
 # Headers of the request
 
 
+def test_a_monitor_may_name_no_host() -> None:
+    """HTTP/1.0 without a Host, and an empty Host, are answered at a watched path and nowhere else."""
+    with serve(edge(watched=[("GET", "/healthz"), ("OPTIONS", "/")])) as address:
+
+        def ask(first: str, *lines: str) -> bytes:
+            return talk(address, "\r\n".join([first, *lines, "Connection: close", "", ""]).encode())
+
+        for first in ("GET /healthz HTTP/1.0", "OPTIONS / HTTP/1.0"):
+            for lines in ((), ("Host:",), ("Host: a",)):
+                answer = ask(first, *lines)
+                assert status(answer) == 200, (first, lines)
+                assert (b'"host"' in answer) == (lines == ("Host: a",))
+        assert status(ask("GET /healthz HTTP/1.1", "Host:")) == 200
+        assert status(ask("GET /healthz HTTP/1.1")) == 400  # RFC 9112 §3.2
+        for first in (
+            "GET / HTTP/1.0",
+            "POST /healthz HTTP/1.0",
+            "GET /healthz/x HTTP/1.0",
+            "OPTIONS /x HTTP/1.0",
+        ):
+            assert status(ask(first)) == status(ask(first, "Host:")) == 400, first
+        for hosts in (["Host: a", "Host: a"], ["Host:", "Host:"], ["Host: a b"]):
+            assert status(ask("GET /healthz HTTP/1.0", *hosts)) == 400, hosts
+
+
+def test_what_monitors_ask_is_logged_when_it_fails() -> None:
+    """A watched path that is well gets a line of the level debug, and one that fails of the level info."""
+    with capture_logs() as lines, serve(edge(watched=[("GET", "/healthz"), ("GET", "/boom")])) as address:
+        for path in ("/healthz", "/boom", "/other"):
+            httpx.get(f"{address}{path}")
+    found = [(line["log_level"], line["status"]) for line in lines if line["event"] == "request"]
+    assert found == [("debug", 200), ("info", 500), ("info", 200)]
+
+
 def test_names_with_underscores_are_dropped(url: str) -> None:
     """`X_Forwarded_For` would become `X-Forwarded-For` in WSGI's environ."""
     answer = raw(url, "Host: a", "X_Forwarded_For: 1.2.3.4", "Content_Length: 5")

@@ -158,7 +158,23 @@ ODDITIES = {
     "a tunnel": b"CONNECT a:80 HTTP/1.1\r\nHost: a\r\n\r\n",
     "a target of another host": b"GET http://b/ HTTP/1.1\r\nHost: a\r\n\r\n",
     "a target of another scheme and host": b"GET ftp://b/ HTTP/1.1\r\nHost: a\r\n\r\n",
-    "an upgrade with a body": POST + b"Connection: upgrade\r\nUpgrade: x\r\nContent-Length: 37\r\n\r\n" + HEAD,
+    "version 0.9": b"GET / HTTP/0.9\r\nHost: a\r\n\r\n",
+    "version 1.10": b"GET / HTTP/1.10\r\nHost: a\r\n\r\n",
+    "a protocol in lower case": b"GET / http/1.1\r\nHost: a\r\n\r\n",
+    "RTSP": b"OPTIONS / RTSP/1.0\r\nHost: a\r\n\r\n",
+    "RTSP 1.1": b"GET / RTSP/1.1\r\nHost: a\r\n\r\n",
+    "RTSP with a body": b"POST / RTSP/1.0\r\nHost: a\r\nContent-Length: 1\r\n\r\nx",
+    "ICE": b"SOURCE / ICE/1.0\r\nHost: a\r\n\r\n",
+    "an asterisk for no server": b"GET * HTTP/1.1\r\nHost: a\r\n\r\n",
+    "an asterisk with a query": b"OPTIONS *?x HTTP/1.1\r\nHost: a\r\n\r\n",
+    "a path that is no asterisk": b"OPTIONS *x HTTP/1.1\r\nHost: a\r\n\r\n",
+    "a tunnel to a path": b"CONNECT / HTTP/1.1\r\nHost: a\r\n\r\n",
+    "an upgrade with length and coding": POST
+    + b"Connection: upgrade\r\nUpgrade: h2c\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "an upgrade with two lengths": POST
+    + b"Connection: upgrade\r\nUpgrade: h2c\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx",
+    "an upgrade with another coding": POST
+    + b"Connection: upgrade\r\nUpgrade: h2c\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
     "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
 }
 
@@ -169,6 +185,26 @@ def test_what_two_readers_could_read_differently_is_refused(url: str, request_by
     answer = talk(url, request_bytes)
     assert status(answer) == 400
     assert answer.count(b"HTTP/1.1") == 1
+
+
+def test_another_protocol_is_refused_behind_a_request_and_in_pieces(url: str) -> None:
+    """No order and no division of the bytes makes RTSP look like HTTP."""
+    rtsp = b"OPTIONS /x RTSP/1.0\r\nHost: a\r\n\r\n"
+    assert talk(url, HEAD + b"\r\n" + rtsp).count(b"HTTP/1.1") == 1
+    with connect(url) as connection:
+        for piece in (rtsp[:12], rtsp[12:15], rtsp[15:]):
+            connection.sendall(piece)
+            time.sleep(0.05)
+        assert status(read_all(connection)) == 400
+
+
+def test_a_request_in_pieces_is_http_all_the_same(url: str) -> None:
+    """The name of the protocol may come in another packet than the target, and behind another request."""
+    with connect(url) as connection:
+        for piece in (POST + b"Content-Length: 2\r\n\r\nhiGET /x", b" HT", b"TP/1.1\r\nHo", b"st: a\r\n" + CLOSE):
+            connection.sendall(piece)
+            time.sleep(0.05)
+        assert read_all(connection).count(b"HTTP/1.1 200") == 2
 
 
 def test_the_answer_below_asgi_is_dressed_and_says_no_more(url: str) -> None:
@@ -183,6 +219,16 @@ def test_the_answer_below_asgi_is_dressed_and_says_no_more(url: str) -> None:
 def test_an_absolute_target_of_this_host_is_taken(url: str) -> None:
     """The absolute form of a target is legal (RFC 9112 §3.2.2)."""
     assert b'"/x"' in talk(url, b"GET http://A/x HTTP/1.1\r\nHost: a\r\n" + CLOSE)
+    for target in (b"http://a", b"http://a?x=1", b"http://a/"):  # an empty path is '/' (RFC 9110 §4.2.3)
+        assert b'"path": "/"' in talk(url, b"GET " + target + b" HTTP/1.1\r\nHost: a\r\n" + CLOSE)
+
+
+def test_options_of_the_server_itself_name_no_path(url: str) -> None:
+    """`OPTIONS *`, also in absolute form, is about the whole server, and its path is '*'."""
+    for target in (b"*", b"http://a"):
+        answer = talk(url, b"OPTIONS " + target + b" HTTP/1.1\r\nHost: a\r\n" + CLOSE)
+        assert status(answer) == 200
+        assert b'"path": "*"' in answer
 
 
 def test_trailers_do_not_become_headers(url: str) -> None:

@@ -72,7 +72,9 @@ SMUGGLING = {
     "chunk without its end": _framed(_CHUNKED, body=b"5\r\nhelloXX" + _END),
     "chunk extension by a bare feed": _framed(_CHUNKED, body=b"5;a\nb\r\nhello\r\n" + _END),
     "a trailer with a space": _framed(_CHUNKED, body=b"0\r\nX : y\r\n\r\n"),
-    "upgrade with a body": _framed(b"Connection: upgrade\r\nUpgrade: h2c\r\nContent-Length: 5\r\n", body=b"hello"),
+    "upgrade with CL.TE": _framed(
+        b"Connection: upgrade\r\nUpgrade: h2c\r\nContent-Length: 6\r\n", _CHUNKED, body=_END + b"G"
+    ),
 }
 
 
@@ -110,6 +112,33 @@ def test_plain_bodies_end_where_they_say(house: Running, shape: str) -> None:
     assert first["body"] in ("hello", "hellohello", "")
     assert "evil" not in found[0].text
     assert (second["body"], second["host"]) == ("", "127.0.0.1")
+
+
+#: What asks for another protocol, and gets none.
+UPGRADES = {
+    "h2c": b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n",
+    "TLS": b"Connection: Upgrade\r\nUpgrade: TLS/1.0, h2c\r\n",
+    "a POST to WebSocket": b"Connection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n",
+}
+
+
+@pytest.mark.parametrize("target", [b"/probe", b"/api/probe"])
+@pytest.mark.parametrize("body", [(b"Content-Length: 5\r\n", b"hello"), (_CHUNKED, b"5\r\nhello\r\n" + _END)])
+@pytest.mark.parametrize("upgrade", UPGRADES)
+def test_nothing_is_smuggled_behind_an_upgrade(
+    house: Running, upgrade: str, body: tuple[bytes, bytes], target: bytes
+) -> None:
+    """An ignored upgrade has one answer, to the body that was sent; what follows it is not read as a request."""
+    framing, content = body
+    data = _framed(UPGRADES[upgrade], framing, body=content).replace(b"%b", target)
+    found = ask(house.url, data + HIDDEN + b"b\r\nConnection: close\r\n\r\n")
+    [answer] = found
+    assert answer.header("connection") == "close"
+    assert b"hidden" not in answer.body
+    if target.startswith(b"/api"):
+        assert (answer.status, answer.json()["body"]) == (200, "hello")
+    else:
+        assert answer.status == 400  # a page wants a CSRF token, whatever the protocol
 
 
 # Connections

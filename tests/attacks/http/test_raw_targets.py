@@ -136,7 +136,8 @@ def test_a_spelling_belongs_to_one_half(victim: Victim, path: str) -> None:
 
 TARGETS = {
     "asterisk": request("*"),
-    "asterisk, OPTIONS": request("*", method="OPTIONS"),
+    "asterisk, POST": request("*", method="POST"),
+    "asterisk and a query, OPTIONS": request("*?a", method="OPTIONS"),
     "authority": request("127.0.0.1:80"),
     "CONNECT": request("127.0.0.1:80", method="CONNECT"),
     "CONNECT a path": request("/admin", method="CONNECT"),
@@ -162,6 +163,7 @@ TARGETS = {
     "a lower case method": b"get /admin HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
     "another protocol's": b"GET /admin ICE/1.0\r\nHost: 127.0.0.1\r\n\r\n",
     "SOURCE": b"SOURCE /admin ICE/1.0\r\n\r\n",
+    "RTSP's OPTIONS": b"OPTIONS /admin RTSP/1.0\r\nHost: 127.0.0.1\r\nCSeq: 2\r\n\r\n",
     "RTSP": b"DESCRIBE rtsp://127.0.0.1/admin RTSP/1.0\r\nCSeq: 2\r\n\r\n",
     "a blank first": b" GET /admin HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n",
     "blanks between": b"GET  /admin  HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n",
@@ -174,10 +176,16 @@ TARGETS = {
 }
 
 
+def test_options_of_the_server_are_answered_with_nothing(house: Running) -> None:
+    """`OPTIONS *` is a 204 (RFC 9112 §3.2.4) with the headers of every answer, and needs a Host."""
+    answer = one(house.url, request("*", method="OPTIONS"))
+    assert (answer.status, answer.body, answer.header("content-length")) == (204, b"", "")
+    assert answer.header("x-content-type-options") == "nosniff"
+    assert one(house.url, request("*", method="OPTIONS", host=None)).status == 400
+
+
 #: Some of these get an answer that is not a 400: what they ask for is legal, and leads to a 3xx, 4xx or the like.
 LEGAL = {
-    "asterisk, OPTIONS",
-    "CONNECT a path",
     "TRACE",
     "TRACK",
     "a query alone",
