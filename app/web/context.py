@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar, cast
+from urllib.parse import urlsplit
 
 from flask import Flask, current_app, has_request_context, request
 from werkzeug.local import LocalProxy
@@ -34,6 +35,14 @@ class Duet:
     def is_https(self) -> bool:
         """Tells whether people reach the site over https, so that cookies are `Secure`."""
         return self.public_url.startswith("https://")
+
+    @property
+    def is_local(self) -> bool:
+        """Tells whether only people on this machine reach the site, as during development."""
+        host = urlsplit(self.public_url).hostname or ""
+        return not self.is_https and (
+            host.startswith("127.") or f".{host}".endswith(".localhost") or host == "::1"
+        )
 
 
 def duet() -> Duet:

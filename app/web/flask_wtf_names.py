@@ -10,13 +10,16 @@ from collections.abc import Sequence
 from typing import Final
 
 from flask import Flask, session
-from flask_wtf.csrf import generate_csrf
+from flask_wtf.csrf import generate_csrf, validate_csrf
 from itsdangerous import BadData, URLSafeTimedSerializer
+from wtforms import ValidationError
 
 from app.packages import PrivateNames
 
 NAMES: Final = PrivateNames("flask-wtf")
 
+#: How Flask-WTF says that a form has no token at all.
+MISSING: Final = "The CSRF token is missing."
 #: The key under which Flask-WTF keeps the session's half of the token.
 CSRF_FIELD: Final = "csrf_token"
 _SALT: Final = "wtf-csrf-token"
@@ -38,6 +41,11 @@ def check() -> None:
     app = Flask(__name__, static_folder=None)
     app.config.update(SECRET_KEY=keys[0], WTF_CSRF_SECRET_KEY=secrets_of(keys))
     with app.test_request_context():
+        try:
+            validate_csrf(None)
+        except ValidationError as error:
+            if str(error) != MISSING:
+                raise NAMES.gone("validate_csrf", MISSING) from error
         token, own_half = generate_csrf(), session.get(CSRF_FIELD)
     if own_half is None:
         raise NAMES.gone("generate_csrf", f"{CSRF_FIELD} in the session")

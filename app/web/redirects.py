@@ -48,8 +48,18 @@ def form_target(origins: Collection[str]) -> str | None:
     urls = current_app.create_url_adapter(request)
     if urls is not None and urls.test(request.path, "GET"):
         return _safe(_quoted(request.path))
+    return path_of(request.headers.get("Referer", ""), origins)
+
+
+def path_of(url: str, origins: Collection[str]) -> str | None:
+    """Returns the path and query of `url` if it is of this site, and safe to lead to.
+
+    Args:
+        url: what a browser or a script names.
+        origins: this site's.
+    """
     try:
-        parts = urlsplit(request.headers.get("Referer", ""))
+        parts = urlsplit(url)
     except ValueError:
         return None
     if f"{parts.scheme}://{parts.netloc}".lower() not in origins:

@@ -31,12 +31,15 @@ from app.auth.refusals import InputRefused
 from app.scope import IN_ENVIRON, REQUEST_ID
 from app.web.context import caller, current_client, drawn_for, duet, get_auth, optional_principal, wait
 from app.web.cookies import drop_login, own_origins
+from app.web.errors.csrf import text_of
+from app.web.errors.scripts import is_htmx, is_prefetch, is_script, lead_script, page_of_script
 from app.web.errors.texts import ERROR_TEXTS, LINK_TEXTS, REGISTRATION_CLOSED, ErrorText
 from app.web.flask_wtf_names import CSRF_FIELD
 from app.web.redirects import form_target, requested_target, see_other
 
 SESSION_OVER = "Session expired or invalid. Please log in again."
 PLEASE_LOG_IN = "Please log in."
+CONFIRM = "Please confirm your password."
 
 log = structlog.get_logger(__name__)
 
@@ -101,6 +104,8 @@ def _to_reauthentication() -> Response:
 
     What was sent is not kept: people see the page again, and send it themselves.
     """
+    if is_script():
+        return lead_script(url_for("auth.reauthenticate", next=page_of_script()), CONFIRM)
     if request.method in ("GET", "HEAD"):
         return see_other(url_for("auth.reauthenticate", next=requested_target()))
     target = form_target(own_origins(duet().public_url, scheme=request.scheme, host=request.host))
@@ -114,9 +119,12 @@ def _is_hidden() -> bool:
 
 def _to_login(error: NotAuthenticated) -> Response:
     """Leads to the login, with the reason, and then back. Only a page that a person opens leaves a message."""
-    if _is_navigation():
+    # Of several parts of a page that htmx asks for, one leaves the message.
+    if (is_htmx() and "_flashes" not in session) or _is_navigation():
         drop_login()  # only here: an image's request must not use up the reason
         flash(_why(error), "info" if isinstance(error, TokenMissing) else "warning")
+    if is_script():
+        return lead_script(url_for("auth.login", next=page_of_script()), _why(error))
     return see_other(url_for("auth.login", next=requested_target()))
 
 
@@ -128,20 +136,13 @@ def _why(error: NotAuthenticated) -> str:
 
 def _is_navigation() -> bool:
     """Tells whether a person opens this page, and not a script, an image or a prefetch (Fetch Metadata)."""
-    if "prefetch" in request.headers.get("Sec-Purpose", ""):
+    if is_prefetch() or is_script():
         return False
     return request.headers.get("Sec-Fetch-Mode", "navigate") == "navigate"
 
 
 def _csrf_error(error: CSRFError) -> Response:
-    return error_page(
-        400,
-        text=ErrorText(
-            title="This form is out of date",
-            explanation="It was opened before a login or log-out, maybe in another tab. Nothing was changed.",
-            advice="Go back, reload the page and send it again.",
-        ),
-    )
+    return error_page(400, text=text_of(error))
 
 
 def _http_error(error: HTTPException) -> Response:

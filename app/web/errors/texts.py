@@ -88,6 +88,13 @@ ERROR_TEXTS: Final[Mapping[int, ErrorText]] = MappingProxyType(
     }
 )
 
+#: For a form whose CSRF token is missing or does not count.
+FORM_OUT_OF_DATE: Final = ErrorText(
+    title="This form is out of date",
+    explanation="It was opened before a login or log-out, maybe in another tab. Nothing was changed.",
+    advice="Go back, reload the page and send it again.",
+)
+
 #: For a registration that is closed. The error's own message explains it.
 REGISTRATION_CLOSED: Final = ErrorText(
     title="You cannot register here",
