@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -158,11 +159,20 @@ def test_the_list_finds_by_the_beginning_of_address_name_and_last_name(shared: R
     assert admin.get("/api/admin/users", params={"query": f"nobody{word}"}).json()["items"] == []
 
 
+def _fill(duet: Running, count: int) -> set[str]:
+    """The ids of that many new accounts, stored at once with the password of the first of them."""
+    first = duet.make_user("m000@example.com")
+    emails = [f"m{number:03}@example.com" for number in range(1, count)]
+    users = [replace(first, id=uuid.uuid4().hex, email=email, email_key=email) for email in emails]
+    assert duet.wait(duet.auth.accounts.store.add_users(users)) == []
+    return {first.id, *(user.id for user in users)}
+
+
 def test_pages_show_each_once_while_accounts_are_made(tmp_path: Path, database_url: str) -> None:
     """Pages of 40 show each of 250 accounts once, while others are added before and behind the cursor."""
     with running(make_settings(tmp_path, database_url=database_url)) as duet, ApiClient(duet.url) as client:
         duet.make_user("m-admin@example.com", roles=["admin"])
-        wanted = {duet.make_user(f"m{number:03}@example.com").id for number in range(250)}
+        wanted = _fill(duet, 250)
         client.log_in("m-admin@example.com")
         seen: list[str] = []
         cursor, pages = "", 0

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from typing import Final, Literal
 
 import httpx
 
 from tests.deploy.process import duet
 from tests.faults.outcome import Outcome
-from tests.faults.people import Person, at_once
+from tests.faults.people import Person, at_once, new_password
 from tests.faults.site import Site
 from tests.kit.duet import PASSWORD
 
@@ -75,7 +74,7 @@ async def _end(ending: Ending, person: Person, other: Person, admin: Person, *, 
         return await person.call("POST", "/api/auth/revoke", data={"token": person.refresh_token}, url=url)
     if ending == "disabling":
         return await _set_active(admin, person, False, url=url)
-    new = f"{PASSWORD} {secrets.token_hex(8)}"
+    new = new_password()
     answer = await other.change_password(new, url=url)
     person.password = new
     return answer

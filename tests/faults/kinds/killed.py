@@ -14,9 +14,9 @@ from app.auth.models import LinkPurpose
 from app.auth.service import build_auth
 from app.store import open_store
 from tests.faults.outcome import Outcome
-from tests.faults.people import PAUSE, Person, crowd
+from tests.faults.people import PAUSE, Person, crowd, new_password
 from tests.faults.site import Site
-from tests.kit.duet import PASSWORD, SECRET
+from tests.kit.duet import SECRET
 
 KINDS = ("registrations", "changes", "resets", "refreshes")
 #: How many of each kind are under way at once.
@@ -89,7 +89,7 @@ class Killing:
         """Changes the password of one account, again and again."""
         async with await Person(self.site.url, email=f"changes{number}@example.com").join() as person:
             while self.goes_on("changes"):
-                new = f"{PASSWORD} {number} {self.done['changes']} {random.random()}"
+                new = new_password()
                 answer = await person.change_password(new)
                 if answer is not None and answer.status_code == 204:
                     self.done["changes"] += 1
@@ -110,7 +110,7 @@ class Killing:
         ):
             count = 0
             while self.goes_on("resets"):
-                new = f"{PASSWORD} {number} {count} {random.random()}"
+                new = new_password()
                 token = await links.make()
                 answer = await person.call(
                     "POST", "/api/auth/reset-password", json={"token": token, "password": new}
