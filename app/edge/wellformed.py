@@ -12,14 +12,11 @@ from app.edge.headers import Header
 
 MAX_HEADER_BYTES = 32 * 1024
 MAX_TARGET_BYTES = 8 * 1024
-<<<<<<< HEAD
 # The longest media types have some 150 bytes, their parameters included. What parses forms takes longer than all
 # else for 30 KB of semicolons.
 MAX_CONTENT_TYPE_BYTES = 1024
-=======
 #: The path of a request that is about the server as a whole (RFC 9112 §3.2.4).
 ASTERISK = "*"
->>>>>>> ac51f23 (An Upgrade that is ignored leaves the request and its body)
 
 _SLASHES = re.compile(r"//+")
 # `%2F` is a slash in the decoded path, by which requests are routed and checked.
