@@ -29,6 +29,13 @@ def client(tmp_path: Path) -> Iterator[TestClient]:
         yield login_as(one, "ada@example.com", name="Ada")
 
 
+@pytest.fixture(scope="module")
+def refusing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """Ada again, in an app that the tests of bad input share. It refuses all of it, so it never holds a note."""
+    with TestClient(make_app(tmp_path_factory.mktemp("refusing"))) as one:
+        yield login_as(one, "ada@example.com", name="Ada")
+
+
 def write(client: TestClient, text: str) -> str:
     """Sends the form, and returns the page that follows."""
     page: str = client.post("/notes", data={"text": text, "csrf_token": csrf_token(client, "/notes")}).text
@@ -61,12 +68,12 @@ def test_a_note_is_written_read_and_deleted(client: TestClient) -> None:
         ("nul \0", "There is a character in it that can&#39;t be shown."),
     ],
 )
-def test_a_note_that_is_refused_is_shown_again(client: TestClient, text: str, message: str) -> None:
+def test_a_note_that_is_refused_is_shown_again(refusing: TestClient, text: str, message: str) -> None:
     """The form is shown again with the reason and status 422, and nothing is kept."""
-    form = {"text": text, "csrf_token": csrf_token(client, "/notes")}
-    answer = client.post("/notes", data=form)
+    form = {"text": text, "csrf_token": csrf_token(refusing, "/notes")}
+    answer = refusing.post("/notes", data=form)
     assert (answer.status_code, message in answer.text) == (422, True)
-    assert client.get("/api/notes").json() == []
+    assert refusing.get("/api/notes").json() == []
 
 
 def test_a_note_of_the_longest_length_is_kept(client: TestClient) -> None:
@@ -128,11 +135,11 @@ def test_page_and_api_show_the_same_notes(client: TestClient) -> None:
         "",
     ],
 )
-def test_bad_input_is_a_422(client: TestClient, body: str) -> None:
+def test_bad_input_is_a_422(refusing: TestClient, body: str) -> None:
     """Bad input is never a 500, and nothing is kept."""
-    answer = client.post("/api/notes", content=body, headers={"Content-Type": "application/json"})
+    answer = refusing.post("/api/notes", content=body, headers={"Content-Type": "application/json"})
     assert (answer.status_code, answer.headers["Content-Type"]) == (422, "application/problem+json")
-    assert client.get("/api/notes").json() == []
+    assert refusing.get("/api/notes").json() == []
 
 
 # Whose notes
@@ -176,11 +183,11 @@ def test_a_script_writes_notes(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize("note_id", ["none", "9" * 40, "%00", "🎼", "..%2f", "' OR 1=1 --"])
-def test_an_unknown_note_is_a_404(client: TestClient, note_id: str) -> None:
+def test_an_unknown_note_is_a_404(refusing: TestClient, note_id: str) -> None:
     """Any name is an unknown note or a refused address, and never a 500."""
-    form = {"csrf_token": csrf_token(client, "/notes")}
-    assert client.delete(f"/api/notes/{note_id}").status_code in (400, 404)
-    assert client.post(f"/notes/{note_id}/delete", data=form).status_code in (400, 404)
+    form = {"csrf_token": csrf_token(refusing, "/notes")}
+    assert refusing.delete(f"/api/notes/{note_id}").status_code in (400, 404)
+    assert refusing.post(f"/notes/{note_id}/delete", data=form).status_code in (400, 404)
 
 
 def test_everything_needs_a_login_but_the_page_for_everybody(tmp_path: Path) -> None:
