@@ -16,7 +16,7 @@ from app.api.deps import get_client
 from app.api.faults import TOO_MANY, brief, brief_pointer, listed
 from app.api.forms import FormRefused
 from app.api.problems import oauth_error, problem, quotable
-from app.api.wording import verdict_of, words_of
+from app.api.wording import Sent, verdict_of, words_of
 from app.auth.errors import (
     AuthError,
     InvalidCredentials,
@@ -141,7 +141,9 @@ async def _invalid_input(request: Request, error: Exception) -> Response:
     """Says where the input is wrong, but never what it was: people type passwords into the wrong field."""
     assert isinstance(error, RequestValidationError)
     faults, more = listed(error.errors())
-    sent = [request.path_params, request.query_params, error.body]
+    # A header or a cookie is among neither of the others.
+    inputs = [item.get("input") for item in faults if item["loc"][:1] in (("header",), ("cookie",))]
+    sent = Sent([request.path_params, request.query_params, inputs, error.body])
     errors = [_without_input(item, sent) for item in faults]
     if speaks_oauth(request.scope["path"]):
         where = ", ".join(item["pointer"][1:] for item in errors if item["pointer"])
@@ -150,7 +152,7 @@ async def _invalid_input(request: Request, error: Exception) -> Response:
     return problem(422, f"The request is not valid.{more}", code="invalid_input", errors=errors)
 
 
-def _without_input(item: dict[str, Any], sent: Any) -> dict[str, str]:
+def _without_input(item: dict[str, Any], sent: Sent) -> dict[str, str]:
     """Returns what is wrong, and where, but nothing of what was `sent`."""
     # The last part of an unknown field's location is its name, which was typed in as well.
     location = item["loc"][:-1] if item["type"] == "extra_forbidden" else item["loc"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from http import HTTPStatus
 from typing import Any, Final, get_args
 
@@ -22,8 +23,10 @@ _BUILT_IN: Final = frozenset(get_args(ErrorType)) - {"value_error", "assertion_e
 _DETERMINED: Final = frozenset({"type", "title", "status", "detail"})
 #: As many characters in a row, of a value and of a message, are no coincidence.
 _RUN: Final = 8
-#: Characters. Comparing more than this would take the event loop's time: then nothing of a validator's is shown.
+#: Characters, where each value counts as some more. Going through more than this would take the event loop's time:
+#: then nothing of a validator's is shown.
 _MAX_SENT: Final = 20_000
+_PER_VALUE: Final = 20
 _MAX_WORDS: Final = 500
 
 
@@ -51,12 +54,49 @@ def words_of(detail: Any, status: int) -> tuple[str, dict[str, Any]]:
     return str(detail) or title_of(status), {}
 
 
-def verdict_of(item: Mapping[str, Any], sent: Any) -> str:
+class Sent:
+    """What a request carried, gone through at most once, to tell whether somebody's words repeat any of it.
+
+    Args:
+        values: everything that the request carried.
+    """
+
+    def __init__(self, values: Any) -> None:
+        self._values = values
+
+    def repeats(self, words: str) -> bool:
+        """Tells whether `words` contain one of the values, or a long part of one."""
+        if self._parts is None or len(words) > _MAX_WORDS:
+            return True
+        shorts, runs = self._parts
+        words = words.casefold()
+        found = (value for value in shorts if value in words)
+        if any(re.search(rf"(?<!\w){re.escape(value)}(?!\w)", words) for value in found):
+            return True
+        return not runs.isdisjoint(_runs(words))
+
+    @cached_property
+    def _parts(self) -> tuple[set[str], set[str]] | None:
+        """The short values, and the runs of the others; None if there are too many."""
+        room, shorts, runs = _MAX_SENT, set[str](), set[str]()
+        for value in _values(self._values):
+            room -= _PER_VALUE + len(value)
+            if room < 0:
+                return None
+            value = value.casefold().strip()
+            if len(value) < _RUN:
+                shorts.add(value)
+            else:
+                runs |= _runs(value)
+        return shorts - {""}, runs
+
+
+def verdict_of(item: Mapping[str, Any], sent: Sent) -> str:
     """Returns what is wrong with a value, in pydantic's words or in those of the validator that refused it.
 
     Args:
         item: one of pydantic's errors.
-        sent: everything that the request carried.
+        sent: what the request carried, the value among it.
     """
     if item["type"] in _BUILT_IN:
         return str(item["msg"])
@@ -64,30 +104,16 @@ def verdict_of(item: Mapping[str, Any], sent: Any) -> str:
     if item["type"] == "value_error" and "reason" in context:  # pydantic's email address, which quotes parts of it
         return UNACCEPTABLE
     words = str(context.get("error", item["msg"]))  # what pydantic puts before an exception's text is left out
-    return UNACCEPTABLE if not words or _repeats(words, [item.get("input"), sent]) else words
+    return UNACCEPTABLE if not words or sent.repeats(words) else words
 
 
-def _repeats(words: str, sent: Any) -> bool:
-    """Tells whether `words` contain a value of `sent`, or a long part of one."""
-    if len(words) > _MAX_WORDS:
-        return True
-    words, total = words.casefold(), 0
-    runs = {words[at : at + _RUN] for at in range(len(words) - _RUN + 1)}
-    for value in _values(sent):
-        total += len(value)
-        if total > _MAX_SENT:
-            return True
-        value = value.casefold().strip()
-        if len(value) < _RUN:
-            if value and re.search(rf"(?<!\w){re.escape(value)}(?!\w)", words):
-                return True
-        elif any(run in value for run in runs):
-            return True
-    return False
+def _runs(text: str) -> set[str]:
+    """Returns everything in `text` that is as long as a run."""
+    return {text[at : at + _RUN] for at in range(len(text) - _RUN + 1)}
 
 
 def _values(sent: Any) -> Iterator[str]:
-    """Yields every text and number in `sent`, and every key that can't be a field's name."""
+    """Yields every text and number in `sent`, every key that can't be a field's name, and "" for anything else."""
     queue = [sent]
     while queue:
         one = queue.pop()
@@ -96,7 +122,9 @@ def _values(sent: Any) -> Iterator[str]:
             queue += [value for _, value in one.multi_items()] if hasattr(one, "multi_items") else one.values()
         elif isinstance(one, list | tuple | set | frozenset):
             queue += one
-        elif isinstance(one, bytes):
+        if isinstance(one, bytes):
             yield one.decode("utf-8", "replace")
         elif isinstance(one, str | int | float) and not isinstance(one, bool):
             yield str(one)
+        else:
+            yield ""

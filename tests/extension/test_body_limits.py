@@ -12,7 +12,7 @@ import pytest
 from fastapi import APIRouter, Body, Form, Request
 from flask import Blueprint, request
 from flask.views import MethodView
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from app.auth.policy import PolicyError, public
 from app.extension import Extension, max_body_bytes
@@ -33,6 +33,11 @@ class Note(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     text: str = ""
+
+
+def refuse(_: list[int]) -> list[int]:
+    """A validator of a team's."""
+    raise ValueError("these won't do")
 
 
 def team_routes() -> APIRouter:
@@ -76,6 +81,11 @@ def team_routes() -> APIRouter:
     @public
     async def note(note: Note) -> str:
         return note.text
+
+    @routes.post("/judged")
+    @public
+    async def judged(numbers: Annotated[list[int], AfterValidator(refuse)]) -> int:
+        return len(numbers)
 
     @routes.post("/texts")
     @public
@@ -241,6 +251,17 @@ def test_s38_a_flood_of_unknown_fields_is_answered_in_short(site: tuple[TestClie
         said = [int(word) for word in answer.text.replace(",", "").split() if word.isdigit()]
         assert max(said) >= least
         assert len(answer.content) < 10_000
+        assert counter.calls < 25_000
+
+
+def test_s38_comparing_words_with_what_was_sent_costs_little(site: tuple[TestClient, Counter]) -> None:
+    """A validator's words are shown beside a few values, and left out where comparing them would take long."""
+    client, counter = site
+    for count, words in ((100, "these won't do"), (400_000, "The value is not acceptable.")):
+        counter.calls = 0
+        body = b"[" + b"1," * count + b"1]"
+        answer = client.post("/api/team/judged", content=body, headers={"Content-Type": JSON})
+        assert (answer.status_code, answer.json()["errors"][0]["detail"]) == (422, words)
         assert counter.calls < 25_000
 
 
