@@ -32,30 +32,37 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def duet(tmp_path: Path) -> Iterator[Running]:
-    """A Duet for this test alone, because the setup link needs an empty one."""
+def alone(tmp_path: Path) -> Iterator[Running]:
+    """An empty Duet for this test alone."""
     with running(make_settings(tmp_path)) as one:
         yield one
 
 
 @pytest.fixture
-def path(duet: Running, kind: str) -> str:
-    """An unused link of that kind."""
+def duet(request: pytest.FixtureRequest, kind: str, shared: Running) -> Running:
+    """The module's Duet, or an empty one for the setup link, which is for nobody else."""
+    one: Running = request.getfixturevalue("alone") if kind == "setup" else shared
+    return one
+
+
+@pytest.fixture
+def path(request: pytest.FixtureRequest, duet: Running, kind: str) -> str:
+    """An unused link of that kind, for this test's own account if it is for an account."""
     if kind == "setup":
         return path_of(duet.wait(duet.auth.registration.setup_url()))
     if kind == "invite":
         return invitation(duet)
-    duet.make_user()
+    email: str = request.getfixturevalue("email")
     with Browser(duet.url, verify=False) as browser:
         if kind == "verify-email":
-            browser.submit("/resend-verification", email="ada@example.com")
+            browser.submit("/resend-verification", email=email)
         elif kind == "reset-password":
-            browser.submit("/forgot-password", email="ada@example.com")
+            browser.submit("/forgot-password", email=email)
         else:
-            browser.log_in()
-            browser.submit("/account/email", email="new@example.com", password=PASSWORD)
-            return mailed(duet, "verify-email", to="new@example.com")
-    return mailed(duet, kind, to="ada@example.com")
+            browser.log_in(email)
+            browser.submit("/account/email", email=f"new-{email}", password=PASSWORD)
+            return mailed(duet, "verify-email", to=f"new-{email}")
+    return mailed(duet, kind, to=email)
 
 
 def test_looking_at_it_uses_nothing(browser: Browser, path: str, kind: str) -> None:
@@ -100,9 +107,9 @@ def test_a_changed_token_counts_for_nothing(browser: Browser, path: str, kind: s
     assert browser.get(path).status_code == 200
 
 
-def test_no_token_breaks_a_page(duet: Running) -> None:
+def test_no_token_breaks_a_page(alone: Running) -> None:
     """Anything in the token's place, on different pages by turns, is a 400 or no page at all, by GET or POST."""
-    with quiet(), Browser(duet.url, verify=False) as browser, contextlib.closing(Sender(duet.url)) as sender:
+    with quiet(), Browser(alone.url, verify=False) as browser, contextlib.closing(Sender(alone.url)) as sender:
         body = form(csrf_token=browser.csrf_token(), new_password=NEW)
         cookie = {"Cookie": f"session={browser.cookies['session']}"}
         sent = {**cookie, "Content-Type": "application/x-www-form-urlencoded"}
