@@ -29,10 +29,35 @@ SECURITY_HEADERS: tuple[Header, ...] = (
 STRICT_TRANSPORT_SECURITY: Header = (b"strict-transport-security", b"max-age=63072000")
 
 
+_SET_COOKIE = b"set-cookie"
+# What tells browsers, or the caches on the way, whether and for how long they may keep an answer (RFC 9111
+# section 5), besides the `…-Cache-Control` of single makers (RFC 9213).
+_CACHING = frozenset({b"expires", b"pragma", b"surrogate-control", b"edge-control", b"x-accel-expires", b"age"})
+
+
+def without_sharing(headers: Iterable[Header]) -> list[Header]:
+    """Return the headers of an answer that sets a cookie: nobody but its receiver may have it, whatever it said.
+
+    A view that lets its page be cached does not know that the gate has renewed the session meanwhile.
+    """
+    kept = [
+        (name, value)
+        for name, value in headers
+        if name.lower() not in _CACHING and not name.lower().endswith(b"cache-control")
+    ]
+    vary = [value for name, value in kept if name.lower() == b"vary"]
+    if not {b"cookie", b"*"} & {item.strip().lower() for value in vary for item in value.split(b",")}:
+        kept.append((b"vary", b"Cookie"))
+    return [*kept, (b"cache-control", b"private, no-store")]
+
+
 def with_security_headers(headers: Iterable[Header], *, https: bool) -> list[Header]:
     """Return `headers`, with each security header added that they do not set themselves."""
     result = list(headers)
     present = {name.lower() for name, _ in result}
+    if _SET_COOKIE in present:
+        result = without_sharing(result)
+        present = {name.lower() for name, _ in result}
     result += [header for header in SECURITY_HEADERS if header[0] not in present]
     if https and STRICT_TRANSPORT_SECURITY[0] not in present:
         result.append(STRICT_TRANSPORT_SECURITY)
