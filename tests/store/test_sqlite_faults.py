@@ -217,8 +217,8 @@ async def test_a_read_only_folder_is_named(shown_folder: Path) -> None:
     """No file can be made there, and the operator is told which one and why."""
     shown_folder.chmod(0o555)
     told = as_nobody(shown_folder / "duet.db")
-    assert told.endswith(
-        f"\nStoreUnusable The database file {shown_folder / 'duet.db'} can't be opened: Permission denied.\n"
+    assert told == (
+        f"StoreUnusable The database file {shown_folder / 'duet.db'} can't be opened: Permission denied.\n"
     )
 
 
