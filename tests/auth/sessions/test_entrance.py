@@ -23,7 +23,10 @@ def callers(name: str) -> set[str]:
     root = Path(app.__file__).parent
     found = set()
     for source in root.rglob("*.py"):
-        tree = ast.parse(source.read_text())
+        text = source.read_text()
+        if name not in text:  # parsing takes long, and few modules name it
+            continue
+        tree = ast.parse(text)
         calls = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
         if any(isinstance(called, ast.Attribute) and called.attr == name for called in calls):
             found.add(str(source.relative_to(root)))
