@@ -3,12 +3,12 @@
 import functools
 import ipaddress
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from starlette.types import Scope
 
 from app.edge.headers import Header
-from app.edge.wellformed import is_host
+from app.edge.wellformed import TRACE_PREFIXES, TRACES, is_host
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -16,6 +16,8 @@ _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
 _WITH_PORT = re.compile(r"\[(?P<v6>[^\]]+)\](?::\d+)?|(?P<v4>[0-9.]+):\d+")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+# How long each header of a trace may be: what W3C's Trace Context asks of `tracestate`, the longest (§3.3.1.5).
+MAX_TRACE_BYTES = 512
 # What proxies, balancers and content delivery networks add to what they hand on, besides `X-Forwarded-*`.
 _HANDED_ON = frozenset(
     b"forwarded via x-real-ip x-client-ip client-ip x-cluster-client-ip true-client-ip cdn-loop cf-connecting-ip "
@@ -76,12 +78,13 @@ class TrustedProxies:
         return any(address in network for network in self._networks)
 
     def apply(self, scope: Scope, aside: Mapping[bytes, list[bytes]]) -> str | None:
-        """Write into `scope` what a trusted proxy says about the client, the scheme and the host.
+        """Write into `scope` what a trusted proxy says about the client, the scheme, the host and the trace.
 
         From any other peer, `aside` has no effect: anybody can send these headers. Malformed values are ignored.
 
         Args:
-            scope: the request's scope; `client`, `scheme` and the host among `headers` are changed in it.
+            scope: the request's scope; `client`, `scheme` and, among `headers`, the host and what carries a trace
+                are changed in it.
             aside: the values of the headers that only a trusted proxy may set, by name.
 
         Returns:
@@ -104,6 +107,7 @@ class TrustedProxies:
         host = _last(aside, b"x-forwarded-host")
         if is_host(host):
             scope["headers"] = [(name, host if name == b"host" else value) for name, value in scope["headers"]]
+        scope["headers"] = [*scope["headers"], *_traces(aside)]
         request_id = _last(aside, b"x-request-id")
         return request_id.decode("ascii") if _REQUEST_ID.fullmatch(request_id) else None
 
@@ -122,6 +126,15 @@ class TrustedProxies:
             if not self._trusts(address):
                 break
         return origin
+
+
+def _traces(aside: Mapping[bytes, list[bytes]]) -> Iterator[Header]:
+    """Yield the headers that carry the caller's trace, each as one, and none that is longer than it needs to be."""
+    for name, values in aside.items():
+        if name in TRACES or name.startswith(TRACE_PREFIXES):
+            value = b",".join(values)  # of several `traceparent`, none is valid then
+            if len(value) <= MAX_TRACE_BYTES:
+                yield name, value
 
 
 def _last(aside: Mapping[bytes, list[bytes]], name: bytes) -> bytes:

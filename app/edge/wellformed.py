@@ -18,6 +18,17 @@ MAX_CONTENT_TYPE_BYTES = 1024
 #: The path of a request that is about the server as a whole (RFC 9112 §3.2.4).
 ASTERISK = "*"
 
+# What carries a caller's own trace, and what goes with it, for whichever of OpenTelemetry's propagators reads it.
+TRACES = frozenset(
+    b"traceparent tracestate baggage b3 uber-trace-id jaeger-debug-id jaeger-baggage x-amzn-trace-id sentry-trace "
+    b"x-cloud-trace-context grpc-trace-bin x-ot-span-context elastic-apm-traceparent newrelic "
+    b"correlation-context".split()
+)
+TRACE_PREFIXES = (b"x-b3-", b"uberctx-", b"ot-tracer-", b"ot-baggage-", b"x-datadog-")
+# What only a trusted proxy may say.
+_ASIDE = TRACES | {b"forwarded", b"x-real-ip", b"x-request-id"}
+_ASIDE_PREFIXES = (b"x-forwarded", *TRACE_PREFIXES)
+
 _SLASHES = re.compile(r"//+")
 # `%2F` is a slash in the decoded path, by which requests are routed and checked.
 _RAW_SLASHES = re.compile(rb"(?:/|%2[fF]){2,}")
@@ -91,7 +102,7 @@ def sift(headers: Iterable[Header]) -> tuple[list[Header], dict[bytes, list[byte
             continue
         if name == b"cookie":
             cookies.append(value)
-        elif name.startswith(b"x-forwarded") or name in (b"forwarded", b"x-real-ip", b"x-request-id"):
+        elif name in _ASIDE or name.startswith(_ASIDE_PREFIXES):
             aside.setdefault(name, []).append(value)
         else:
             kept.append((name, value))

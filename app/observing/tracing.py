@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.trace import Span
 
-#: The headers that carry a caller's own trace (W3C Trace Context).
+#: The headers that carry a caller's own trace (W3C Trace Context). The edge lets them through from trusted proxies
+#: alone: a stranger must not choose the trace, nor whether it is recorded.
 _HEADERS: Final = frozenset({b"traceparent", b"tracestate"})
 
 #: How long a collector may take, in seconds, including retries. The end of the process waits for the last spans.

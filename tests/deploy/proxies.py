@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 
+from app.extension import Extension
 from tests.kit.duet import ApiClient, Browser, Running, make_settings, running
 from tests.kit.programs import ROOT, find_program, free_port, is_listening, started, wait_until
 
@@ -45,17 +46,20 @@ StartProxy = Callable[[Path, int, int, int], contextlib.AbstractContextManager[P
 
 
 @contextlib.contextmanager
-def site(start_proxy: StartProxy, folder: Path, **settings: Any) -> Iterator[Site]:
+def site(
+    start_proxy: StartProxy, folder: Path, *, extensions: Sequence[Extension] = (), **settings: Any
+) -> Iterator[Site]:
     """Serves Duet behind a proxy, on https://localhost and a free port.
 
     Args:
         start_proxy: `caddy` or `nginx`.
         folder: an empty folder.
+        extensions: a team's own code.
         settings: Duet's settings, besides `PUBLIC_URL`.
     """
     http_port, https_port = free_port(), free_port()
     url = f"https://localhost:{https_port}"
-    with running(make_settings(folder / "data", public_url=url, **settings)) as duet:
+    with running(make_settings(folder / "data", public_url=url, **settings), extensions=extensions) as duet:
         duet_port = int(duet.url.rpartition(":")[2])
         with start_proxy(folder, http_port, https_port, duet_port) as certificate:
             trust = ssl.create_default_context(cafile=certificate)

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from tests.deploy.proxies import PERSON, PROXIES, Site, site
+from tests.edge.test_edge_traces import TRACE, echo
 from tests.kit.duet import PASSWORD, PATIENCE, ApiClient, Browser, messages
 
 #: Headers that somebody might send to pass for another person, or for one on another site.
@@ -30,7 +31,7 @@ FORGED = {
 def https(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Duet behind each proxy, which it trusts."""
     folder = tmp_path_factory.mktemp(request.param)
-    with site(PROXIES[request.param], folder, trusted_proxies=("127.0.0.1",)) as one:
+    with site(PROXIES[request.param], folder, extensions=[echo()], trusted_proxies=("127.0.0.1",)) as one:
         yield one
 
 
@@ -157,6 +158,13 @@ def test_s42_the_metrics_are_closed_by_the_proxy(https: Site, path: str) -> None
         answer = connection.getresponse()
         assert answer.status in (400, 404)
         assert b"duet_" not in answer.read()
+
+
+def test_s47_a_client_s_trace_ends_at_the_proxy(https: Site) -> None:
+    """What a client says of a trace is not handed on, since Duet would take it for the proxy's word."""
+    headers = dict.fromkeys(("tracestate", "baggage", "b3", "x-b3-traceid", "x-b3-sampled", "uber-trace-id"), "1")
+    with https.browser() as browser:
+        assert browser.get("/echo/", headers={**headers, "traceparent": TRACE}).json() == {}
 
 
 @pytest.mark.parametrize("name", PROXIES)

@@ -84,10 +84,10 @@ def attributes(of: Any) -> dict[str, Any]:
 
 
 def test_each_request_is_a_span_of_its_caller_s_trace(tmp_path: Path) -> None:
-    """On both halves the span has route, status and request id, and nothing of the actual path."""
+    """Behind a trusted proxy the spans of both halves have route, status and request id, and nothing of the path."""
     headers = {"traceparent": f"00-{TRACE}-{PARENT}-01"}
     with collector() as (endpoint, spans):
-        settings = make_settings(tmp_path, otel_exporter_otlp_endpoint=endpoint)
+        settings = make_settings(tmp_path, otel_exporter_otlp_endpoint=endpoint, trusted_proxies="127.0.0.1")
         with running(settings, extensions=[traced()]) as duet, capture_logs() as logs:
             answers = [
                 httpx.get(duet.url + path, headers=headers)
@@ -116,6 +116,23 @@ def test_each_request_is_a_span_of_its_caller_s_trace(tmp_path: Path) -> None:
         assert (span.status.code == span.status.STATUS_CODE_ERROR) == (answer.status_code == 500)
         assert {"service.name": "duet", "service.version": VERSION}.items() <= attributes(resource).items()
     assert any(line["event"] == "request" for line in logs)
+
+
+def test_s47_a_stranger_s_trace_is_not_gone_on_with(tmp_path: Path) -> None:
+    """From anybody else a new trace begins on both halves, recorded whatever the stranger's flags say."""
+    for flags in ("01", "00"):
+        headers = {"traceparent": f"00-{TRACE}-{PARENT}-{flags}", "tracestate": "evil=1"}
+        with collector() as (endpoint, spans):
+            settings = make_settings(
+                tmp_path / flags, otel_exporter_otlp_endpoint=endpoint, trusted_proxies="127.0.0.9"
+            )
+            with running(settings, extensions=[traced()]) as duet:
+                answers = [httpx.get(f"{duet.url}{half}/traced/x", headers=headers) for half in ("", "/api")]
+        assert len(spans) == 2
+        for (_, span), answer in zip(spans, answers, strict=True):
+            assert TRACE not in answer.text
+            assert (span.parent_span_id, span.trace_state) == (b"", "")
+            assert span.trace_id.hex() != TRACE
 
 
 def test_a_collector_that_is_away_disturbs_nobody(tmp_path: Path) -> None:
