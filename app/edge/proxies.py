@@ -129,7 +129,7 @@ class TrustedProxies:
 
 
 def _traces(aside: Mapping[bytes, list[bytes]]) -> Iterator[Header]:
-    """Yield the headers that carry the caller's trace, each as one, and none that is longer than it needs to be."""
+    """Yield the headers that carry the caller's trace, each as one, and none that is too long."""
     for name, values in aside.items():
         if name in TRACES or name.startswith(TRACE_PREFIXES):
             value = b",".join(values)  # of several `traceparent`, none is valid then

@@ -84,7 +84,7 @@ def attributes(of: Any) -> dict[str, Any]:
 
 
 def test_each_request_is_a_span_of_its_caller_s_trace(tmp_path: Path) -> None:
-    """Behind a trusted proxy the spans of both halves have route, status and request id, and nothing of the path."""
+    """Behind a trusted proxy the spans of both halves have route, status and request id, nothing of the path."""
     headers = {"traceparent": f"00-{TRACE}-{PARENT}-01"}
     with collector() as (endpoint, spans):
         settings = make_settings(tmp_path, otel_exporter_otlp_endpoint=endpoint, trusted_proxies="127.0.0.1")
