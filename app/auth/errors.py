@@ -100,6 +100,13 @@ class SessionRevoked(SessionEnded):
     message = "The session was ended."
 
 
+class SessionDisplaced(SessionEnded):
+    """The account had as many sessions as it may have, and this was the one that was used the longest ago."""
+
+    code = "session_displaced"
+    message = "The session was ended because the account was logged in to very often since."
+
+
 class SessionExpired(SessionEnded):
     """The session reached its idle or its absolute limit."""
 
@@ -280,7 +287,15 @@ class TooManyRequests(TryLater):
 #: The error that a session's stored `revoked_reason` turns into when its tokens are shown again.
 ENDED_BY: dict[str, type[SessionEnded]] = {
     kind.code: kind
-    for kind in (RefreshReused, AccountDisabled, PasswordChanged, AccountDeleted, LoggedOut, SessionRevoked)
+    for kind in (
+        RefreshReused,
+        AccountDisabled,
+        PasswordChanged,
+        AccountDeleted,
+        LoggedOut,
+        SessionRevoked,
+        SessionDisplaced,
+    )
 }
 
 

@@ -138,6 +138,7 @@ def create_logins(ground: Ground) -> Logins:
         clock=clock,
         issuing=issuing,
         proving=proving,
+        endings=endings,
         letters=ground.letters,
         signals=ground.signals,
         audit=audit,

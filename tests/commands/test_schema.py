@@ -73,7 +73,7 @@ NEW: dict[str, Change] = {
 }
 NOT_WHOLE: dict[str, Change] = {
     "sqlite": on_sqlite("DROP INDEX sessions_of_user"),
-    "mongodb": on_mongodb(lambda database: database.sessions.drop_index("of_user")),
+    "mongodb": on_mongodb(lambda database: database.sessions.drop_index("last_used_of_user")),
 }
 
 

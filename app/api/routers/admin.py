@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Query, status
+from fastapi import APIRouter, Query, Request, Response, status
 
 from app.api.deps import CurrentAuth, CurrentClient, CurrentPrincipal
 from app.api.guard import OwnRoute
+from app.api.routers.paging import LINKED, linked
 from app.api.schemas.admin import InviteOut, NewInvite, OpenInvite, RightsChange, UserPage, UserQuery
-from app.api.schemas.common import Accepted, Id, Problem, SessionOut, UserOut
+from app.api.schemas.common import Accepted, Id, Problem, SessionOut, SessionQuery, UserOut
 from app.auth.models import ADMIN
 from app.auth.policy import FRESH, require
 
@@ -56,12 +57,20 @@ async def delete_user(user_id: Id, principal: CurrentPrincipal, auth: CurrentAut
     await auth.administration.delete(user_id, client, by=principal)
 
 
-@router.get("/users/{user_id}/sessions", responses=_UNKNOWN)
+@router.get("/users/{user_id}/sessions", responses={**LINKED, **_UNKNOWN})
 @require(role=ADMIN)
-async def list_user_sessions(user_id: Id, principal: CurrentPrincipal, auth: CurrentAuth) -> list[SessionOut]:
+async def list_user_sessions(
+    user_id: Id,
+    query: Annotated[SessionQuery, Query()],
+    principal: CurrentPrincipal,
+    auth: CurrentAuth,
+    request: Request,
+    response: Response,
+) -> list[SessionOut]:
     """Returns an account's live sessions, the most recently used first. `current` marks the caller's own."""
     await auth.accounts.get(user_id)  # an unknown id is a 404, and not an account without sessions
-    return [SessionOut.of(session, principal) for session in await auth.administration.sessions_of(user_id)]
+    found = await auth.administration.sessions_of(user_id, after=query.cursor, limit=query.limit + 1)
+    return [SessionOut.of(session, principal) for session in linked(found, query.limit, request, response)]
 
 
 @router.delete("/users/{user_id}/sessions", status_code=status.HTTP_204_NO_CONTENT, responses=_UNKNOWN)

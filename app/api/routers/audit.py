@@ -20,7 +20,7 @@ from app.auth.service import Auth
 router = APIRouter(tags=["audit"], route_class=OwnRoute)
 
 #: How many rows are read, and held in memory, at once.
-_BATCH: Final = 500
+_BATCH: Final = 100
 
 
 @router.get("/users/me/audit")

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, status
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response, status
 
 from app.api.deps import CurrentAuth, CurrentClient, CurrentPrincipal
 from app.api.guard import OwnRoute
-from app.api.schemas.common import Id, Problem, SessionOut
+from app.api.routers.paging import LINKED, linked
+from app.api.schemas.common import Id, Problem, SessionOut, SessionQuery
 
 router = APIRouter(prefix="/users/me/sessions", tags=["sessions"], route_class=OwnRoute)
 
 
-@router.get("")
-async def list_sessions(principal: CurrentPrincipal, auth: CurrentAuth) -> list[SessionOut]:
+@router.get("", responses=LINKED)
+async def list_sessions(
+    query: Annotated[SessionQuery, Query()],
+    principal: CurrentPrincipal,
+    auth: CurrentAuth,
+    request: Request,
+    response: Response,
+) -> list[SessionOut]:
     """Returns the caller's live sessions, the most recently used first."""
-    return [SessionOut.of(session, principal) for session in await auth.sessions.of(principal)]
+    found = await auth.sessions.of(principal, after=query.cursor, limit=query.limit + 1)
+    return [SessionOut.of(session, principal) for session in linked(found, query.limit, request, response)]
 
 
 @router.delete("", status_code=status.HTTP_204_NO_CONTENT)

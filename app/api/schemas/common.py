@@ -8,7 +8,15 @@ from typing import Annotated
 from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.auth.models import MAX_EMAIL_LENGTH, MAX_NAME_LENGTH, MAX_PASSWORD_LENGTH, Principal, Session, User
+from app.auth.models import (
+    MAX_EMAIL_LENGTH,
+    MAX_NAME_LENGTH,
+    MAX_PASSWORD_LENGTH,
+    SESSIONS_PAGE,
+    Principal,
+    Session,
+    User,
+)
 
 # Lengths that no request may exceed. Within them, auth decides what is acceptable.
 Email = Annotated[
@@ -132,6 +140,15 @@ class UserOut(BaseModel):
             is_email_verified=user.is_email_verified,
             created_at=user.created_at,
         )
+
+
+class SessionQuery(Input):
+    """Selects a part of a list of sessions."""
+
+    limit: int = Field(SESSIONS_PAGE, ge=1, le=200, description="Rows on a page.")
+    cursor: str = Field(
+        "", max_length=64, description="Taken from the previous page's `Link`; empty for the first."
+    )
 
 
 class SessionOut(BaseModel):

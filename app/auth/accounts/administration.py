@@ -12,7 +12,7 @@ from app.auth.clock import Clock
 from app.auth.errors import AccountDeleted, AccountDisabled, NotFound, SessionRevoked, StoreUnavailable
 from app.auth.extending import Signal, SignalKind, Signals
 from app.auth.letters import Letters
-from app.auth.models import Client, LetterKind, Page, Principal, Session, User
+from app.auth.models import SESSIONS_PAGE, Client, LetterKind, Page, Principal, Session, User
 from app.auth.parsing import parse_roles
 from app.auth.ports import Store
 from app.auth.sessions import Endings, Revocations
@@ -51,9 +51,9 @@ class Administration:
         """
         return await self.store.find_users(query, cursor=cursor, limit=limit)
 
-    async def sessions_of(self, user_id: str) -> list[Session]:
-        """Returns the user's live sessions, the most recently used first."""
-        return await self.store.sessions_of(user_id, now=self.clock.now())
+    async def sessions_of(self, user_id: str, *, after: str = "", limit: int = SESSIONS_PAGE) -> list[Session]:
+        """Returns the user's live sessions, the most recently used first. Takes what `Sessions.of` takes."""
+        return await self.store.sessions_of(user_id, now=self.clock.now(), after=after, limit=limit)
 
     async def set_active(
         self, user_id: str, is_active: bool, client: Client, *, by: Principal | None = None

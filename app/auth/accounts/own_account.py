@@ -17,8 +17,8 @@ from app.auth.ports import Store
 
 #: Fields that nobody may read, not even the owner, because they would open something.
 _SECRET: Final = frozenset({"password_hash", "token_hash", "nonce", "generation"})
-#: How many events are read from the store, and held in memory, at once.
-_BATCH: Final = 500
+#: How many rows are read from the store, and written, at once: more would hold up the event loop.
+_BATCH: Final = 100
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -55,40 +55,38 @@ class OwnAccount:
         The JSON comes in pieces that are read one by one: the owner decides how long an account's log gets, and
         building a long one at once would hold up everybody. Raises `NotFound` before the first piece.
         """
-        now = self.clock.now()
         user = await self.accounts.get(principal.user_id)
-        kept = {
-            "exported_at": now.isoformat(),
-            "account": _plain(user),
-            "sessions": _plain_all(await self.store.sessions_of(user.id, now=now)),
-            "personal_tokens": _plain_all(await self.store.tokens_of(user.id)),
-        }
-        return self._pieces(_json(kept), user.id, await self._events(user.id, ""))
+        return self._pieces(user, await self._sessions(user.id, ""), await self._events(user.id, ""))
 
-    async def _pieces(self, kept: str, user_id: str, page: Page[AuditEvent]) -> AsyncIterator[str]:
+    async def _pieces(self, user: User, sessions: list[Session], page: Page[AuditEvent]) -> AsyncIterator[str]:
         """Yields the activity last. If the store goes away meanwhile, the text just breaks off, unfinished."""
-        yield f'{kept.removesuffix("}")}, "activity": [\n'
-        yield _lines(page)
+        head = _json({"exported_at": self.clock.now().isoformat(), "account": _plain(user)})
+        yield f'{head.removesuffix("}")}, "sessions": [\n{_lines(sessions)}'
+        while len(sessions) == _BATCH:
+            sessions = await self._sessions(user.id, sessions[-1].id)
+            if sessions:
+                yield f",\n{_lines(sessions)}"
+        yield f'],\n"personal_tokens": [\n{_lines(await self.store.tokens_of(user.id))}],\n"activity": [\n'
+        yield _lines(page.items)
         while page.cursor is not None:
-            page = await self._events(user_id, page.cursor)
+            page = await self._events(user.id, page.cursor)
             if page.items:
-                yield f",\n{_lines(page)}"
+                yield f",\n{_lines(page.items)}"
         yield "\n]}\n"
+
+    async def _sessions(self, user_id: str, after: str) -> list[Session]:
+        return await self.store.sessions_of(user_id, now=self.clock.now(), after=after, limit=_BATCH)
 
     async def _events(self, user_id: str, cursor: str) -> Page[AuditEvent]:
         return await self.store.audit_events(user_id=user_id, cursor=cursor, limit=_BATCH)
 
 
-def _lines(page: Page[AuditEvent]) -> str:
-    return ",\n".join(_json(row) for row in _plain_all(page.items))
+def _lines(records: Iterable[Session | PersonalToken | AuditEvent]) -> str:
+    return ",\n".join(_json(_plain(record)) for record in records)
 
 
 def _json(values: dict[str, Any]) -> str:
     return json.dumps(values, ensure_ascii=False)
-
-
-def _plain_all(records: Iterable[Session | PersonalToken | AuditEvent]) -> list[dict[str, Any]]:
-    return [_plain(record) for record in records]
 
 
 def _plain(record: User | Session | PersonalToken | AuditEvent) -> dict[str, Any]:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from app.auth.models.accounts import User
 from app.auth.models.callers import Principal
+
+#: How many live sessions an account may have. One more login ends the one that was used the longest ago.
+MAX_SESSIONS: Final = 500
+#: How many of them a list shows at once, unless something else is asked for.
+SESSIONS_PAGE: Final = 100
 
 # The words of a scope: they allow reading what the user may read, and changing what the user may change.
 READ = "read"

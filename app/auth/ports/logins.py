@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from app.auth.models import AuditEvent, Session, User
+from app.auth.models import MAX_SESSIONS, AuditEvent, Session, User
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,8 @@ class Added:
 
     #: Whether the account did not know the device. Of many logins at once, it is new to only one.
     is_new_device: bool = False
+    #: The ids of the sessions that were ended because the account had too many.
+    displaced: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +66,16 @@ class Logins(Protocol):
         """
         ...
 
-    async def add_session(self, session: Session, *, record: LoginRecord | None = None) -> Added | None:
+    async def add_session(
+        self, session: Session, *, record: LoginRecord | None = None, most: int = MAX_SESSIONS
+    ) -> Added | None:
         """Stores a new session, and its `record`, if its user is active and has its `credentials_version`.
 
         Returns None if not, and then stores nothing. The condition closes the race between a login and a change of
         the password or the disabling of the account: whichever comes second sees the other, and afterwards no
         session of the old password or the disabled user is live.
+
+        If the user then has more than `most` live sessions, those that were used the longest ago are revoked, with
+        the reason `session_displaced`. However many are added at once, in several processes, `most` are left.
         """
         ...

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from app.auth.models import (
+    SESSIONS_PAGE,
     Revocation,
     RightsChange,
     Session,
@@ -50,8 +51,18 @@ class Sessions(Protocol):
         """Revokes all of the user's sessions except `keep`. Returns the ids of those that it ended."""
         ...
 
-    async def sessions_of(self, user_id: str, *, now: datetime) -> list[Session]:
-        """Returns the user's live sessions, the most recently used first."""
+    async def sessions_of(
+        self, user_id: str, *, now: datetime, after: str = "", limit: int = SESSIONS_PAGE
+    ) -> list[Session]:
+        """Returns the user's live sessions, the most recently used first.
+
+        Args:
+            user_id: whose sessions.
+            now: the current instant.
+            after: the id of the session that comes before these, live or not; the first ones if it is empty, and
+                none if the user has no such session.
+            limit: how many, at most.
+        """
         ...
 
     async def revoked_since(self, at: datetime, *, limit: int = 1000) -> list[Revocation]:

@@ -11,14 +11,14 @@ from dataclasses import dataclass, replace
 from app.auth.audit import Audit
 from app.auth.clock import Clock
 from app.auth.config import AuthConfig
-from app.auth.errors import SessionRevoked, WrongPassword
+from app.auth.errors import SessionDisplaced, SessionRevoked, WrongPassword
 from app.auth.extending import Signal, SignalKind, Signals
 from app.auth.factors import Proven, ProvenLogin, Proving
 from app.auth.letters import Letters
 from app.auth.limits import arrival
 from app.auth.models import Client, LetterKind, Principal, Session, SessionOfUser, TokenPair, User
 from app.auth.ports import LoginRecord, Store
-from app.auth.sessions.endings import live_session
+from app.auth.sessions.endings import Endings, live_session
 from app.auth.sessions.issuing import Issuing
 
 
@@ -32,6 +32,7 @@ class Entrance:
         clock: tells the time.
         issuing: issues the tokens.
         proving: knows how a login is refused.
+        endings: is told which sessions had to make room.
         letters: has mails sent.
         signals: tells the team's code.
         audit: is told of everything.
@@ -42,6 +43,7 @@ class Entrance:
     clock: Clock
     issuing: Issuing
     proving: Proving
+    endings: Endings
     letters: Letters
     signals: Signals
     audit: Audit
@@ -67,6 +69,8 @@ class Entrance:
             await self.audit.record("login_failed", client=client, user_id=user.id, detail="account_changed")
             raise self.proving.invalid_credentials()
         self.audit.tell(event)
+        if added.displaced:
+            await self._tell_of_displaced(user, added.displaced, session, client)
         if added.is_new_device and proven.candidate.has_devices:
             await self._write_of_news(user, session)
         await self.signals.send(
@@ -91,6 +95,19 @@ class Entrance:
         )
         fresh = replace(found.session, auth_time=proven.at)
         return await self.issuing.pair(SessionOfUser(fresh, found.user), generation=fresh.generation)
+
+    async def _tell_of_displaced(
+        self, user: User, session_ids: tuple[str, ...], session: Session, client: Client
+    ) -> None:
+        """Has the tokens of the sessions refused from now on that had to make room for the new one."""
+        self.endings.note(session_ids, at=session.created_at, reason=SessionDisplaced.code)
+        await self.audit.record(
+            SessionDisplaced.code,
+            client=client,
+            user_id=user.id,
+            session_id=session_ids[0],
+            detail=str(len(session_ids)),
+        )
 
     def _new_session(self, proven: Proven, client: Client, scope: str) -> Session:
         now = self.clock.now()

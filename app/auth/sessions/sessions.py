@@ -8,7 +8,7 @@ from app.auth.clock import Clock
 from app.auth.config import AuthConfig
 from app.auth.errors import AuthError, InvalidGrant, KeyRetired, TokenInvalid, TokenNotCurrent
 from app.auth.factors import Proving
-from app.auth.models import SCOPE, WEB_CLIENT, Client, Principal, Session, TokenPair
+from app.auth.models import SCOPE, SESSIONS_PAGE, WEB_CLIENT, Client, Principal, Session, TokenPair
 from app.auth.ports import Store
 from app.auth.sessions.endings import Endings, live_session
 from app.auth.sessions.entrance import Entrance
@@ -101,9 +101,20 @@ class Sessions:
             found = await live_session(self.store, principal.session_id, now)  # raises: it ended in between
         return await self.issuing.pair(found)
 
-    async def of(self, principal: Principal) -> list[Session]:
-        """Returns the caller's live sessions, the most recently used first."""
-        return await self.store.sessions_of(principal.user_id, now=self.clock.now())
+    async def of(self, principal: Principal, *, after: str = "", limit: int = SESSIONS_PAGE) -> list[Session]:
+        """Returns the caller's live sessions, the most recently used first.
+
+        Args:
+            principal: the caller.
+            after: the id of the session that comes before these; the first ones if it is empty.
+            limit: how many, at most.
+        """
+        return await self.store.sessions_of(principal.user_id, now=self.clock.now(), after=after, limit=limit)
+
+    async def own(self, principal: Principal) -> Session | None:
+        """Returns the caller's own session; None if it has no row, as for a personal access token."""
+        found = await self.store.session_with_user(principal.session_id)
+        return None if found is None or found.user.id != principal.user_id else found.session
 
     async def revoke_token(self, token: str, client: Client) -> None:
         """Ends the session of a refresh or access token. Any other text does nothing (RFC 7009 section 2.2)."""

@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import Collection
 from datetime import datetime
 
+from pymongo import DESCENDING
 from pymongo.errors import DuplicateKeyError
 
-from app.auth.models import Session, User
+from app.auth.errors import SessionDisplaced
+from app.auth.models import MAX_SESSIONS, Session, User
 from app.auth.ports import Added, LoginCandidate, LoginRecord
 from app.store.mongo.base import MongoPart
 from app.store.mongo.hits import forget_hits, take_back_hits
@@ -23,7 +25,8 @@ from app.store.mongo.schema import (
     record_from,
     this_version,
 )
-from app.store.values import instant, text
+from app.store.mongo.sessions import live
+from app.store.values import instant, number, text
 
 
 class MongoLogins(MongoPart):
@@ -44,7 +47,9 @@ class MongoLogins(MongoPart):
         noted = frozenset(device["key"] for device in found[0]["known"])
         return LoginCandidate(record_from(User, found[0]), bool(found[0]["any"]), noted)
 
-    async def add_session(self, session: Session, *, record: LoginRecord | None = None) -> Added | None:
+    async def add_session(
+        self, session: Session, *, record: LoginRecord | None = None, most: int = MAX_SESSIONS
+    ) -> Added | None:
         document = {**document_of(session), "is_confirmed": False}
         user = {
             "_id": text(session.user_id),
@@ -55,7 +60,9 @@ class MongoLogins(MongoPart):
         async def work() -> Added | None:
             if not await self._begin(document, user):
                 return None
-            return Added() if record is None else await self._write(session, record)
+            displaced = await self._displace(session, max(1, number(most)))
+            is_new_device = record is not None and await self._write(session, record)
+            return Added(is_new_device, displaced)
 
         return await self._call(work)
 
@@ -74,8 +81,28 @@ class MongoLogins(MongoPart):
         await self._collection(SESSIONS).delete_one(this)
         return False
 
-    async def _write(self, session: Session, record: LoginRecord) -> Added:
-        """Writes all at once. A crash halfway leaves a session whose tokens nobody got, and a count too high."""
+    async def _displace(self, session: Session, most: int) -> tuple[str, ...]:
+        """Ends all live sessions of the user but the `most` that were used last. Returns the ids of what it ended.
+
+        Of many logins at once, the last one looks after all of them were confirmed, so that not too many are left.
+        All see the sessions in the same order, so that not too few are left either.
+        """
+        which = {"user_id": session.user_id, **live(session.created_at)}
+        newest = [("last_used_at", DESCENDING), ("_id", DESCENDING)]
+        found = self._collection(SESSIONS).find(which, {"_id": True}).sort(newest).skip(most)
+        ids = [document["_id"] for document in await found.to_list(None)]
+        if ids:
+            values = {"revoked_at": instant(session.created_at), "revoked_reason": SessionDisplaced.code}
+            await self._collection(SESSIONS).update_many(
+                {"_id": {"$in": ids}, "revoked_at": None}, {"$set": values}
+            )
+        return tuple(ids)
+
+    async def _write(self, session: Session, record: LoginRecord) -> bool:
+        """Writes all at once. A crash halfway leaves a session whose tokens nobody got, and a count too high.
+
+        Returns whether the device is new.
+        """
         user_id, seen_at = text(session.user_id), instant(session.created_at)
         hits = [*forget_hits(record.wiped), *take_back_hits(record.taken_back)]
         is_new, *_ = await asyncio.gather(
@@ -83,7 +110,7 @@ class MongoLogins(MongoPart):
             self._collection(AUDIT_EVENTS).insert_one(document_of(record.event)),
             *([self._collection(HITS).bulk_write(hits, ordered=False)] if hits else []),
         )
-        return Added(is_new_device=is_new)
+        return bool(is_new)
 
     async def _note_device(self, user_id: str, key: str, seen_at: datetime) -> bool:
         """Notes when a device was seen. Returns whether it is new."""

@@ -72,7 +72,7 @@ INDEXES: Final[Mapping[str, list[IndexModel]]] = {
         _index("unfinished", f"{UNFINISHED}.at", sparse=True),
     ],
     SESSIONS: [
-        _index("of_user", "user_id", "revoked_at", "-last_used_at"),
+        _index("last_used_of_user", "user_id", "revoked_at", "-last_used_at", "-_id"),
         _index("revoked", "revoked_at", sparse=True),
         _index("idle_expires", "idle_expires_at"),
         _index("expires", "expires_at", expireAfterSeconds=FORGET_SESSIONS),
@@ -108,7 +108,10 @@ INDEXES: Final[Mapping[str, list[IndexModel]]] = {
 }  # fmt: skip
 
 #: Indexes that an older Duet made and this one does not use.
-STALE_INDEXES: Final[Mapping[str, tuple[str, ...]]] = {AUDIT_EVENTS: ("by_time", "of_user")}
+STALE_INDEXES: Final[Mapping[str, tuple[str, ...]]] = {
+    AUDIT_EVENTS: ("by_time", "of_user"),
+    SESSIONS: ("of_user",),
+}
 
 Document = dict[str, Any]
 Record = User | Session | AuditEvent | Link | Letter | PersonalToken | SigningKey | Instance

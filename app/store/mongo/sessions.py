@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from bson import ObjectId
 from pymongo import DESCENDING
 
-from app.auth.models import Revocation, Session, SessionOfUser, User
+from app.auth.models import SESSIONS_PAGE, Revocation, Session, SessionOfUser, User
 from app.auth.ports import Judge, Judged, Rotation
 from app.store.mongo.schema import SESSIONS, Document, record_from
 from app.store.mongo.unfinished import LEFT_AFTER, MongoUnfinished
@@ -35,7 +36,7 @@ class MongoSessions(MongoUnfinished):
 
     async def touch_session(self, session_id: str, *, now: datetime, idle_expires_at: datetime) -> bool:
         values = {"last_used_at": instant(now), "idle_expires_at": instant(idle_expires_at)}
-        return await self._update(SESSIONS, {"_id": text(session_id), **_live(now)}, values)
+        return await self._update(SESSIONS, {"_id": text(session_id), **live(now)}, values)
 
     async def judge_session(self, session_id: str, judge: Judge) -> Judged | None:
         async def work() -> Judged | None:
@@ -50,12 +51,12 @@ class MongoSessions(MongoUnfinished):
     async def _rotate(self, session_id: str, rotation: Rotation) -> bool:
         now = instant(rotation.now)
         values = {"rotated_at": now, "last_used_at": now, "idle_expires_at": instant(rotation.idle_expires_at)}
-        which = {"_id": session_id, "generation": number(rotation.generation), **_live(now)}
+        which = {"_id": session_id, "generation": number(rotation.generation), **live(now)}
         result = await self._collection(SESSIONS).update_one(which, {"$set": values, "$inc": {"generation": 1}})
         return bool(result.matched_count)
 
     async def set_auth_time(self, session_id: str, *, now: datetime) -> bool:
-        return await self._update(SESSIONS, {"_id": text(session_id), **_live(now)}, {"auth_time": instant(now)})
+        return await self._update(SESSIONS, {"_id": text(session_id), **live(now)}, {"auth_time": instant(now)})
 
     async def revoke_session(self, session_id: str, *, at: datetime, reason: str) -> bool:
         which = {"_id": text(session_id), "revoked_at": None}
@@ -82,10 +83,25 @@ class MongoSessions(MongoUnfinished):
 
         return await self._call(work)
 
-    async def sessions_of(self, user_id: str, *, now: datetime) -> list[Session]:
-        which = {"user_id": text(user_id), **_live(now)}
-        documents = await self._call(
-            lambda: self._collection(SESSIONS).find(which).sort("last_used_at", DESCENDING).to_list(None)
+    async def sessions_of(
+        self, user_id: str, *, now: datetime, after: str = "", limit: int = SESSIONS_PAGE
+    ) -> list[Session]:
+        which: Document = {"user_id": text(user_id), **live(now)}
+        place: tuple[Any, ...] | None = None
+        if text(after):
+            last = await self._call(
+                lambda: self._collection(SESSIONS).find_one({"_id": after, "user_id": which["user_id"]})
+            )
+            if last is None:
+                return []
+            place = last["last_used_at"], after
+        documents = await self._page(
+            SESSIONS,
+            which,
+            [("last_used_at", DESCENDING), ("_id", DESCENDING)],
+            after=place,
+            limit=max(0, number(limit)),
+            index="last_used_of_user",
         )
         return [record_from(Session, document) for document in documents]
 
@@ -96,7 +112,7 @@ class MongoSessions(MongoUnfinished):
         return [Revocation(each["_id"], each["revoked_at"], each["revoked_reason"]) for each in documents]
 
 
-def _live(now: datetime) -> Document:
+def live(now: datetime) -> Document:
     """Returns the condition of `Session.is_live` as a filter."""
     later = {"$gt": instant(now)}
     return {"revoked_at": None, "is_confirmed": True, "expires_at": later, "idle_expires_at": later}

@@ -207,6 +207,10 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         "ALTER TABLE sessions ADD COLUMN credentials_version INTEGER NOT NULL DEFAULT 0",
         """ALTER TABLE sessions ADD COLUMN amr TEXT NOT NULL DEFAULT '["pwd"]'""",
     ),
+    (
+        "DROP INDEX sessions_of_user",
+        "CREATE INDEX sessions_of_user ON sessions (user_id, revoked_at, last_used_at, id)",
+    ),
 )
 
 VERSION: Final = len(MIGRATIONS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from app.auth.models import Revocation, Session, SessionOfUser, User
+from app.auth.models import SESSIONS_PAGE, Revocation, Session, SessionOfUser, User
 from app.auth.ports import Judge, Judged, Rotation
 from app.store.sqlite.base import SqlitePart
 from app.store.sqlite.connection import Rows, Transaction
@@ -19,6 +19,14 @@ _SESSION_WITH_USER: Final = (
 )
 #: Its parameters are the id, then the instant twice.
 _IF_LIVE: Final = "WHERE id = ? AND revoked_at IS NULL AND expires_at > ? AND idle_expires_at > ?"
+#: The condition on a user's live sessions.
+LIVE_OF_USER: Final = "user_id = :user AND revoked_at IS NULL AND expires_at > :now AND idle_expires_at > :now"
+_LISTED_FIRST: Final = f"{_SESSIONS} WHERE {LIVE_OF_USER} ORDER BY last_used_at DESC, id DESC LIMIT :limit"
+_LISTED: Final = (
+    f"{_SESSIONS} WHERE {LIVE_OF_USER} AND (last_used_at, id) <"  # noqa: S608
+    " (SELECT last_used_at, id FROM sessions WHERE id = :after AND user_id = :user)"
+    " ORDER BY last_used_at DESC, id DESC LIMIT :limit"
+)
 _ROTATE: Final = (
     "UPDATE sessions SET generation = generation + 1, rotated_at = ?, last_used_at = ?, idle_expires_at = ?"  # noqa: S608
     f" {_IF_LIVE} AND generation = ? RETURNING id"
@@ -76,14 +84,16 @@ class SqliteSessions(SqlitePart):
         )
         return [row[0] for row in rows]
 
-    async def sessions_of(self, user_id: str, *, now: datetime) -> list[Session]:
-        instant = to_millis(now)
-        return await self._all(
-            Session,
-            f"{_SESSIONS} WHERE user_id = ? AND revoked_at IS NULL AND expires_at > ? AND idle_expires_at > ?"
-            " ORDER BY last_used_at DESC",
-            [text(user_id), instant, instant],
-        )
+    async def sessions_of(
+        self, user_id: str, *, now: datetime, after: str = "", limit: int = SESSIONS_PAGE
+    ) -> list[Session]:
+        values = {
+            "user": text(user_id),
+            "now": to_millis(now),
+            "after": text(after),
+            "limit": max(0, number(limit)),
+        }
+        return await self._all(Session, _LISTED if after else _LISTED_FIRST, values)
 
     async def revoked_since(self, at: datetime, *, limit: int = 1000) -> list[Revocation]:
         rows = await self._db.read(

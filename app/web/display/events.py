@@ -22,6 +22,7 @@ EVENTS: Final[Mapping[str, str]] = MappingProxyType(
         "session_revoked": "Session ended",
         "other_sessions_revoked": "All other sessions ended",
         "sessions_revoked": "All sessions ended",
+        "session_displaced": "Oldest sessions ended, being too many",
         "token_revoked": "Token revoked",
         "refresh_refused": "Refresh refused",
         "refresh_reused": "Refresh token used twice",

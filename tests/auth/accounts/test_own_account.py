@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
@@ -110,6 +110,24 @@ async def test_a_long_export_comes_in_pieces(each_house: House) -> None:
     pieces = [piece async for piece in await house.auth.own_account.export(pair.principal)]
     assert max(piece.count('"event"') for piece in pieces) <= 500
     assert len(json.loads("".join(pieces))["activity"]) > 1500
+
+
+async def test_s39_an_export_of_many_sessions_comes_in_pieces(each_house: House) -> None:
+    """Sessions and events are read and written a hundred at a time, and none is lost between two pieces."""
+    house = each_house
+    user = await house.make_user()
+    pair = await house.auth.sessions.log_in(EMAIL, PASSWORD, API)
+    [own] = await house.store.sessions_of(user.id, now=house.clock.now())
+    ids = {own.id, *(f"s{number}" for number in range(220))}
+    for session_id in ids - {own.id}:
+        assert await house.store.add_session(replace(own, id=session_id), most=300)
+    for _ in range(150):
+        await house.store.add_audit_event(house.auth.audit.event("login", client=API, user_id=user.id))
+    pieces = [piece async for piece in await house.auth.own_account.export(pair.principal)]
+    assert max(piece.count('"id"') for piece in pieces) <= 101  # the account is in the first piece
+    export = json.loads("".join(pieces))
+    assert {session["id"] for session in export["sessions"]} == ids
+    assert len(export["activity"]) > 150
 
 
 async def test_a_deletion_needs_the_password(limited: House) -> None:

@@ -225,3 +225,40 @@ async def test_of_many_judges_one_is_obeyed(store: Store) -> None:
     )
     assert [judged.is_rotated for judged in every if judged].count(True) == 1
     assert (await session_of(store, "s1")).generation == 2
+
+
+async def test_s39_sessions_are_listed_page_by_page(store: Store) -> None:
+    """Each page begins after the last session of the one before, also if that one has ended meanwhile."""
+    await store.add_user(make_user())
+    for number in range(5):  # two of them were used in the same millisecond
+        await store.add_session(make_session(f"s{number}", last_used_at=NOW + number // 2 * MS))
+    await add_sessions(store, "other", user_id="u2")
+    pages = [[one.id for one in await store.sessions_of("u1", now=NOW, limit=2)]]
+    while pages[-1]:
+        await store.revoke_session(pages[-1][-1], at=NOW, reason="logged_out")
+        found = await store.sessions_of("u1", now=NOW, after=pages[-1][-1], limit=2)
+        pages.append([one.id for one in found])
+    assert pages == [["s4", "s3"], ["s2", "s1"], ["s0"], []]
+    for after in ("unknown", "other"):
+        assert await store.sessions_of("u1", now=NOW, after=after) == []
+    assert await store.sessions_of("u1", now=NOW, limit=0) == []
+
+
+async def test_s39_an_account_has_no_more_sessions_than_its_limit(store: Store) -> None:
+    """One more ends the live one that was used the longest ago, whatever has ended before, and nobody else's."""
+    await add_sessions(store, "other", user_id="u2")
+    await add_sessions(store, "ended", "expired", "new", "old")
+    await store.revoke_session("ended", at=NOW, reason="logged_out")
+    for session_id, used, idle_expires in (("expired", 4, MS), ("new", 3, DAY), ("old", 2, DAY)):
+        used_at = NOW + used * MS
+        assert await store.touch_session(session_id, now=used_at, idle_expires_at=used_at + idle_expires)
+    later = NOW + MINUTE
+    added = [
+        await store.add_session(make_session(f"s{number}", created_at=later, last_used_at=later), most=3)
+        for number in range(2)
+    ]
+    assert [one and one.displaced for one in added] == [(), ("old",)]
+    assert {one.id for one in await store.sessions_of("u1", now=later)} == {"s0", "s1", "new"}
+    old = await session_of(store, "old")
+    assert (old.revoked_at, old.revoked_reason) == (later, "session_displaced")
+    assert len(await store.sessions_of("u2", now=later)) == 1

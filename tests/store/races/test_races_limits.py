@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.store.records import make_token, opened
+from tests.store.records import NOW, make_session, make_token, make_user, opened
 
 LIMIT = 50
 
@@ -29,3 +29,20 @@ async def test_s45_a_hundred_and_fifty_tokens_at_once_are_fifty(database_url: st
         ]
         assert (await asyncio.gather(*again)).count(True) == 1
         assert len(await one.tokens_of("u1")) == LIMIT
+
+
+async def test_s39_a_hundred_and_fifty_logins_at_once_leave_as_many_sessions_as_may_be(database_url: str) -> None:
+    """However many are added, over two stores as two processes have them, the account is left with its limit."""
+    async with opened(database_url) as one, opened(database_url) as other:
+        await one.add_user(make_user())
+        added = await asyncio.gather(
+            *(
+                store.add_session(make_session(f"s{number}{store is one}"), most=LIMIT)
+                for number in range(75)
+                for store in (one, other)
+            )
+        )
+        assert all(added)
+        assert len(await one.sessions_of("u1", now=NOW, limit=200)) == LIMIT
+        displaced = {session_id for each in added if each for session_id in each.displaced}
+        assert displaced == {each.session_id for each in await one.revoked_since(NOW)}

@@ -2,24 +2,47 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, flash, render_template, url_for
+from typing import Final
+
+from flask import Blueprint, flash, render_template, request, url_for
 
 from app.auth.errors import NotFound
+from app.auth.models import Principal, Session
+from app.auth.service import Auth
 from app.web.context import current_client, current_principal, get_auth, wait
 from app.web.cookies import forget_session
 from app.web.forms import Answer
 from app.web.redirects import see_other
+
+#: How many sessions one page shows.
+PAGE_SIZE: Final = 50
 
 blueprint = Blueprint("sessions", __name__, url_prefix="/account/sessions")
 
 
 @blueprint.get("")
 def index() -> Answer:
-    """Shows the caller's sessions, this one first."""
-    auth, current = get_auth(), current_principal.session_id
-    found = wait(auth.sessions.of(current_principal))
-    found.sort(key=lambda one: one.id != current)  # stable: the others stay in the order of their last use
-    return render_template("account/sessions.html", sessions=found, current=current, now=auth.clock.now())
+    """Shows the caller's sessions, this one first, and then the others in the order of their last use."""
+    auth, cursor = get_auth(), request.args.get("cursor", "")
+    found, own = wait(_page(auth, current_principal, cursor))
+    others = [one for one in found[:PAGE_SIZE] if one.id != current_principal.session_id]
+    return render_template(
+        "account/sessions.html",
+        sessions=[*([own] if own and not cursor else []), *others],
+        next=found[PAGE_SIZE - 1].id if len(found) > PAGE_SIZE else None,
+        is_first=not cursor,
+        current=current_principal.session_id,
+        now=auth.clock.now(),
+    )
+
+
+async def _page(auth: Auth, principal: Principal, cursor: str) -> tuple[list[Session], Session | None]:
+    """Returns the sessions of a page and one more, and the caller's own, if it is to be shown on that page."""
+    found = await auth.sessions.of(principal, after=cursor, limit=PAGE_SIZE + 1)
+    own = next((one for one in found if one.id == principal.session_id), None)
+    if own is None and not cursor:
+        own = await auth.sessions.own(principal)
+    return found, own
 
 
 @blueprint.post("/<session_id>/end")

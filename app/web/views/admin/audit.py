@@ -20,7 +20,7 @@ from app.web.display import EVENTS
 #: How many events one page of the list shows.
 PAGE_SIZE: Final = 50
 #: How many events are read from the store, and held in memory, at once for the file.
-_BATCH: Final = 500
+_BATCH: Final = 100
 
 blueprint = Blueprint("audit", __name__)
 

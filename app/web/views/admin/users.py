@@ -8,7 +8,7 @@ from flask import Blueprint, flash, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from app.auth.errors import LastAdmin
-from app.auth.models import ADMIN, User
+from app.auth.models import ADMIN, SESSIONS_PAGE, User
 from app.auth.policy import FRESH, require
 from app.web.context import current_client, current_principal, get_auth, wait
 from app.web.cookies import forget_session
@@ -118,8 +118,9 @@ def delete(user_id: str) -> Answer:
 
 
 def _page(user: User, form: RolesForm) -> Answer:
-    sessions = wait(get_auth().administration.sessions_of(user.id))
-    return form_page("admin/user.html", form, user=user, sessions=sessions)
+    found = wait(get_auth().administration.sessions_of(user.id, limit=SESSIONS_PAGE + 1))
+    sessions, are_all = found[:SESSIONS_PAGE], len(found) <= SESSIONS_PAGE
+    return form_page("admin/user.html", form, user=user, sessions=sessions, are_all=are_all)
 
 
 def _back_to(user_id: str) -> Response:
