@@ -24,7 +24,7 @@ JSON = "Content-Type: application/json"
 
 
 #: The hidden request: if it were read, the next caller on the connection would get somebody else's answer.
-HIDDEN = b"GET /api/probe?hidden HTTP/1.1\r\nHost: 127.0.0.1\r\nX-A: "
+HIDDEN = b"GET /api/probe?smuggled HTTP/1.1\r\nHost: 127.0.0.1\r\nX-A: "
 _CHUNKED = b"Transfer-Encoding: chunked\r\n"
 _END = b"0\r\n\r\n"
 
@@ -86,7 +86,7 @@ def test_nothing_is_smuggled_past_a_body(house: Running, shape: str, target: byt
     found = ask(house.url, data)
     assert [answer.status for answer in found] == [400], shape
     assert found[0].header("connection") == "close"
-    assert b"hidden" not in found[0].body
+    assert b"smuggled" not in found[0].body
 
 
 #: Framing that looks odd, although all readers read it alike; the second request is a real one.
@@ -134,7 +134,7 @@ def test_nothing_is_smuggled_behind_an_upgrade(
     found = ask(house.url, data + HIDDEN + b"b\r\nConnection: close\r\n\r\n")
     [answer] = found
     assert answer.header("connection") == "close"
-    assert b"hidden" not in answer.body
+    assert b"smuggled" not in answer.body
     if target.startswith(b"/api"):
         assert (answer.status, answer.json()["body"]) == (200, "hello")
     else:
