@@ -80,6 +80,22 @@ def enable_user(email: str) -> None:
     click.echo(f"enabled {email}")
 
 
+@user.command("set-roles")
+@click.argument("email")
+@click.argument("roles", nargs=-1)
+def set_roles(email: str, roles: tuple[str, ...]) -> None:
+    """Replaces an account's roles by ROLES; without any, it has none.
+
+    Access tokens from before stop counting. The last active admin stays one.
+    """
+
+    async def set_them(auth: Auth, user_id: str) -> User:
+        return await auth.administration.set_roles(user_id, roles, TERMINAL)
+
+    changed = _with_user(email, set_them)
+    click.echo(f"roles of {changed.email}: {', '.join(changed.roles) or 'none'}")
+
+
 @user.command("set-password")
 @click.argument("email")
 @_password_option

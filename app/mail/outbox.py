@@ -13,6 +13,7 @@ import structlog
 
 from app.auth.models import Letter
 from app.mail.errors import NotSent
+from app.private_files import create, folder_mode
 
 log = structlog.get_logger(__name__)
 
@@ -51,11 +52,13 @@ def is_writable(folder: Path) -> bool:
 
 
 def _write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not path.parent.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.chmod(folder_mode())
     # Anyone who reads the folder sees only complete mails.
     temporary = path.with_suffix(f".{datetime.now(UTC).timestamp():.6f}.tmp")
     try:
-        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        with open(create(temporary), "wb") as file:
             file.write(data)
         temporary.replace(path)
     except BaseException:

@@ -9,6 +9,8 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
+from app.private_files import create
+
 MIN_SECRET_BYTES: Final = 32
 #: Examples from tutorials and templates, in lower case. They are also refused if repeated to reach the length. The
 #: two long ones are from FastAPI's and Flask's own guides.
@@ -96,7 +98,7 @@ def kept_secret(path: Path) -> str:
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
             draft = path.with_name(f".{path.name}.{random.token_hex(8)}")
-            handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            handle = create(draft)
             with os.fdopen(handle, "w") as file:
                 file.write(random.token_urlsafe(48) + "\n")
                 file.flush()

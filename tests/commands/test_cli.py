@@ -109,6 +109,32 @@ def test_a_new_password_ends_every_session(terminal: Terminal, site: Running) ->
 
 
 @ON_SQLITE
+def test_roles_are_changed_at_the_terminal(terminal: Terminal, site: Running) -> None:
+    """The site sees new roles at once or nearly so, the audit log has them, and the last admin stays one."""
+    terminal.user("create", "zoe@example.com", "--admin", password=PASSWORD)
+    user = site.make_user()
+    with ApiClient(site.url) as api:
+        api.log_in()
+        assert terminal.user("set-roles", "Ada@example.com", "editor", "admin").stdout == (
+            "roles of ada@example.com: admin, editor\n"
+        )
+        soon(lambda: api.get("/api/users/me"), 401)  # a token from before does not count any more
+        api.refresh()
+        assert sorted(api.get("/api/users/me").json()["roles"]) == ["admin", "editor"]
+        rows = api.get(f"/api/admin/audit?user={user.id}&event=roles_changed").json()["items"]
+        assert [row["detail"] for row in rows] == ["admin,editor"], rows
+    assert terminal.user("set-roles", "zoe@example.com").stdout == "roles of zoe@example.com: none\n"
+    for refused in (
+        terminal.user("set-roles", "ada@example.com", "editor", code=1),
+        terminal.user("set-roles", "ada@example.com", "no role", code=1),
+        terminal.user("set-roles", "nobody@example.com", "editor", code=1),
+    ):
+        assert refused.stderr.startswith("duet: ")
+        assert refused.stderr.count("\n") == 1
+    assert "admin,editor" in terminal.user("list").stdout
+
+
+@ON_SQLITE
 def test_accounts_are_made_without_a_server(terminal: Terminal) -> None:
     """The commands need no running site, and say in one line what is wrong."""
     terminal.user("create", "ada@example.com", "--name", "Ada", password=PASSWORD)

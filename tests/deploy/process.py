@@ -14,7 +14,8 @@ from pathlib import Path
 from tests.deploy.forks import Forked, fork
 from tests.kit.programs import ROOT, end, free_port, is_listening, started, wait_until_ready
 
-_DUET = "from app.commands.cli import main; main(prog_name='duet')"
+#: The code that the command `duet` runs.
+DUET = "from app.commands.cli import main; main(prog_name='duet')"
 #: The code that `python -m app` runs.
 SERVE = "import runpy; runpy.run_module('app', run_name='__main__', alter_sys=True)"
 
@@ -38,7 +39,7 @@ def duet(folder: Path, *arguments: str, given: str = "", **variables: str) -> su
         stdin.write(given.encode())
         stdin.seek(0)
         env = environment(folder, **variables)
-        process = fork(_DUET, arguments, streams=[stdin, out, err], env=env, cwd=folder)
+        process = fork(DUET, arguments, streams=[stdin, out, err], env=env, cwd=folder)
         try:
             code = process.wait(60)
         finally:
@@ -53,7 +54,7 @@ def duet(folder: Path, *arguments: str, given: str = "", **variables: str) -> su
 def duet_from_scratch(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Runs `duet` in the same way, but as a program that imports everything itself, as outside of tests."""
     return subprocess.run(
-        [sys.executable, "-c", _DUET, *arguments],
+        [sys.executable, "-c", DUET, *arguments],
         capture_output=True,
         text=True,
         timeout=60,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import ssl
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
@@ -47,7 +48,12 @@ StartProxy = Callable[[Path, int, int, int], contextlib.AbstractContextManager[P
 
 @contextlib.contextmanager
 def site(
-    start_proxy: StartProxy, folder: Path, *, extensions: Sequence[Extension] = (), **settings: Any
+    start_proxy: StartProxy,
+    folder: Path,
+    *,
+    extensions: Sequence[Extension] = (),
+    ws: Any = "auto",
+    **settings: Any,
 ) -> Iterator[Site]:
     """Serves Duet behind a proxy, on https://localhost and a free port.
 
@@ -55,11 +61,13 @@ def site(
         start_proxy: `caddy` or `nginx`.
         folder: an empty folder.
         extensions: a team's own code.
+        ws: uvicorn's protocol for WebSockets.
         settings: Duet's settings, besides `PUBLIC_URL`.
     """
     http_port, https_port = free_port(), free_port()
     url = f"https://localhost:{https_port}"
-    with running(make_settings(folder / "data", public_url=url, **settings), extensions=extensions) as duet:
+    made = make_settings(folder / "data", public_url=url, **settings)
+    with running(made, extensions=extensions, ws=ws) as duet:
         duet_port = int(duet.url.rpartition(":")[2])
         with start_proxy(folder, http_port, https_port, duet_port) as certificate:
             trust = ssl.create_default_context(cafile=certificate)
@@ -71,8 +79,18 @@ def caddy(folder: Path, http_port: int, https_port: int, duet_port: int) -> Iter
     """Runs Caddy with `deploy/Caddyfile`, and yields the certificate of its own authority."""
     with caddy_at("localhost", folder, http_port, https_port, [duet_port], waits_for=https_port):
         root = folder / "caddy-data" / "caddy" / "pki" / "authorities" / "local" / "root.crt"
-        wait_until(lambda: root.exists() and is_listening(http_port))
+        wait_until(lambda: root.exists() and is_listening(http_port) and _has_certificate(root, https_port))
         yield root
+
+
+def _has_certificate(root: Path, port: int) -> bool:
+    """Whether Caddy has made the certificate of localhost, which it does a moment after it listens."""
+    try:
+        with socket.create_connection(("localhost", port), 10) as plain:
+            ssl.create_default_context(cafile=root).wrap_socket(plain, server_hostname="localhost").close()
+    except OSError:  # `ssl.SSLError` is one, too
+        return False
+    return True
 
 
 @contextlib.contextmanager

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import http.client
 import re
+import socket
+import ssl
+from base64 import b64encode
 from collections.abc import Iterator
+from hashlib import sha1
+from typing import Any, cast
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -31,8 +37,67 @@ FORGED = {
 def https(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Duet behind each proxy, which it trusts."""
     folder = tmp_path_factory.mktemp(request.param)
-    with site(PROXIES[request.param], folder, extensions=[echo()], trusted_proxies=("127.0.0.1",)) as one:
+    more: dict[str, Any] = {"extensions": [echo()], "ws": Greeter, "trusted_proxies": ("127.0.0.1",)}
+    with site(PROXIES[request.param], folder, **more) as one:
         yield one
+
+
+class Greeter(asyncio.Protocol):
+    """Stands for uvicorn's WebSocket protocol, which needs a package: answers what it hears in capitals."""
+
+    def __init__(self, **_: Any) -> None:
+        self.head = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        if self.head:
+            self.transport.write(data.upper())
+            return
+        self.head = data.lower()
+        assert b"upgrade: websocket" in self.head
+        key = re.search(rb"sec-websocket-key: (\S+)", data, re.IGNORECASE)
+        assert key
+        accept = b64encode(sha1(key[1] + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
+        answer = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        self.transport.write(answer + b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n")
+
+
+HANDSHAKE = (
+    b"GET /api/team/room HTTP/1.1\r\nHost: %b\r\nConnection: Upgrade\r\nUpgrade: %b\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
+
+
+@pytest.mark.parametrize("upgrade", [b"websocket", b"WebSocket"])
+def test_a_websocket_goes_through(https: Site, upgrade: bytes) -> None:
+    """The proxy hands the upgrade on, and then the bytes of both sides."""
+    host = urlsplit(https.url).netloc.encode()
+    with tls(https) as connection:
+        connection.sendall(HANDSHAKE % (host, upgrade))
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            piece = connection.recv(1)
+            assert piece, head
+            head += piece
+        assert head.startswith(b"HTTP/1.1 101 "), head
+        connection.sendall(b"hello")
+        assert connection.recv(5) == b"HELLO"
+
+
+def test_no_other_upgrade_is_handed_on(https: Site) -> None:
+    """`h2c` is answered as an ordinary request: a proxy that made a tunnel of it would let requests go past it."""
+    host = urlsplit(https.url).netloc.encode()
+    with tls(https) as connection:
+        connection.sendall(HANDSHAKE % (host, b"h2c"))
+        assert connection.recv(65536).startswith(b"HTTP/1.1 404 ")
+
+
+def tls(https: Site) -> ssl.SSLSocket:
+    """A connection to the proxy in HTTP/1.1."""
+    plain = socket.create_connection(("localhost", urlsplit(https.url).port), PATIENCE)
+    return https.trust.wrap_socket(plain, server_hostname="localhost")
 
 
 @pytest.fixture

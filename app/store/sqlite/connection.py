@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar
 
 import aiosqlite
 
+from app.private_files import create
 from app.store.breaker import Breaker, StoreUnusable
 from app.store.measurements import StoreMeasurements
 from app.store.places import Places
@@ -175,7 +176,7 @@ def _create_file(path: Path) -> None:
     process has to it (POSIX), and the next process to close the file would remove the log that they write to.
     """
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        os.close(create(path))
     except FileExistsError:
         problem = _why_not(path)
         if problem:
