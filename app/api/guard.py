@@ -31,6 +31,7 @@ from app.api.fastapi_names import (
     with_included,
 )
 from app.api.faults import bound_faults
+from app.api.sockets import serve_socket
 from app.auth.clock import Clock
 from app.auth.errors import AuthError
 from app.auth.policy import Policy, PolicyError, Rule, decide, policy_of
@@ -94,7 +95,7 @@ class _GuardedWebSocketRoute(Guard, APIWebSocketRoute):
             else:
                 await socket.close(1008, error.code)
             return
-        await super().handle(scope, receive, send)
+        await serve_socket(super().handle, scope, receive, send)
 
 
 def include(api: FastAPI, router: APIRouter, *, prefix: str, clock: Clock) -> list[Rule]:

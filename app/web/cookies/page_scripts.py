@@ -22,6 +22,8 @@ from app.web.flask_wtf_names import CSRF_FIELD, csrf_reader
 #: Either of these may hold the page's CSRF token. They are the names that Flask-WTF accepts.
 CSRF_HEADERS: Final = (b"x-csrftoken", b"x-csrf-token")
 _READS: Final = frozenset({"GET", "HEAD"})
+#: Stands for the method that a WebSocket does not have.
+_SOCKET: Final = "WEBSOCKET"
 _WRITES: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
@@ -52,18 +54,26 @@ class PageScripts:
     def access_token(self, scope: Scope) -> str | None:
         """Returns the session's access token if a page of this site may have sent this read, or sent this write.
 
-        Returns None if there is no session, for a read from another site, and for a write with the cookie alone.
+        Returns None if there is no session, for a read from another site, and for a write or the handshake of a
+        WebSocket with the cookie alone.
 
         Raises:
-            SameOriginUnproven: a page sent this write, and it is not proven that it was one of ours.
+            SameOriginUnproven: a page sent this write, or opens this WebSocket, and it is not proven that it was
+                one of ours.
         """
         token = self._cookie.access_token(scope)
-        method = scope.get("method")  # a WebSocket has none: its handshake can't carry the CSRF token
-        if method not in _READS | _WRITES:
+        method = _SOCKET if scope["type"] == "websocket" else scope["method"]
+        if method not in _READS | _WRITES | {_SOCKET}:
             return None
         if not token:  # no session to misuse; a broken one is reported, as on pages
             return token
         sites, origins = _values(scope, b"sec-fetch-site"), _values(scope, b"origin")
+        if method == _SOCKET:
+            # A script can't add a header to the handshake, so no CSRF token comes along. But the browser always
+            # says whose script it is, by Origin (RFC 6455 section 10.2): cross-site WebSocket hijacking ends here.
+            if origins and not self._are_ours(scope, sites, origins, allowed=("same-origin",)):
+                raise SameOriginUnproven()
+            return token if origins else None
         if method in _READS:
             # 'none' means that a person typed the URL. Browsers that send neither header still keep the answer
             # from other sites' scripts (same-origin policy), and the cookie out of these sites' requests (Lax).
@@ -80,7 +90,8 @@ class PageScripts:
         self, scope: Scope, sites: Sequence[str], origins: Sequence[str], *, allowed: Sequence[str]
     ) -> bool:
         """Tells whether the request's source is this site, as far as the browser names it at all."""
-        own = own_origins(self._public_url, scheme=scope["scheme"], host=next(iter(_values(scope, b"host")), ""))
+        scheme: str = {"ws": "http", "wss": "https"}.get(scope["scheme"]) or scope["scheme"]
+        own = own_origins(self._public_url, scheme=scheme, host=next(iter(_values(scope, b"host")), ""))
         return (not sites or (len(sites) == 1 and sites[0] in allowed)) and (
             not origins or (len(origins) == 1 and origins[0].lower() in own)
         )
