@@ -7,11 +7,14 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
+from app.api.errors import status_of
+from app.auth.errors import AuthError
 from tests.kit.programs import ROOT, find_program, free_port, started
 
 DOCUMENT = ROOT / "docs/api.md"
@@ -83,3 +86,24 @@ def test_the_document_shows_something() -> None:
     found = steps()
     assert len(found) > 15
     assert sum(not shown for _, shown in found) < 3
+
+
+def _kinds(of: type[AuthError]) -> Iterator[type[AuthError]]:
+    yield of
+    for kind in of.__subclasses__():
+        yield from _kinds(kind)
+
+
+def test_every_code_of_a_401_is_listed() -> None:
+    """The table has the code of each error that the API answers with a 401, and no other."""
+    table = DOCUMENT.read_text().partition("The `code` of a 401")[2].partition("An answer never")[0]
+    listed = {
+        code for row in re.findall(r"^\| (`[^|]*`) \|", table, re.MULTILINE) for code in re.findall("`(.*?)`", row)
+    }
+    answered = {kind.code for kind in _kinds(AuthError) if kind.code and status_of(kind.__new__(kind)) == 401}
+    assert listed == answered
+
+
+def test_no_command_needs_a_new_curl() -> None:
+    """Debian 11 has curl 7.74; `--json` came with 7.82."""
+    assert "--json" not in DOCUMENT.read_text()
