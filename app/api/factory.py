@@ -142,6 +142,9 @@ def _describe_refusals(schema: dict[str, Any]) -> None:
                 responses["422"] = {"description": "Invalid input: where, and why", "content": _PROBLEM}
             # The edge answers this before the route is asked, for example to a path with a control character.
             responses.setdefault("400", {"description": "The request is malformed", "content": _PROBLEM})
+            if "requestBody" in operation:
+                content = _OAUTH if path.startswith("/auth/") else _PROBLEM
+                responses.setdefault("413", {"description": "The body is too large", "content": content})
             for response in responses.values():
                 if response.get("content", {}).get("application/json") == _PROBLEM_JSON:
                     response["content"] = _PROBLEM

@@ -79,6 +79,31 @@ def test_the_terminal_tells_where_everything_is(tmp_path: Path) -> None:
     assert f"Data      {tmp_path / 'data'}\n" in text
 
 
+FROZEN = """
+import gc
+from fastapi import APIRouter
+from app.auth.policy import public
+from app.extension import Extension
+
+router = APIRouter(prefix="/frozen")
+made_at_the_start = {"a": []}
+
+@router.get("")
+@public
+async def frozen() -> bool:
+    return not any(one is made_at_the_start for one in gc.get_objects())
+
+extension = Extension("frozen", routers=[router])
+"""
+
+
+def test_s38_the_garbage_collector_leaves_out_what_the_start_made(tmp_path: Path) -> None:
+    """A request that makes many objects does not have the collector go through all that was imported and built."""
+    (tmp_path / "frozen.py").write_text(FROZEN)
+    with served(tmp_path, EXTENSIONS="frozen:extension") as one:
+        assert httpx.get(f"{one.url}/api/frozen").json() is True
+
+
 def test_a_taken_port_is_told_in_one_line(tmp_path: Path) -> None:
     """A second Duet on the same port says so, prints no greeting and ends with exit code 1."""
     with served(tmp_path) as one:
