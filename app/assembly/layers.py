@@ -18,6 +18,7 @@ from app.paths import HEALTHZ, METRICS, READYZ
 WATCHED: Final = (
     *((method, path) for method in ("GET", "HEAD") for path in (HEALTHZ, READYZ, METRICS)),
     ("OPTIONS", "/"),
+    ("OPTIONS", "*"),
 )
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import socket
+import time
 from pathlib import Path
 
 import pytest
 
 from tests.deploy.process import duet, served
-from tests.kit.live import status
+from tests.kit.live import connect, read_all, status
 
 HEALTH = b"GET /healthz HTTP/1.0\r\n\r\n"
 
@@ -37,6 +38,16 @@ def test_one_family_is_one_family(tmp_path: Path) -> None:
     """`--host 0.0.0.0` answers over IPv4 alone."""
     with served(tmp_path, "--host", "0.0.0.0") as one:
         assert (ask("127.0.0.1", one.port), ask("::1", one.port)) == (200, 0)
+
+
+def test_a_connection_is_kept_for_as_long_as_the_setting_says(tmp_path: Path) -> None:
+    """An idle connection is closed after KEEP_ALIVE_SECONDS, and not before."""
+    with served(tmp_path, KEEP_ALIVE_SECONDS="1.5") as one, connect(one.url, seconds=60) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert status(connection.recv(65536)) == 200
+        began = time.monotonic()
+        assert read_all(connection) == b""
+        assert 1 < time.monotonic() - began < 60  # 75 by default
 
 
 @pytest.mark.parametrize(

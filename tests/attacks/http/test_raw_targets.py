@@ -182,6 +182,7 @@ def test_options_of_the_server_are_answered_with_nothing(house: Running) -> None
     assert (answer.status, answer.body, answer.header("content-length")) == (204, b"", "")
     assert answer.header("x-content-type-options") == "nosniff"
     assert one(house.url, request("*", method="OPTIONS", host=None)).status == 400
+    assert one(house.url, b"OPTIONS * HTTP/1.0\r\n\r\n").status == 204
 
 
 #: Some of these get an answer that is not a 400: what they ask for is legal, and leads to a 3xx, 4xx or the like.
