@@ -19,7 +19,7 @@ from app.assembly import (
     create_routes,
     draw_errors,
 )
-from app.auth.policy import PolicyError
+from app.auth.policy import PolicyError, refuse_lost_marks
 from app.extension import Extension, load_extensions
 from app.foundation import build_configured_auth, open_configured_store
 from app.observing.requests import Requests
@@ -48,6 +48,7 @@ def create_app(settings: Settings | None = None, *, extensions: Sequence[Extensi
     """
     core = _create_core(settings or load(), extensions)
     halves = create_halves(core)
+    refuse_lost_marks([*halves.pages.roots, *halves.api.roots])
     routes = create_routes(core, halves)
     table = (*halves.pages.rules, *halves.api.rules, *routes.rules)
     hand_table(halves.pages.part, table)

@@ -8,8 +8,9 @@ from typing import Any, Final
 from fastapi import APIRouter, FastAPI
 
 from app.api import errors, fastapi_names, swagger_ui_names
-from app.api.guard import adopt, include
-from app.api.problems import PROBLEM_JSON
+from app.api.description import complete
+from app.api.guard import Slashes
+from app.api.including import adopt, include
 from app.api.routers import (
     admin,
     audit,
@@ -22,18 +23,10 @@ from app.api.routers import (
     users,
 )
 from app.auth.clock import Clock
-from app.auth.models import READ, WRITE
-from app.auth.policy import PUBLIC, Covered, PolicyError, Rule
+from app.auth.policy import Covered, PolicyError, Root, Rule
 from app.extension import Claims, Extension
 from app.paths import API
 
-_PROBLEM_JSON: Final = {"schema": {"$ref": "#/components/schemas/Problem"}}
-_PROBLEM: Final = {PROBLEM_JSON: _PROBLEM_JSON}
-_OAUTH: Final = {"application/json": {"schema": {"$ref": "#/components/schemas/OAuthError"}}}
-_SCOPES: Final = {
-    READ: "Read what you may read.",
-    WRITE: "Change what you may change. This includes reading.",
-}
 _OWN: Final[tuple[APIRouter, ...]] = (
     tokens.router,
     introspection.router,
@@ -59,13 +52,18 @@ def create_api(*, version: str, clock: Clock, extensions: Sequence[Extension]) -
     api = _Api(version=version)
     errors.add_handlers(api)
     claims = Claims(API, ("auth", "users", "admin", "docs", "openapi.json"))
+    api.router.default = Slashes(api.router)
     rules = [rule for router in _OWN for rule in adopt(api, router, prefix=API, clock=clock)]
+    roots: list[Root] = []
     for extension in extensions:
         for router in extension.routers:
             _claim(claims, router.prefix, extension.name)
-            rules += include(api, router, prefix=API, clock=clock)
+            around = extension.policy_around(router.prefix)
+            added = include(api, router, prefix=API, clock=clock, around=around)
+            rules += added.rules
+            roots += added.roots
     api.rules = rules
-    return Covered(api, tuple(rules))
+    return Covered(api, tuple(rules), tuple(roots))
 
 
 def _claim(claims: Claims, prefix: str, name: str) -> None:
@@ -97,56 +95,5 @@ class _Api(FastAPI):
     def openapi(self) -> dict[str, Any]:
         """Returns the description, with the ways to log in for every operation that is not public."""
         if self.openapi_schema is None:
-            schema = super().openapi()
-            token_url = f"{API}/auth/token"
-            flow = {"tokenUrl": token_url, "refreshUrl": token_url, "scopes": _SCOPES}
-            schema.setdefault("components", {})["securitySchemes"] = {
-                "login": {"type": "oauth2", "flows": {"password": flow}},
-                "token": {
-                    "type": "http",
-                    "scheme": "bearer",
-                    "description": "An access token, or a personal access token (`duet_pat_…`).",
-                },
-            }
-            for rule in self.rules:
-                _describe(schema, rule)
-            _describe_refusals(schema)
+            complete(super().openapi(), self.rules)
         return self.openapi_schema or {}
-
-
-def _describe(schema: dict[str, Any], rule: Rule) -> None:
-    """Adds to each operation of `rule` what its policy requires, and its refusals."""
-    path, policy = rule.path.removeprefix(API), rule.policy
-    content = _OAUTH if path.startswith("/auth/") else _PROBLEM
-    for method in rule.methods:
-        operation = schema["paths"].get(path, {}).get(method.lower())
-        if operation is None or policy == PUBLIC:
-            continue
-        operation["security"] = [{"login": []}, {"token": []}]  # either
-        operation["responses"]["401"] = {"description": "No token, or it does not count", "content": content}
-        if policy.role or policy.fresh:
-            own = operation["responses"].get("403")
-            needs = f"Needs: {policy}" + (f"; {own['description']}" if own else "")
-            operation["responses"]["403"] = {"description": needs, "content": content}
-            operation["description"] = f"{operation.get('description', '')}\n\nNeeds: {policy}.".lstrip()
-
-
-def _describe_refusals(schema: dict[str, Any]) -> None:
-    """Describes each refusal as it is here: not as FastAPI's own kind of 422, and with the right media type."""
-    for path, operations in schema["paths"].items():
-        for operation in operations.values():
-            responses = operation["responses"]
-            if "422" in responses and path.startswith("/auth/"):
-                del responses["422"]  # it is a 400 there
-            elif "422" in responses:
-                responses["422"] = {"description": "Invalid input: where, and why", "content": _PROBLEM}
-            # The edge answers this before the route is asked, for example to a path with a control character.
-            responses.setdefault("400", {"description": "The request is malformed", "content": _PROBLEM})
-            if "requestBody" in operation:
-                content = _OAUTH if path.startswith("/auth/") else _PROBLEM
-                responses.setdefault("413", {"description": "The body is too large", "content": content})
-            for response in responses.values():
-                if response.get("content", {}).get("application/json") == _PROBLEM_JSON:
-                    response["content"] = _PROBLEM
-    for name in ("HTTPValidationError", "ValidationError"):
-        schema["components"].get("schemas", {}).pop(name, None)

@@ -42,6 +42,10 @@ NAMES: Final = PrivateNames(
     "fastapi.routing:APIRouter.lifespan_context",
     "fastapi.routing:_DefaultLifespan",
     "fastapi.routing:_merge_lifespan_context",
+    # What FastAPI calls for a route besides its endpoint: see `dependencies_of`.
+    "fastapi.routing:APIWebSocketRoute.dependant",
+    "fastapi.dependencies.models:Dependant.dependencies",
+    "fastapi.dependencies.models:Dependant.call",
     # The layers around an app's router: see `layers_of` and `set_outermost`.
     "fastapi:FastAPI.build_middleware_stack",
     "fastapi:FastAPI.middleware_stack",
@@ -94,6 +98,7 @@ __all__ = [
     "RouteContext",
     "add_operation",
     "check",
+    "dependencies_of",
     "has_beginning",
     "iter_route_contexts",
     "last_routes",
@@ -190,6 +195,15 @@ def make_websocket_route(route_class: type[WebSocketRoute], context: RouteContex
         dependencies=context.dependencies,
         dependency_overrides_provider=app,
     )
+
+
+def dependencies_of(route: Any) -> Iterator[Callable[..., Any]]:
+    """Yields what FastAPI calls before the endpoint of `route`, at any depth: its routers' dependencies, too."""
+    queue = [*route.dependant.dependencies]
+    while queue:
+        one = queue.pop()
+        queue += one.dependencies
+        yield one.call
 
 
 def with_included(router: APIRouter) -> Iterator[APIRouter]:

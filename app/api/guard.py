@@ -1,42 +1,59 @@
-"""Applies the policy to every route of the API, before a byte of the body is read.
+"""Applies the policy to every route of the API, before a byte of the body is read and before any code of a team's.
 
 FastAPI runs dependencies after it has parsed the body, so a malformed one would be a 422 where a missing token
-must be a 401. Hence a route class and not a dependency. Routers are included eagerly: what is in the table at the
-start is what is served, and a route that somebody adds to a router later is served by nobody.
+must be a 401. Hence a route class and not a dependency.
 """
 
 from __future__ import annotations
 
-import copy
-import re
-from collections.abc import Sequence
 from typing import Any
+from urllib.parse import quote
 
-from fastapi import APIRouter, FastAPI
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute, APIWebSocketRoute
-from starlette.routing import BaseRoute, Match
+from starlette.convertors import Convertor
+from starlette.exceptions import HTTPException
+from starlette.responses import RedirectResponse
+from starlette.routing import BaseRoute, Match, Router
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from app.api.fastapi_names import (
-    FormLimits,
-    RouteContext,
-    add_operation,
-    has_beginning,
-    iter_route_contexts,
-    last_routes,
-    make_websocket_route,
-    with_form_limits,
-    with_included,
-)
 from app.api.faults import bound_faults
 from app.api.sockets import serve_socket
 from app.auth.clock import Clock
 from app.auth.errors import AuthError
-from app.auth.policy import Policy, PolicyError, Rule, decide, policy_of
-from app.bodies import marked_limit
+from app.auth.policy import Policy, decide
 from app.scope import CALLER, PRINCIPAL, ROUTE, SAFE_METHODS
+
+
+class _Waiting(str):
+    """A parameter of the path that a team's convertor will convert, once the policy has let the caller in."""
+
+    convertor: Convertor[Any]
+
+
+class _Later(Convertor[Any]):
+    """Puts a team's convertor off: a path is matched before the policy is asked."""
+
+    def __init__(self, convertor: Convertor[Any]) -> None:
+        self._convertor = convertor
+
+    def convert(self, value: str) -> _Waiting:
+        """Leaves the value as it is, together with what converts it."""
+        waiting = _Waiting(value)
+        waiting.convertor = self._convertor
+        return waiting
+
+    def to_string(self, value: Any) -> str:
+        """Writes a value into a path, as the team's convertor does."""
+        return self._convertor.to_string(value)
+
+
+def put_off_convertors(route: Any) -> None:
+    """Makes the convertors that a team registered wait for the policy. Starlette's own may go on."""
+    for name, one in route.param_convertors.items():
+        if type(one).__module__ != Convertor.__module__:
+            route.param_convertors[name] = _Later(one)
 
 
 class Guard(BaseRoute):
@@ -64,28 +81,48 @@ class Guard(BaseRoute):
         writes = scope.get("method") not in SAFE_METHODS
         scope[PRINCIPAL] = decide(self.policy, scope[CALLER], self.clock.now(), writes=writes)
 
+    def convert(self, scope: Scope) -> None:
+        """Converts the parameters of the path that had to wait for the policy."""
+        given = scope.get("path_params", {})
+        if any(type(value) is _Waiting for value in given.values()):
+            scope["path_params"] = {
+                name: value.convertor.convert(str(value)) if type(value) is _Waiting else value
+                for name, value in given.items()
+            }
 
-class _GuardedRoute(Guard):
+
+class GuardedRoute(Guard):
+    """The guard in front of a path operation, whose class may be a team's own."""
+
     def __init__(self, *args: Any, **given: Any) -> None:
         super().__init__(*args, **given)
         assert isinstance(self, APIRoute)
         bound_faults(self)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # A method that the route does not know is a 405 for everybody, as an unknown path is a 404.
-        if scope["method"] in self.methods:
-            self.admit(scope)
+        """Answers after the policy. A method that the route does not know is a 405, and no code of a team's runs.
+
+        It is one for everybody, as an unknown path is a 404. A route class that answers HEAD by its GET would
+        otherwise answer it for everybody, too; it has to have HEAD among its methods.
+        """
+        if scope["method"] not in self.methods:
+            raise HTTPException(405, headers={"Allow": ", ".join(sorted(self.methods))})
+        self.admit(scope)
+        self.convert(scope)
         await super().handle(scope, receive, send)
 
 
-class OwnRoute(_GuardedRoute, APIRoute):  # type: ignore[misc]  # Starlette knows routes without methods
+class OwnRoute(GuardedRoute, APIRoute):  # type: ignore[misc]  # Starlette knows routes without methods
     """A path operation of Duet's own routers, made once with its router. `adopt` copies it into every app."""
 
 
-class _GuardedWebSocketRoute(Guard, APIWebSocketRoute):
+class GuardedWebSocketRoute(Guard, APIWebSocketRoute):
+    """The guard in front of a WebSocket route."""
+
     methods = {"WEBSOCKET"}  # noqa: RUF012 - never changed
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Opens the socket for those whom the policy lets in, and denies it to the others."""
         try:
             self.admit(scope)
         except AuthError as error:
@@ -95,119 +132,42 @@ class _GuardedWebSocketRoute(Guard, APIWebSocketRoute):
             else:
                 await socket.close(1008, error.code)
             return
+        self.convert(scope)
         await serve_socket(super().handle, scope, receive, send)
 
 
-def include(api: FastAPI, router: APIRouter, *, prefix: str, clock: Clock) -> list[Rule]:
-    """Adds each route of `router` to `api`, guarded by the policy that its endpoint carries.
+class Slashes:
+    """What `router` calls for a path that none of its routes answers.
 
-    Args:
-        api: what serves the routes.
-        router: the routes, including those of the routers that it includes.
-        prefix: where `api` is mounted, for messages, the log and the table.
-        clock: tells how long ago a password was proven.
-
-    Returns:
-        A row of the table for each route.
-
-    Raises:
-        PolicyError: a marker does not reach its endpoint, two routes answer the same call, or something is neither
-            a path operation nor a WebSocket route, so that no policy would cover it.
+    It leads to the twin of a team's path, with or without a slash at its end, as FastAPI does. FastAPI's own
+    redirect would come before the policy, and tell strangers which paths there are. Duet's paths have no twins.
     """
-    _refuse_what_is_not_copied(router)
-    return [
-        _cover(
-            api, _add(api, context, prefix, limits), context.endpoint, path=f"{prefix}{context.path}", clock=clock
-        )
-        for context, limits in with_form_limits(router)
-    ]
 
+    def __init__(self, router: Router) -> None:
+        self._router = router
+        self._not_found = router.not_found
 
-def adopt(api: FastAPI, router: APIRouter, *, prefix: str, clock: Clock) -> list[Rule]:
-    """Does the same for one of Duet's own routers, each of whose routes is an `OwnRoute`.
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers with a redirect (RFC 9110 section 15.4.8), or a 404. Raises the `AuthError` of the twin."""
+        target = self._twin(scope) if scope["type"] == "http" else None
+        if target is None:
+            await self._not_found(scope, receive, send)
+            return
+        # Without a host: it would be the one that the client named.
+        query = scope["query_string"].decode("latin-1")
+        url = quote(target, safe="/:@!$&'()*+,;=~") + (f"?{query}" if query else "")
+        await RedirectResponse(url, 307)(scope, receive, send)
 
-    FastAPI takes a thousand times as long to make a route as to copy one. Each copy has its own policy and clock.
-    What the copies share is never changed.
-    """
-    rules = []
-    for route in router.routes:
-        assert isinstance(route, OwnRoute)
-        own = copy.copy(route)
-        api.router.routes.append(own)
-        rules.append(_cover(api, own, own.endpoint, path=f"{prefix}{own.path}", clock=clock))
-    return rules
-
-
-def _cover(api: FastAPI, route: Guard, endpoint: Any, *, path: str, clock: Clock) -> Rule:
-    """Puts the policy of `endpoint` before `route`, which `api` has already. Returns its row of the table."""
-    route.template = path
-    route.beginning = path.partition("{")[0]
-    route.pattern = re.sub(r"\{[^{}:]+", "{", path)
-    route.clock = clock
-    methods = tuple(sorted(route.methods))
-    name = f"{'/'.join(methods)} {path}"
-    route.policy = policy_of(endpoint, name=name)
-    _refuse_duplicates(api, route, name)
-    return Rule("api", path, methods, _name_of(endpoint), route.policy)
-
-
-def _add(api: FastAPI, context: RouteContext, prefix: str, form_limits: FormLimits) -> Guard:
-    original = context.original_route
-    path, endpoint = context.path, context.endpoint
-    if path is None or endpoint is None or not isinstance(original, APIRoute | APIWebSocketRoute):
-        where = f"{prefix}{path}" if path else f"host {getattr(original, 'host', original)}"
-        raise PolicyError(
-            f"{where}: a {type(original).__name__} can't be protected. Routers in Duet take path operations "
-            "such as @router.get and @router.websocket."
-        )
-    if isinstance(original, APIWebSocketRoute):
-        route = make_websocket_route(_GuardedWebSocketRoute, context, api)
-        api.router.routes.append(route)
-        return route
-    changed: dict[str, Any] = {"form_limits": form_limits or None}
-    marked = marked_limit(endpoint, name=f"{prefix}{path}")
-    if marked is not None:
-        # A text in a form may be as large as the form, as on a page.
-        usual = {
-            "max_fields": marked.max_fields,
-            "max_files": marked.max_fields,
-            "max_part_size": marked.max_bytes,
-        }
-        changed = {"form_limits": usual | form_limits, "max_body_size": marked.max_bytes}
-    added = add_operation(api.router, context, _guarded(type(original)), **changed)
-    assert isinstance(added, Guard)
-    return added
-
-
-def _guarded(route_class: type[APIRoute]) -> type[APIRoute]:
-    """Returns a team's own route class with the guard in front, so that the class keeps its behaviour."""
-    return type(f"Guarded{route_class.__name__}", (_GuardedRoute, route_class), {})
-
-
-def _refuse_what_is_not_copied(router: APIRouter) -> None:
-    for one in with_included(router):
-        name = f"router {one.prefix or router.prefix or '/'}"
-        if has_beginning(one):
-            raise PolicyError(f"{name}: its startup handlers or lifespan would not run: use Extension.lifespan")
-        if last_routes(one):
-            raise PolicyError(f"{name}: its frontend can't be protected: use a Flask blueprint")
-
-
-def _refuse_duplicates(api: FastAPI, route: Guard, name: str) -> None:
-    others = [other for other in api.router.routes if isinstance(other, Guard) and other is not route]
-    if any(other.pattern == route.pattern and other.methods & route.methods for other in others):
-        raise PolicyError(f"{name}: two endpoints answer it")
-
-
-def _name_of(endpoint: Any) -> str:
-    inner = getattr(endpoint, "func", endpoint)
-    return f"{inner.__module__}.{getattr(inner, '__qualname__', type(inner).__name__)}"
-
-
-def check_covered(router: APIRouter, known: Sequence[BaseRoute], *, where: str) -> None:
-    """Raises `PolicyError` if `router` serves anything except `known` and guarded routes; the message names it."""
-    for route in (*router.routes, *last_routes(router)):
-        if not isinstance(route, Guard) and not any(route is one for one in known):
-            inner = next(iter_route_contexts([route]), None)
-            path = (inner and inner.path) or f" {type(route).__name__}"
-            raise PolicyError(f"{where}{path}: it was added beside the policy's table, so nobody would guard it")
+    def _twin(self, scope: Scope) -> str | None:
+        """Returns the path that one of the routes answers, if its policy lets the caller in."""
+        path: str = scope["path"]
+        twin = {**scope, "path": path.rstrip("/") if path.endswith("/") else f"{path}/"}
+        for route in self._router.routes:
+            match, found = route.matches(twin)
+            if match is Match.NONE or isinstance(route, OwnRoute) or not isinstance(route, Guard):
+                continue
+            if match is Match.FULL:  # else it is a 405 for everybody, after the redirect
+                scope[ROUTE] = route.template
+                route.admit({**twin, **found})
+            return str(twin["path"])
+        return None

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import anyio
 from fastapi import FastAPI
 
-from app.api.guard import check_covered
+from app.api.including import check_covered
 from app.assembly.parts import Core, Site
 from app.auth.deployment import SettingsDiffer, run_upkeep
 from app.auth.errors import StoreUnavailable
@@ -21,7 +21,7 @@ from app.observing.pulse import run_pulse
 from app.paths import API
 from app.settings import SettingsError
 from app.store.breaker import StoreUnusable
-from app.web.guard import check_sealed
+from app.web.table import check_sealed
 
 Lifespan: TypeAlias = Callable[[FastAPI], AbstractAsyncContextManager[dict[str, Any]]]
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Iterable
 from typing import Final
 
 from email_validator import validate_email
 
-from app.auth.models import MAX_EMAIL_LENGTH, MAX_NAME_LENGTH, MAX_ROLE_LENGTH, MAX_ROLES
+from app.auth.models import MAX_EMAIL_LENGTH, MAX_NAME_LENGTH, MAX_ROLES, is_role
 from app.auth.refusals import EmailInvalid, NameInvalid, RolesInvalid
-
-_ROLE: Final = re.compile(rf"[a-z][a-z0-9_-]{{0,{MAX_ROLE_LENGTH - 1}}}", re.ASCII)
 
 
 def parse_email(text: str) -> tuple[str, str]:
@@ -53,7 +50,7 @@ def parse_name(text: str) -> str:
 def parse_roles(names: Iterable[str]) -> tuple[str, ...]:
     """Returns the roles, sorted, each once. Raises `RolesInvalid`. Any name will do: a team invents its own."""
     roles = tuple(sorted({name.strip() for name in names}))
-    if len(roles) > MAX_ROLES or not all(map(_ROLE.fullmatch, roles)):
+    if len(roles) > MAX_ROLES or not all(map(is_role, roles)):
         raise RolesInvalid()
     return roles
 

@@ -19,16 +19,17 @@ from app.extension import Extension
 from app.settings import Settings
 from app.user_agents import device
 from app.web import flask_names, flask_wtf_names
-from app.web.blueprints import register_blueprints
+from app.web.blueprints import register_extensions
 from app.web.bodies import PageBodies, PageRequest, set_page_bodies
 from app.web.context import Duet, drawn_for, person
 from app.web.cookies import LONGEST_COOKIE_LIFE, PageScripts, SessionCookie, SessionInterface
 from app.web.display import event_label, filters, warn_of_inline_code
 from app.web.errors import errors
 from app.web.flask_names import put_first
-from app.web.guard import guard
+from app.web.guard import GuardedPages
 from app.web.pages import Pages
 from app.web.static_files import version_assets
+from app.web.table import build_table
 from app.web.views import auth as login
 from app.web.views import home, joining, presence, recovery, verification
 from app.web.views.account import data as own_data
@@ -81,26 +82,32 @@ def create_pages(
     """
     flask_names.NAMES.check()
     flask_wtf_names.check()
-    app = Pages(__name__, public_url=settings.public_url)
-    app.request_class = PageRequest
-    app.extensions["duet"] = Duet(auth=auth, crossing=crossing, public_url=settings.public_url)
-    app.session_interface = SessionInterface(cookie)
-    app.config.update(_config(auth, cookie, settings))
-    CSRFProtect(app)
-    errors.add_handlers(app)
-    app.after_request(_never_cached)
-    _prepare_templates(app, extensions)
+    duet = Duet(auth=auth, crossing=crossing, public_url=settings.public_url)
+    config = _config(auth, cookie, settings)
+    refusals = Pages(__name__, public_url=settings.public_url)
+    app = GuardedPages(__name__, public_url=settings.public_url, refusals=refusals)
+    for one in (app, refusals):
+        one.request_class = PageRequest
+        one.extensions["duet"] = duet
+        one.session_interface = SessionInterface(cookie)
+        one.config.update(config)
+        CSRFProtect(one)
+        errors.add_handlers(one)
+        one.after_request(_never_cached)
+        _prepare_templates(one, extensions)
     for view in _VIEWS:
         app.register_blueprint(view.blueprint)
     own_settings, own = app.own_settings(), set(app.blueprints)
-    register_blueprints(app, extensions)
+    added = register_extensions(app, extensions, settings)
     app.check_unchanged(own_settings)
     for name in app.blueprints.keys() - own:
         warn_of_inline_code(app, app.blueprints[name])
+    policies, rules = build_table(app, added.around)
     bodies = PageBodies(app, own=own, max_body_bytes=settings.max_body_bytes)
     set_page_bodies(app, bodies)
-    put_first(app, bodies.before_request)  # after the guard, which goes before it, and before CSRF parses the form
-    return Covered(app, tuple(guard(app)))
+    put_first(app, bodies.before_request)  # before CSRF parses the form
+    app.guard(policies, team_s=added.endpoints)
+    return Covered(app, tuple(rules), tuple(added.roots))
 
 
 def _prepare_templates(app: Flask, extensions: Sequence[Extension]) -> None:

@@ -12,6 +12,7 @@ from app.auth.models.accounts import (
     MAX_ROLE_LENGTH,
     MAX_ROLES,
     User,
+    is_role,
 )
 from app.auth.models.audit import AuditEvent
 from app.auth.models.callers import Client, Principal
@@ -91,4 +92,5 @@ __all__ = [
     "TokenOfUser",
     "TokenPair",
     "User",
+    "is_role",
 ]

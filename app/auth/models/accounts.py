@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -17,6 +18,12 @@ MAX_NAME_LENGTH: Final = 100
 MAX_PASSWORD_LENGTH: Final = 1024
 MAX_ROLE_LENGTH: Final = 32
 MAX_ROLES: Final = 20
+_ROLE: Final = re.compile(rf"[a-z][a-z0-9_-]{{0,{MAX_ROLE_LENGTH - 1}}}", re.ASCII)
+
+
+def is_role(name: str) -> bool:
+    """Returns whether an account may have a role of this name: a team invents its own."""
+    return _ROLE.fullmatch(name) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,4 +39,4 @@ def routes() -> str:
 @blueprint.context_processor
 def add_roles() -> dict[str, Any]:
     """Returns the roles that some page or API call requires, so that it is worth granting them."""
-    return {"known_roles": sorted({rule.policy.role for rule in get_table() if rule.policy.role} | {ADMIN})}
+    return {"known_roles": sorted({role for rule in get_table() for role in rule.policy.roles} | {ADMIN})}

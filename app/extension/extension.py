@@ -1,0 +1,98 @@
+"""What an extension brings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+from app.auth.extending import ClaimFunction, Handler, SignalKind
+from app.auth.policy import Marker, Policy, PolicyError, given_policy, refuse_marks
+from app.auth.service import Auth
+from app.settings import Settings
+
+if TYPE_CHECKING:
+    from fastapi import APIRouter
+    from flask import Blueprint, Flask
+
+#: A policy as a team writes it: `require(…)`, `public`, or a `Policy`.
+Given: TypeAlias = Marker | Policy | Callable[..., object]
+
+
+@dataclass(frozen=True, slots=True)
+class NavLink:
+    """An entry in the menu of the pages."""
+
+    href: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """A team's own part of the site.
+
+    Args:
+        name: its name in messages, which must be unique among the extensions.
+        routers: FastAPI routers, each with a prefix. They are served below `/api`.
+        blueprints: Flask blueprints, which are served below `/`.
+        nav_links: entries for the menu, shown to people who are logged in.
+        lifespan: makes an async context manager that is entered on the event loop before the first request and
+            left after the last one, for example for the extension's own database.
+        on: `async` functions that take a `Signal`, by what they wait for: `registered`, `logged_in`, `logged_out`,
+            `roles_changed`, `deleted`. They run on the event loop, within the lifespan.
+        claims: `async` functions that take a `User` (of `app.auth.models`), by the name of the claim that they put
+            into access tokens, and so into `Principal.claims`. They return JSON values.
+        require: the policy of all endpoints, such as `require(role="staff")`; or one for each router and each
+            blueprint, by the router's prefix or the blueprint's name. An endpoint's own marker goes before it.
+        init_app: is called with the Flask app that is being made and the settings, once for each app, before the
+            blueprints are registered. It is the place for Flask extensions.
+    """
+
+    name: str
+    routers: Sequence[APIRouter] = ()
+    blueprints: Sequence[Blueprint] = ()
+    nav_links: Sequence[NavLink] = ()
+    lifespan: Callable[[], AbstractAsyncContextManager[object]] | None = field(default=None)
+    on: Mapping[SignalKind | str, Handler] = field(default_factory=dict)
+    claims: Mapping[str, ClaimFunction] = field(default_factory=dict)
+    require: Given | Mapping[str, Given] | None = None
+    init_app: Callable[[Flask, Settings], object] | None = None
+
+    def connect(self, auth: Auth) -> None:
+        """Has auth call the functions in `on` and `claims`.
+
+        Raises:
+            PolicyError: there is no such signal, a claim is reserved or taken, a function is not `async`, or
+                something carries a marker that would have no effect.
+        """
+        for kind, handler in self.on.items():
+            refuse_marks(handler, name=f"extension {self.name}: its handler of the signal '{kind}'")
+            auth.signals.connect(kind, handler, owner=self.name)
+        for name, function in self.claims.items():
+            refuse_marks(function, name=f"extension {self.name}: the function of its claim '{name}'")
+            auth.extra_claims.add(name, function, owner=self.name)
+        for part in ("lifespan", "init_app"):
+            refuse_marks(getattr(self, part), name=f"extension {self.name}: its {part}")
+        self._check_require()
+
+    def policy_around(self, part: str) -> Policy | None:
+        """Returns the policy that `require` gives to all endpoints of a part, or None.
+
+        Args:
+            part: a router's prefix, or a blueprint's name.
+
+        Raises:
+            PolicyError: it is no policy.
+        """
+        given = self.require.get(part) if isinstance(self.require, Mapping) else self.require
+        return None if given is None else given_policy(given, owner=f"extension {self.name}")
+
+    def _check_require(self) -> None:
+        """Raises `PolicyError` if `require` names something that is not here, or gives something else."""
+        parts = {router.prefix for router in self.routers} | {blueprint.name for blueprint in self.blueprints}
+        for part in self.require if isinstance(self.require, Mapping) else parts:
+            if part not in parts:
+                names = ", ".join(sorted(parts)) or "none"
+                raise PolicyError(f"extension {self.name}: require= names {part!r}; its parts are {names}")
+            self.policy_around(part)
