@@ -58,6 +58,12 @@ def _team() -> Extension:
         session["cart"] = secrets.token_hex(size // 2)  # which can't be compressed well
         return "filled"
 
+    @blueprint.get("/say/<int:size>")
+    @public
+    def say(size: int) -> str:
+        flask.flash(secrets.token_hex(size // 2))
+        return "said"
+
     @blueprint.get("/external")
     @public
     def external() -> dict[str, str]:
@@ -134,6 +140,18 @@ def test_s16_a_session_that_browsers_would_drop_is_refused(client: TestClient) -
     assert failure["log_level"] == "error"
     assert client.cookies["session"] == before
     assert client.get("/account").status_code == 200
+
+
+def test_there_is_always_room_for_duet_s_own(made: TestClient) -> None:
+    """What a view may keep leaves room for the login page's token; too long a message is lost, and logged."""
+    stranger = TestClient(made.app, follow_redirects=False)
+    largest = max(size for size in range(4000, 8000, 100) if stranger.get(f"/team/fill/{size}").status_code == 200)
+    assert largest > 4000
+    assert csrf_token(stranger, "/login")
+    with capture_logs() as lines:
+        assert stranger.get("/team/say/4000").status_code == 200
+    assert "session_too_large" in [line["event"] for line in lines]
+    assert stranger.get("/team/kept").json()["cart"]
 
 
 def test_the_refusal_of_a_large_session_names_its_keys(made: TestClient) -> None:

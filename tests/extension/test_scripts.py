@@ -111,7 +111,7 @@ def test_everybody_else_is_led_to_the_login(ended: TestClient, headers: dict[str
     ("headers", "target"),
     [
         ({"HX-Current-URL": f"{HERE}/account", "Referer": f"{HERE}/team/page/x"}, "/account"),
-        ({"HX-Current-URL": "http://evil.example/account", "Referer": f"{HERE}/account"}, "/account"),
+        ({"HX-Current-URL": "http://evil.example/evil", "Referer": f"{HERE}/account"}, "/account"),
         ({"HX-Current-URL": f"{HERE}//evil.example"}, None),
         ({"HX-Current-URL": "javascript:alert(1)"}, None),
         ({"HX-Current-URL": "http://[", "Referer": "http://["}, None),

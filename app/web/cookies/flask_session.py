@@ -22,6 +22,11 @@ from app.web.flask_wtf_names import CSRF_FIELD
 
 #: Bytes of a cookie with its attributes. Browsers drop a larger one, and with it the login.
 MAX_COOKIE_BYTES: Final = 4093
+#: Bytes that are left for a CSRF token, messages and a longer access token. No page of Duet's may lack room that a
+#: view has taken.
+_RESERVE: Final = 600
+#: What Flask, Flask-WTF and Duet keep among a view's values.
+_NOT_VIEWS: Final = frozenset({CSRF_FIELD, "_flashes", "_permanent"})
 #: A view's key that is called like the login's has another name in the cookie.
 _ALIKE: Final = re.compile(rf"~*{ACCESS_TOKEN}")
 
@@ -44,7 +49,7 @@ class Session(SecureCookieSession):
         values = {name: value for name, value in kept.items() if name != ACCESS_TOKEN}
         super().__init__({name[1:] if _ALIKE.fullmatch(name) else name: values[name] for name in values})
         self._login = login if isinstance(login, str) else None
-        self._before = dict(self)
+        self._before = self._of_views()
 
     @property
     def login(self) -> str | None:
@@ -69,7 +74,10 @@ class Session(SecureCookieSession):
     @property
     def has_changed_values(self) -> bool:
         """Whether a view put something in or took something out."""
-        return dict(self) != self._before
+        return self._of_views() != self._before
+
+    def _of_views(self) -> dict[str, Any]:
+        return {name: value for name, value in self.items() if name not in _NOT_VIEWS}
 
     def clear(self) -> None:
         """Removes what views keep. Forms that are open in other tabs stay valid."""
@@ -158,22 +166,22 @@ class SessionInterface(SecureCookieSessionInterface):
             samesite="Lax",
             max_size=0,
         )
+        if session.has_changed_values and len(cookie) > MAX_COOKIE_BYTES - _RESERVE:
+            raise SessionTooLarge(_too_large(len(cookie), session))
         if len(cookie) <= MAX_COOKIE_BYTES:
             response.headers.add("Set-Cookie", cookie)
             return
-        message = _too_large(len(cookie), session)
-        if session.has_changed_values:
-            raise SessionTooLarge(message)
-        # Only the access token is new, and will be renewed again by the next request.
-        _log.error("session_too_large", why=message)
+        # A message is lost, or a new access token, which the next request renews again.
+        _log.error("session_too_large", why=_too_large(len(cookie), session))
 
 
 def _too_large(size: int, session: Session) -> str:
     """Says what the author of a view can do. It names keys and no values."""
     sizes = {name: len(repr(value)) for name, value in session.items()}
     largest = sorted(sizes, key=lambda name: -sizes[name])[:3]
+    named = ", ".join(f"{name!r} ({sizes[name]} characters)" for name in largest)
     return (
-        f"the session's cookie would have {size} bytes, and browsers drop one of more than {MAX_COOKIE_BYTES}, so "
-        "it was not sent. Keep large values in a database of your own, by current_principal.user_id. The largest "
-        f"in the session are {', '.join(f'{name!r} ({sizes[name]} characters)' for name in largest)}."
+        f"the session's cookie would have {size} bytes. Browsers drop one of more than {MAX_COOKIE_BYTES}, of "
+        f"which Duet needs {_RESERVE}, so it was not sent. Keep large values in a database of your own, by "
+        f"current_principal.user_id. The largest in the session are {named}."
     )
