@@ -26,9 +26,8 @@ def check_framing(method: bytes, target: bytes, version: str, headers: Sequence[
     # httptools takes RTSP and ICE as well, and does not tell: the name of the protocol follows the target.
     if version not in ("1.0", "1.1") or target + b" HTTP/" not in seen:
         raise ValueError("unknown version")
-    if (
-        method == b"CONNECT"
-    ):  # this is no proxy (RFC 9110 §9.3.6), and the parser would take all that follows for a tunnel
+    # RFC 9110 §9.3.6: this is no proxy. The parser would take all that follows for a tunnel.
+    if method == b"CONNECT":
         raise ValueError("a tunnel")
     if target.startswith(b"*") and not is_asterisk(method, target):  # RFC 9112 §3.2.4
         raise ValueError("an asterisk that is not that of OPTIONS")
