@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from fastapi import FastAPI, Request, Response
@@ -16,7 +16,7 @@ from app.api.deps import get_client
 from app.api.faults import TOO_MANY, brief, brief_pointer, listed
 from app.api.forms import FormRefused
 from app.api.problems import oauth_error, problem, quotable
-from app.api.wording import Sent, verdict_of, words_of
+from app.api.wording import Sent, title_of, verdict_of, words_of
 from app.auth.errors import (
     AuthError,
     InvalidCredentials,
@@ -34,8 +34,9 @@ from app.auth.errors import (
     TryLater,
 )
 from app.auth.models import WRITE
-from app.auth.policy import Caller
+from app.auth.policy import Caller, PolicyError
 from app.auth.refusals import EmailTaken, InputRefused
+from app.extension import Extension
 from app.paths import speaks_oauth
 from app.scope import CALLER, ROUTE
 
@@ -77,6 +78,33 @@ def add_handlers(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid_input)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, leave_to_the_edge)
+
+
+def add_team_handlers(app: FastAPI, owners: Mapping[str, Extension]) -> None:
+    """Registers a handler for each kind of error that an extension's `errors` names.
+
+    Args:
+        app: the API.
+        owners: the extensions, by the prefix of their routers with the path of the API in front of it.
+
+    Raises:
+        PolicyError: Duet answers such an error itself.
+    """
+
+    async def answer(request: Request, error: Exception) -> Response:
+        route = f"{request.scope.get(ROUTE, '')}/"
+        owner = next((owners[prefix] for prefix in owners if route.startswith(f"{prefix}/")), None)
+        verdict = None if owner is None else owner.verdict_on(error)
+        if verdict is None:
+            raise error  # another extension's kind of error is a failure here
+        status, words = verdict
+        return problem(status, words or title_of(status))
+
+    for extension in owners.values():
+        for kind in extension.errors:
+            if issubclass(kind, HTTPException | RequestValidationError):
+                raise PolicyError(f"extension {extension.name}: errors= has {kind.__name__!r}, which has its own")
+            app.add_exception_handler(kind, answer)
 
 
 def status_of(error: AuthError) -> int:

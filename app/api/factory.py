@@ -55,13 +55,16 @@ def create_api(*, version: str, clock: Clock, extensions: Sequence[Extension]) -
     api.router.default = Slashes(api.router)
     rules = [rule for router in _OWN for rule in adopt(api, router, prefix=API, clock=clock)]
     roots: list[Root] = []
+    owners: dict[str, Extension] = {}
     for extension in extensions:
         for router in extension.routers:
             _claim(claims, router.prefix, extension.name)
+            owners[f"{API}{router.prefix}"] = extension
             around = extension.policy_around(router.prefix)
             added = include(api, router, prefix=API, clock=clock, around=around)
             rules += added.rules
             roots += added.roots
+    errors.add_team_handlers(api, owners)
     api.rules = rules
     return Covered(api, tuple(rules), tuple(roots))
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from app.auth.errors import AuthError
 from app.auth.extending import ClaimFunction, Handler, SignalKind
 from app.auth.policy import Marker, Policy, PolicyError, given_policy, refuse_marks
 from app.auth.service import Auth
@@ -45,6 +46,8 @@ class Extension:
             into access tokens, and so into `Principal.claims`. They return JSON values.
         require: the policy of all endpoints, such as `require(role="staff")`; or one for each router and each
             blueprint, by the router's prefix or the blueprint's name. An endpoint's own marker goes before it.
+        errors: the HTTP status of each kind of error that the extension's own endpoints raise, such as
+            `{OutOfStock: 409}`. The error's text is shown, on both halves.
         init_app: is called with the Flask app that is being made and the settings, once for each app, before the
             blueprints are registered. It is the place for Flask extensions.
     """
@@ -58,13 +61,14 @@ class Extension:
     claims: Mapping[str, ClaimFunction] = field(default_factory=dict)
     require: Given | Mapping[str, Given] | None = None
     init_app: Callable[[Flask, Settings], object] | None = None
+    errors: Mapping[type[Exception], int] = field(default_factory=dict)
 
     def connect(self, auth: Auth) -> None:
         """Has auth call the functions in `on` and `claims`.
 
         Raises:
-            PolicyError: there is no such signal, a claim is reserved or taken, a function is not `async`, or
-                something carries a marker that would have no effect.
+            PolicyError: there is no such signal, a claim is reserved or taken, a function is not `async`,
+                something carries a marker that would have no effect, or `errors` can't hold.
         """
         for kind, handler in self.on.items():
             refuse_marks(handler, name=f"extension {self.name}: its handler of the signal '{kind}'")
@@ -75,6 +79,7 @@ class Extension:
         for part in ("lifespan", "init_app"):
             refuse_marks(getattr(self, part), name=f"extension {self.name}: its {part}")
         self._check_require()
+        self._check_errors()
 
     def policy_around(self, part: str) -> Policy | None:
         """Returns the policy that `require` gives to all endpoints of a part, or None.
@@ -87,6 +92,27 @@ class Extension:
         """
         given = self.require.get(part) if isinstance(self.require, Mapping) else self.require
         return None if given is None else given_policy(given, owner=f"extension {self.name}")
+
+    def verdict_on(self, error: Exception) -> tuple[int, str] | None:
+        """Returns the status and the text for `error`, by the nearest of its classes in `errors`, or None."""
+        status = next((self.errors[kind] for kind in type(error).__mro__ if kind in self.errors), None)
+        if status is None:
+            return None
+        # A KeyError puts its text into quotation marks.
+        words = error.args[0] if len(error.args) == 1 and isinstance(error.args[0], str) else str(error)
+        return status, words
+
+    def _check_errors(self) -> None:
+        """Raises `PolicyError` if `errors` would take what Duet answers, or has a status that is no error's."""
+        given: Mapping[Any, Any] = self.errors
+        for kind, status in given.items():
+            name = f"extension {self.name}: errors= has {getattr(kind, '__qualname__', kind)!r}"
+            if not isinstance(kind, type) or not issubclass(kind, Exception):
+                raise PolicyError(f"{name}, which is no class of exceptions")
+            if kind is Exception or issubclass(kind, AuthError):
+                raise PolicyError(f"{name}, which Duet answers itself")
+            if isinstance(status, bool) or not isinstance(status, int) or not 400 <= status <= 599:
+                raise PolicyError(f"{name} with {status!r}, which is not the status of an error (400 to 599)")
 
     def _check_require(self) -> None:
         """Raises `PolicyError` if `require` names something that is not here, or gives something else."""

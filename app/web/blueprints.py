@@ -45,6 +45,10 @@ class Added:
         owner = self._owners.get(endpoint)
         return owner.policy_around(blueprint) if owner is not None else None
 
+    def owner_of(self, endpoint: str) -> Extension | None:
+        """Returns whose `endpoint` is, or None if it is Duet's."""
+        return self._owners.get(endpoint)
+
     def owned(self) -> Iterator[tuple[str, str]]:
         """Yields the path and the owner of each page of an extension."""
         for rule in self._app.url_map.iter_rules():

@@ -25,9 +25,9 @@ from app.web.context import Duet, drawn_for, person
 from app.web.cookies import LONGEST_COOKIE_LIFE, PageScripts, SessionCookie, SessionInterface
 from app.web.display import event_label, filters, warn_of_inline_code
 from app.web.errors import errors
-from app.web.flask_names import put_first
+from app.web.flask_names import put_first, wrap_teardowns
 from app.web.guard import GuardedPages
-from app.web.pages import Pages
+from app.web.pages import Pages, logging_failures
 from app.web.static_files import version_assets
 from app.web.table import build_table
 from app.web.views import auth as login
@@ -102,6 +102,8 @@ def create_pages(
     app.check_unchanged(own_settings)
     for name in app.blueprints.keys() - own:
         warn_of_inline_code(app, app.blueprints[name])
+    errors.add_team_handlers(app, extensions, added.owner_of)
+    wrap_teardowns(app, logging_failures)
     policies, rules = build_table(app, added.around)
     bodies = PageBodies(app, own=own, max_body_bytes=settings.max_body_bytes)
     set_page_bodies(app, bodies)

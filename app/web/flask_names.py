@@ -18,6 +18,7 @@ NAMES: Final = PrivateNames(
     "flask:Flask.before_request_funcs",
     "flask:Flask.after_request_funcs",
     "flask:Flask.teardown_request_funcs",
+    "flask:Flask.teardown_appcontext_funcs",
     "flask:Flask.url_value_preprocessors",
     "flask:Flask.url_default_functions",
     "flask:Flask.template_context_processors",
@@ -84,6 +85,12 @@ class Hook:
 def put_first(app: Flask, function: Callable[[], Any]) -> None:
     """Makes `function` the first that runs before every view of `app`, even if others were added already."""
     app.before_request_funcs.setdefault(None, []).insert(0, function)
+
+
+def wrap_teardowns(app: Flask, wrap: Callable[[Any], Any]) -> None:
+    """Puts what `wrap` makes of it in the place of each function that runs when a request is over."""
+    for functions in (*app.teardown_request_funcs.values(), app.teardown_appcontext_funcs):
+        functions[:] = map(wrap, functions)
 
 
 def hooks_of(app: Flask) -> Iterator[Hook]:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+import structlog
 from flask import Flask, has_request_context
 from werkzeug.routing import MapAdapter
 from werkzeug.wrappers import Request
 
-from app.auth.policy import PolicyError
+from app.auth.policy import PolicyError, name_of
+
+_log = structlog.get_logger(__name__)
 
 #: What begins like this tells how the session, its cookie and the CSRF token work.
 _OURS: Final = ("SECRET_KEY", "SESSION_", "WTF_CSRF_", "PERMANENT_SESSION_LIFETIME")
@@ -23,6 +28,19 @@ _OURS_TOO: Final = (
     "TRAP_HTTP_EXCEPTIONS",
     "TRUSTED_HOSTS",
 )
+
+
+def logging_failures(teardown: Callable[..., object]) -> Callable[..., None]:
+    """Returns `teardown`, whose failure is logged: the answer is made already, and the others must run, too."""
+
+    @functools.wraps(teardown)
+    def run(*args: object) -> None:
+        try:
+            teardown(*args)
+        except Exception:
+            _log.exception("teardown_failed", function=name_of(teardown))
+
+    return run
 
 
 class Pages(Flask):

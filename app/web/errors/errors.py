@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any, NoReturn
 
@@ -27,7 +28,9 @@ from app.auth.errors import (
     TooManyRequests,
     TryLater,
 )
+from app.auth.policy import PolicyError
 from app.auth.refusals import InputRefused
+from app.extension import Extension
 from app.scope import IN_ENVIRON, REQUEST_ID
 from app.web.context import caller, current_client, drawn_for, duet, get_auth, optional_principal, wait
 from app.web.cookies import drop_login, own_origins
@@ -69,6 +72,35 @@ def add_handlers(app: Flask) -> None:
     app.register_error_handler(AuthError, _auth_error)
     app.register_error_handler(CSRFError, _csrf_error)
     app.register_error_handler(HTTPException, _http_error)
+
+
+def add_team_handlers(
+    app: Flask, extensions: Sequence[Extension], owner_of: Callable[[str], Extension | None]
+) -> None:
+    """Registers a handler for each kind of error that an extension's `errors` names.
+
+    Args:
+        app: the pages.
+        extensions: what may name some.
+        owner_of: tells whose an endpoint is.
+
+    Raises:
+        PolicyError: Werkzeug's exceptions have their status already.
+    """
+
+    def answer(error: Exception) -> Response:
+        owner = owner_of(request.endpoint or "")
+        verdict = None if owner is None else owner.verdict_on(error)
+        if verdict is None:
+            raise error  # another extension's kind of error is a failure here
+        status, words = verdict
+        return error_page(status, text=ErrorText(_name(status), words, advice="") if words else None)
+
+    for extension in extensions:
+        for kind in extension.errors:
+            if issubclass(kind, HTTPException):
+                raise PolicyError(f"extension {extension.name}: errors= has {kind.__name__!r}, which has its own")
+            app.register_error_handler(kind, answer)
 
 
 def _auth_error(error: AuthError) -> Response:
