@@ -86,7 +86,7 @@ def own_limit(max_body_bytes: int) -> BodyLimit:
     return BodyLimit(min(OWN_BYTES, max_body_bytes), OWN_FIELDS)
 
 
-def read_fields(body: bytes, *, max_fields: int) -> list[tuple[str, str]]:
+def read_fields(body: bytes, *, max_fields: float) -> list[tuple[str, str]]:
     """Reads a form in `application/x-www-form-urlencoded`, in which only `&` separates fields.
 
     What is not UTF-8 becomes U+FFFD. Both halves read forms by this function, so that a password that is not UTF-8

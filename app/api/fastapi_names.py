@@ -33,6 +33,11 @@ NAMES: Final = PrivateNames(
     "fastapi.routing:_RouterIncludeContext(form_limits)",
     "fastapi.routing:_IncludedRouter(include_context)",
     "fastapi.routing:APIRouter.add_api_route(form_limits)",
+    # Reads a form: see `app.api.forms.FormRequest`.
+    "starlette.requests:Request._get_form(max_files)",
+    "starlette.requests:Request._get_form(max_fields)",
+    "starlette.requests:Request._get_form(max_part_size)",
+    "starlette.requests:Request._form",
     # What an operation takes, and what validates it: see `replace_adapters`.
     "fastapi.dependencies.models:Dependant(body_params)",
     "fastapi._compat:ModelField._type_adapter",

@@ -7,9 +7,9 @@ For a megabyte of such fields that took 1.6 seconds, and the answer had 6 MB.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, APIWebSocketRoute
 from pydantic import ValidationError
 from pydantic_core import PydanticCustomError
 
@@ -50,19 +50,16 @@ class _Bounded:
         raise ValidationError.from_exception_data(title, [{"type": too_many, "loc": (), "input": None}])
 
 
-def bound_faults(route: APIRoute) -> None:
+def bound_faults(route: APIRoute | APIWebSocketRoute) -> None:
     """Has each input of `route` validated within bounds. The route refuses what it refused before."""
     replace_adapters(route.dependant, _Bounded)
 
 
-Fault = TypeVar("Fault")
-
-
-def listed(faults: Sequence[Fault]) -> tuple[Sequence[Fault], str]:
+def listed(faults: Sequence[dict[str, Any]]) -> tuple[Sequence[dict[str, Any]], str]:
     """Returns the faults that an answer lists, and a sentence that says that there are more, if there are."""
-    if len(faults) <= MOST_LISTED:
-        return faults, ""
-    return faults[:MOST_LISTED], f" It has {len(faults)} faults; the first {MOST_LISTED} are listed."
+    count = sum(fault["ctx"]["count"] if fault["type"] == TOO_MANY else 1 for fault in faults)
+    shown = faults[:MOST_LISTED]
+    return shown, f" It has {count} faults, and not all of them are listed." if count > len(shown) else ""
 
 
 def brief(text: str) -> str:

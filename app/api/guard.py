@@ -6,9 +6,11 @@ must be a 401. Hence a route class and not a dependency.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
 from typing import Any
 from urllib.parse import quote
 
+from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute, APIWebSocketRoute
 from starlette.convertors import Convertor
@@ -19,6 +21,7 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from app.api.faults import bound_faults
+from app.api.forms import FormRequest
 from app.api.sockets import serve_socket
 from app.auth.clock import Clock
 from app.auth.errors import AuthError
@@ -92,7 +95,7 @@ class Guard(BaseRoute):
 
 
 class GuardedRoute(Guard):
-    """The guard in front of a path operation, whose class may be a team's own."""
+    """The guard in front of a path operation."""
 
     def __init__(self, *args: Any, **given: Any) -> None:
         super().__init__(*args, **given)
@@ -112,6 +115,19 @@ class GuardedRoute(Guard):
         await super().handle(scope, receive, send)
 
 
+class TeamRoute(GuardedRoute):
+    """The guard in front of a path operation of a team's. It also reads its forms as the pages read theirs."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Returns what answers a request."""
+        handler: Callable[[Request], Coroutine[Any, Any, Response]] = super().get_route_handler()  # type: ignore[misc]
+
+        async def answer(request: Request) -> Response:
+            return await handler(FormRequest(request.scope, request.receive))
+
+        return answer
+
+
 class OwnRoute(GuardedRoute, APIRoute):  # type: ignore[misc]  # Starlette knows routes without methods
     """A path operation of Duet's own routers, made once with its router. `adopt` copies it into every app."""
 
@@ -120,6 +136,10 @@ class GuardedWebSocketRoute(Guard, APIWebSocketRoute):
     """The guard in front of a WebSocket route."""
 
     methods = {"WEBSOCKET"}  # noqa: RUF012 - never changed
+
+    def __init__(self, *args: Any, **given: Any) -> None:
+        super().__init__(*args, **given)
+        bound_faults(self)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Opens the socket for those whom the policy lets in, and denies it to the others."""

@@ -27,7 +27,7 @@ from app.api.fastapi_names import (
     with_form_limits,
     with_included,
 )
-from app.api.guard import Guard, GuardedRoute, GuardedWebSocketRoute, OwnRoute, put_off_convertors
+from app.api.guard import Guard, GuardedWebSocketRoute, OwnRoute, TeamRoute, put_off_convertors
 from app.auth.clock import Clock
 from app.auth.policy import Covered, Policy, PolicyError, Root, Rule, name_of, policy_of, refuse_marks
 from app.bodies import marked_limit
@@ -142,7 +142,7 @@ def _guarded(route_class: type[APIRoute], *, where: str) -> type[APIRoute]:
     """Returns a team's own route class with the guard in front, so that the class keeps its behaviour."""
     if route_class.matches is not APIRoute.matches:
         raise _too_early(route_class, where)
-    return type(f"Guarded{route_class.__name__}", (GuardedRoute, route_class), {})
+    return type(f"Guarded{route_class.__name__}", (TeamRoute, route_class), {})
 
 
 def _too_early(route_class: type, where: str) -> PolicyError:
