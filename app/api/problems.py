@@ -46,7 +46,10 @@ def problem(
         body["code"] = code
     if errors:
         body["errors"] = list(errors)
-    return JSONResponse(body, status, headers, media_type=PROBLEM_JSON)
+    answer = JSONResponse(body, status, headers, media_type=PROBLEM_JSON)
+    if status == 401:  # it has to name a way to authenticate, whoever refuses (RFC 9110 section 11.6.1)
+        answer.headers.setdefault("WWW-Authenticate", "Bearer")
+    return answer
 
 
 def quotable(text: str) -> str:

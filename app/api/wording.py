@@ -42,13 +42,16 @@ def words_of(detail: Any, status: int) -> tuple[str, dict[str, Any]]:
     """Returns an author's `detail` as a problem detail's string, and the members that go beside it.
 
     A dictionary becomes members (RFC 9457 section 3.2), of which `detail`, or else `message`, is the string. A
-    list becomes the member `errors`.
+    list becomes the member `errors`, and a `detail` that is no string the member `details`.
     """
     if isinstance(detail, Mapping):
         given: dict[str, Any] = jsonable_encoder(detail)
         texts = (given.get(name) for name in ("detail", "message"))
         text = next((text for text in texts if isinstance(text, str) and text), title_of(status))
-        return text, {name: value for name, value in given.items() if name not in _DETERMINED}
+        members = {name: value for name, value in given.items() if name not in _DETERMINED}
+        if not isinstance(given.get("detail", ""), str):
+            members.setdefault("details", given["detail"])
+        return text, members
     if isinstance(detail, list | tuple | set | frozenset):
         return title_of(status), {"errors": jsonable_encoder(detail)}
     return str(detail) or title_of(status), {}

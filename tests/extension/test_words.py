@@ -117,7 +117,8 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
         (409, {"detail": "Sold out", "item": 7}, "Conflict", "Sold out", {"item": 7}),
         (409, {"message": "Sold out"}, "Conflict", "Sold out", {"message": "Sold out"}),
         (409, {"type": "x", "title": "y", "status": 1, "left": 0}, "Conflict", "Conflict", {"left": 0}),
-        (409, {"detail": {"a": 1}}, "Conflict", "Conflict", {}),
+        (409, {"detail": {"a": 1}}, "Conflict", "Conflict", {"details": {"a": 1}}),
+        (401, "Who is there?", "Unauthorized", "Who is there?", {}),
         (422, [{"loc": ["x"]}], "Unprocessable Content", "Unprocessable Content", {"errors": [{"loc": ["x"]}]}),
         (409, 7, "Conflict", "7", {}),
     ],
@@ -130,6 +131,7 @@ def test_a_route_s_own_words_are_the_answer(
     answer = client.get("/api/team")
     assert (answer.status_code, answer.headers["X-Why"]) == (status, "because")
     assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.headers.get("WWW-Authenticate") == ("Bearer" if status == 401 else None)
     assert answer.json()["title"].startswith(title.split()[0])
     own = {
         "type": "about:blank",
@@ -232,13 +234,14 @@ def test_a_page_s_own_words_are_shown(client: TestClient, raised: Exception, sta
     assert "does not go together" not in answer.text
 
 
-@pytest.mark.parametrize("status", [400, 403, 404, 405, 418, 420, 451, 499, 503, 599])
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 418, 420, 451, 499, 503, 599])
 def test_abort_takes_every_status_and_the_author_s_words(client: TestClient, status: int) -> None:
     """`abort(status, description=…)` shows the description, for a status that nobody registered as well."""
     NEXT.append(((status,), {"description": "No project 7"}))
     answer = client.get("/team/abort")
     assert (answer.status_code, answer.headers["Content-Type"]) == (status, "text/html; charset=utf-8")
     assert "No project 7" in answer.text
+    assert answer.headers.get("WWW-Authenticate") == ("Session" if status == 401 else None)
     assert "The address may be misspelled" not in answer.text
 
 

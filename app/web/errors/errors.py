@@ -35,7 +35,7 @@ from app.scope import IN_ENVIRON, REQUEST_ID
 from app.web.context import caller, current_client, drawn_for, duet, get_auth, optional_principal, wait
 from app.web.cookies import drop_login, own_origins
 from app.web.errors.csrf import text_of
-from app.web.errors.scripts import is_htmx, is_prefetch, is_script, lead_script, page_of_script
+from app.web.errors.scripts import CHALLENGE, is_htmx, is_prefetch, is_script, lead_script, page_of_script
 from app.web.errors.texts import ERROR_TEXTS, LINK_TEXTS, REGISTRATION_CLOSED, ErrorText
 from app.web.flask_wtf_names import CSRF_FIELD
 from app.web.redirects import form_target, requested_target, see_other
@@ -215,7 +215,10 @@ def error_page(
     except Exception:  # what an extension adds to every page may be what fails
         log.exception("error_page_without_menu", status=status)
         html = current_app.jinja_env.get_template("error.html").render(words)
-    return Response(html, status, mimetype="text/html")
+    page = Response(html, status, mimetype="text/html")
+    if status == 401:
+        page.headers["WWW-Authenticate"] = CHALLENGE
+    return page
 
 
 def draw_error(jinja: Environment, status: int, *, request_id: str = "") -> str:

@@ -5,11 +5,16 @@ htmx follows the header HX-Redirect, so that the person sees the login page and 
 
 from __future__ import annotations
 
+from typing import Final
+
 from flask import Response, request
 
 from app.web.context import duet
 from app.web.cookies import own_origins
 from app.web.redirects import path_of, requested_target
+
+#: A 401 has to name a way to authenticate (RFC 9110 section 11.6.1). No registered one is a page with a form.
+CHALLENGE: Final = "Session"
 
 
 def is_prefetch() -> bool:
@@ -47,6 +52,5 @@ def lead_script(to: str, words: str) -> Response:
     """Returns a 401 that says why, and where the person has to go."""
     answer = Response(f"{words}\n", 401, mimetype="text/plain")
     answer.headers["HX-Redirect"] = to
-    # A 401 has to name a way to authenticate (RFC 9110 section 11.6.1). No registered one is a page with a form.
-    answer.headers["WWW-Authenticate"] = "Session"
+    answer.headers["WWW-Authenticate"] = CHALLENGE
     return answer
