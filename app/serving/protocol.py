@@ -86,6 +86,8 @@ class DuetProtocol(UvicornProtocol):
             self._head_bytes = 0
             self._set_deadline(None)
         super().data_received(data)
+        if self._phase is not _Phase.HEAD:
+            self._seen = b""
         if self._phase is _Phase.HEAD and not self._deaf:
             self._head_bytes += len(data)
             if self._head_bytes > self.max_header_bytes:
