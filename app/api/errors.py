@@ -171,7 +171,7 @@ async def _invalid_input(request: Request, error: Exception) -> Response:
     faults, more = listed(error.errors())
     # A header or a cookie is among neither of the others.
     inputs = [item.get("input") for item in faults if item["loc"][:1] in (("header",), ("cookie",))]
-    sent = Sent([request.path_params, request.query_params, inputs, error.body])
+    sent = Sent([request.path_params, request.query_params, inputs, error.body], request.scope.get("endpoint"))
     errors = [_without_input(item, sent) for item in faults]
     if speaks_oauth(request.scope["path"]):
         where = ", ".join(item["pointer"][1:] for item in errors if item["pointer"])

@@ -7,13 +7,15 @@ into the wrong field, so words that repeat something of the request are replaced
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from functools import cached_property
 from http import HTTPStatus
 from typing import Any, Final, get_args
 
 from fastapi.encoders import jsonable_encoder
 from pydantic_core.core_schema import ErrorType
+
+from app.api.fields import field_names
 
 #: What is said where a validator said nothing, or nothing that may be shown.
 UNACCEPTABLE: Final = "The value is not acceptable."
@@ -44,17 +46,17 @@ def words_of(detail: Any, status: int) -> tuple[str, dict[str, Any]]:
     A dictionary becomes members (RFC 9457 section 3.2), of which `detail`, or else `message`, is the string. A
     list becomes the member `errors`, and a `detail` that is no string the member `details`.
     """
-    if isinstance(detail, Mapping):
-        given: dict[str, Any] = jsonable_encoder(detail)
+    given = detail if isinstance(detail, str) else jsonable_encoder(detail)
+    if isinstance(given, dict):
         texts = (given.get(name) for name in ("detail", "message"))
         text = next((text for text in texts if isinstance(text, str) and text), title_of(status))
         members = {name: value for name, value in given.items() if name not in _DETERMINED}
         if not isinstance(given.get("detail", ""), str):
             members.setdefault("details", given["detail"])
         return text, members
-    if isinstance(detail, list | tuple | set | frozenset):
-        return title_of(status), {"errors": jsonable_encoder(detail)}
-    return str(detail) or title_of(status), {}
+    if isinstance(given, list):
+        return title_of(status), {"errors": given}
+    return str(given) or title_of(status), {}
 
 
 class Sent:
@@ -62,10 +64,12 @@ class Sent:
 
     Args:
         values: everything that the request carried.
+        endpoint: what it was sent to. The names of its fields are its author's, and any other key is the sender's.
     """
 
-    def __init__(self, values: Any) -> None:
+    def __init__(self, values: Any, endpoint: Any) -> None:
         self._values = values
+        self._endpoint = endpoint
 
     def repeats(self, words: str) -> bool:
         """Tells whether `words` contain one of the values, or a long part of one."""
@@ -82,7 +86,7 @@ class Sent:
     def _parts(self) -> tuple[set[str], set[str]] | None:
         """The short values, and the runs of the others; None if there are too many."""
         room, shorts, runs = _MAX_SENT, set[str](), set[str]()
-        for value in _values(self._values):
+        for value in _values(self._values, known=field_names(self._endpoint)):
             room -= _PER_VALUE + len(value)
             if room < 0:
                 return None
@@ -115,13 +119,13 @@ def _runs(text: str) -> set[str]:
     return {text[at : at + _RUN] for at in range(len(text) - _RUN + 1)}
 
 
-def _values(sent: Any) -> Iterator[str]:
-    """Yields every text and number in `sent`, every key that can't be a field's name, and "" for anything else."""
+def _values(sent: Any, *, known: Set[str]) -> Iterator[str]:
+    """Yields every text and number in `sent`, every key that is not `known`, and "" for anything else."""
     queue = [sent]
     while queue:
         one = queue.pop()
         if isinstance(one, Mapping):
-            yield from (key for key in one if isinstance(key, str) and not key.isidentifier())
+            yield from (key for key in one if isinstance(key, str) and key not in known)
             queue += [value for _, value in one.multi_items()] if hasattr(one, "multi_items") else one.values()
         elif isinstance(one, list | tuple | set | frozenset):
             queue += one

@@ -19,6 +19,13 @@ from app.extension import Extension
 from app.main import create_app
 from app.testing import TestClient, make_settings
 
+
+class Left(BaseModel):
+    """An author's own model, as a detail."""
+
+    left: int
+
+
 #: What a test's routes and pages raise next.
 NEXT: list[Any] = []
 
@@ -37,6 +44,7 @@ class Stay(BaseModel):
     pin: int = 1
     email: EmailStr = "a@example.com"
     tags: list[str] = []
+    limits: dict[str, int] = {}
 
     @field_validator("end")
     @classmethod
@@ -55,6 +63,13 @@ class Stay(BaseModel):
             raise PydanticCustomError("stay", "not {value}", {"value": value.upper()})
         if value == "bare":
             raise ValueError
+        return value
+
+    @field_validator("limits")
+    @classmethod
+    def _known(cls, value: dict[str, int]) -> dict[str, int]:
+        if value:
+            raise ValueError(f"there are no limits for {', '.join(value)}")
         return value
 
     @model_validator(mode="after")
@@ -121,6 +136,8 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
         (401, "Who is there?", "Unauthorized", "Who is there?", {}),
         (422, [{"loc": ["x"]}], "Unprocessable Content", "Unprocessable Content", {"errors": [{"loc": ["x"]}]}),
         (409, 7, "Conflict", "7", {}),
+        (409, b"Taken", "Conflict", "Taken", {}),
+        (409, Left(left=0), "Conflict", "Conflict", {"left": 0}),
     ],
 )
 def test_a_route_s_own_words_are_the_answer(
@@ -186,6 +203,7 @@ def test_a_validator_s_own_words_are_the_answer(client: TestClient, sent: dict[s
         {"end": "custom echo of it"},
         {"start": "kept to itself", "end": "z", "pin": 0},  # told by a validator of the whole
         {"end": "echo" + "x" * 30_000},
+        {"limits": {"password": 1}},  # a key may be typed in, too
     ],
 )
 def test_s32_a_validator_s_words_that_hold_the_input_are_not_shown(
@@ -243,6 +261,15 @@ def test_abort_takes_every_status_and_the_author_s_words(client: TestClient, sta
     assert "No project 7" in answer.text
     assert answer.headers.get("WWW-Authenticate") == ("Session" if status == 401 else None)
     assert "The address may be misspelled" not in answer.text
+
+
+def test_a_page_may_raise_a_route_s_exception(client: TestClient) -> None:
+    """Code that both halves share raises FastAPI's exception, whose words and headers count on a page as well."""
+    NEXT.append(HTTPException(409, "No project 7", {"X-Why": "because"}))
+    answer = client.get("/team/")
+    assert (answer.status_code, answer.headers["X-Why"]) == (409, "because")
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert "No project 7" in answer.text
 
 
 def test_a_page_without_words_has_duet_s(client: TestClient) -> None:

@@ -10,6 +10,7 @@ import structlog
 from flask import Flask, current_app, flash, render_template, request, session, url_for
 from flask_wtf.csrf import CSRFError
 from jinja2 import Environment
+from starlette.exceptions import HTTPException as RouteException
 from werkzeug.exceptions import Aborter, HTTPException, default_exceptions
 from werkzeug.wrappers import Response
 
@@ -72,6 +73,7 @@ def add_handlers(app: Flask) -> None:
     app.register_error_handler(AuthError, _auth_error)
     app.register_error_handler(CSRFError, _csrf_error)
     app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(RouteException, _route_error)
 
 
 def add_team_handlers(
@@ -185,6 +187,13 @@ def _http_error(error: HTTPException) -> Response:
     for name, value in error.get_headers():
         if name.lower() not in ("content-type", "content-length"):
             page.headers[name] = value  # `Allow` and `Retry-After`
+    return page
+
+
+def _route_error(error: RouteException) -> Response:
+    """Answers FastAPI's exception, which code that a team's routes and pages share may raise."""
+    page = error_page(error.status_code, text=ErrorText(_name(error.status_code), str(error.detail), advice=""))
+    page.headers.extend(error.headers or {})
     return page
 
 
