@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import httpx
 import pytest
@@ -17,16 +17,12 @@ from fastapi import FastAPI
 from app.bodies import OWN_BYTES, OWN_FIELDS
 from app.main import create_app
 from app.testing import PASSWORD, TestClient, csrf_token, login_as
-from tests.kit.cost import FORM, JSON, Body, Counter, counting, form_bodies, json_bodies, worst_forms
+from tests.kit.cost import FORM, JSON, MOST_CALLS, Body, Counter, counting, form_bodies, json_bodies, worst_forms
 from tests.kit.duet import make_settings
 from tests.kit.naughty import quiet
 
-#: Calls of Python for one request of the API. An ordinary one takes 500, and one with 8,000 faults took 200,000.
-MOST_CALLS: Final = 25_000
-#: The same for a page, in a thread: 30 ms on the machine where the limits were chosen.
-MOST_CALLS_OF_A_PAGE: Final = 300_000
-#: Bytes of an answer of the API.
-MOST_ANSWERED: Final = 10_000
+#: Faults of pydantic's: as many as one value may have, and some of others.
+MOST_FAULTS: Final = 600
 _numbers = itertools.count()
 
 
@@ -90,58 +86,81 @@ def send(client: TestClient, method: str, path: str, kind: str, body: Any, **hea
     return answer
 
 
-def counted(site: tuple[TestClient, Counter], *request: Any, **headers: str) -> tuple[httpx.Response, int]:
-    """Sends a request. Returns its answer, and how many calls it took."""
-    client, counter = site
-    counter.calls = 0
-    return send(client, *request, **headers), counter.calls
+class Most(NamedTuple):
+    """What one request may cost.
+
+    Args:
+        calls: calls of Python.
+        answered: bytes of the answer.
+    """
+
+    calls: int = MOST_CALLS
+    answered: int = 10_000
 
 
-def fault_of(
-    answer: httpx.Response, spent: int, *, most: int = MOST_CALLS, most_answered: int = MOST_ANSWERED
-) -> str:
-    """What is wrong with the answer to a permitted body, or nothing."""
+#: The calls of a page, in a thread: 30 ms on the machine where the limits were chosen.
+CALLS_OF_A_PAGE: Final = 300_000
+
+
+def fault_of(answer: httpx.Response, spent: Counter, most: Most) -> str:
+    """What is wrong with the answer to a permitted body, or with what it cost, or nothing."""
     if answer.status_code >= 500 or answer.status_code == 413:
         return f"is a {answer.status_code}"
-    if spent > most:
-        return f"took {spent} calls"
-    if len(answer.content) > most_answered:
+    if spent.calls > most.calls:
+        return f"took {spent.calls} calls"
+    if spent.faults > MOST_FAULTS:
+        return f"made {spent.faults} faults"
+    if len(answer.content) > most.answered:
         return f"was answered by {len(answer.content)} bytes"
     if answer.headers["Content-Type"] == "application/problem+json" and len(answer.json().get("errors", ())) > 20:
         return "had a long list of faults"
     return ""
 
 
+def cost_of(
+    site: tuple[TestClient, Counter], method: str, path: str, body: Body, most: Most, **headers: str
+) -> str:
+    """What is wrong with a permitted body each time that it is sent, or nothing.
+
+    It is sent again where something is: what Duet does besides, such as sending a mail, is counted as well.
+    """
+    client, counter = site
+    name, kind, content = body
+    fault = ""
+    for _ in range(3):
+        counter.reset()
+        answer = send(client, method, path, kind, content, **headers)
+        fault = fault_of(answer, counter, most)
+        if not fault:
+            return ""
+    return f"{method} {path}: {name} {fault}"
+
+
 def test_s38_the_worst_body_of_each_call_costs_little(app: FastAPI, site: tuple[TestClient, Counter]) -> None:
     """No JSON and no form of a permitted size makes a call of the API work, or answer, without measure."""
-    token, faults, found = bearer(site[0]), [], calls(app)
+    token, faults, found = bearer(site[0]), list[str](), calls(app)
     assert len(found) >= 15
     for method, path, kind, names in found:
         bodies: Iterator[Body] = json_bodies(OWN_BYTES, names)
         if kind == FORM:
             bodies = itertools.chain(form_bodies(OWN_BYTES, OWN_FIELDS, names), json_bodies(OWN_BYTES, []))
-        for name, sent, body in bodies:
-            answer, spent = counted(site, method, path, sent, body, Authorization=token)
-            if fault := fault_of(answer, spent):
-                faults.append(f"{method} {path}: {name} {fault}")
-    assert not faults
+        faults += [cost_of(site, method, path, body, Most(), Authorization=token) for body in bodies]
+    assert not [fault for fault in faults if fault]
 
 
 def test_s38_the_worst_body_of_each_form_costs_little(app: FastAPI, site: tuple[TestClient, Counter]) -> None:
     """No form of a permitted size makes a page work, or answer, without measure."""
-    faults, found = [], forms(app)
+    client, faults, found = site[0], list[str](), forms(app)
     assert len(found) >= 15
     for method, path in found:
-        new_admin(site[0])
-        token = b"csrf_token=" + csrf_token(site[0], "/account").encode() + b"&"
+        new_admin(client)
+        token = b"csrf_token=" + csrf_token(client, "/account").encode() + b"&"
         bodies = form_bodies if path == "/login" else worst_forms
-        for name, sent, body in bodies(OWN_BYTES, OWN_FIELDS, ["email", "password"], before=token):
-            answer, spent = counted(site, method, path, sent, body)
+        for body in bodies(OWN_BYTES, OWN_FIELDS, ["email", "password"], before=token):
             # A form that is refused is shown again, with what was typed.
-            most_answered = MOST_ANSWERED + 6 * len(body)
-            if fault := fault_of(answer, spent, most=MOST_CALLS_OF_A_PAGE, most_answered=most_answered):
-                faults.append(f"{method} {path}: {name} {fault}")
-    assert not faults
+            most = Most(calls=CALLS_OF_A_PAGE, answered=10_000 + 6 * len(body[2]))
+            faults.append(cost_of(site, method, path, body, most))
+    assert not [fault for fault in faults if fault]
 
 
 def pieces(body: bytes) -> Iterator[bytes]:
