@@ -38,7 +38,7 @@ class Counter:
         self.calls = self.faults = 0
 
     def ask(self, attempt: Callable[[], T]) -> T:
-        """Makes an attempt, or up to three if it is dear: what Duet does besides, such as mailing, counts as well."""
+        """Makes an attempt, or three if it is dear: what Duet does besides, such as mailing, counts as well."""
         for _ in range(3):
             self.reset()
             answer = attempt()
