@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 import time
 from collections import Counter
-from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 
@@ -13,13 +12,19 @@ import structlog
 
 from app.auth.clock import Clock
 from app.auth.errors import AuthError, StoreUnavailable
-from app.auth.models import AuditEvent, Bucket, Client, Limit, Page, Principal
+from app.auth.models import AuditEvent, Client, EventLimit, Page, Principal
 from app.auth.ports import Store
 
-#: Limits the rows about what one person was refused: somebody who asks again all day must not fill the disk.
-REFUSALS: Final = Limit(
-    free=50, first_wait=timedelta(minutes=1), longest_wait=timedelta(minutes=10), window=timedelta(hours=1)
+#: How often what an account does, or has done to it, gets a row: asking again all day must not fill the disk.
+ROWS: Final = EventLimit(
+    free=50,
+    most=100,
+    window=timedelta(days=1),
+    spacing=timedelta(minutes=1),
+    wide_spacing=timedelta(hours=1),
 )
+#: Events that the throttle limits before they happen. They take the same steps with an account and without one.
+THROTTLED: Final = frozenset({"login_failed", "login_blocked"})
 
 log = structlog.get_logger(__name__)
 
@@ -50,14 +55,14 @@ class Audit:
     ) -> None:
         """Writes one event. Never fails: the event has happened already, and its log line is written first.
 
-        Takes the same arguments as `event`.
+        Takes the same arguments as `event`. If an account has had many of its kind, it is only counted.
         """
         row = self.event(
             event, client=client, user_id=user_id, session_id=session_id, actor_id=actor_id, detail=detail
         )
         self.tell(row)
         try:
-            await self._store.add_audit_event(row)
+            await self._store.add_audit_event(row, limit=self.limit_of(row))
         except StoreUnavailable:
             log.warning("audit_row_lost", kind=event, user=user_id, session=session_id)
 
@@ -94,6 +99,11 @@ class Audit:
             actor_id=actor_id,
         )
 
+    def limit_of(self, row: AuditEvent) -> EventLimit | None:
+        """Returns how often such an event gets a row. The first ones always do, and the others are counted."""
+        is_somebody_s = bool(row.user_id or row.actor_id)
+        return ROWS if is_somebody_s and row.event not in THROTTLED else None
+
     def tell(self, row: AuditEvent) -> None:
         """Writes the log line of an event that has happened, and counts it."""
         self.counts[row.event] += 1
@@ -108,11 +118,7 @@ class Audit:
         )
 
     async def refused(self, principal: Principal, error: AuthError, client: Client) -> None:
-        """Records that a logged-in caller tried what their rights do not allow; of a flood, only some of it."""
-        bucket = Bucket(f"refused:{principal.user_id}", REFUSALS)
-        with suppress(StoreUnavailable):
-            if await self._store.hit(bucket, now=self._clock.now()) is not None:
-                return
+        """Records that a logged-in caller tried what their rights do not allow."""
         await self.record(
             "refused",
             client=client,

@@ -42,7 +42,7 @@ def rows(events: Iterable[AuditEvent]) -> str:
             event.session_id,
             event.ip,
             event.user_agent,
-            event.detail,
+            f"{event.detail} (and {event.repeated} more)".lstrip() if event.repeated else event.detail,
         )
         for event in events
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from app.auth.models import Limit
+from app.auth.models import EventLimit, Limit
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND: Final = timedelta(milliseconds=1)
@@ -79,4 +79,17 @@ def limit_numbers(limit: Limit) -> dict[str, int]:
         "longest": longest,
         "window": limit.window // MILLISECOND,
         "doublings": doublings,
+    }
+
+
+def limit_of_events(limit: EventLimit | None) -> dict[str, int] | None:
+    """Returns the numbers of a limit on events, with spans in milliseconds, or None if there is none."""
+    if limit is None:
+        return None
+    return {
+        "free": number(limit.free),
+        "most": number(limit.most),
+        "window": limit.window // MILLISECOND,
+        "spacing": limit.spacing // MILLISECOND,
+        "wide_spacing": limit.wide_spacing // MILLISECOND,
     }

@@ -62,6 +62,7 @@ OLD: dict[str, Change] = {
         "ALTER TABLE users DROP COLUMN credentials_version",
         "ALTER TABLE sessions DROP COLUMN credentials_version",
         "ALTER TABLE sessions DROP COLUMN amr",
+        "ALTER TABLE audit_events DROP COLUMN repeated",
     ),
     "mongodb": on_mongodb(lambda database: database.locks.delete_one({"_id": "schema"})),
 }

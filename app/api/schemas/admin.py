@@ -136,6 +136,7 @@ class EventOut(BaseModel):
     ip: str
     user_agent: str
     detail: str
+    repeated: int = Field(description="How many more of its kind came before the next row and got none.")
 
     @classmethod
     def of(cls, event: AuditEvent) -> EventOut:
@@ -150,6 +151,7 @@ class EventOut(BaseModel):
             ip=event.ip,
             user_agent=event.user_agent,
             detail=event.detail,
+            repeated=event.repeated,
         )
 
 
@@ -176,6 +178,7 @@ class OwnEventOut(BaseModel):
     ip: str
     user_agent: str
     detail: str
+    repeated: int = Field(description="How many more of its kind came before the next row and got none.")
 
     @classmethod
     def of(cls, event: AuditEvent, caller: Principal) -> OwnEventOut:
@@ -190,6 +193,7 @@ class OwnEventOut(BaseModel):
             ip="" if by_admin else event.ip,
             user_agent="" if by_admin else event.user_agent,
             detail=event.detail,
+            repeated=event.repeated,
         )
 
 

@@ -149,6 +149,7 @@ class Credentials:
             event=event,
             letter=letter,
             keep=keep,
+            limit=self.audit.limit_of(event),
         )
 
     async def _replace(self, new: NewPassword) -> bool:

@@ -14,7 +14,7 @@ from app.auth.models.accounts import (
     User,
     is_role,
 )
-from app.auth.models.audit import AuditEvent
+from app.auth.models.audit import AuditEvent, EventLimit
 from app.auth.models.callers import Client, Principal
 from app.auth.models.instances import Instance
 from app.auth.models.keys import SigningKey
@@ -74,6 +74,7 @@ __all__ = [
     "AuditEvent",
     "Bucket",
     "Client",
+    "EventLimit",
     "Instance",
     "Item",
     "Letter",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,3 +21,21 @@ class AuditEvent:
     detail: str = ""
     #: The user who did it, if that is somebody else: an admin.
     actor_id: str = ""
+    #: How many more events of its kind, user and actor got no row of their own before the next row.
+    repeated: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EventLimit:
+    """How often the events of one kind, of one user and one actor, get a row each.
+
+    Within a `window`, these are the first `free` that also have the same IP address and detail, and from then on
+    one every `spacing`. After `most`, of any IP address and detail, it is one every `wide_spacing`. The others are
+    counted in the row before them.
+    """
+
+    free: int
+    most: int
+    window: timedelta
+    spacing: timedelta
+    wide_spacing: timedelta

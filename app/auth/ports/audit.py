@@ -6,6 +6,7 @@ from typing import Protocol
 
 from app.auth.models import (
     AuditEvent,
+    EventLimit,
     Page,
 )
 
@@ -13,7 +14,12 @@ from app.auth.models import (
 class Audit(Protocol):
     """The audit log."""
 
-    async def add_audit_event(self, event: AuditEvent) -> None: ...
+    async def add_audit_event(self, event: AuditEvent, *, limit: EventLimit | None = None) -> None:
+        """Stores the event. If `limit` allows it no row, counts it in the last row of its kind, user and actor.
+
+        Where the database has no transactions, calls at the same moment may get a row each.
+        """
+        ...
 
     async def audit_events(
         self, *, user_id: str = "", event: str = "", cursor: str = "", limit: int = 100

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from app.auth.models import MAX_SESSIONS, AuditEvent, Session, User
+from app.auth.models import MAX_SESSIONS, AuditEvent, EventLimit, Session, User
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +30,14 @@ class LoginRecord:
         device_key: the device that the account knows from now on, or has seen again.
         wiped: the counters to reset, since the password was right.
         taken_back: the counters that forget this one hit.
+        limit: how often such an event gets a row.
     """
 
     event: AuditEvent
     device_key: str
     wiped: tuple[str, ...] = ()
     taken_back: tuple[str, ...] = ()
+    limit: EventLimit | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from app.auth.models import AuditEvent, Letter, User
+from app.auth.models import AuditEvent, EventLimit, Letter, User
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,7 @@ class NewPassword:
         link: the link that a reset uses up. It has to exist, and its email address has to be the account's, which
             counts as confirmed then.
         wiped: the counters to reset.
+        limit: how often such an event gets a row.
     """
 
     user_id: str
@@ -45,6 +46,7 @@ class NewPassword:
     keep: str | None = None
     link: MailedLink | None = None
     wiped: tuple[str, ...] = ()
+    limit: EventLimit | None = None
 
 
 @dataclass(frozen=True, slots=True)

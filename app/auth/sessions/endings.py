@@ -69,8 +69,10 @@ class Endings:
         )
 
     async def end_others(self, principal: Principal, client: Client) -> int:
-        """Ends all of the caller's sessions but this one. Returns how many."""
+        """Ends all of the caller's sessions but this one. Returns how many; if it is none, nothing happened."""
         ended = await self.end_all(principal.user_id, SessionRevoked.code, keep=principal.session_id)
+        if not ended:
+            return 0
         await self.audit.record(
             "other_sessions_revoked", client=client, user_id=principal.user_id, session_id=principal.session_id
         )

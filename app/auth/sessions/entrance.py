@@ -63,7 +63,8 @@ class Entrance:
         user, session = proven.user, self._new_session(proven, client, scope)
         event = self.audit.event("login", client=client, user_id=user.id, session_id=session.id)
         device_key, new_id = arrival(client, proven.candidate)
-        record = LoginRecord(event, device_key, proven.guess.wiped, proven.guess.taken_back)
+        guess, limit = proven.guess, self.audit.limit_of(event)
+        record = LoginRecord(event, device_key, guess.wiped, guess.taken_back, limit)
         added = await self.store.add_session(session, record=record)
         if added is None:
             await self.audit.record("login_failed", client=client, user_id=user.id, detail="account_changed")

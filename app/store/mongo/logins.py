@@ -12,10 +12,9 @@ from pymongo.errors import DuplicateKeyError
 from app.auth.errors import SessionDisplaced
 from app.auth.models import MAX_SESSIONS, Session, User
 from app.auth.ports import Added, LoginCandidate, LoginRecord
-from app.store.mongo.base import MongoPart
+from app.store.mongo.audit import MongoEvents
 from app.store.mongo.hits import forget_hits, take_back_hits
 from app.store.mongo.schema import (
-    AUDIT_EVENTS,
     DEVICES,
     HITS,
     SESSIONS,
@@ -26,10 +25,10 @@ from app.store.mongo.schema import (
     this_version,
 )
 from app.store.mongo.sessions import live
-from app.store.values import instant, number, text
+from app.store.values import instant, limit_of_events, number, text
 
 
-class MongoLogins(MongoPart):
+class MongoLogins(MongoEvents):
     """A login takes one aggregation before its password is hashed, and a few writes after that."""
 
     async def user_to_log_in(self, email_key: str, *, devices: Collection[str]) -> LoginCandidate | None:
@@ -107,7 +106,7 @@ class MongoLogins(MongoPart):
         hits = [*forget_hits(record.wiped), *take_back_hits(record.taken_back)]
         is_new, *_ = await asyncio.gather(
             self._note_device(user_id, text(record.device_key), seen_at),
-            self._collection(AUDIT_EVENTS).insert_one(document_of(record.event)),
+            self._add_event(document_of(record.event), limit_of_events(record.limit)),
             *([self._collection(HITS).bulk_write(hits, ordered=False)] if hits else []),
         )
         return bool(is_new)

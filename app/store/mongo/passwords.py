@@ -18,7 +18,7 @@ from app.store.mongo.schema import (
     this_version,
 )
 from app.store.mongo.unfinished import MongoUnfinished
-from app.store.values import instant, number, text
+from app.store.values import instant, limit_of_events, number, text
 
 
 class MongoPasswords(MongoUnfinished):
@@ -89,6 +89,7 @@ def _change(new: NewPassword) -> Document:
         "keep": None if new.keep is None else text(new.keep),
         "wiped": [text(key) for key in new.wiped],
         "event": document_of(new.event),
+        "limit": limit_of_events(new.limit),
         "letter": None if new.letter is None else document_of(new.letter),
     }
     # A missing field counts from 0, as `this_version` reads it.

@@ -13,7 +13,7 @@ from typing import Any, Final
 from bson import ObjectId
 
 from app.auth.models import LinkPurpose
-from app.store.mongo.base import MongoPart
+from app.store.mongo.audit import MongoEvents
 from app.store.mongo.hits import forget_hits
 from app.store.mongo.schema import (
     AUDIT_EVENTS,
@@ -37,7 +37,7 @@ BATCH: Final = 100
 LEFT_AFTER: Final = 5.0
 
 
-class MongoUnfinished(MongoPart):
+class MongoUnfinished(MongoEvents):
     """Finishes what is noted under `UNFINISHED`. Each step may be done twice, and by several callers at once."""
 
     async def _with_user(self, name: str, which: Document) -> Document | None:
@@ -98,7 +98,7 @@ class MongoUnfinished(MongoPart):
                 if left["wiped"]
                 else []
             ),
-            self._put(AUDIT_EVENTS, left["event"]),
+            self._put_event(left),
             *([self._put(LETTERS, left["letter"])] if left["letter"] else []),
         )
         await self._collection(USERS).update_one(
@@ -116,6 +116,10 @@ class MongoUnfinished(MongoPart):
                 {**older, "_id": left["keep"]}, {"$set": {"credentials_version": left["version"] + 1}}
             )
         await self._collection(SESSIONS).update_many(which, {"$set": values})
+
+    async def _put_event(self, left: Document) -> None:
+        if not await self._counted(left["event"], left.get("limit")):  # an older Duet notes no limit
+            await self._put(AUDIT_EVENTS, left["event"])
 
     async def _put(self, name: str, document: Document) -> Any:
         return await self._collection(name).replace_one({"_id": document["_id"]}, document, upsert=True)

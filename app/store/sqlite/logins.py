@@ -8,7 +8,7 @@ from typing import Final
 from app.auth.errors import SessionDisplaced
 from app.auth.models import MAX_SESSIONS, Session, User
 from app.auth.ports import Added, LoginCandidate, LoginRecord
-from app.store.sqlite.audit import ADD_EVENT
+from app.store.sqlite.audit import add_event
 from app.store.sqlite.base import SqlitePart
 from app.store.sqlite.connection import Transaction
 from app.store.sqlite.hits import forget_hits, take_back_hits
@@ -87,7 +87,7 @@ def _displace(transaction: Transaction, session: Session, others: int) -> tuple[
 
 def _write(transaction: Transaction, session: Session, record: LoginRecord) -> bool:
     """Writes what goes with a login. Returns whether the device is new."""
-    transaction.execute(ADD_EVENT, values_of(record.event))
+    add_event(transaction, record.event, record.limit)
     for statement, keys in ((forget_hits, record.wiped), (take_back_hits, record.taken_back)):
         if keys:
             transaction.execute(statement(len(keys)), list(map(text, keys)))

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from app.auth.models import LinkPurpose, User
 from app.auth.ports import MailedLink, NewPassword, Replaced
-from app.store.sqlite.audit import ADD_EVENT
+from app.store.sqlite.audit import add_event
 from app.store.sqlite.base import SqlitePart
 from app.store.sqlite.connection import Transaction
 from app.store.sqlite.hits import forget_hits
@@ -84,7 +84,7 @@ def _write(transaction: Transaction, new: NewPassword, user: User) -> tuple[str,
     transaction.execute(_REMOVE_LINKS, [user.id, LinkPurpose.RESET_PASSWORD.value, LinkPurpose.CHANGE_EMAIL.value])
     if new.wiped:
         transaction.execute(forget_hits(len(new.wiped)), list(map(text, new.wiped)))
-    transaction.execute(ADD_EVENT, values_of(new.event))
+    add_event(transaction, new.event, new.limit)
     if new.letter is not None:
         transaction.execute(ADD_LETTER, values_of(new.letter))
     return tuple(row[0] for row in ended)

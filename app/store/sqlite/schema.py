@@ -210,6 +210,7 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     (
         "DROP INDEX sessions_of_user",
         "CREATE INDEX sessions_of_user ON sessions (user_id, revoked_at, last_used_at, id)",
+        "ALTER TABLE audit_events ADD COLUMN repeated INTEGER NOT NULL DEFAULT 0",
     ),
 )
 

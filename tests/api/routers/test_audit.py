@@ -18,8 +18,8 @@ from tests.api.answers import plain, pointers, problem
 from tests.kit.duet import ApiClient, Running, make_settings, running
 
 SignIn = Callable[..., ApiClient]
-OWN = {"id", "at", "event", "by_admin", "session_id", "ip", "user_agent", "detail"}
-EVENT = {"id", "at", "event", "user_id", "actor_id", "session_id", "ip", "user_agent", "detail"}
+OWN = {"id", "at", "event", "by_admin", "session_id", "ip", "user_agent", "detail", "repeated"}
+EVENT = {"id", "at", "event", "user_id", "actor_id", "session_id", "ip", "user_agent", "detail", "repeated"}
 _numbers = itertools.count()
 
 

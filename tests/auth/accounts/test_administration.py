@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.auth.audit import REFUSALS
+from app.auth.audit import ROWS
 from app.auth.errors import (
     AccountDeleted,
     AccountDisabled,
@@ -297,10 +297,10 @@ async def test_a_flood_of_refusals_fills_no_disk(each_house: House) -> None:
     await house.make_user("grace@example.com")
     ada = (await house.auth.sessions.log_in(EMAIL, PASSWORD, API)).principal
     grace = (await house.auth.sessions.log_in("grace@example.com", PASSWORD, API)).principal
-    for _ in range(REFUSALS.free + 10):
+    for _ in range(ROWS.free + 10):
         await audit.refused(ada, RoleMissing("admin"), API)
     await audit.refused(grace, RoleMissing("admin"), API)
     house.clock.step(minutes=1)
     await audit.refused(ada, RoleMissing("admin"), API)
     found = [event.user_id for event in (await audit.events(event="refused", limit=200)).items]
-    assert (found.count(ada.user_id), found.count(grace.user_id)) == (REFUSALS.free + 1, 1)
+    assert (found.count(ada.user_id), found.count(grace.user_id)) == (ROWS.free + 1, 1)

@@ -106,7 +106,8 @@ async def test_a_long_export_comes_in_pieces(each_house: House) -> None:
     user = await house.make_user()
     pair = await house.auth.sessions.log_in(EMAIL, PASSWORD, API)
     for _ in range(1500):
-        await house.auth.audit.record("personal_token_created", client=API, user_id=user.id)
+        event = house.auth.audit.event("personal_token_created", client=API, user_id=user.id)
+        await house.store.add_audit_event(event)
     pieces = [piece async for piece in await house.auth.own_account.export(pair.principal)]
     assert max(piece.count('"event"') for piece in pieces) <= 500
     assert len(json.loads("".join(pieces))["activity"]) > 1500

@@ -30,7 +30,8 @@ def test_a_long_log_comes_in_pages(shared: Running, visit: Visit, email: str) ->
     browser = visit(email)
     user_id = shared.wait(shared.auth.accounts.find(email)).id
     for _ in range(60):
-        shared.wait(shared.auth.audit.record("wrong_password", client=Client("test"), user_id=user_id))
+        event = shared.auth.audit.event("wrong_password", client=Client("test"), user_id=user_id)
+        shared.wait(shared.auth.accounts.store.add_audit_event(event))
     first = browser.get("/account/activity").text
     assert len(rows(first)) == 50
     [earlier] = re.findall(r'href="(/account/activity\?cursor=[^"]+)"', first)
