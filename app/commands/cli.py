@@ -10,6 +10,7 @@ import click
 
 from app.auth.policy import PolicyError
 from app.commands.backup import backup, restore
+from app.commands.flask import flask
 from app.commands.keys import keys
 from app.commands.terminal import load_settings, settings_of, stop, stop_in_log
 from app.commands.users import user
@@ -37,7 +38,7 @@ def main() -> None:
     sys.path.append(os.getcwd())
 
 
-for command in (user, keys, backup, restore):
+for command in (user, keys, backup, restore, flask):
     main.add_command(command)
 
 

@@ -19,7 +19,6 @@ from app.extension import Extension
 from app.settings import Settings
 from app.user_agents import device
 from app.web import flask_names, flask_wtf_names
-from app.web.blueprints import register_extensions
 from app.web.bodies import PageBodies, PageRequest, set_page_bodies
 from app.web.context import Duet, drawn_for, person
 from app.web.cookies import LONGEST_COOKIE_LIFE, PageScripts, SessionCookie, SessionInterface
@@ -30,6 +29,7 @@ from app.web.guard import GuardedPages
 from app.web.pages import Pages, logging_failures
 from app.web.static_files import version_assets
 from app.web.table import build_table
+from app.web.team import register_extensions
 from app.web.views import auth as login
 from app.web.views import home, joining, presence, recovery, verification
 from app.web.views.account import data as own_data
@@ -98,7 +98,7 @@ def create_pages(
     for view in _VIEWS:
         app.register_blueprint(view.blueprint)
     own_settings, own = app.own_settings(), set(app.blueprints)
-    added = register_extensions(app, extensions, settings)
+    added = register_extensions(app, extensions, settings, refusals=refusals)
     app.check_unchanged(own_settings)
     for name in app.blueprints.keys() - own:
         warn_of_inline_code(app, app.blueprints[name])

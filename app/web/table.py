@@ -10,7 +10,7 @@ from flask import Flask
 from werkzeug.routing import Rule as PathRule
 
 from app.auth.policy import PUBLIC, Policy, PolicyError, Rule, policy_of
-from app.web.hooks import is_async
+from app.web.team import check_hooks, is_async
 
 _METHODS: Final = ("get", "head", "post", "put", "patch", "delete", "options")
 
@@ -78,10 +78,11 @@ def _is_static(app: Flask, endpoint: str) -> bool:
 
 
 def check_sealed(app: Flask, rules: Sequence[Rule]) -> None:
-    """Raises `PolicyError`, which names the page, if `app` has one that was added too late for the table."""
+    """Raises `PolicyError`, which names the page or the hook, if `app` has one that was added too late."""
     known = {(rule.path, rule.endpoint) for rule in rules}
     for url_rule in app.url_map.iter_rules():
         if (url_rule.rule, url_rule.endpoint) not in known:
             raise PolicyError(
                 f"page {url_rule.rule} ({url_rule.endpoint}): it was added beside the policy's table"
             )
+    check_hooks(app)

@@ -34,6 +34,22 @@ async def no_database():
 
 late = Extension("late", lifespan=no_database)
 
+def failing(settings):
+    return number / 0
+
+def nested(settings):
+    import json
+    json.loads("{")
+
+def mine(settings):
+    return Extension("mine", init_app=lambda app, settings: missing)
+
+def of_blueprint(settings):
+    from flask import Blueprint
+    blueprint = Blueprint("b", __name__)
+    blueprint.record(lambda state: number / 0)
+    return Extension("bad", blueprints=[blueprint])
+
 def twice(settings):
     @public
     @require(role="admin")
@@ -41,9 +57,18 @@ def twice(settings):
 """
 
 
+_MODULES = {
+    "team": textwrap.dedent(_TEAM),
+    "broken": "x = 1\ny = (1,\n",
+    "faulty": "def f(): raise ValueError('two\\nlines')\nf()\n",
+    "lacking": "import nowhere\n",
+}
+
+
 def _serve(folder: Path, extensions: str, *, installed: bool) -> subprocess.CompletedProcess[str]:
     """Runs `duet serve` in `folder`, where `team.py` lies, until it ends: the installed program, or a fork."""
-    (folder / "team.py").write_text(textwrap.dedent(_TEAM))
+    for name, text in _MODULES.items():
+        (folder / f"{name}.py").write_text(text)
     arguments = ["serve", "--port", str(free_port())]
     if not installed:
         return duet(folder, *arguments, EXTENSIONS=extensions, SECRET_KEY=SECRET)
@@ -80,3 +105,27 @@ def test_a_refused_start_is_one_line_and_exit_code_2(tmp_path: Path, extensions:
     ended = _serve(tmp_path, extensions, installed=extensions == "team:late")  # the last one that is found
     assert ended.stderr.splitlines() == [line]
     assert (ended.returncode, ended.stdout) == (2, "")
+
+
+@pytest.mark.parametrize(
+    ("extensions", "fault", "place"),
+    [
+        ("team:failing", "ZeroDivisionError: division by zero", "team.py, line 22, in failing"),
+        ("team:nested", "JSONDecodeError: Expecting property name", "team.py, line 26, in nested"),
+        ("broken:extension", "SyntaxError: '(' was never closed", "broken.py, line 2"),
+        ("faulty:extension", "ValueError: two lines", "faulty.py, line 1, in f"),
+        ("lacking:extension", "ModuleNotFoundError: No module named 'nowhere'", "lacking.py, line 1, in <module>"),
+        ("team:mine", "NameError: name 'missing' is not defined", "team.py, line 29, in <lambda>"),
+        ("team:of_blueprint", "ZeroDivisionError: division by zero", "team.py, line 34, in <lambda>"),
+    ],
+)
+def test_a_fault_in_a_team_s_code_is_told_with_file_and_line(
+    tmp_path: Path, extensions: str, fault: str, place: str
+) -> None:
+    """One line names the extension, the exception and the last line of the team's own code, and none of Duet's."""
+    ended = _serve(tmp_path, extensions, installed=False)
+    (line,) = ended.stderr.splitlines()
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert (extensions in line) or "extension m" in line or "extension bad" in line
+    assert f": {fault}" in line
+    assert line.endswith(f"({place})")

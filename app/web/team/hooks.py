@@ -17,7 +17,7 @@ from app.web.flask_names import Hook, handlers_of, hooks_of, receivers_of
 
 #: What every template gets from Duet. A team's context processors can't replace it.
 OWN_VARIABLES: Final = frozenset(
-    {"product", "person", "nav_links", "drawn_for", "request", "session", "g", "config"}
+    {"product", "person", "nav_links", "drawn_for", "csrf_token", "csrf_meta_tag", "request", "session", "g"}
 )
 #: Attributes of the app that a team may replace: they only make answers, or are for its tests. How sessions are
 #: kept is checked with the settings (`Pages.check_unchanged`).
@@ -34,6 +34,8 @@ _REPLACEABLE: Final = frozenset(
     }
     | {"test_cli_runner_class", "test_client_class"}
 )
+#: What Flask calls for each request, before the policy is asked, or to ask it.
+_AROUND: Final = ("wsgi_app", "request_context", "preprocess_request", "full_dispatch_request")
 #: How many decorators and partials are looked through.
 _LAYERS: Final = 50
 
@@ -86,6 +88,19 @@ class Kept:
         for name, before in self._tables[what].items():
             if table.get(name) is not before:
                 raise PolicyError(f"{owner}: it replaces the {what} {name}, which is there already")
+
+
+def check_hooks(app: Flask) -> None:
+    """Looks once more at everything that Flask calls, before the first request.
+
+    Raises:
+        PolicyError: something that was added meanwhile is `async`, carries a marker, or goes around the policy.
+    """
+    for name in vars(app):
+        if name in _AROUND:
+            raise PolicyError(f"pages: {name} of the Flask app was replaced, which would run before the policy")
+    for hook in hooks_of(app):
+        _check(hook, "pages")
 
 
 def _key(hook: Hook) -> tuple[str, str | None, int]:
@@ -145,12 +160,18 @@ def is_async(function: Any) -> bool:
     for _ in range(_LAYERS):
         if function is None:
             return False
-        for one in (function, attribute(type(function), "__call__")):
-            if inspect.iscoroutinefunction(one) or inspect.isasyncgenfunction(one):
-                return True
+        if _is_async(function) or _is_async(attribute(type(function), "__call__")):
+            return True
         is_partial = issubclass(type(function), functools.partial)
         function = function.func if is_partial else _wrapped_by(function)
     return False
+
+
+def _is_async(function: Any) -> bool:
+    try:
+        return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
+    except Exception:  # a proxy of a request, which is none
+        return False
 
 
 def _wrapped_by(function: Any) -> Any:
@@ -164,7 +185,8 @@ def keep_own_variables(app: Flask, hooks: Iterable[Hook], owner: str) -> None:
     """
     own = OWN_VARIABLES | app.jinja_env.globals.keys()
     for hook in hooks:
-        if hook.kind == "context_processor":
+        # Flask gives each blueprint one of its own.
+        if hook.kind == "context_processor" and _package_of(hook.function) != "flask":
             functions = app.template_context_processors[hook.scope]
             functions[functions.index(hook.function)] = _without(own, hook.function, owner)
 

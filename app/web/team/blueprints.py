@@ -14,9 +14,9 @@ from app.paths import RESERVED
 from app.settings import Settings
 from app.web.converters import put_off
 from app.web.flask_names import inner_blueprints, setup_functions_of
-from app.web.guard import GuardedPages
-from app.web.hooks import Kept, is_async, keep_own_variables, own_refusals, refuse_receivers
 from app.web.static_files import static_paths
+from app.web.team.hooks import Kept, is_async, keep_own_variables, own_refusals, refuse_receivers
+from app.web.team.templates import refuse_shadowed_templates
 
 _RESERVED: Final = tuple(f"{path}/" for path in RESERVED)
 
@@ -26,10 +26,12 @@ class Added:
 
     Args:
         app: the pages, with Duet's own views.
+        refusals: the app that answers who is refused.
     """
 
-    def __init__(self, app: GuardedPages) -> None:
+    def __init__(self, app: Flask, refusals: Flask) -> None:
         self._app = app
+        self._refusals = refusals
         self._owners: dict[str, Extension] = {}
         #: What Flask calls of the extensions.
         self.roots: list[Root] = []
@@ -58,16 +60,17 @@ class Added:
     def take(self, extension: Extension, settings: Settings) -> None:
         """Has `extension` register all that it brings. Raises `PolicyError`."""
         app, owner = self._app, f"extension {extension.name}"
-        kept, before = Kept(app), set(app.view_functions)
+        kept, before, blueprints = Kept(app), set(app.view_functions), set(app.blueprints)
         _register(app, extension, settings, owner)
         hooks = kept.check(owner)
+        refuse_shadowed_templates(app, app.blueprints.keys() - blueprints, owner)
         keep_own_variables(app, hooks, owner)
         self.roots += [Root(f"{owner}: its {one.kind} {name_of(one.function)}", one.function) for one in hooks]
         for endpoint in app.view_functions.keys() - before:
             self._owners[endpoint] = extension
             self.roots.append(Root(f"page {endpoint}", app.view_functions[endpoint], is_endpoint=True))
         functions = [one.function for one in hooks] + [app.view_functions[one] for one in self._owners]
-        refuse_receivers(app.refusals, [*functions, extension.init_app], owner)
+        refuse_receivers(self._refusals, [*functions, extension.init_app], owner)
 
 
 def _register(app: Flask, extension: Extension, settings: Settings, owner: str) -> None:
@@ -104,7 +107,9 @@ def _refuse_unfit(blueprint: Blueprint, owner: str) -> None:
             raise PolicyError(f"{owner}: blueprint {blueprint.name}: {name_of(function)} can't be async")
 
 
-def register_extensions(app: GuardedPages, extensions: Sequence[Extension], settings: Settings) -> Added:
+def register_extensions(
+    app: Flask, extensions: Sequence[Extension], settings: Settings, *, refusals: Flask
+) -> Added:
     """Adds what `extensions` bring to `app`, which already has Duet's own views.
 
     Raises:
@@ -113,7 +118,7 @@ def register_extensions(app: GuardedPages, extensions: Sequence[Extension], sett
     """
     prefixes = [blueprint.url_prefix for blueprint in app.blueprints.values() if blueprint.url_prefix]
     claims = Claims("", [prefix.strip("/") for prefix in prefixes])
-    added = Added(app)
+    added = Added(app, refusals)
     for extension in extensions:
         before = set(app.blueprints)
         for blueprint in extension.blueprints:
