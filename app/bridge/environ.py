@@ -62,9 +62,11 @@ def make_environ(scope: Scope, body: IO[bytes], size: int) -> dict[str, Any]:
     environ["SCRIPT_NAME"] = scope.get("root_path", "").encode("utf-8").decode("latin-1")
     environ["wsgi.errors"] = sys.stderr
     environ["wsgi.multiprocess"] = False
-    environ["wsgi.input_terminated"] = True
     if environ.pop("HTTP_TRANSFER_ENCODING", None) is not None or size:
         environ["CONTENT_LENGTH"] = str(size)
+    if "CONTENT_LENGTH" not in environ:
+        # Where the length is known, Werkzeug keeps to it, and reads as `wsgiref.validate` allows.
+        environ["wsgi.input_terminated"] = True
     if "HTTP_COOKIE" in environ:
         cookies = [value for name, value in scope["headers"] if name == b"cookie"]
         environ["HTTP_COOKIE"] = b"; ".join(cookies).decode("latin-1")

@@ -22,7 +22,6 @@ FORM = b"Content-Type: application/x-www-form-urlencoded\r\n"
 def _flask() -> flask.Flask:
     app = flask.Flask("validated")
     app.secret_key = "k" * 32
-    app.config["MAX_CONTENT_LENGTH"] = 3_000_000
 
     @app.route("/", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
     def form() -> str:
