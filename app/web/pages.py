@@ -8,7 +8,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import structlog
-from flask import Flask, has_request_context
+from flask import Flask, Response, has_request_context, request
 from werkzeug.routing import MapAdapter
 from werkzeug.wrappers import Request
 
@@ -56,6 +56,11 @@ class Pages(Flask):
     def __init__(self, import_name: str, *, public_url: str) -> None:
         super().__init__(import_name)
         self._public_url = urlsplit(public_url)
+
+    def process_response(self, response: Response) -> Response:
+        """Finishes an answer, even if a view has emptied the environ, which Werkzeug asks for the method."""
+        request.environ.setdefault("REQUEST_METHOD", request.method)
+        return super().process_response(response)
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
         """Makes what builds addresses; outside of a request as well, where Flask would need `SERVER_NAME`."""

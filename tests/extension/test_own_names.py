@@ -58,6 +58,12 @@ def _team() -> Extension:
         session["cart"] = secrets.token_hex(size // 2)  # which can't be compressed well
         return "filled"
 
+    @blueprint.get("/empty-environ")
+    @public
+    def empty_environ() -> str:
+        request.environ.clear()
+        return "emptied"
+
     @blueprint.get("/say/<int:size>")
     @public
     def say(size: int) -> str:
@@ -104,6 +110,12 @@ def test_a_team_s_names_break_no_page(client: TestClient, path: str) -> None:
     me = client.get("/session").json()["user"]
     assert me is not None
     assert me in answer.text
+
+
+def test_a_view_may_empty_the_environ(client: TestClient) -> None:
+    """Its answer is sent, with a body to GET and without one to HEAD."""
+    assert client.get("/team/empty-environ").text == "emptied"
+    assert client.head("/team/empty-environ").content == b""
 
 
 def test_a_team_s_session_keys_are_not_the_login(client: TestClient) -> None:
