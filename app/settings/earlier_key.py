@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from typing import Any, Final
 
 from app.auth.bearers import is_hmac, verifying_key
+from app.auth.factors import is_guessable
 from app.settings.secret_key import MIN_SECRET_BYTES, is_varied, is_well_known
 
 #: A transition has an end: a date further ahead is a typing error, or a back door that stays open.
@@ -75,6 +76,8 @@ def _check_hmac_secret(key: str) -> None:
         reason = f"is shorter than {MIN_SECRET_BYTES} bytes"
     elif not is_varied(key):
         reason = "is made of too few different characters"
+    elif is_guessable(key):
+        reason = "can be guessed, being made of words, rows or repetitions"
     else:
         return
     raise ValueError(f"LEGACY_JWT_KEY {reason}: anybody could make tokens with it, so they can't be accepted")

@@ -9,6 +9,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
+from app.auth.factors import is_guessable
 from app.private_files import create
 
 MIN_SECRET_BYTES: Final = 32
@@ -45,6 +46,11 @@ def check_secret(name: str, secret: str) -> None:
         )
     if not is_varied(secret):
         raise ValueError(f"{name} is made of too few different characters; make one with: openssl rand -base64 48")
+    if is_guessable(secret):
+        raise ValueError(
+            f"{name} can be guessed: it is made of words, rows or repetitions;"
+            " make one with: openssl rand -base64 48"
+        )
 
 
 def check_metrics_token(token: str, others: Collection[str]) -> None:
@@ -117,4 +123,8 @@ def kept_secret(path: Path) -> str:
         raise SettingsError(
             f"DATA_DIR: the secret in {path} is damaged: it is shorter than {MIN_SECRET_BYTES} bytes"
         )
+    try:
+        check_secret(f"DATA_DIR: the secret in {path}", secret)
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
     return secret

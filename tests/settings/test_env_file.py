@@ -109,7 +109,7 @@ def test_every_command_stops_in_one_line(command: tuple[str, ...], tmp_path: Pat
 def test_an_empty_variable_is_as_good_as_none(tmp_path: Path) -> None:
     """An empty variable in the environment does not hide the value in `.env`, and one with a value does."""
     (tmp_path / ".env").write_text("REGISTRATION=closed\nPASSWORD_MIN_LENGTH=20\nSECRET_KEY_FILE=key\n")
-    (tmp_path / "key").write_text("0f1e2d3c4b5a69788796a5b4c3d2e1f0kjhg")
+    (tmp_path / "key").write_text("0f1e9d72c84ba6051378e9f2a64d0cb5")
     environ = {"REGISTRATION": "", "PASSWORD_MIN_LENGTH": "30", "SECRET_KEY": "", "LOG_LEVEL": ""}
     cwd = os.getcwd()
     try:

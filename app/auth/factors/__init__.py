@@ -2,6 +2,7 @@
 
 from app.auth.factors.passwords import Passwords
 from app.auth.factors.proving import Proven, ProvenLogin, Proving
+from app.auth.factors.secret_strength import is_guessable
 from app.auth.factors.zxcvbn_names import PLACES as ZXCVBN_PLACES
 
 __all__ = [
@@ -10,4 +11,5 @@ __all__ = [
     "Proven",
     "ProvenLogin",
     "Proving",
+    "is_guessable",
 ]

@@ -13,14 +13,18 @@ PLACES: Final = (
     "zxcvbn.scoring:most_guessable_match_sequence",
     # Without this parameter, each further part of any kind counts as ten thousand more guesses.
     "zxcvbn.scoring:most_guessable_match_sequence(_exclude_additive)",
+    # The words that it knows, with the rank of each in its list. Secrets are judged by them.
+    "zxcvbn.matching:RANKED_DICTIONARIES",
 )
 
 try:
+    from zxcvbn.matching import RANKED_DICTIONARIES as RANKED_WORDS
     from zxcvbn.matching import omnimatch
     from zxcvbn.scoring import most_guessable_match_sequence
 except ImportError:
     # Every command imports this module, even for its help. The start reports what is gone before it is called.
     omnimatch = most_guessable_match_sequence = None
+    RANKED_WORDS = {}
 
 
 def fewest_guesses(text: str, matches: Any) -> dict[str, Any]:
@@ -34,4 +38,4 @@ def fewest_guesses(text: str, matches: Any) -> dict[str, Any]:
     return found
 
 
-__all__ = ["PLACES", "fewest_guesses", "omnimatch"]
+__all__ = ["PLACES", "RANKED_WORDS", "fewest_guesses", "omnimatch"]
