@@ -59,7 +59,7 @@ def listed(faults: Sequence[dict[str, Any]]) -> tuple[Sequence[dict[str, Any]], 
     """Returns the faults that an answer lists, and a sentence that says that there are more, if there are."""
     count = sum(fault["ctx"]["count"] if fault["type"] == TOO_MANY else 1 for fault in faults)
     shown = faults[:MOST_LISTED]
-    return shown, f" It has {count} faults, and not all of them are listed." if count > len(shown) else ""
+    return shown, f" There are more faults than are listed: {count} in all." if count > len(shown) else ""
 
 
 def brief(text: str) -> str:
