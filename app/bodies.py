@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-from app.auth.policy import PolicyError, carried
+from app.auth.policy import BODY_MARK, PolicyError, carried
 
 #: The largest body of Duet's own calls and forms, in bytes. The longest password fits in several times.
 OWN_BYTES: Final = 64 * 1024
@@ -23,7 +23,6 @@ USUAL_FIELDS: Final = 1000
 
 TOO_MANY_FIELDS: Final = "The form has too many fields."
 
-_MARK: Final = "__duet_body_limit__"
 #: A percent sign that begins no escape.
 _BARE_PERCENT: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
@@ -58,14 +57,17 @@ def max_body_bytes(number: int, *, max_fields: int = USUAL_FIELDS) -> Callable[[
         max_fields: the most fields of a form, files included.
 
     Raises:
-        PolicyError: a number is no whole number, or is negative.
+        PolicyError: a number is no whole number, or is negative; or what is marked can't carry a marker.
     """
     if any(type(each) is not int or each < 0 for each in (number, max_fields)):
         raise PolicyError(f"max_body_bytes({number!r}, max_fields={max_fields!r}): a limit is a whole number")
     limit = BodyLimit(number, max_fields)
 
     def mark(endpoint: Endpoint) -> Endpoint:
-        setattr(endpoint, _MARK, limit)
+        try:
+            setattr(endpoint, BODY_MARK, limit)
+        except (AttributeError, TypeError):  # a bound method, a builtin
+            raise PolicyError(f"{endpoint!r}: it can't carry the marker '{limit}'") from None
         return endpoint
 
     return mark
@@ -77,7 +79,7 @@ def marked_limit(endpoint: Any, *, name: str) -> BodyLimit | None:
     Raises:
         PolicyError: the marker does not reach the endpoint; the message begins with `name`.
     """
-    limit: BodyLimit | None = carried(endpoint, _MARK, name=name)
+    limit: BodyLimit | None = carried(endpoint, BODY_MARK, name=name)
     return limit
 
 

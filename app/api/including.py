@@ -115,6 +115,8 @@ def _add(api: FastAPI, context: RouteContext, prefix: str, form_limits: FormLimi
         )
     refuse_marks(type(original), name=f"{prefix}{path}: its class {type(original).__name__}")
     if isinstance(original, APIWebSocketRoute):
+        if marked_limit(endpoint, name=f"{prefix}{path}") is not None:
+            raise PolicyError(f"{prefix}{path}: max_body_bytes has no effect on a WebSocket route")
         added: BaseRoute = make_websocket_route(GuardedWebSocketRoute, context, api)
         api.router.routes.append(added)
     else:

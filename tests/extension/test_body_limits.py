@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import httpx
 import pytest
-from fastapi import APIRouter, Body, Form, Request
+from fastapi import APIRouter, Body, Depends, Form, Request, WebSocket
 from flask import Blueprint, request
 from flask.views import MethodView
 from pydantic import AfterValidator, BaseModel, ConfigDict
@@ -308,6 +308,36 @@ def test_a_marker_that_does_not_reach_its_endpoint_stops_the_start(tmp_path: Pat
     """A limit under a decorator without `functools.wraps` is refused by name."""
     with pytest.raises(PolicyError, match=r"max_body_bytes\(2000\)' on marked does not reach the endpoint"):
         start(tmp_path, extension)
+
+
+def on_a_hook(blueprint: Blueprint) -> None:
+    """Puts the marker on something that runs before each page."""
+    blueprint.before_request(marked)
+
+
+def on_a_socket(router: APIRouter) -> None:
+    """Puts the marker on a WebSocket route."""
+
+    @router.websocket("/a")
+    @max_body_bytes(SMALL)
+    async def socket(socket: WebSocket) -> None: ...
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: with_blueprint(max_body_bytes(SMALL)),  # type: ignore[arg-type]
+        lambda: with_router(max_body_bytes(SMALL)),
+        lambda: with_blueprint(on_a_hook),
+        lambda: with_router(lambda router: router.get("/a", dependencies=[Depends(marked)])(hidden)),
+        lambda: with_router(on_a_socket),
+    ],
+    ids=["blueprint", "router", "hook", "dependency", "socket"],
+)
+def test_a_marker_where_nobody_looks_stops_the_start(tmp_path: Path, make: Callable[[], Extension]) -> None:
+    """A limit on something that is no endpoint, or whose requests have no body, is refused by name."""
+    with pytest.raises(PolicyError, match=r"has no effect"):
+        start(tmp_path, make())
 
 
 @pytest.mark.parametrize("number", [-1, 1.5, "5MB", True, None])

@@ -16,6 +16,8 @@ from app.auth.policy.errors import PolicyError
 from app.auth.policy.parts import attribute, is_a, name_of, reachable
 
 _MARK: Final = "__duet_policy__"
+#: Where a marker for the size of bodies leaves what it says. It is an endpoint's, too.
+BODY_MARK: Final = "__duet_body_limit__"
 _INSTEAD: Final = (
     "Markers go above views and routes. For all endpoints of a blueprint or router there is Extension(require=…)."
 )
@@ -178,6 +180,8 @@ def refuse_marks(thing: Any, *, name: str, allowed: Policy | None = None) -> Non
         raise PolicyError(f"{name} is a marker, which does nothing there. {_INSTEAD}")
     for one in (thing, *reachable(thing, held=False)):
         mark = mark_of(one)
-        if mark is not None and mark != allowed:
+        if mark is None or mark == allowed:
+            mark = (attribute(one, "__dict__") or {}).get(BODY_MARK)
+        if mark is not None:
             on = "" if one is thing else f" on {name_of(one, short=True)}"
             raise PolicyError(f"{name}: the marker '{mark}'{on} has no effect there. {_INSTEAD}")
