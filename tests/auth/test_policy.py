@@ -61,6 +61,11 @@ def outcome(policy: Policy, caller: Caller, *, writes: bool = True) -> type[Auth
         (Policy(role="admin"), somebody(), RoleMissing),
         (Policy(role="admin"), somebody("Admin", "administrator", "admin "), RoleMissing),
         (Policy(role="admin"), somebody("editor", "admin"), True),
+        (Policy(role=("editor", "admin")), somebody("admin"), True),
+        (Policy(role=("editor", "admin")), somebody("editor", "other"), True),
+        (Policy(role=("editor", "admin")), somebody("other", "editoradmin"), RoleMissing),
+        (Policy(role=("editor", "admin")), NOBODY, TokenMissing),
+        (Policy(role=()), somebody("admin"), RoleMissing),
         (Policy(fresh=FRESH), NOBODY, TokenMissing),
         (Policy(fresh=FRESH), somebody(age=FRESH), True),
         (Policy(fresh=FRESH), somebody(age=FRESH + timedelta(milliseconds=1)), LoginStale),
@@ -98,6 +103,24 @@ def test_policies_name_themselves() -> None:
     """The names are as the messages at the start and the admins' table show them."""
     shown = [str(one) for one in (PUBLIC, LOGIN, Policy(role="admin"), Policy(role="a", fresh=FRESH))]
     assert shown == ["public", "login", "role admin", "role a, password within 300 s"]
+
+
+@pytest.mark.parametrize(
+    ("own", "around", "expected"),
+    [
+        (LOGIN, Policy(role="staff"), Policy(role="staff")),
+        (Policy(role="admin"), Policy(role="staff", fresh=FRESH), Policy(role="admin", fresh=FRESH)),
+        (Policy(fresh=FRESH), Policy(role=("a", "b")), Policy(role=("a", "b"), fresh=FRESH)),
+        (Policy(reads=True), Policy(role="staff"), Policy(role="staff", reads=True)),
+        (PUBLIC, Policy(role="staff"), PUBLIC),
+        (Policy(role="staff"), PUBLIC, Policy(role="staff")),
+    ],
+)
+def test_a_policy_leaves_to_the_one_around_it_what_it_does_not_say(
+    own: Policy, around: Policy, expected: Policy
+) -> None:
+    """An endpoint's own marker goes before its extension's policy, and a freshness alone loses no role."""
+    assert own.within(around) == expected
 
 
 # markers

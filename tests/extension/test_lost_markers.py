@@ -60,6 +60,19 @@ class MarkedClass:
     """A dependency that is a marked class."""
 
 
+@ADMIN
+class MarkedCalling:
+    """A marked class, whose objects are dependencies."""
+
+    def __call__(self) -> None:
+        """The dependency."""
+
+
+@ADMIN
+class MarkedBlueprint(Blueprint):
+    """A marked class of blueprints."""
+
+
 class MarkedRoute(APIRoute):
     """A route class with a marker on one of its methods."""
 
@@ -104,6 +117,7 @@ def _of_socket(call: Any) -> Extension:
         lambda: functools.partial(marked()),
         Checker,
         lambda: MarkedClass,
+        lambda: MarkedCalling(),
         lambda: functools.wraps(marked())(lambda: None),
         lambda: ADMIN,
         lambda: public,
@@ -183,6 +197,8 @@ def _marked_inside() -> APIRouter:
     ("extension", "name"),
     [
         (lambda: team(blueprints=[ADMIN(Blueprint("team", __name__))]), "extension team: blueprint team"),  # type: ignore[type-var]
+        (lambda: team(blueprints=[MarkedBlueprint("team", __name__)]), "extension team: blueprint team"),
+        (lambda: with_blueprint(lambda it: it.before_request(ADMIN)), "extension team: its before_request"),  # type: ignore[type-var]
         (lambda: team(blueprints=[_nested_blueprint()]), "extension team: blueprint inner"),
         (lambda: team(routers=[ADMIN(APIRouter(prefix="/team"))]), "router /team"),
         (lambda: team(routers=[_marked_inside()]), "router /team"),

@@ -59,7 +59,7 @@ def parts(thing: Any, *, held: bool = True) -> Iterator[Any]:
     yield from (attribute(thing, holder) for holder in _HOLDERS)
     is_object = attribute(thing, "__code__") is None
     if is_object:
-        yield attribute(type(thing), "__call__")
+        yield type(thing)  # and so its methods
     if held:
         yield from _held_by(thing)
         yield from (attribute(thing, "__dict__") or {}).values() if is_object else ()
