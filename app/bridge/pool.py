@@ -119,8 +119,6 @@ class Pool:
         """End the threads, and wait at most `seconds` for running ones: no thread can be ended from outside."""
         self._threads.shutdown()
         if running := [asyncio.wrap_future(future) for future in tuple(self._running)]:
-            for one in running:
-                one.add_done_callback(_forget_failure)
             await asyncio.wait(running, timeout=seconds)
 
 
@@ -156,12 +154,6 @@ class _Place:
             self._pool._aside -= 1
         else:
             self._pool._free.release()
-
-
-def _forget_failure(one: "asyncio.Future[Any]") -> None:
-    """Look at the failure of a request that the server gave up, so that asyncio does not log it as unseen."""
-    if not one.cancelled():
-        one.exception()
 
 
 def _leave_after(future: "Future[Any]", place: _Place) -> None:

@@ -84,7 +84,8 @@ def test_a_sender_s_name_may_have_any_letters(given: str) -> None:
 
 @pytest.mark.parametrize(
     "given",
-    ["a@example.com, b@example.com", "A <a@example.com>, B <b@example.com>", 'A "B" C <a@example.com>', "A <>",
+    ["a@example.com, b@example.com", "A <a@example.com>, B <b@example.com>",
+     'A "B" C <a@example.com>', "A <>", '"A" B" <a@example.com>', '"A", "B" <a@example.com>',
      '"A <a@example.com>', "A <a@example.com", "A a@example.com"],
 )  # fmt: skip
 def test_a_sender_is_one_address(given: str) -> None:
