@@ -50,9 +50,10 @@ def create_well_known(auth: Auth) -> Covered[list[Route]]:
 def metadata(config: AuthConfig) -> dict[str, Any]:
     """Returns the members of RFC 8414 section 2 that apply here.
 
-    There is no authorization endpoint, hence no response type. `[]` says so because section 2 requires the member,
-    although section 3.2 would leave an empty list out. Every client is public: it only has to show the password,
-    the refresh token or the token itself.
+    There is no authorization endpoint, hence no response type: RFC 7591 section 2.1 has `(none)` beside both grant
+    types. `none`, which is the registered name of the one that yields nothing, says so: section 2 requires the
+    member, and section 3.2 allows no empty list, which libraries refuse. Every client is public: it only has to
+    show the password, the refresh token or the token itself.
     """
     issuer = config.issuer
     return {
@@ -60,7 +61,7 @@ def metadata(config: AuthConfig) -> dict[str, Any]:
         "token_endpoint": f"{issuer}{API}/auth/token",
         "token_endpoint_auth_methods_supported": ["none"],
         "grant_types_supported": list(GRANT_TYPES),
-        "response_types_supported": [],
+        "response_types_supported": ["none"],
         "scopes_supported": SCOPE.split(),
         "revocation_endpoint": f"{issuer}{API}/auth/revoke",
         "revocation_endpoint_auth_methods_supported": ["none"],

@@ -49,8 +49,9 @@ def parse_name(text: str) -> str:
 
 def parse_roles(names: Iterable[str]) -> tuple[str, ...]:
     """Returns the roles, sorted, each once. Raises `RolesInvalid`. Any name will do: a team invents its own."""
-    roles = tuple(sorted({name.strip() for name in names}))
-    if len(roles) > MAX_ROLES or not all(map(is_role, roles)):
+    given = [name.strip() for name in names]
+    roles = tuple(sorted(set(given)))
+    if len(given) > MAX_ROLES or not all(map(is_role, roles)):
         raise RolesInvalid()
     return roles
 

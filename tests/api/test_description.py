@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -117,3 +118,21 @@ def test_no_query_takes_an_operator(shared: Running, description: dict[str, Any]
             for parameter in operation.get("parameters", []):
                 if parameter["in"] == "query":
                     problem(client.request(method, path, params={f"{parameter['name']}[$ne]": ""}), 422)
+
+
+def test_the_bounds_of_roles_are_those_of_the_rule(shared: Running, description: dict[str, Any]) -> None:
+    """As many and as long roles as the description allows are taken, and one more or one longer is not."""
+    schemas = description["components"]["schemas"]
+    roles = schemas["NewInvite"]["properties"]["roles"]
+    [of_change, _] = schemas["RightsChange"]["properties"]["roles"]["anyOf"]
+    assert (roles["maxItems"], roles["items"]) == (of_change["maxItems"], of_change["items"])
+    length, most = roles["items"]["maxLength"], roles["maxItems"]
+    longest = [f"r{number}".ljust(length, "x") for number in range(most)]
+    assert all(re.fullmatch(roles["items"]["pattern"], role) for role in longest)
+    admin = shared.make_user("roles@example.com", roles=("admin",))
+    with ApiClient(shared.url) as api:
+        api.log_in(admin.email)
+        refused = ([*longest, "one"], [f"{longest[0]}x"], ["Editor"])
+        for given, status in ((longest, 201), *((each, 422) for each in refused)):
+            answer = api.post("/api/admin/invites", json={"roles": given, "expires_in_days": 7.0})
+            assert answer.status_code == status, answer.text

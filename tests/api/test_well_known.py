@@ -43,15 +43,13 @@ def test_it_is_where_clients_look(metadata: dict[str, Any]) -> None:
 
 
 def test_it_satisfies_authlib(metadata: dict[str, Any]) -> None:
-    """Authlib's check knows the rules of RFC 8414, except that it requires a response type; there is none here,
-    because there is no authorization endpoint, so the test allows for that."""
-    assert metadata["response_types_supported"] == []
-    AuthorizationServerMetadata({**metadata, "response_types_supported": ["none"]}).validate()
+    """Authlib's check knows the rules of RFC 8414, and asks for a response type: where there is no authorization
+    endpoint, it is the one that yields nothing."""
+    assert metadata["response_types_supported"] == ["none"]
+    AuthorizationServerMetadata(metadata).validate()
     for missing in ("token_endpoint", "issuer"):
         with pytest.raises(ValueError, match=missing):
-            AuthorizationServerMetadata(
-                {**metadata, "response_types_supported": ["none"], missing: None}
-            ).validate()
+            AuthorizationServerMetadata({**metadata, missing: None}).validate()
 
 
 def test_every_address_in_it_is_served(shared: Running, metadata: dict[str, Any]) -> None:

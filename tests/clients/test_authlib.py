@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 from authlib.integrations.base_client.errors import OAuthError
 from authlib.integrations.requests_client import OAuth2Session
+from authlib.oauth2.rfc6750.errors import InsufficientScopeError, InvalidTokenError
 from authlib.oauth2.rfc8414 import get_well_known_url
+from authlib.oauth2.rfc9068 import JWTBearerTokenValidator
+from joserfc.jwk import KeySet
 
 with warnings.catch_warnings(action="ignore"):  # it prefers another name in httpx
     from authlib.integrations.httpx_client import AsyncOAuth2Client, OAuth2Client
@@ -148,3 +151,40 @@ async def test_the_asynchronous_client_refreshes_once_for_many_calls(site: Site)
         client.token = {**client.token, "expires_at": int(time.time()) - 1}
         answers = await asyncio.gather(*(client.get(f"{site.url}/api/users/me") for _ in range(5)))
         assert {answer.status_code for answer in answers} == {200}
+
+
+# what it verifies and reads
+
+
+class Validator(JWTBearerTokenValidator):  # type: ignore[misc]
+    """Authlib's validator of RFC 9068, for a service that trusts one Duet."""
+
+    def __init__(self, site: Site) -> None:
+        super().__init__(issuer=site.url, resource_server=site.url)
+        self._url = site.url
+
+    def get_jwks(self) -> KeySet:
+        """The published keys."""
+        return KeySet.import_key_set(plain.get(f"{self._url}/.well-known/jwks.json").json())
+
+    def accepts(self, token: str, **required: Any) -> bool:
+        """Whether it lets a token through to a resource that asks for this."""
+        try:
+            self.validate_token(self.authenticate_token(token), ["read"], None, **required)
+        except (InvalidTokenError, InsufficientScopeError):
+            return False
+        return True
+
+
+@pytest.mark.parametrize(("algorithm", "may"), [("ES256", True), ("RS256", True), ("EdDSA", False)])
+@pytest.mark.parametrize("roles", [(), ("editor",)], ids=["no role", "a role"])
+def test_its_validator_takes_tokens(
+    sites: dict[str, Site], algorithm: str, may: bool, roles: tuple[str, ...]
+) -> None:
+    """It takes the token of anybody, with roles or without, and reads the roles; but it never takes EdDSA."""
+    site = sites[algorithm]
+    form = {"grant_type": "password", "username": site.make_user(roles=roles).email, "password": PASSWORD}
+    token = plain.post(f"{site.url}/api/auth/token", data=form).json()["access_token"]
+    assert Validator(site).accepts(token) == may
+    assert Validator(site).accepts(token, roles=["editor"]) == (may and bool(roles))
+    assert not Validator(site).accepts(f"{token[:-4]}AAAA")

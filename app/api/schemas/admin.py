@@ -5,19 +5,33 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Final
 
-from pydantic import BaseModel, Field, StrictBool, StrictInt, model_validator
+from pydantic import BaseModel, Field, StrictBool, model_validator
 from pydantic_core import PydanticCustomError
 
-from app.api.schemas.common import Email, Input, UserOut
-from app.auth.models import DEFAULT_INVITE_DAYS, MAX_INVITE_DAYS, AuditEvent, Link, Page, Principal, User
+from app.api.schemas.common import Email, Input, UserOut, WholeNumber
+from app.auth.models import (
+    DEFAULT_INVITE_DAYS,
+    MAX_INVITE_DAYS,
+    MAX_ROLE_LENGTH,
+    MAX_ROLES,
+    AuditEvent,
+    Link,
+    Page,
+    Principal,
+    User,
+)
 
 #: The most rows on a page.
 MOST: Final = 200
 Limit = Annotated[int, Field(ge=1, le=MOST, description="Rows on a page.")]
 Cursor = Annotated[str, Field(description="The previous page's `next_cursor`; empty for the first page.")]
-# Lengths that no request may exceed. Auth decides which names are acceptable.
+# Lengths that no request may exceed. Auth decides which names are acceptable, as the description says.
+Role = Annotated[
+    str, Field(max_length=100, json_schema_extra={"maxLength": MAX_ROLE_LENGTH, "pattern": "^[a-z][a-z0-9_-]*$"})
+]
 Roles = Annotated[
-    list[Annotated[str, Field(max_length=100)]], Field(max_length=100, examples=[["admin"], ["editor"], []])
+    list[Role],
+    Field(max_length=100, examples=[["admin"], ["editor"], []], json_schema_extra={"maxItems": MAX_ROLES}),
 ]
 
 
@@ -77,7 +91,7 @@ class NewInvite(Input):
         None, description="Where the invitation is mailed to. Without it, anybody may use the link."
     )
     roles: Roles = Field(default_factory=list)
-    expires_in_days: StrictInt = Field(
+    expires_in_days: WholeNumber = Field(
         DEFAULT_INVITE_DAYS,
         description=f"1 to {MAX_INVITE_DAYS}.",
         json_schema_extra={"minimum": 1, "maximum": MAX_INVITE_DAYS},

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Path
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictInt
 
 from app.auth.models import (
     MAX_EMAIL_LENGTH,
@@ -45,6 +45,15 @@ Password = Annotated[
         json_schema_extra={"format": "password", "maxLength": MAX_PASSWORD_LENGTH},
     ),
 ]
+
+
+def _whole(value: Any) -> Any:
+    """Returns 7 for 7.0, which is an integer in JSON Schema, and anything else as it is."""
+    return int(value) if type(value) is float and value.is_integer() else value
+
+
+# A number and no text, without a fraction, which may be written `7.0`.
+WholeNumber = Annotated[StrictInt, BeforeValidator(_whole)]
 
 
 # The end of a mailed link. This is longer than any, so that a wrong link is not a malformed request.

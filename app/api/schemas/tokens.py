@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
-from app.api.schemas.common import Input, Name
+from app.api.schemas.common import Input, Name, WholeNumber
 from app.auth.models import DEFAULT_TOKEN_DAYS, MAX_TOKEN_DAYS, SCOPE, PersonalToken
 
 
@@ -14,7 +14,7 @@ class NewToken(Input):
     """A personal access token to make."""
 
     name: Name = Field(examples=["nightly report"], json_schema_extra={"minLength": 1})
-    expires_in_days: StrictInt = Field(
+    expires_in_days: WholeNumber = Field(
         DEFAULT_TOKEN_DAYS,
         description=f"1 to {MAX_TOKEN_DAYS}.",
         json_schema_extra={"minimum": 1, "maximum": MAX_TOKEN_DAYS},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from app.auth.clock import LAST_SECOND, LEEWAY, Clock
 from app.auth.errors import KeyRetired, TokenExpired, TokenFromFuture, TokenInvalid
@@ -30,10 +30,14 @@ _CLAIMS: Final[dict[str, type]] = {
     "client_id": str,
     "auth_time": int,
     "amr": list,
-    "roles": list,
     "scope": str,
     "rights_version": int,
 }
+#: These may be missing: an account without roles has no `roles`, as RFC 9068 section 2.2.3.1 takes them from SCIM,
+#: where an empty list and none are the same, and as its validators ask. Duet itself issues no `nbf`.
+_OPTIONAL: Final[dict[str, type]] = {"roles": list, "nbf": int}
+#: What a token says, the name of its key, and when it begins to count.
+_Decoded: TypeAlias = tuple[Principal, str, datetime]
 _NOT_EMPTY: Final = ("sub", "jti", "sid", "client_id")
 
 
@@ -57,7 +61,7 @@ class AccessTokens:
         self._issuer = issuer
         self._lifetime = lifetime
         self._clock = clock
-        self._cache: dict[str, tuple[Principal, str]] = {}
+        self._cache: dict[str, _Decoded] = {}
         self._cache_size = cache_size
         self._ids = Ids(12)
 
@@ -91,6 +95,8 @@ class AccessTokens:
             "scope": session.scope,
             "rights_version": user.rights_version,
         }
+        if not claims["roles"]:
+            del claims["roles"]
         token = jws.signed(claims, key.signing, key.algorithm, {"typ": TYPE, "kid": key.kid})
         return token, _principal(claims)
 
@@ -100,7 +106,7 @@ class AccessTokens:
         Raises:
             TokenInvalid: it is not an access token of this deployment.
             TokenExpired: it has expired, or it lives longer than the policy now allows.
-            TokenFromFuture: it was issued further in the future than the leeway allows: a clock was set back.
+            TokenFromFuture: it was issued, or begins to count, further in the future than the leeway allows.
             KeyRetired: its key no longer counts, or is for another algorithm than the configured one.
             StoreUnavailable: the keys are not known yet.
         """
@@ -108,7 +114,7 @@ class AccessTokens:
         if known is None:
             known = self._decode(token)
             keep(self._cache, token, known, most=self._cache_size)
-        principal, kid = known
+        principal, kid, not_before = known
         key = self._keys.find(kid)
         if key is None:  # it was forgotten meanwhile, long after everything that it signed had expired
             raise TokenInvalid()
@@ -117,7 +123,7 @@ class AccessTokens:
             raise KeyRetired(principal)
         if now >= principal.expires_at or principal.expires_at - principal.issued_at > self._longest:
             raise TokenExpired(principal)
-        if principal.issued_at > now + LEEWAY:
+        if max(principal.issued_at, not_before) > now + LEEWAY:  # RFC 7519 section 4.1.5
             raise TokenFromFuture(principal)
         return principal
 
@@ -125,8 +131,8 @@ class AccessTokens:
     def _longest(self) -> timedelta:
         return max(self._lifetime, timedelta(seconds=1))
 
-    def _decode(self, token: str) -> tuple[Principal, str]:
-        """Checks everything about the token that does not depend on the time. Also returns the name of its key."""
+    def _decode(self, token: str) -> _Decoded:
+        """Checks everything about the token that does not depend on the time."""
         header = jws.header_of(token)
         kid = header.get("kid")
         if header.keys() != _HEADER or header["typ"] != TYPE or not isinstance(kid, str):
@@ -137,23 +143,26 @@ class AccessTokens:
             raise TokenInvalid()
         claims = jws.verified(token, key.verifying, key.algorithm)
         self._check(claims)
-        return _principal(claims), kid
+        return _principal(claims), kid, _instant(claims.get("nbf", 0))
 
     def _check(self, claims: dict[str, Any]) -> None:
-        """Checks that every claim is present, has its type and says what ours say.
+        """Checks that every claim is present unless it is optional, has its type and says what ours say.
 
         A bool, which is an int in Python, is refused. Raises `TokenInvalid`.
         """
         for name, kind in _CLAIMS.items():
             if type(claims.get(name)) is not kind:
                 raise TokenInvalid()
+        for name, kind in _OPTIONAL.items():
+            if name in claims and type(claims[name]) is not kind:
+                raise TokenInvalid()
         if not all(claims[name] for name in _NOT_EMPTY):
             raise TokenInvalid()
         if claims["iss"] != self._issuer or claims["aud"] != self._issuer:
             raise TokenInvalid()
-        if not all(isinstance(text, str) for text in (*claims["amr"], *claims["roles"])):
+        if not all(isinstance(text, str) for text in (*claims["amr"], *claims.get("roles", []))):
             raise TokenInvalid()
-        if not all(0 <= claims[name] <= LAST_SECOND for name in ("exp", "iat", "auth_time")):
+        if not all(0 <= claims.get(name, 0) <= LAST_SECOND for name in ("exp", "iat", "auth_time", "nbf")):
             raise TokenInvalid()
 
 
@@ -166,7 +175,7 @@ def _principal(claims: dict[str, Any]) -> Principal:
         user_id=claims["sub"],
         session_id=claims["sid"],
         client_id=claims["client_id"],
-        roles=frozenset(claims["roles"]),
+        roles=frozenset(claims.get("roles", [])),
         scope=claims["scope"],
         auth_time=_instant(claims["auth_time"]),
         amr=tuple(claims["amr"]),

@@ -6,7 +6,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +65,19 @@ def test_a_token_is_shown_once(sign_in: SignIn) -> None:
     assert listed == {name: value for name, value in new.items() if name != "token"}
 
 
+def test_days_are_a_whole_number_however_it_is_written(sign_in: SignIn) -> None:
+    """`30.0` is an integer of JSON Schema, and means thirty days."""
+    client = sign_in()
+    lives = []
+    for days in ("30", "30.0", "3e1"):
+        content = f'{{"name": "x", "expires_in_days": {days}}}'
+        answer = client.post("/api/users/me/tokens", content=content, headers={"Content-Type": "application/json"})
+        assert answer.status_code == 201, answer.text
+        new = answer.json()
+        lives.append(datetime.fromisoformat(new["expires_at"]) - datetime.fromisoformat(new["created_at"]))
+    assert lives == [timedelta(days=30)] * 3
+
+
 def test_a_token_lives_ninety_days_unless_told(sign_in: SignIn) -> None:
     """By default a token lives for ninety days, as the contract says, and may write."""
     new = made(sign_in())
@@ -102,6 +115,9 @@ def test_a_removed_token_is_refused(shared: Running, sign_in: SignIn) -> None:
         ({"name": "x", "expires_in_days": 10**30}, "/expires_in_days"),
         ({"name": "x", "expires_in_days": True}, "/expires_in_days"),
         ({"name": "x", "expires_in_days": 1.5}, "/expires_in_days"),
+        ({"name": "x", "expires_in_days": 215.5}, "/expires_in_days"),
+        ({"name": "x", "expires_in_days": "215"}, "/expires_in_days"),
+        ({"name": "x", "expires_in_days": 366.0}, "/expires_in_days"),
         ({"name": "x", "expires_in_days": None}, "/expires_in_days"),
         ({"name": "x", "read_only": "yes"}, "/read_only"),
         ({"name": "x", "user_id": "other"}, ""),
