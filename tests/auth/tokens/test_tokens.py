@@ -18,7 +18,7 @@ from app.auth.models import API_CLIENT, Session, User
 from app.auth.tokens import AccessTokens
 from app.auth.tokens.jws import MAX_LENGTH, _is_canonical
 from tests.auth.house import API, ISSUER, FakeClock, House
-from tests.auth.jws import b64, dumps, header_for, signed
+from tests.auth.jws import b64, claims_of, dumps, header_for, signed
 from tests.kit.duet import PASSWORD, SECRET
 
 KEY = KeyRing([SECRET]).keys(Purpose.ACCESS_TOKEN)[0]
@@ -78,7 +78,18 @@ def test_a_good_token_tells_its_principal() -> None:
     assert principal.expires_at == CLOCK.now() + LIFETIME
 
 
-@pytest.mark.parametrize("name", claims())
+def test_no_roles_are_said_by_leaving_them_out() -> None:
+    """The token of an account without roles lacks the claim, whatever an extension adds, and gives none."""
+    user, session = _user_and_session()
+    token, issued = make_tokens().issue(dataclasses.replace(user, roles=()), session, {"roles": ["admin"]})
+    assert "roles" not in claims_of(token)
+    assert issued.roles == make_tokens().verify(token).roles == frozenset()
+    token, issued = make_tokens().issue(dataclasses.replace(user, roles=("editor",)), session)
+    assert claims_of(token)["roles"] == ["editor"]
+    assert make_tokens().verify(token).roles == issued.roles == {"editor"}
+
+
+@pytest.mark.parametrize("name", sorted(claims().keys() - {"roles"}))
 def test_every_claim_is_required(name: str) -> None:
     """A token that lacks one of the claims is refused, though validly signed (RFC 9068 section 2.2)."""
     without = claims()
