@@ -155,11 +155,11 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
+            self._greet()
             # What is there now stays to the end. The collector need not go through it for each request that makes
             # many objects: reading a megabyte of JSON took 200 ms instead of 30.
             gc.collect()
             gc.freeze()
-            self._greet()
             self._invitation = asyncio.create_task(_invite_first_admin(self._duet.state.auth.registration))
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
