@@ -48,7 +48,8 @@ def create_app(settings: Settings | None = None, *, extensions: Sequence[Extensi
     """
     core = _create_core(settings or load(), extensions)
     halves = create_halves(core)
-    refuse_lost_marks([*halves.pages.roots, *halves.api.roots])
+    own = [root for extension in core.extensions for root in extension.roots()]
+    refuse_lost_marks([*halves.pages.roots, *halves.api.roots, *own])
     routes = create_routes(core, halves)
     table = (*halves.pages.rules, *halves.api.rules, *routes.rules)
     hand_table(halves.pages.part, table)

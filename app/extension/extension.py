@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from app.auth.errors import AuthError
 from app.auth.extending import ClaimFunction, Handler, SignalKind
-from app.auth.policy import Marker, Policy, PolicyError, given_policy, refuse_marks
+from app.auth.policy import Marker, Policy, PolicyError, Root, given_policy, refuse_marks
 from app.auth.service import Auth
 from app.settings import Settings
 
@@ -70,16 +70,23 @@ class Extension:
             PolicyError: there is no such signal, a claim is reserved or taken, a function is not `async`,
                 something carries a marker that would have no effect, or `errors` can't hold.
         """
+        for root in self.roots():
+            refuse_marks(root.target, name=root.name)
         for kind, handler in self.on.items():
-            refuse_marks(handler, name=f"extension {self.name}: its handler of the signal '{kind}'")
             auth.signals.connect(kind, handler, owner=self.name)
         for name, function in self.claims.items():
-            refuse_marks(function, name=f"extension {self.name}: the function of its claim '{name}'")
             auth.extra_claims.add(name, function, owner=self.name)
-        for part in ("lifespan", "init_app"):
-            refuse_marks(getattr(self, part), name=f"extension {self.name}: its {part}")
         self._check_require()
         self._check_errors()
+
+    def roots(self) -> Iterator[Root]:
+        """Yields what Duet itself calls of the extension."""
+        called: dict[str, Any] = {"lifespan": self.lifespan, "init_app": self.init_app}
+        called |= {f"handler of the signal '{kind}'": handler for kind, handler in self.on.items()}
+        called |= {f"function of the claim '{name}'": function for name, function in self.claims.items()}
+        for what, function in called.items():
+            if function is not None:
+                yield Root(f"extension {self.name}: its {what}", function)
 
     def policy_around(self, part: str) -> Policy | None:
         """Returns the policy that `require` gives to all endpoints of a part, or None.

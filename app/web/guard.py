@@ -45,6 +45,11 @@ class _Context(RequestContext):
             return
         self._is_matched = True
         super().match_request()
+        if isinstance(self.request.routing_exception, RequestRedirect):
+            # Without a host: it would be the one that the client named.
+            parts = urlsplit(self.request.routing_exception.new_url)
+            query = f"?{parts.query}" if parts.query else ""
+            self.request.routing_exception.new_url = f"/{parts.path.lstrip('/')}{query}"
         path = self.request.path
         if isinstance(self.request.routing_exception, NotFound) and path != "/" and path.endswith("/"):
             self._lead_to(path.rstrip("/"))

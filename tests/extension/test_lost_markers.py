@@ -216,7 +216,7 @@ def _marked_inside() -> APIRouter:
         ),
         (
             lambda: team(claims={"c": ADMIN(functools.partial(_claim))}),
-            "extension team: the function of its claim",
+            "extension team: its function of the claim",
         ),
         (lambda: team(lifespan=ADMIN(functools.partial(_lifespan))), "extension team: its lifespan"),
         (lambda: team(init_app=marked()), "extension team: its init_app"),
@@ -281,6 +281,18 @@ def test_s43_a_marked_helper_stops_the_start(tmp_path: Path, endpoint: Any) -> N
     """A marker on a function that a view calls, or hands to a background task, is asked by nobody."""
     with pytest.raises(PolicyError, match=r"test_lost_markers\..*purge, whose marker 'role admin' guards nothing"):
         create_app(make_settings(tmp_path), extensions=[with_router(lambda it: it.add_api_route("/x", endpoint))])
+
+
+async def _purging(_: Any) -> str:
+    purge()
+    return ""
+
+
+@pytest.mark.parametrize("given", [{"on": {"deleted": _purging}}, {"claims": {"purged": _purging}}])
+def test_s43_a_marked_helper_of_a_handler_stops_the_start(tmp_path: Path, given: dict[str, Any]) -> None:
+    """Nor is it asked where a handler of a signal, or the function of a claim, uses it."""
+    with pytest.raises(PolicyError, match=r"extension team: its .* code uses .*purge, whose marker"):
+        create_app(make_settings(tmp_path), extensions=[team(**given)])
 
 
 @ADMIN

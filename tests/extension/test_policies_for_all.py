@@ -86,6 +86,7 @@ def test_s43_a_policy_for_each_part(tmp_path: Path) -> None:
         ({"shop": public}, "extension desk: require= names 'shop'; its parts are /desk, desk"),
         (lambda endpoint: endpoint, "extension desk: require= is a policy"),
         (True, "extension desk: require= is a policy"),
+        (Policy(role=""), "require(role='')"),
     ],
 )
 def test_s43_what_is_no_policy_stops_the_start(tmp_path: Path, given: Any, message: str) -> None:

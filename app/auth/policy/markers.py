@@ -115,7 +115,7 @@ def given_policy(given: object, *, owner: str) -> Policy:
     if given is public:
         return PUBLIC
     if isinstance(given, Policy):
-        return given
+        return given if given.is_public else require(role=given.role, fresh=given.fresh, reads=given.reads).policy
     raise PolicyError(f"{owner}: require= is a policy, such as require(role='admin'), and not {given!r}")
 
 
