@@ -11,7 +11,14 @@ from app.assembly.parts import Core, Halves
 from app.assembly.refusals import refuse_by
 from app.bridge import Crossing, PagesApp
 from app.edge import Refuse
-from app.web.factory import create_page_scripts, create_pages, create_session_cookie, slow_pages
+from app.web.factory import (
+    create_page_scripts,
+    create_pages,
+    create_session_cookie,
+    names_of_views,
+    own_pages,
+    slow_pages,
+)
 
 #: Threads for slow views in addition to one for each hash that may wait. They are made when needed, and sleep
 #: while they wait for a hash.
@@ -52,6 +59,8 @@ def _bridge(core: Core, pages: Flask, refuse: Refuse) -> PagesApp:
         # People who log in have to reach the queue of hashes, which is fair; the queue for a thread is not.
         slow_threads=min(MAX_SLOW_THREADS, SPARE_SLOW_THREADS + core.auth.passwords.queue.capacity),
         is_slow=slow_pages(pages),
+        is_own=own_pages(pages),
+        name_of=names_of_views(pages),
         refuse=refuse,
         max_queued=MAX_QUEUED,
         max_slow_queued=MAX_SLOW_QUEUED,

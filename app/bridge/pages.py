@@ -1,20 +1,38 @@
 """The ASGI app that runs a WSGI app in bounded thread pools."""
 
 import asyncio
+import time
 from collections.abc import Callable
+from functools import partial
 
+import structlog
 from starlette.types import Receive, Scope, Send
 
 from app.bridge.a2wsgi_names import NAMES
 from app.bridge.environ import make_environ, read_body
-from app.bridge.exchange import Exchange, WSGIApp
-from app.bridge.pool import ClientGone, Pool, PoolFull
+from app.bridge.exchange import Exchange, Whole, WSGIApp
+from app.bridge.pool import LATE, ClientGone, Pool, PoolFull
 from app.edge import Refuse
 
 #: How long a view may go on after the server has stopped, in seconds.
 CLOSING_SECONDS = 1
 
+#: How many of the site's own views run while others keep all the threads.
+RESERVED = 4
+#: How often the log tells of the same view that keeps its thread, in seconds.
+TELL_EVERY = 600
+
+_log = structlog.stdlib.get_logger("duet.bridge")
+
 BUSY = "Too many people are asking for pages at this moment. Please try again."
+
+
+def _is_not(_: Scope) -> bool:
+    return False
+
+
+def _has_no_name(_: Scope) -> str:
+    return "unknown"
 
 
 class PagesApp:
@@ -22,13 +40,16 @@ class PagesApp:
 
     A request's body is read on the event loop before a thread is taken, and a finished answer is sent
     from the loop in one go. Slow views have threads of their own, so that the quick ones never wait for
-    them. An exception of the WSGI app propagates.
+    them. The site's own views have a few more, for when others keep all of those: however many of a team's
+    views wait for something, everybody can log in. An exception of the WSGI app propagates.
 
     Args:
         wsgi_app: the WSGI app.
         threads: how many quick requests run at once.
         slow_threads: how many slow ones.
         is_slow: tells whether the view of a request with this scope is marked `@slow`.
+        is_own: tells whether it is one of the site's own.
+        name_of: returns the name by which its author knows it.
         refuse: makes the 503 answer of a full pool.
         max_queued: how many quick requests may wait for a thread; any further one gets a 503 at once.
         max_slow_queued: how many slow ones.
@@ -47,17 +68,28 @@ class PagesApp:
         refuse: Refuse,
         max_queued: int,
         max_slow_queued: int,
+        is_own: Callable[[Scope], bool] = _is_not,
+        name_of: Callable[[Scope], str] = _has_no_name,
     ) -> None:
         NAMES.check()
         self._wsgi_app = wsgi_app
         self._quick = Pool("pages", threads=threads, max_queued=max_queued)
         self._slow = Pool("slow-pages", threads=slow_threads, max_queued=max_slow_queued)
+        #: Used while the pool is full, by the site's own views alone.
+        self._reserves = {
+            self._quick: Pool("own-pages", threads=RESERVED, max_queued=max_queued),
+            self._slow: Pool("own-slow-pages", threads=slow_threads, max_queued=max_slow_queued),
+        }
         self._is_slow = is_slow
+        self._is_own = is_own
+        self._name_of = name_of
+        #: When each view was last told to keep a thread.
+        self._told: dict[str, float] = {}
         self._refuse = refuse
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Return the counts of both pools, by their names."""
-        return {"pages": self._quick.counts(), "slow-pages": self._slow.counts()}
+        return {pool.name: pool.counts() for pool in (*self._reserves, *self._reserves.values())}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -74,9 +106,8 @@ class PagesApp:
             return
         environ = make_environ(scope, *received)
         exchange = Exchange(self._wsgi_app, environ, asyncio.get_running_loop(), receive, send)
-        pool = self._slow if self._is_slow(scope) else self._quick
         try:
-            whole = await pool.run(exchange.run, exchange.gone)
+            whole = await self._run(scope, exchange)
         except ClientGone:
             received[0].close()
             return
@@ -89,6 +120,21 @@ class PagesApp:
         if whole is not None:
             await send(whole.start)
             await send({"type": "http.response.body", "body": whole.body})
+
+    async def _run(self, scope: Scope, exchange: Exchange) -> Whole | None:
+        is_slow = self._is_slow(scope)
+        pool = self._slow if is_slow else self._quick
+        # The view is only looked up while the pool is full.
+        if pool.is_full and self._is_own(scope):
+            pool = self._reserves[pool]
+        return await pool.run(exchange.run, exchange.gone, *(() if is_slow else [partial(self._tell, scope)]))
+
+    def _tell(self, scope: Scope) -> None:
+        """Tells that a quick view keeps its thread, once in a while for each view."""
+        name, now = self._name_of(scope), time.monotonic()
+        if now - self._told.get(name, -TELL_EVERY) >= TELL_EVERY:
+            self._told[name] = now
+            _log.warning("view_keeps_a_thread", view=name, seconds=LATE, remedy="mark it @slow")
 
     async def _send_busy(self, scope: Scope, send: Send) -> None:
         headers, content = self._refuse(scope, 503, BUSY)
@@ -108,4 +154,5 @@ class PagesApp:
         Args:
             seconds: how long to wait at most. Requests that the server gave up have had their time already.
         """
-        await asyncio.gather(self._quick.aclose(seconds), self._slow.aclose(seconds))
+        pools = (*self._reserves, *self._reserves.values())
+        await asyncio.gather(*(pool.aclose(seconds) for pool in pools))

@@ -12,6 +12,8 @@ import structlog
 
 from app.bridge.threads import Threads
 
+#: How long a request may keep its place before that is told, in seconds.
+LATE: Final = 1.0
 #: How many answers of one pool may wait for slow clients without keeping a place.
 MAX_ASIDE: Final = 100
 
@@ -22,6 +24,9 @@ HandOver: TypeAlias = Callable[[T], None]
 StepAside = Callable[[], None]
 
 _log = structlog.stdlib.get_logger("duet.bridge")
+
+
+def _nothing() -> None: ...
 
 
 class PoolFull(Exception):
@@ -46,6 +51,7 @@ class Pool:
     """
 
     def __init__(self, name: str, *, threads: int, max_queued: int) -> None:
+        self.name = name
         self._threads = Threads(name, keep=threads)
         self._running: set[Future[Any]] = set()
         self._free = asyncio.Semaphore(threads)
@@ -54,13 +60,21 @@ class Pool:
         self._queued = 0
         self._aside = 0
 
+    @property
+    def is_full(self) -> bool:
+        """Whether the next request would have to wait."""
+        return self._free.locked()
+
     def counts(self) -> dict[str, int]:
         """Return how many requests have a place, wait for one, or only wait for their clients, and the places."""
         running = len(self._running) - self._aside
         return {"running": running, "waiting": self._queued, "aside": self._aside, "places": self._places}
 
     async def run(
-        self, work: Callable[[HandOver[T], StepAside], None], gone: Callable[[], Coroutine[Any, Any, None]]
+        self,
+        work: Callable[[HandOver[T], StepAside], None],
+        gone: Callable[[], Coroutine[Any, Any, None]],
+        late: Callable[[], None] = _nothing,
     ) -> T:
         """Run `work` in a thread, within a copy of the caller's context variables, until it hands over its result.
 
@@ -70,6 +84,8 @@ class Pool:
             work: what to run. It must call its first argument once, and may call its second on the event loop.
             gone: a coroutine function that returns once the client is gone. It runs while the request waits
                 for a thread.
+            late: called on the loop once the request has kept its place for `LATE` seconds, whether or not its
+                client is still there.
 
         Raises:
             PoolFull: no thread is free, and neither is a place to wait for one.
@@ -80,7 +96,7 @@ class Pool:
             await self._queue(gone)
         else:
             await self._free.acquire()  # does not switch to another task, since it is free
-        place = _Place(self)
+        place = _Place(self, late)
         result: Future[T] = Future()
         result.set_running_or_notify_cancel()  # the thread goes on even if the server gives the request up
         try:
@@ -135,8 +151,9 @@ def _do(work: Callable[[HandOver[T], StepAside], None], result: "Future[T]", ste
 class _Place:
     """One request's place in a pool. It is only used on the event loop."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, late: Callable[[], None]) -> None:
         self._pool = pool
+        self._late = asyncio.get_running_loop().call_later(LATE, late)
         self._is_aside = False
         self._has_left = False
 
@@ -144,12 +161,14 @@ class _Place:
         """Give the place to the next request, while this one's thread waits for its client."""
         if not self._is_aside and not self._has_left and self._pool._aside < MAX_ASIDE:
             self._is_aside = True
+            self._late.cancel()
             self._pool._aside += 1
             self._pool._free.release()
 
     def leave(self) -> None:
         """Free the place, since the request is done."""
         self._has_left = True
+        self._late.cancel()
         if self._is_aside:
             self._pool._aside -= 1
         else:

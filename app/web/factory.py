@@ -9,6 +9,7 @@ from flask import Flask, Response
 from flask_wtf.csrf import CSRFProtect
 from starlette.types import Scope
 from werkzeug.exceptions import HTTPException
+from werkzeug.routing import MapAdapter
 
 from app.auth.keys import Purpose
 from app.auth.policy import Covered
@@ -183,12 +184,35 @@ def slow_pages(app: Flask) -> Callable[[Scope], bool]:
 
     def is_slow(scope: Scope) -> bool:
         method = scope["method"]
-        if method not in methods:
-            return False
-        try:
-            endpoint, _ = urls.match(scope["path"], method)
-        except HTTPException:
-            return False
-        return (endpoint, method) in marked
+        return method in methods and (_endpoint(urls, scope), method) in marked
 
     return is_slow
+
+
+def own_pages(app: Flask) -> Callable[[Scope], bool]:
+    """Returns what tells, before a request has a thread, whether its view is one of Duet's own, or none at all."""
+    own, urls = {"", *(view.blueprint.name for view in _VIEWS)}, app.url_map.bind("")
+
+    def is_own(scope: Scope) -> bool:
+        return _endpoint(urls, scope).partition(".")[0] in own
+
+    return is_own
+
+
+def names_of_views(app: Flask) -> Callable[[Scope], str]:
+    """Returns what tells by which name the author of a request's view knows it: `shop.views.report`."""
+    urls = app.url_map.bind("")
+
+    def name_of(scope: Scope) -> str:
+        view = app.view_functions.get(_endpoint(urls, scope))
+        return f"{view.__module__}.{view.__qualname__}" if view else "unknown"
+
+    return name_of
+
+
+def _endpoint(urls: MapAdapter, scope: Scope) -> str:
+    """Returns the endpoint of a request, or an empty string if there is none."""
+    try:
+        return str(urls.match(scope["path"], scope["method"])[0])
+    except HTTPException:
+        return ""

@@ -34,12 +34,13 @@ def refuse(scope: Scope, code: int, detail: str) -> tuple[list[tuple[bytes, byte
 def pages(
     app: Any, *, threads: int = 2, slow_threads: int = 2, max_queued: int = 50, max_slow_queued: int = 50
 ) -> ASGIApp:
-    """`app` behind the bridge and the edge; everything below /slow is slow."""
+    """`app` behind the bridge and the edge; everything below /slow is slow, every /own is ours."""
     bridge = PagesApp(
         app,
         threads=threads,
         slow_threads=slow_threads,
         is_slow=lambda scope: scope["path"].startswith("/slow"),
+        is_own=lambda scope: scope["path"].endswith("/own"),
         refuse=refuse,
         max_queued=max_queued,
         max_slow_queued=max_slow_queued,
@@ -240,6 +241,28 @@ def test_slow_views_do_not_stop_quick_ones() -> None:
         for connection in slow_ones:
             with connection:
                 assert status(read_all(connection)) == 200
+
+
+@pytest.mark.parametrize("folder", ["", "/slow"], ids=["quick", "slow"])
+def test_the_site_s_own_views_have_threads_in_reserve(folder: str) -> None:
+    """While others keep every thread of a pool, the site's own views are served; the others wait."""
+    may_end, waiting = threading.Event(), threading.Semaphore(0)
+
+    def app(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        if environ["PATH_INFO"].endswith("/wait"):
+            waiting.release()
+            may_end.wait(60)
+        start_response("200 OK", [])
+        return [b"ok"]
+
+    with serve(pages(app)) as url, ThreadPoolExecutor(4) as people:
+        kept = [people.submit(httpx.get, f"{url}{folder}/wait", timeout=60) for _ in range(2)]
+        assert all(waiting.acquire(timeout=60) for _ in kept)
+        other = people.submit(httpx.get, f"{url}{folder}/other", timeout=60)
+        assert httpx.get(f"{url}{folder}/own", timeout=60).text == "ok"
+        assert not other.done()
+        may_end.set()
+        assert {one.result().status_code for one in (*kept, other)} == {200}
 
 
 def test_more_than_may_wait_are_refused_at_once() -> None:

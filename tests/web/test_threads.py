@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import threading
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -11,8 +14,12 @@ import anyio
 import anyio.to_thread
 import httpx
 import pytest
+from flask import Blueprint
+from structlog.testing import capture_logs
 
 from app.auth.factors import Proving
+from app.auth.policy import public
+from app.extension import Extension
 from tests.kit.duet import PASSWORD, Browser, make_settings, running
 
 WAITING = 16
@@ -54,3 +61,46 @@ def test_sixteen_logins_leave_the_quick_threads_alone(tmp_path: Path, monkeypatc
             finally:
                 may_go_on.set()
             assert {one.result() for one in waiting} == {303}
+
+
+def test_views_that_wait_keep_nobody_from_duet_s_own_pages(tmp_path: Path) -> None:
+    """A team's views that wait take all quick threads, though their clients are gone; people log in meanwhile,
+    and the log names the view once."""
+    blueprint, waiting, may_end = Blueprint("shop", __name__), threading.Semaphore(0), threading.Event()
+
+    @blueprint.get("/shop/report")
+    @public
+    def report() -> str:
+        waiting.release()
+        may_end.wait(60)
+        return "done"
+
+    extension = Extension(name="shop", blueprints=[blueprint])
+    with running(make_settings(tmp_path, web_threads=2), extensions=[extension]) as duet, capture_logs() as logs:
+        duet.make_user()
+        port = int(duet.url.rpartition(":")[2])
+        try:
+            for number in range(6):  # two run, and four wait for their threads
+                with socket.create_connection(("127.0.0.1", port)) as client:
+                    client.sendall(b"GET /shop/report HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+                    if number < 2:
+                        assert waiting.acquire(timeout=60)
+            with Browser(duet.url) as browser:
+                assert browser.log_in().status_code == 303
+                assert browser.get("/account").status_code == 200
+                assert browser.get("/nowhere").status_code == 404
+            until(lambda: any(line["event"] == "view_keeps_a_thread" for line in logs))
+        finally:
+            may_end.set()
+    told = [line for line in logs if line["event"] == "view_keeps_a_thread"]
+    assert [(line["view"], line["remedy"]) for line in told] == [
+        (f"{__name__}.{report.__qualname__}", "mark it @slow")
+    ]
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Waits until the condition holds."""
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
