@@ -15,7 +15,7 @@ from app.extension import Extension
 from app.main import create_app
 from app.settings import Settings
 from app.testing import TestClient, login_as, make_settings
-from app.web.team.hooks import OWN_VARIABLES
+from app.web.team.variables import OWN_VARIABLES
 from tests.kit.building import page, start, team, with_blueprint
 
 # async

@@ -15,8 +15,9 @@ from app.settings import Settings
 from app.web.converters import put_off
 from app.web.flask_names import inner_blueprints, setup_functions_of
 from app.web.static_files import static_paths
-from app.web.team.hooks import Kept, is_async, keep_own_variables, own_refusals, refuse_receivers
+from app.web.team.hooks import Kept, is_async, own_refusals, refuse_receivers
 from app.web.team.templates import refuse_shadowed_templates
+from app.web.team.variables import keep_own_variables
 
 _RESERVED: Final = tuple(f"{path}/" for path in RESERVED)
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-import structlog
 from flask import Flask
 from flask_wtf.csrf import CSRFError
 
@@ -15,10 +14,6 @@ from app.auth.errors import AuthError
 from app.auth.policy import PolicyError, attribute, name_of, refuse_marks
 from app.web.flask_names import Hook, handlers_of, hooks_of, receivers_of
 
-#: What every template gets from Duet. A team's context processors can't replace it.
-OWN_VARIABLES: Final = frozenset(
-    {"product", "person", "nav_links", "drawn_for", "csrf_token", "csrf_meta_tag", "request", "session", "g"}
-)
 #: Attributes of the app that a team may replace: they only make answers, or are for its tests. How sessions are
 #: kept is checked with the settings (`Pages.check_unchanged`).
 _REPLACEABLE: Final = frozenset(
@@ -38,8 +33,6 @@ _REPLACEABLE: Final = frozenset(
 _AROUND: Final = ("wsgi_app", "request_context", "preprocess_request", "full_dispatch_request")
 #: How many decorators and partials are looked through.
 _LAYERS: Final = 50
-
-log = structlog.get_logger(__name__)
 
 
 class Kept:
@@ -131,16 +124,17 @@ def refuse_receivers(app: Flask, functions: Iterable[Any], owner: str) -> None:
     Raises:
         PolicyError: such a handler lies in one of these packages: it was connected with every app.
     """
-    packages = set(map(_package_of, functions))
+    packages = set(map(package_of, functions))
     for receiver in receivers_of(app):
-        if _package_of(receiver) in packages:
+        if package_of(receiver) in packages:
             raise PolicyError(
                 f"{owner}: {name_of(receiver)} would get the signals of refused callers, too: connect it with the "
                 "app alone, in init_app: signal.connect(function, app)"
             )
 
 
-def _package_of(function: Any) -> str:
+def package_of(function: Any) -> str:
+    """Returns the package in which a function was defined."""
     return str(attribute(function, "__module__")).partition(".")[0]
 
 
@@ -176,36 +170,6 @@ def _is_async(function: Any) -> bool:
 
 def _wrapped_by(function: Any) -> Any:
     return attribute(function, "__wrapped__") or attribute(function, "__func__")
-
-
-def keep_own_variables(app: Flask, hooks: Iterable[Hook], owner: str) -> None:
-    """Keeps what Duet gives all templates from being replaced by context processors among `hooks`.
-
-    Which names these return is only known when they run, so that is when theirs are dropped, and the log says so.
-    """
-    own = OWN_VARIABLES | app.jinja_env.globals.keys()
-    for hook in hooks:
-        # Flask gives each blueprint one of its own.
-        if hook.kind == "context_processor" and _package_of(hook.function) != "flask":
-            functions = app.template_context_processors[hook.scope]
-            functions[functions.index(hook.function)] = _without(own, hook.function, owner)
-
-
-def _without(names: Set[str], function: Callable[[], Any], owner: str) -> Callable[[], Any]:
-    told: set[str] = set()
-
-    @functools.wraps(function)
-    def processor() -> Any:
-        values = function()
-        taken = names & values.keys() if isinstance(values, dict) else set()
-        if not taken:
-            return values
-        if not taken <= told:  # once, and not for each page
-            told.update(taken)
-            log.error("template_variables_taken", owner=owner, hook=name_of(function), names=sorted(taken))
-        return {name: value for name, value in values.items() if name not in taken}
-
-    return processor
 
 
 def own_refusals(app: Flask) -> None:
