@@ -11,7 +11,9 @@ from app.auth.models.callers import Principal
 
 #: How many live sessions an account may have. One more login ends the one that was used the longest ago.
 MAX_SESSIONS: Final = 500
-#: How many of them a list shows at once, unless something else is asked for.
+#: How many devices an account knows. One more makes it forget the one that was seen the longest ago.
+MAX_DEVICES: Final = 200
+#: How many sessions a list shows at once, unless something else is asked for.
 SESSIONS_PAGE: Final = 100
 
 # The words of a scope: they allow reading what the user may read, and changing what the user may change.

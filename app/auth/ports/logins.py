@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from app.auth.models import MAX_SESSIONS, AuditEvent, EventLimit, Session, User
+from app.auth.models import MAX_DEVICES, MAX_SESSIONS, AuditEvent, EventLimit, Session, User
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,8 @@ class LoginRecord:
         wiped: the counters to reset, since the password was right.
         taken_back: the counters that forget this one hit.
         limit: how often such an event gets a row.
+        devices: how many devices the account knows at most, this one included. It forgets those that were seen the
+            longest ago.
     """
 
     event: AuditEvent
@@ -38,6 +40,7 @@ class LoginRecord:
     wiped: tuple[str, ...] = ()
     taken_back: tuple[str, ...] = ()
     limit: EventLimit | None = None
+    devices: int = MAX_DEVICES
 
 
 @dataclass(frozen=True, slots=True)

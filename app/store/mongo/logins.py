@@ -105,21 +105,28 @@ class MongoLogins(MongoEvents):
         user_id, seen_at = text(session.user_id), instant(session.created_at)
         hits = [*forget_hits(record.wiped), *take_back_hits(record.taken_back)]
         is_new, *_ = await asyncio.gather(
-            self._note_device(user_id, text(record.device_key), seen_at),
+            self._note_device(user_id, text(record.device_key), seen_at, most=max(1, number(record.devices))),
             self._add_event(document_of(record.event), limit_of_events(record.limit)),
             *([self._collection(HITS).bulk_write(hits, ordered=False)] if hits else []),
         )
         return bool(is_new)
 
-    async def _note_device(self, user_id: str, key: str, seen_at: datetime) -> bool:
-        """Notes when a device was seen. Returns whether it is new."""
+    async def _note_device(self, user_id: str, key: str, seen_at: datetime, *, most: int) -> bool:
+        """Notes when a device was seen, and leaves `most` known. Returns whether it is new."""
+        devices = self._collection(DEVICES)
         try:
-            result = await self._collection(DEVICES).update_one(
+            result = await devices.update_one(
                 {"user_id": user_id, "key": key}, {"$set": {"seen_at": seen_at}}, upsert=True
             )
         except DuplicateKeyError:  # somebody else added it at the same moment
             return False
-        return not result.matched_count
+        if result.matched_count:
+            return False
+        newest = [("seen_at", DESCENDING), ("_id", DESCENDING)]
+        old = await devices.find({"user_id": user_id}, {"_id": True}).sort(newest).skip(most).to_list(None)
+        if old:
+            await devices.delete_many({"_id": {"$in": [each["_id"] for each in old]}})
+        return True
 
 
 def _devices(name: str, which: Document, *, limit: int) -> Document:

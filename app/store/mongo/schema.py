@@ -100,6 +100,7 @@ INDEXES: Final[Mapping[str, list[IndexModel]]] = {
     ],
     DEVICES: [
         _index("of_user", "user_id", "key", unique=True),
+        _index("last_seen_of_user", "user_id", "-seen_at", "-_id"),
         _index("seen", "seen_at", expireAfterSeconds=int(KEEP_DEVICES.total_seconds()) + FORGET),
     ],
     HITS: [_index("expires", "expires_at", expireAfterSeconds=FORGET)],

@@ -36,7 +36,15 @@ _DISPLACE: Final = (
     " ORDER BY last_used_at DESC, id DESC LIMIT -1 OFFSET :others) RETURNING id"
 )
 _SEEN_AGAIN: Final = "UPDATE devices SET seen_at = ? WHERE user_id = ? AND key = ? RETURNING 1"
-_NEW_DEVICE: Final = "INSERT INTO devices (seen_at, user_id, key) VALUES (?, ?, ?)"
+#: Returns how many others the account knows, but no higher number than the last parameter.
+_NEW_DEVICE: Final = (
+    "INSERT INTO devices (seen_at, user_id, key) VALUES (?, ?, ?)"
+    " RETURNING (SELECT count(*) FROM (SELECT 1 FROM devices WHERE user_id = ? AND key <> ? LIMIT ?))"
+)
+_FORGET_DEVICES: Final = (
+    "DELETE FROM devices WHERE user_id = ?1 AND key IN"
+    " (SELECT key FROM devices WHERE user_id = ?1 AND key <> ?2 ORDER BY seen_at DESC LIMIT -1 OFFSET ?3)"
+)
 
 
 class SqliteLogins(SqlitePart):
@@ -94,5 +102,8 @@ def _write(transaction: Transaction, session: Session, record: LoginRecord) -> b
     device = [to_millis(session.created_at), text(session.user_id), text(record.device_key)]
     is_known = transaction.execute(_SEEN_AGAIN, device)
     if not is_known:
-        transaction.execute(_NEW_DEVICE, device)
+        _, *this = device
+        others = max(0, number(record.devices) - 1)
+        if transaction.execute(_NEW_DEVICE, [*device, *this, others + 1])[0][0] > others:
+            transaction.execute(_FORGET_DEVICES, [*this, others])
     return not is_known

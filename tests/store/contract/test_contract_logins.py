@@ -137,3 +137,15 @@ async def test_hits_on_all_at_once_are_as_many_as_are_free(store: Store) -> None
     outcomes = await asyncio.gather(*(store.hit_all([wide, narrow], now=NOW) for _ in range(30)))
     assert [blocked.key for blocked in outcomes if blocked is not None] == ["narrow"] * 20
     assert await hits_left(store, "wide", free=100) == 90
+
+
+async def test_s39_an_account_knows_no_more_devices_than_its_limit(store: Store) -> None:
+    """One more makes it forget the one that was seen the longest ago, and nobody else's."""
+    await store.add_user(make_user())
+    await note_device(store, "u2", "other")
+    for number, key in enumerate(["d0", "d1", "d2", "d0", "d3"]):
+        now = NOW + number * MS
+        record = LoginRecord(make_event(f"e{number}"), key, devices=3)
+        assert await store.add_session(make_session(f"s{number}", created_at=now), record=record)
+    assert await devices_of(store, "u1", "d0", "d1", "d2", "d3") == (True, {"d0", "d2", "d3"})
+    assert await devices_of(store, "u2", "other") == (True, {"other"})

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.store.records import NOW, make_session, make_token, make_user, opened
+from app.auth.ports import LoginRecord
+from tests.store.records import NOW, make_event, make_session, make_token, make_user, opened
 
 LIMIT = 50
 
@@ -46,3 +47,19 @@ async def test_s39_a_hundred_and_fifty_logins_at_once_leave_as_many_sessions_as_
         assert len(await one.sessions_of("u1", now=NOW, limit=200)) == LIMIT
         displaced = {session_id for each in added if each for session_id in each.displaced}
         assert displaced == {each.session_id for each in await one.revoked_since(NOW)}
+
+
+async def test_s39_devices_that_are_new_at_once_leave_as_many_as_may_be(database_url: str) -> None:
+    """However many log in from new devices, over two stores, the account knows its limit of them."""
+    async with opened(database_url) as one, opened(database_url) as other:
+        await one.add_user(make_user())
+        keys = [f"d{number}{store is one}" for number in range(20) for store in (one, other)]
+        await asyncio.gather(
+            *(
+                store.add_session(make_session(key), record=LoginRecord(make_event(key), key, devices=5))
+                for store, key in zip([one, other] * 20, keys, strict=True)
+            )
+        )
+        found = await one.user_to_log_in("u1@example.org", devices=keys)
+        assert found is not None
+        assert len(found.known_devices) == 5
