@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, Final
 
-from app.api.problems import PROBLEM_JSON
+from app.api.errors.problems import PROBLEM_JSON
 from app.auth.models import READ, WRITE
 from app.auth.policy import PUBLIC, Rule
 from app.paths import API

@@ -7,10 +7,11 @@ from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI
 
-from app.api import errors, fastapi_names, swagger_ui_names
+from app.api import fastapi_names, swagger_ui_names
 from app.api.description import complete
-from app.api.guard import Slashes
-from app.api.including import adopt, include
+from app.api.errors import errors
+from app.api.guard.guard import Slashes
+from app.api.guard.including import adopt, include
 from app.api.routers import (
     admin,
     audit,

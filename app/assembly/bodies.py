@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.types import Scope
 
-from app.api.bodies import RouteBodies
+from app.api.guard.bodies import RouteBodies
 from app.assembly.parts import Site
 from app.edge import MaxBodyBytes
 from app.paths import is_api

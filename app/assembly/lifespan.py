@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import anyio
 from fastapi import FastAPI
 
-from app.api.including import check_covered
+from app.api.guard.including import check_covered
 from app.assembly.parts import Core, Site
 from app.auth.deployment import SettingsDiffer, run_upkeep
 from app.auth.errors import StoreUnavailable

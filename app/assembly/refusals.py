@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import Scope
 
-from app.api.errors import leave_to_the_edge
-from app.api.problems import oauth_error, problem
+from app.api.errors.errors import leave_to_the_edge
+from app.api.errors.problems import oauth_error, problem
 from app.edge import Refuse
 from app.paths import is_api, speaks_oauth
 from app.scope import REQUEST_ID

@@ -136,7 +136,7 @@ def test_a_token_of_another_session_is_none(page: Browser, shared: Running) -> N
 
 def test_an_open_page_survives_a_change_of_secret(tmp_path_factory: pytest.TempPathFactory) -> None:
     """A CSRF token that was signed with a fallback still counts; a dropped secret ends the session."""
-    folder, old, new = tmp_path_factory.mktemp("duet"), "old secret of " * 4 + "1", "new secret of " * 4 + "2"
+    folder, old, new = tmp_path_factory.mktemp("duet"), SECRET, f"{SECRET} anew: pT7hX3cLm9Rb"
     with running(make_settings(folder, secret_key=old, public_url="http://x.example")) as duet:
         duet.make_user()
         with Browser(duet.url) as browser:

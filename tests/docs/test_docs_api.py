@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.api.errors import status_of
+from app.api.errors.errors import status_of
 from app.auth.errors import AuthError
 from tests.kit.programs import ROOT, find_program, free_port, started
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Query, Request, Response, status
 
 from app.api.deps import CurrentAuth, CurrentClient, CurrentPrincipal
-from app.api.guard import OwnRoute
+from app.api.guard.guard import OwnRoute
 from app.api.routers.paging import LINKED, linked
 from app.api.schemas.admin import InviteOut, NewInvite, OpenInvite, RightsChange, UserPage, UserQuery
 from app.api.schemas.common import Accepted, Id, Problem, SessionOut, SessionQuery, UserOut

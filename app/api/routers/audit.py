@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
 
 from app.api.deps import CurrentAuth, CurrentPrincipal
-from app.api.guard import OwnRoute
+from app.api.guard.guard import OwnRoute
 from app.api.schemas.admin import AuditFilter, AuditQuery, EventPage, OwnEventPage, PageQuery
 from app.auth import audit_csv
 from app.auth.errors import NotFound

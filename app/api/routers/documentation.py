@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, HTMLResponse, Response
 from starlette.exceptions import HTTPException
 
-from app.api.guard import OwnRoute
+from app.api.guard.guard import OwnRoute
 from app.api.swagger_ui_names import FILES
 from app.auth.policy import public
 from app.paths import API, STATIC

@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 
 from app.api.deps import CurrentAuth, CurrentPrincipal
 from app.api.forms import NOT_EMPTY, TEXT, UNAVAILABLE, described, read_form, required
-from app.api.guard import OwnRoute
+from app.api.guard.guard import OwnRoute
 from app.api.schemas.common import OAuthError
 from app.api.schemas.tokens import Introspected
 from app.auth.policy import require

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Response, status
 
 from app.api.deps import CurrentAuth, CurrentClient, CurrentPrincipal
-from app.api.guard import OwnRoute
+from app.api.guard.guard import OwnRoute
 from app.api.schemas.common import Id, Problem
 from app.api.schemas.tokens import MadeToken, NewToken, TokenOut
 from app.auth.policy import FRESH, require

@@ -11,7 +11,7 @@ from typing import Any, Final
 from fastapi import APIRouter, status
 
 from app.api.deps import CurrentAuth, CurrentClient
-from app.api.guard import OwnRoute
+from app.api.guard.guard import OwnRoute
 from app.api.schemas.common import Accepted, Address, LinkUse, OAuthError, PasswordReset
 from app.auth.policy import public
 

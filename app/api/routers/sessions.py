@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response, status
 
 from app.api.deps import CurrentAuth, CurrentClient, CurrentPrincipal
-from app.api.guard import OwnRoute
+from app.api.guard.guard import OwnRoute
 from app.api.routers.paging import LINKED, linked
 from app.api.schemas.common import Id, Problem, SessionOut, SessionQuery
 

@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 
 from app.api.deps import CurrentAuth, CurrentClient
 from app.api.forms import NOT_EMPTY, TEXT, UNAVAILABLE, FormRefused, described, read_form, required
-from app.api.guard import OwnRoute
+from app.api.guard.guard import OwnRoute
 from app.api.schemas.common import OAuthError, TokenAnswer
 from app.auth.models import Client, TokenPair
 from app.auth.policy import public

@@ -9,7 +9,7 @@ from fastapi import APIRouter, status
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from app.api.deps import CurrentAuth, CurrentClient, CurrentPrincipal
-from app.api.guard import OwnRoute
+from app.api.guard.guard import OwnRoute
 from app.api.schemas.common import (
     Accepted,
     Deletion,

@@ -9,7 +9,7 @@ from typing import Final
 
 import pytest
 
-from app.api.errors import _headers
+from app.api.errors.errors import _headers
 from app.auth import errors
 from app.auth.errors import AuthError, LoginStale, NotAuthenticated, RoleMissing, ScopeMissing, TokenMissing
 from tests.api.answers import plain

@@ -27,7 +27,7 @@ from app.api.fastapi_names import (
     with_form_limits,
     with_included,
 )
-from app.api.guard import Guard, GuardedWebSocketRoute, OwnRoute, TeamRoute, put_off_convertors
+from app.api.guard.guard import Guard, GuardedWebSocketRoute, OwnRoute, TeamRoute, put_off_convertors
 from app.auth.clock import Clock
 from app.auth.policy import Covered, Policy, PolicyError, Root, Rule, name_of, policy_of, refuse_marks
 from app.bodies import marked_limit

@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from starlette.routing import BaseRoute, Match
 from starlette.types import Scope
 
-from app.api.guard import OwnRoute
+from app.api.guard.guard import OwnRoute
 from app.bodies import own_limit
 from app.paths import API
 

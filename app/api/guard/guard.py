@@ -20,9 +20,9 @@ from starlette.routing import BaseRoute, Match, Router
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from app.api.faults import bound_faults
+from app.api.errors.faults import bound_faults
 from app.api.forms import FormRequest
-from app.api.sockets import serve_socket
+from app.api.guard.sockets import serve_socket
 from app.auth.clock import Clock
 from app.auth.errors import AuthError
 from app.auth.policy import Policy, decide

@@ -15,7 +15,7 @@ from typing import Any, Final, get_args
 from fastapi.encoders import jsonable_encoder
 from pydantic_core.core_schema import ErrorType
 
-from app.api.fields import field_names
+from app.api.errors.fields import field_names
 
 #: What is said where a validator said nothing, or nothing that may be shown.
 UNACCEPTABLE: Final = "The value is not acceptable."

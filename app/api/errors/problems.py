@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from fastapi.responses import JSONResponse
 
-from app.api.wording import title_of
+from app.api.errors.wording import title_of
 
 Headers = Mapping[str, str]
 

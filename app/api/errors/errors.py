@@ -13,10 +13,10 @@ from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
 from app.api.deps import get_client
-from app.api.faults import TOO_MANY, brief, brief_pointer, listed
+from app.api.errors.faults import TOO_MANY, brief, brief_pointer, listed
+from app.api.errors.problems import oauth_error, problem, quotable
+from app.api.errors.wording import Sent, title_of, verdict_of, words_of
 from app.api.forms import FormRefused
-from app.api.problems import oauth_error, problem, quotable
-from app.api.wording import Sent, title_of, verdict_of, words_of
 from app.auth.errors import (
     AuthError,
     InvalidCredentials,

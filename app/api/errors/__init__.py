@@ -1,0 +1,1 @@
+"""How the API says that something is wrong, in the words of whoever knows what."""
