@@ -11,7 +11,7 @@ import pytest
 
 from tests.api.answers import problem
 from tests.kit.cookies import aged_token, give_cookie, make_cookie, read_cookie
-from tests.kit.duet import PASSWORD, Browser, Running, make_settings, running
+from tests.kit.duet import PASSWORD, SECRET, Browser, Running, make_settings, running
 
 ME = "/api/users/me"
 RENAMED = {"name": "Grace"}
