@@ -50,7 +50,8 @@ def rotate(lead: int) -> None:
     click.echo(f"{entry.kid} signs from {_instant(entry.signs_from)} UTC")
 
 
-@keys.command("retire", context_settings={"ignore_unknown_options": True})  # a key id may begin with a hyphen
+# A key's id may begin with a hyphen, and then with anything.
+@keys.command("retire", context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]})
 @click.argument("kid")
 def retire(kid: str) -> None:
     """Ends a key that others may have, so that nothing that it signed counts any more.

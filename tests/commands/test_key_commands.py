@@ -70,6 +70,7 @@ def test_keys_are_listed_rotated_and_retired(tmp_path: Path) -> None:
         (["retire", "x"], {"JWT_ALGORITHM": "HS256"}, "SECRET_KEY_FALLBACKS"),
         (["retire", "x"], {}, "duet keys list"),
         (["retire", "-0dnW7EC3k7uyQRlBn221-YVWLoFCNnnX1-aSN9ETS0"], {}, "duet keys list"),
+        (["retire", "-hdnW7EC3k7uyQRlBn221-YVWLoFCNnnX1-aSN9ETS0"], {}, "duet keys list"),
         (["rotate"], {"SECRET_KEY": OTHER_SECRET}, "SECRET_KEY"),
         (["retire", "x"], {"SECRET_KEY": OTHER_SECRET}, "SECRET_KEY"),
     ],
