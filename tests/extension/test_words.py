@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from fastapi import APIRouter, HTTPException
 from flask import Blueprint, Response, abort, make_response
-from pydantic import BaseModel, EmailStr, field_validator, model_validator
+from pydantic import BaseModel, EmailStr, Json, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 from werkzeug.exceptions import Conflict
 from werkzeug.exceptions import HTTPException as PageException
@@ -28,6 +28,8 @@ class Left(BaseModel):
 
 #: What a test's routes and pages raise next.
 NEXT: list[Any] = []
+
+_JSON = {"Content-Type": "application/json"}
 
 
 class SoldOut(Conflict):
@@ -99,6 +101,11 @@ def _team() -> Extension:
     @public
     async def route() -> str:
         raise NEXT.pop()
+
+    @router.post("/texts")
+    @public
+    async def texts(texts: list[Json[int]]) -> int:
+        return sum(texts)
 
     @router.post("/stay")
     @public
@@ -212,6 +219,16 @@ def test_s32_a_validator_s_words_that_hold_the_input_are_not_shown(
     """A message with a value in it, or with a long part of one, is replaced whatever its case."""
     (error,) = client.post("/api/team/stay", json=sent).json()["errors"]
     assert error["detail"] == "The value is not acceptable."
+
+
+def test_a_body_that_is_not_json_has_no_fields_to_point_at(client: TestClient) -> None:
+    """Where it breaks off stands in the words, and the pointer is the whole body; JSON in a field has its place."""
+    (error,) = client.post("/api/team/stay", content='{"pin": 1', headers=_JSON).json()["errors"]
+    assert error == {"pointer": "", "detail": "The body is not JSON. The fault is after 9 characters."}
+    (error,) = client.post("/api/team/texts", json=["1", "{"]).json()["errors"]
+    assert (error["pointer"], error["detail"][:12]) == ("/1", "Invalid JSON")
+    answer = client.post("/api/auth/forgot-password", content='{"email', headers=_JSON)
+    assert answer.json() == {"error": "invalid_request", "error_description": "The request is malformed."}
 
 
 def test_s32_built_in_messages_stay_as_they_are(client: TestClient) -> None:

@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 from app.api.deps import get_client
 from app.api.errors.faults import TOO_MANY, brief, brief_pointer, listed
 from app.api.errors.problems import oauth_error, problem, quotable
-from app.api.errors.wording import Sent, title_of, verdict_of, words_of
+from app.api.errors.wording import Sent, is_broken_body, title_of, verdict_of, words_of
 from app.api.forms import FormRefused
 from app.auth.errors import (
     AuthError,
@@ -182,8 +182,10 @@ async def _invalid_input(request: Request, error: Exception) -> Response:
 
 def _without_input(item: dict[str, Any], sent: Sent) -> dict[str, str]:
     """Returns what is wrong, and where, but nothing of what was `sent`."""
-    # The last part of an unknown field's location is its name, which was typed in as well.
-    location = item["loc"][:-1] if item["type"] == "extra_forbidden" else item["loc"]
+    # The last part of an unknown field's location is its name, which was typed in as well. That of a body that is not
+    # JSON is a position in it, which a pointer would call a field.
+    shortened = item["type"] == "extra_forbidden" or is_broken_body(item)
+    location = item["loc"][:-1] if shortened else item["loc"]
     detail = item["msg"] if item["type"] == TOO_MANY else brief(verdict_of(item, sent))
     return {"pointer": brief_pointer(_pointer(location)), "detail": detail}
 

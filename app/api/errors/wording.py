@@ -98,6 +98,14 @@ class Sent:
         return shorts - {""}, runs
 
 
+def is_broken_body(item: Mapping[str, Any]) -> bool:
+    """Returns whether the body is not JSON, and its location ends with a position in it, as FastAPI says it.
+
+    pydantic has the same type for a field that holds JSON as text. Then the text is the input.
+    """
+    return item["type"] == "json_invalid" and item.get("input") == {}
+
+
 def verdict_of(item: Mapping[str, Any], sent: Sent) -> str:
     """Returns what is wrong with a value, in pydantic's words or in those of the validator that refused it.
 
@@ -105,6 +113,8 @@ def verdict_of(item: Mapping[str, Any], sent: Sent) -> str:
         item: one of pydantic's errors.
         sent: what the request carried, the value among it.
     """
+    if is_broken_body(item):
+        return f"The body is not JSON. The fault is after {item['loc'][-1]} characters."
     if item["type"] in _BUILT_IN:
         return str(item["msg"])
     context = item.get("ctx", {})
