@@ -222,7 +222,9 @@ def _record(path: Path, document: dict[str, Any]) -> Kept:
     try:
         return from_plain(KINDS[name], values)
     except (TypeError, ValueError, OverflowError) as error:
-        raise BackupRefused(f"{path} holds a {name} that this Duet does not know: please upgrade") from error
+        raise BackupRefused(
+            f"{path} holds a record of the kind {name} that this Duet does not know: please upgrade"
+        ) from error
 
 
 def _seal(key: bytes, lines: int, digest: str) -> str:

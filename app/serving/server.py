@@ -156,11 +156,18 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             self._greet()
+            self._warn_of_websockets()
             # What is there now stays to the end. The collector need not go through it for each request that makes
             # many objects: reading a megabyte of JSON took 200 ms instead of 30.
             gc.collect()
             gc.freeze()
             self._invitation = asyncio.create_task(_invite_first_admin(self._duet.state.auth.registration))
+
+    def _warn_of_websockets(self) -> None:
+        """Names the WebSocket routes that nobody can reach, because no package for them is installed."""
+        routes = [rule.path for rule in self._duet.state.rules if "WEBSOCKET" in rule.methods]
+        if routes and self.config.ws_protocol_class is None:
+            _log.warning("websockets_not_served", routes=routes, why="uvicorn needs the package websockets")
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Handles a signal, and ensures that the process ends: a thread can't be stopped from outside."""

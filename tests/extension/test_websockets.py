@@ -18,9 +18,12 @@ from app.api.deps import CurrentPrincipal, OptionalPrincipal
 from app.auth.policy import public, require
 from app.extension import Extension
 from app.main import create_app
+from app.settings import Settings
 from app.testing import TestClient, csrf_token, login_as, make_settings
-from tests.kit.duet import running
+from tests.deploy.process import served
+from tests.kit.duet import SECRET, running
 from tests.kit.live import status, talk
+from tests.kit.programs import wait_until
 
 #: Which endpoints have ended.
 ENDED: list[str] = []
@@ -29,7 +32,7 @@ HERE = "http://testserver"
 PUBLIC_URL = "http://duet.example"
 
 
-def team() -> Extension:
+def team(_: Settings | None = None) -> Extension:
     """WebSockets for everybody, for those who are logged in, and for admins."""
     router = APIRouter(prefix="/team")
 
@@ -234,7 +237,22 @@ _HANDSHAKE = (
 )
 
 
-@pytest.mark.skipif(find_spec("websockets") is not None or find_spec("wsproto") is not None, reason="is installed")
+_needs_none = pytest.mark.skipif(
+    find_spec("websockets") is not None or find_spec("wsproto") is not None, reason="is installed"
+)
+
+
+@_needs_none
+def test_the_start_names_websocket_routes_that_nobody_can_reach(tmp_path: Path) -> None:
+    """Without a WebSocket package the log names the routes and the package, and without such routes nothing."""
+    with served(tmp_path, SECRET_KEY=SECRET, EXTENSIONS="tests.extension.test_websockets:team") as duet:
+        wait_until(lambda: "websockets_not_served" in duet.log.read_text())
+        line = next(line for line in duet.log.read_text().splitlines() if "websockets_not_served" in line)
+    assert "/api/team/room" in line
+    assert "uvicorn needs the package websockets" in line
+
+
+@_needs_none
 def test_without_a_websocket_package_a_handshake_is_an_ordinary_request(tmp_path: Path) -> None:
     """uvicorn can't upgrade then, so it is an unknown GET to the API, and a bad request to Werkzeug."""
     with running(make_settings(tmp_path), extensions=[team()]) as duet:

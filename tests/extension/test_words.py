@@ -222,9 +222,10 @@ def test_s32_a_validator_s_words_that_hold_the_input_are_not_shown(
 
 
 def test_a_body_that_is_not_json_has_no_fields_to_point_at(client: TestClient) -> None:
-    """Where it breaks off stands in the words, and the pointer is the whole body; JSON in a field has its place."""
+    """The words say where it breaks off, and the pointer is the whole body; JSON in a field has its place."""
     (error,) = client.post("/api/team/stay", content='{"pin": 1', headers=_JSON).json()["errors"]
-    assert error == {"pointer": "", "detail": "The body is not JSON. The fault is after 9 characters."}
+    assert error["pointer"] == ""
+    assert error["detail"] == "The body is not JSON. The fault is after 9 characters."
     (error,) = client.post("/api/team/texts", json=["1", "{"]).json()["errors"]
     assert (error["pointer"], error["detail"][:12]) == ("/1", "Invalid JSON")
     answer = client.post("/api/auth/forgot-password", content='{"email', headers=_JSON)

@@ -182,8 +182,8 @@ async def _invalid_input(request: Request, error: Exception) -> Response:
 
 def _without_input(item: dict[str, Any], sent: Sent) -> dict[str, str]:
     """Returns what is wrong, and where, but nothing of what was `sent`."""
-    # The last part of an unknown field's location is its name, which was typed in as well. That of a body that is not
-    # JSON is a position in it, which a pointer would call a field.
+    # The last part of an unknown field's location is its name, which was typed in as well. That of a body that is
+    # not JSON is a position in it, which a pointer would call a field.
     shortened = item["type"] == "extra_forbidden" or is_broken_body(item)
     location = item["loc"][:-1] if shortened else item["loc"]
     detail = item["msg"] if item["type"] == TOO_MANY else brief(verdict_of(item, sent))
