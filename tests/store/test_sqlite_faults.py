@@ -175,7 +175,7 @@ async def test_a_full_disk_is_an_outage_until_there_is_room(database_url: str) -
 
 
 OPENS = """
-import asyncio, concurrent.futures.thread, os, sys
+import asyncio, concurrent.futures.thread, os, sys, urllib.parse
 from app.store import open_store
 async def main():
     store = open_store(sys.argv[1])
