@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -62,6 +62,32 @@ class Extension:
     require: Given | Mapping[str, Given] | None = None
     init_app: Callable[[Flask, Settings], object] | None = None
     errors: Mapping[type[Exception], int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Raises `TypeError` in the line of a team's code that gives something else than is meant here."""
+        self._check_parts()
+        for name in ("on", "claims", "errors"):
+            if not isinstance(getattr(self, name), Mapping):
+                raise TypeError(f"{name}= is a dictionary")
+        # What `lifespan` makes can itself be called, as a decorator.
+        if isinstance(self.lifespan, AbstractAsyncContextManager):
+            raise TypeError("lifespan= is the function that makes the context manager, without its call")
+        for name in ("lifespan", "init_app"):
+            given: Any = getattr(self, name)
+            if given is not None and not callable(given):
+                raise TypeError(f"{name}= is a function")
+
+    def _check_parts(self) -> None:
+        # Told by what they have, as the command line knows no web framework.
+        kinds = {
+            "routers": ("APIRouter", "prefix"),
+            "blueprints": ("Blueprint", "url_prefix"),
+            "nav_links": ("NavLink", "href"),
+        }
+        for name, (kind, attribute) in kinds.items():
+            parts: Any = getattr(self, name)
+            if not isinstance(parts, Collection) or not all(hasattr(part, attribute) for part in parts):
+                raise TypeError(f"{name}= is a list of {kind}")
 
     def connect(self, auth: Auth) -> None:
         """Has auth call the functions in `on` and `claims`.

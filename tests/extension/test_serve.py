@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import textwrap
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from fastapi import APIRouter
+from flask import Blueprint
 
+from app.extension import Extension, NavLink
 from tests.deploy.process import duet
 from tests.kit.duet import SECRET
 from tests.kit.programs import free_port
@@ -54,6 +61,9 @@ def twice(settings):
     @public
     @require(role="admin")
     def both(): ...
+
+def listed(settings):
+    return Extension("listed", errors=[KeyError])
 """
 
 
@@ -88,6 +98,13 @@ def _serve(folder: Path, extensions: str, *, installed: bool) -> subprocess.Comp
     ("extensions", "line"),
     [
         ("team:taken", "duet: extension taken: /api/users belongs to Duet already"),
+        (
+            "team:listed",
+            (
+                "duet: EXTENSIONS: can't load team:listed: TypeError: errors= is a dictionary"
+                " (team.py, line 43, in listed)"
+            ),
+        ),
         ("team:picky", "duet: TEAM_COLOUR: is not a colour"),
         ("team:late", "duet: TEAM_DATABASE: can't be opened"),
         ("team:number", "duet: EXTENSIONS: team:number is a int, not an Extension"),
@@ -129,3 +146,31 @@ def test_a_fault_in_a_team_s_code_is_told_with_file_and_line(
     assert (extensions in line) or "extension m" in line or "extension bad" in line
     assert f": {fault}" in line
     assert line.endswith(f"({place})")
+
+
+@asynccontextmanager
+async def _opened() -> AsyncIterator[None]:
+    yield
+
+
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [
+        ({"routers": APIRouter(prefix="/a")}, "routers= is a list of APIRouter"),
+        ({"routers": [Blueprint("a", __name__)]}, "routers= is a list of APIRouter"),
+        ({"blueprints": Blueprint("a", __name__)}, "blueprints= is a list of Blueprint"),
+        ({"blueprints": [APIRouter(prefix="/a")]}, "blueprints= is a list of Blueprint"),
+        ({"nav_links": ["/a"]}, "nav_links= is a list of NavLink"),
+        ({"nav_links": NavLink("/a", "A")}, "nav_links= is a list of NavLink"),
+        ({"on": [print]}, "on= is a dictionary"),
+        ({"claims": print}, "claims= is a dictionary"),
+        ({"errors": [KeyError]}, "errors= is a dictionary"),
+        ({"lifespan": 1}, "lifespan= is a function"),
+        ({"lifespan": _opened()}, "lifespan= is the function that makes the context manager, without its call"),
+        ({"init_app": 1}, "init_app= is a function"),
+    ],
+)
+def test_an_extension_says_what_its_arguments_are(given: dict[str, Any], line: str) -> None:
+    """Something else is refused where the author wrote it, and not by a traceback or a broken page later."""
+    with pytest.raises(TypeError, match=f"^{re.escape(line)}$"):
+        Extension("team", **given)
