@@ -17,6 +17,7 @@ from app.extension import Extension
 from app.main import create_app
 from app.testing import TestClient, csrf_token, login_as, make_settings
 from app.web.context import current_principal, current_user
+from tests.extension.beside import beside
 from tests.kit.building import page, start, with_blueprint
 
 PUBLIC_URL = "https://duet.example"
@@ -97,7 +98,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
 @pytest.fixture
 def client(made: TestClient) -> TestClient:
     """Ada, with cookies of her own."""
-    return login_as(TestClient(made.app, follow_redirects=False), name="Ada")
+    return login_as(beside(made, follow_redirects=False), name="Ada")
 
 
 @pytest.mark.parametrize(
@@ -134,10 +135,10 @@ def test_a_team_s_session_keys_are_not_the_login(client: TestClient) -> None:
 
 def test_a_stranger_s_access_token_is_nobody_s_login(made: TestClient) -> None:
     """A team may keep another service's token for people who are not signed in here."""
-    stranger = TestClient(made.app, follow_redirects=False)
+    stranger = beside(made, follow_redirects=False)
     stranger.get("/team/log-in")
     assert stranger.get("/team/kept").json()["access_token"] == "somebody else's"
-    assert "Please log in." in TestClient(made.app, cookies=stranger.cookies).get("/account").text
+    assert "Please log in." in beside(made, cookies=stranger.cookies).get("/account").text
 
 
 def test_s16_a_session_that_browsers_would_drop_is_refused(client: TestClient) -> None:
@@ -156,7 +157,7 @@ def test_s16_a_session_that_browsers_would_drop_is_refused(client: TestClient) -
 
 def test_there_is_always_room_for_duet_s_own(made: TestClient) -> None:
     """What a view may keep leaves room for the login page's token; too long a message is lost, and logged."""
-    stranger = TestClient(made.app, follow_redirects=False)
+    stranger = beside(made, follow_redirects=False)
     largest = max(size for size in range(4000, 8000, 100) if stranger.get(f"/team/fill/{size}").status_code == 200)
     assert largest > 4000
     assert csrf_token(stranger, "/login")

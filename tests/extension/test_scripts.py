@@ -16,6 +16,7 @@ from app.auth.policy import public, require
 from app.extension import Extension
 from app.main import create_app
 from app.testing import TestClient, csrf_token, login_as, make_settings
+from tests.extension.beside import beside
 
 #: What TestClient calls its host.
 HERE = "http://testserver"
@@ -57,14 +58,14 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
 @pytest.fixture
 def stranger(made: TestClient) -> TestClient:
     """Somebody without a login."""
-    return TestClient(made.app, follow_redirects=False)
+    return beside(made, follow_redirects=False)
 
 
 @pytest.fixture
 def ended(made: TestClient) -> TestClient:
     """A browser whose session has ended elsewhere."""
-    client = login_as(TestClient(made.app, follow_redirects=False))
-    other = TestClient(made.app, follow_redirects=False, cookies=client.cookies)
+    client = login_as(beside(made, follow_redirects=False))
+    other = beside(made, follow_redirects=False, cookies=client.cookies)
     assert other.post("/logout", data={"csrf_token": csrf_token(other, "/account")}).status_code == 303
     return client
 
@@ -137,7 +138,7 @@ def test_several_parts_leave_one_message(ended: TestClient) -> None:
 
 def test_a_script_is_asked_for_the_password_again(made: TestClient) -> None:
     """A part that needs a fresh login leads to the page that asks for the password, and then back."""
-    client = login_as(TestClient(made.app, follow_redirects=False))
+    client = login_as(beside(made, follow_redirects=False))
     headers = {
         "HX-Request": "true",
         "HX-Current-URL": f"{HERE}/account",

@@ -21,6 +21,7 @@ from app.main import create_app
 from app.settings import Settings
 from app.testing import TestClient, csrf_token, login_as, make_settings
 from tests.deploy.process import served
+from tests.extension.beside import beside
 from tests.kit.duet import SECRET, running
 from tests.kit.live import status, talk
 from tests.kit.programs import wait_until
@@ -174,12 +175,12 @@ def test_a_token_needs_no_origin(client: TestClient) -> None:
 
 
 def _end_by_logout(browser: TestClient) -> None:
-    other = TestClient(browser.app, cookies=browser.cookies)
+    other = beside(browser, cookies=browser.cookies)
     assert other.post("/logout", data={"csrf_token": csrf_token(other, "/account")}).status_code == 200
 
 
 def _end_by_rights(browser: TestClient) -> None:
-    login_as(TestClient(browser.app), roles=["editor"])
+    login_as(beside(browser), roles=["editor"])
 
 
 @pytest.mark.parametrize(
