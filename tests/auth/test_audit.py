@@ -6,7 +6,7 @@ import pytest
 
 from app.auth.audit import ROWS
 from app.auth.errors import InvalidGrant, RoleMissing
-from app.auth.models import ADMIN, AuditEvent
+from app.auth.models import ADMIN, AuditEvent, Client
 from tests.auth.house import API, WEB, House
 from tests.kit.duet import PASSWORD
 
@@ -87,6 +87,24 @@ async def test_s39_an_admin_s_acts_have_a_limit_each(house: House) -> None:
     for event in ("invited", "invite_withdrawn", "refused"):
         found = await rows(house, event)
         assert (len(found), told(found)) == (ROWS.free, ROWS.free + 10)
+
+
+async def test_s39_no_number_of_harmless_acts_hides_a_grant_of_rights(each_house: House) -> None:
+    """What somebody else does to an account has a row if it is unlike the rest, however much there was before."""
+    house = each_house
+    chief = await house.make_user("grace@example.com", roles=[ADMIN])
+    by = (await house.auth.sessions.log_in(chief.email, PASSWORD, WEB)).principal
+
+    async def changed(detail: str, client: Client) -> None:
+        await house.auth.audit.record(
+            "roles_changed", client=client, user_id="somebody", actor_id=by.user_id, detail=detail
+        )
+
+    for number in range(ROWS.most + 10):
+        await changed(f"role-{number // 2}", WEB)
+    await changed("admin", API)
+    newest = (await rows(house, "roles_changed"))[0]
+    assert (newest.detail, newest.ip) == ("admin", API.ip)
 
 
 async def test_what_the_throttle_limits_has_a_row_each(house: House) -> None:
