@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterator
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import pytest
 from fastapi import APIRouter, HTTPException
 from flask import Blueprint, Response, abort, make_response
-from pydantic import BaseModel, EmailStr, Json, field_validator, model_validator
+from pydantic import BaseModel, EmailStr, Field, Json, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 from werkzeug.exceptions import Conflict
 from werkzeug.exceptions import HTTPException as PageException
@@ -38,6 +38,19 @@ class SoldOut(Conflict):
     description = "All of them are sold."
 
 
+class Room(BaseModel):
+    """One kind of place, told from the other by its tag."""
+
+    kind: Literal["room"]
+
+
+class Tent(BaseModel):
+    """The other kind."""
+
+    kind: Literal["tent"]
+    persons: int = Field(gt=3)
+
+
 class Stay(BaseModel):
     """Input with validators of every kind."""
 
@@ -47,6 +60,7 @@ class Stay(BaseModel):
     email: EmailStr = "a@example.com"
     tags: list[str] = []
     limits: dict[str, int] = {}
+    place: Annotated[Room | Tent, Field(discriminator="kind")] | None = None
 
     @field_validator("end")
     @classmethod
@@ -65,6 +79,18 @@ class Stay(BaseModel):
             raise PydanticCustomError("stay", "not {value}", {"value": value.upper()})
         if value == "bare":
             raise ValueError
+        return value
+
+    @field_validator("end")
+    @classmethod
+    def _formed(cls, value: str) -> str:
+        """Borrows the names of pydantic's own errors."""
+        if value.startswith("borrowed echo"):
+            raise PydanticCustomError("string_pattern_mismatch", "not {value}", {"value": value})
+        if value.startswith("borrowed tag"):
+            raise PydanticCustomError("union_tag_invalid", "not {value}", {"value": value})
+        if value == "borrowed":
+            raise PydanticCustomError("string_pattern_mismatch", "not of this form")
         return value
 
     @field_validator("limits")
@@ -193,6 +219,7 @@ def test_what_is_no_error_is_sent_as_it_was_raised(client: TestClient) -> None:
         ({"end": "assert"}, "end may not be that word"),
         ({"end": "custom"}, "from Monday on"),
         ({"end": "plain custom"}, "an error of its own"),
+        ({"end": "borrowed"}, "not of this form"),
     ],
 )
 def test_a_validator_s_own_words_are_the_answer(client: TestClient, sent: dict[str, Any], said: str) -> None:
@@ -208,6 +235,8 @@ def test_a_validator_s_own_words_are_the_answer(client: TestClient, sent: dict[s
         {"end": "echo"},
         {"end": "partly a secret of mine"},
         {"end": "custom echo of it"},
+        {"end": "borrowed echo of it"},  # under the name of one of pydantic's own errors
+        {"end": "borrowed tag of it"},
         {"start": "kept to itself", "end": "z", "pin": 0},  # told by a validator of the whole
         {"end": "echo" + "x" * 30_000},
         {"limits": {"password": 1}},  # a key may be typed in, too
@@ -241,6 +270,14 @@ def test_s32_built_in_messages_stay_as_they_are(client: TestClient) -> None:
         "/end": "The value is not acceptable.",
         "/tags": "Input should be a valid list",
     }
+
+
+def test_s32_a_wrong_tag_of_a_union_is_not_repeated(client: TestClient) -> None:
+    """pydantic quotes the tag that was sent, and only the expected ones are shown; a bound that was sent stays."""
+    (error,) = client.post("/api/team/stay", json={"place": {"kind": "my secret"}}).json()["errors"]
+    assert error["detail"] == "Input should have one of these tags as 'kind': 'room', 'tent'"
+    (error,) = client.post("/api/team/stay", json={"place": {"kind": "tent", "persons": 3}}).json()["errors"]
+    assert error["detail"] == "Input should be greater than 3"
 
 
 # The pages

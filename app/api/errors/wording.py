@@ -1,7 +1,7 @@
 """The words of whoever wrote a route or a validator, which reach the client but never carry back what was sent.
 
-pydantic's own messages hold bounds and types. A validator's message may hold the value, and people type passwords
-into the wrong field, so words that repeat something of the request are replaced.
+pydantic's own messages hold bounds and types, and one of them the value. A validator's message may hold it too,
+and people type passwords into the wrong field, so words that repeat something of the request are replaced.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from http import HTTPStatus
 from typing import Any, Final, get_args
 
 from fastapi.encoders import jsonable_encoder
+from pydantic_core import PydanticKnownError
 from pydantic_core.core_schema import ErrorType
 
 from app.api.errors.fields import field_names
 
 #: What is said where a validator said nothing, or nothing that may be shown.
 UNACCEPTABLE: Final = "The value is not acceptable."
-#: What FastAPI's own errors and pydantic's are called. A custom error has another name.
+#: What FastAPI's own errors and pydantic's are called. A custom error may have borrowed the name.
 _BUILT_IN: Final = frozenset(get_args(ErrorType)) - {"value_error", "assertion_error"}
 #: The members of a problem detail that the answer itself determines (RFC 9457 section 3.1).
 _DETERMINED: Final = frozenset({"type", "title", "status", "detail"})
@@ -115,13 +116,23 @@ def verdict_of(item: Mapping[str, Any], sent: Sent) -> str:
     """
     if is_broken_body(item):
         return f"The body is not JSON. The fault is after {item['loc'][-1]} characters."
-    if item["type"] in _BUILT_IN:
-        return str(item["msg"])
     context = item.get("ctx", {})
+    if item["type"] in _BUILT_IN and _is_pydantic_s(item):
+        if item["type"] == "union_tag_invalid":  # the only one of pydantic's messages that quotes what was sent
+            return "Input should have one of these tags as {discriminator}: {expected_tags}".format(**context)
+        return str(item["msg"])
     if item["type"] == "value_error" and "reason" in context:  # pydantic's email address, which quotes parts of it
         return UNACCEPTABLE
     words = str(context.get("error", item["msg"]))  # what pydantic puts before an exception's text is left out
     return UNACCEPTABLE if not words or sent.repeats(words) else words
+
+
+def _is_pydantic_s(item: Mapping[str, Any]) -> bool:
+    """Returns whether a message is the one that pydantic has for such an error, and no validator's own words."""
+    try:
+        return str(item["msg"]) == PydanticKnownError(item["type"], item.get("ctx")).message()
+    except (KeyError, TypeError):  # what its message speaks of is not there
+        return False
 
 
 def _runs(text: str) -> set[str]:
