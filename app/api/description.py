@@ -43,8 +43,10 @@ def complete(schema: dict[str, Any], rules: Iterable[Rule]) -> dict[str, Any]:
 
 
 def _add_schemes(schema: dict[str, Any]) -> None:
-    """Adds Duet's ways to log in to those that a team's own dependencies declare. Such a one may have a name of
-    Duet's; then it is given another one."""
+    """Adds Duet's ways to log in to those that a team's own dependencies declare.
+
+    One of theirs that has a name of Duet's gets another.
+    """
     schemes: dict[str, Any] = schema.setdefault("components", {}).setdefault("securitySchemes", {})
     renamed = {name: f"{name}-of-extension" for name in schemes if name in _SCHEMES}
     for name, new in renamed.items():

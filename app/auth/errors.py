@@ -285,18 +285,7 @@ class TooManyRequests(TryLater):
 
 
 #: The error that a session's stored `revoked_reason` turns into when its tokens are shown again.
-ENDED_BY: dict[str, type[SessionEnded]] = {
-    kind.code: kind
-    for kind in (
-        RefreshReused,
-        AccountDisabled,
-        PasswordChanged,
-        AccountDeleted,
-        LoggedOut,
-        SessionRevoked,
-        SessionDisplaced,
-    )
-}
+ENDED_BY: dict[str, type[SessionEnded]] = {kind.code: kind for kind in SessionEnded.__subclasses__()}
 
 
 def session_ended(reason: str) -> SessionEnded:

@@ -19,8 +19,8 @@ from app.api.fastapi_names import replace_adapters
 MOST_LISTED: Final = 20
 #: If a value has more faults than this, they are counted and not made: 500 take 2 ms.
 MOST_MADE: Final = 500
-#: The type of the fault that stands for those that were not made.
-TOO_MANY: Final = "too_many_faults"
+#: The type of the fault that stands for those that were not made. No validator of a team's has a name like this.
+TOO_MANY: Final = "duet.too_many_faults"
 #: A place or a sentence has at most this many characters: a dict's key in it may be as long as a body.
 LONGEST: Final = 300
 
